@@ -1,0 +1,24 @@
+package meter
+
+import "time"
+
+// Tenant is a customer whose usage is metered, as its row in Postgres describes it.
+type Tenant struct {
+	Name string
+	// Quota is the tokens included in one billing period; 0 means no quota.
+	Quota int64
+	// BillingDay is the day of the month, 1 to 31, on which a period starts.
+	BillingDay int
+	// Zone is where the tenant's midnight is.
+	Zone *time.Location
+	// Thresholds are percentages of the quota, ascending, at which an alert fires.
+	Thresholds []int
+	// Archived tenants keep their figures and accept no events.
+	Archived bool
+}
+
+// Period is the tenant's billing period that contains t.
+func (t Tenant) Period(at time.Time) Period { return PeriodAt(at, t.BillingDay, t.Zone) }
+
+// Day is the tenant's local date at the instant at.
+func (t Tenant) Day(at time.Time) Day { return DayAt(at, t.Zone) }
