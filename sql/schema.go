@@ -1,0 +1,85 @@
+// Package schema holds the database schema as numbered migrations and applies or
+// checks them. The files in migrations/ are the only place where tables are defined.
+//
+// Roles never migrate by themselves: they call Check at start-up and refuse to run
+// on an older schema, naming the command that brings it up to date.
+package schema
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+	migrate "github.com/rubenv/sql-migrate"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// table is where the applied migrations are recorded.
+const table = "schema_migrations"
+
+// lockKey is the advisory lock that makes concurrent migrators wait for each other.
+const lockKey = 0x666c61676d657465 // "flagmete"
+
+// ErrOutdated reports a database that lacks migrations this program needs.
+var ErrOutdated = errors.New("database schema is older than this program: run `flagmeter migrate`")
+
+func source() migrate.MigrationSource {
+	return migrate.EmbedFileSystemMigrationSource{FileSystem: files, Root: "migrations"}
+}
+
+// Migrate applies the missing migrations, each in a transaction of its own, and
+// returns how many there were. Concurrent callers wait for each other.
+func Migrate(ctx context.Context, db *sqlx.DB) (applied int, err error) {
+	conn, err := db.Connx(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("connect to migrate: %w", err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", lockKey); err != nil {
+		return 0, fmt.Errorf("wait for other migrators: %w", err)
+	}
+	defer func() {
+		_, unlockErr := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lockKey)
+		err = errors.Join(err, unlockErr)
+	}()
+	set := migrate.MigrationSet{TableName: table}
+	applied, err = set.ExecContext(ctx, db.DB, "postgres", source(), migrate.Up)
+	if err != nil {
+		return applied, fmt.Errorf("apply migrations: %w", err)
+	}
+	return applied, nil
+}
+
+// Check returns ErrOutdated if the database lacks a migration of this program. A
+// newer database is fine: migrations keep working for the version before them.
+func Check(ctx context.Context, db *sqlx.DB) error {
+	want, err := source().FindMigrations()
+	if err != nil {
+		return fmt.Errorf("read embedded migrations: %w", err)
+	}
+	var exists bool
+	if err := db.GetContext(ctx, &exists, "SELECT to_regclass($1) IS NOT NULL", table); err != nil {
+		return fmt.Errorf("look for the migrations table: %w", err)
+	}
+	if !exists {
+		return ErrOutdated
+	}
+	var have []string
+	if err := db.SelectContext(ctx, &have, "SELECT id FROM "+table); err != nil {
+		return fmt.Errorf("read applied migrations: %w", err)
+	}
+	applied := make(map[string]bool, len(have))
+	for _, id := range have {
+		applied[id] = true
+	}
+	for _, m := range want {
+		if !applied[m.Id] {
+			return fmt.Errorf("%w (missing %s)", ErrOutdated, m.Id)
+		}
+	}
+	return nil
+}
