@@ -1,0 +1,168 @@
+package scripts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+)
+
+// Batch is a sealed, immutable part of a shard's events (raw) or counters (sum).
+type Batch struct {
+	ID  string // a UUID
+	Seq int64  // order of sealing within the shard
+}
+
+// Sealed is what a call of seal.lua hands out.
+type Sealed struct {
+	Raw, Sums []Batch
+	// Settled are ids that wait to be dropped, see Drop.
+	Settled []string
+	// More says that further batches wait beyond these.
+	More bool
+}
+
+// ErrNotDurable reports that Valkey has not synced its append-only file in time.
+var ErrNotDurable = errors.New("valkey did not sync its append-only file in time")
+
+// Seal closes what is over before the unix minute openFrom and hands out up to most
+// batches of each kind that wait for Postgres, oldest first. It returns only when
+// Valkey has them on disk (WAITAOF): if it lost them after the flusher has committed
+// them, it would hand their events out again under new ids. At once with
+// appendfsync always.
+func (v *Valkey) Seal(ctx context.Context, shard int, openFrom int64, most int) (Sealed, error) {
+	args := []any{openFrom, rawPrefix(shard), sumPrefix(shard), minutePrefix(shard), most}
+	for range most + 1 {
+		args = append(args, uuid.Must(uuid.NewV7()).String())
+	}
+	keys := []string{rawKey(shard), rawBytesKey(shard), minutesKey(shard), lateKey(shard),
+		sealedRawKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard)}
+	node, err := v.node(ctx, shard)
+	if err != nil {
+		return Sealed{}, err
+	}
+	var synced *redis.Cmd
+	cmds, err := node.run(ctx, func(p redis.Pipeliner) {
+		synced = p.Do(ctx, "WAITAOF", 1, 0, time.Second.Milliseconds())
+	}, call{sealScript, keys, args})
+	if err != nil && (len(cmds) == 0 || cmds[0].Err() != nil || !noWaitAOF(err)) {
+		return Sealed{}, fmt.Errorf("seal: %w", err)
+	}
+	if acks, err := synced.Int64Slice(); err == nil && (len(acks) == 0 || acks[0] < 1) {
+		return Sealed{}, ErrNotDurable
+	}
+	reply, err := cmds[0].Slice()
+	if err != nil || len(reply) != 4 {
+		return Sealed{}, fmt.Errorf("seal: unexpected reply (%d parts): %w", len(reply), err)
+	}
+	out := Sealed{More: reply[3] == int64(1)}
+	if out.Raw, err = parseBatches(reply[0]); err != nil {
+		return Sealed{}, err
+	}
+	if out.Sums, err = parseBatches(reply[1]); err != nil {
+		return Sealed{}, err
+	}
+	settled, _ := reply[2].([]any)
+	for _, id := range settled {
+		out.Settled = append(out.Settled, fmt.Sprint(id))
+	}
+	return out, nil
+}
+
+// noWaitAOF reports an answer of a server that is too old for WAITAOF (Redis 7.0) or
+// runs without an append-only file. Both are safe only if the other guarantees of
+// the deployment are; the flusher says so at start-up.
+func noWaitAOF(err error) bool {
+	return redis.HasErrorPrefix(err, "unknown command") || redis.HasErrorPrefix(err, "WAITAOF cannot be used")
+}
+
+// node is the scripts bound to the server that holds the shard, so that WAITAOF
+// reaches the same one as the call before it.
+func (v *Valkey) node(ctx context.Context, shard int) (*Valkey, error) {
+	cluster, ok := v.rdb.(*redis.ClusterClient)
+	if !ok {
+		return v, nil
+	}
+	node, err := cluster.MasterForKey(ctx, seqKey(shard))
+	if err != nil {
+		return nil, fmt.Errorf("find the master of shard %d: %w", shard, err)
+	}
+	return New(node, v.shards), nil
+}
+
+func parseBatches(reply any) ([]Batch, error) {
+	parts, _ := reply.([]any)
+	batches := make([]Batch, 0, len(parts)/2)
+	for i := 0; i+1 < len(parts); i += 2 {
+		seq, err := strconv.ParseFloat(fmt.Sprint(parts[i+1]), 64)
+		if err != nil {
+			return nil, fmt.Errorf("seal: unexpected seq: %w", err)
+		}
+		batches = append(batches, Batch{ID: fmt.Sprint(parts[i]), Seq: int64(seq)})
+	}
+	return batches, nil
+}
+
+// RawLines returns the groups of a raw batch, each as lines of COPY text without a
+// final line feed; empty if the batch has been acknowledged meanwhile.
+func (v *Valkey) RawLines(ctx context.Context, shard int, id string) ([]string, error) {
+	groups, err := v.rdb.LRange(ctx, rawPrefix(shard)+id, 0, -1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read raw batch: %w", err)
+	}
+	return groups, nil
+}
+
+// Ack records that batches are in Postgres and returns how many still waited. It
+// may be repeated.
+func (v *Valkey) Ack(ctx context.Context, shard int, raw, sums []string) (int64, error) {
+	args := []any{rawPrefix(shard), len(raw)}
+	for _, id := range raw {
+		args = append(args, id)
+	}
+	for _, id := range sums {
+		args = append(args, id)
+	}
+	keys := []string{sealedRawKey(shard), sealedSumKey(shard), settledKey(shard)}
+	cmds, err := v.run(ctx, nil, call{ackScript, keys, args})
+	if err != nil {
+		return 0, fmt.Errorf("acknowledge batches: %w", err)
+	}
+	return cmds[0].Int64()
+}
+
+// Drop forgets settled sum batches. The caller has known them as settled for longer
+// than any reader works with a view of Postgres.
+func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
+	_, err := v.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		for _, id := range ids {
+			p.ZRem(ctx, settledKey(shard), id)
+			p.Unlink(ctx, sumPrefix(shard)+id)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("drop settled batches: %w", err)
+	}
+	return nil
+}
+
+// SumIDs returns the ids of all sum batches that Valkey holds, waiting or settled.
+func (v *Valkey) SumIDs(ctx context.Context) ([]string, error) {
+	var ids []string
+	for shard := range v.shards {
+		// Waiting before settled: a batch that moves between the two reads is then in both.
+		for _, key := range []string{sealedSumKey(shard), settledKey(shard)} {
+			part, err := v.rdb.ZRange(ctx, key, 0, -1).Result()
+			if err != nil {
+				return nil, fmt.Errorf("list sum batches: %w", err)
+			}
+			ids = append(ids, part...)
+		}
+	}
+	return ids, nil
+}

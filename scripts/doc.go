@@ -1,0 +1,21 @@
+// Package scripts is everything the program says to Valkey about events: the Lua
+// files, the key names (keys.go, the only place where a key is spelled) and one
+// typed Go function per script.
+//
+// Each Lua file opens with its contract: keys, arguments, reply, cost. A script
+// checks first and writes last, because an error in Lua rolls nothing back. Counts
+// travel as decimal strings: a Lua number loses integers above 2^53.
+//
+// The life of an event in a shard:
+//
+//	ingest.lua   raw list + counters of its minute (or late hash)     acknowledged
+//	seal.lua     raw -> raw:<id>, closed minutes and late -> sum:<id>  immutable
+//	(flusher)    COPY and upserts, ledger row <id>                     in Postgres
+//	ack.lua      raw:<id> deleted, sum:<id> kept as settled            settled
+//	Drop         sum:<id> deleted after the grace                      gone
+//
+// usage.lua reads, at any moment, the sum of all counters that the caller does not
+// already know from Postgres.
+//
+// All functions are safe for concurrent use.
+package scripts

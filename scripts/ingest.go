@@ -1,0 +1,156 @@
+package scripts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// sealBytes is the size from which ingest.lua seals the raw list by itself: large
+// enough for COPY to run at full speed, small enough that the flusher can hold several.
+const sealBytes = 1 << 20
+
+// groupTTL is how long a committer's last group number is remembered after its last
+// group; a call delayed for longer could be applied twice.
+const groupTTL = 24 * time.Hour
+
+// Group is what one call of ingest.lua applies: the events of several requests.
+type Group struct {
+	// Committer names the sender, unique to one running group committer, and Number
+	// grows with every group it builds. A group may be sent again with the same
+	// number as long as its content is the same; it is applied at most once, and
+	// never after a later group of the same committer.
+	Committer string
+	Number    int64
+	// Lines are the events as lines of COPY text, without a final line feed.
+	Lines []byte
+	// Counters are the sums of the same events; each (Minute, Late, Day, Tenant,
+	// Feature) at most once.
+	Counters []Counter
+	// IDs are the client ids among the events, each at most once.
+	IDs []EventID
+}
+
+// Counter is what a group adds for a tenant's feature in a minute.
+type Counter struct {
+	// Minute is the unix time in minutes; Late says that it is more than two
+	// minutes ago and is counted in the late hash.
+	Minute          int64
+	Late            bool
+	Day             meter.Day
+	Tenant, Feature string
+	Tokens, Events  int64
+}
+
+// EventID is a client's event id with the digest of what it was sent for.
+type EventID struct{ Tenant, ID, Digest string }
+
+// Outcome is what became of a group. If Seen is not empty or Overflow is not
+// negative, nothing was written.
+type Outcome struct {
+	Seen []Seen
+	// Overflow is the index of the counter that would exceed 2^63-1, else -1.
+	Overflow int
+}
+
+// Seen says that the event id at Index of Group.IDs is inside the dedupe window,
+// for the same event (Same) or for another one.
+type Seen struct {
+	Index int
+	Same  bool
+}
+
+// ErrOldGroup reports a group whose committer has already applied a later one.
+var ErrOldGroup = errors.New("a later group of this committer is applied")
+
+// Ingest applies a group to its shard and, in the same round trip, adds up the
+// unsettled tokens q asks for, in q's order. Event ids are remembered for dedupe.
+// After an error that is Transient the outcome is unknown: send the same group again.
+func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Duration, q Query) (Outcome, []int64, error) {
+	batch := uuid.Must(uuid.NewV7()).String()
+	cmds, err := v.run(ctx, nil, ingestCall(shard, g, dedupe, batch), usageCall(shard, q, "tokens"))
+	if err != nil {
+		return Outcome{}, nil, fmt.Errorf("ingest group: %w", err)
+	}
+	outcome, err := parseOutcome(cmds[0])
+	if err != nil {
+		return Outcome{}, nil, err
+	}
+	tokens, err := parseTokens(cmds[1], len(q.Tenants))
+	return outcome, tokens, err
+}
+
+func ingestCall(shard int, g Group, dedupe time.Duration, batch string) call {
+	var hashKeys, hashMinutes []string
+	number := map[int64]string{} // unix minute, or -1 for late, to the hash's number
+	hashOf := func(c Counter) string {
+		slot, key, minute := c.Minute, minutePrefix(shard)+strconv.FormatInt(c.Minute, 10), strconv.FormatInt(c.Minute, 10)
+		if c.Late {
+			slot, key, minute = -1, lateKey(shard), ""
+		}
+		if number[slot] == "" {
+			hashKeys, hashMinutes = append(hashKeys, key), append(hashMinutes, minute)
+			number[slot] = strconv.Itoa(len(hashKeys))
+		}
+		return number[slot]
+	}
+	counters := make([]any, 0, 7*len(g.Counters))
+	for _, c := range g.Counters {
+		lateMinute := ""
+		if c.Late {
+			lateMinute = strconv.FormatInt(c.Minute, 10)
+		}
+		counters = append(counters, hashOf(c), lateMinute, int(c.Day), c.Tenant, c.Feature, c.Tokens, c.Events)
+	}
+
+	keys := make([]string, 0, 7+len(hashKeys)+len(g.IDs))
+	keys = append(keys, rawKey(shard), rawBytesKey(shard), groupKey(shard, g.Committer), seqKey(shard),
+		sealedRawKey(shard), rawPrefix(shard)+batch, minutesKey(shard))
+	keys = append(keys, hashKeys...)
+	args := make([]any, 0, 8+len(hashKeys)+len(g.IDs)+len(counters))
+	args = append(args, g.Number, groupTTL.Milliseconds(), g.Lines, sealBytes, batch,
+		max(dedupe.Milliseconds(), 1), len(hashKeys), len(g.IDs))
+	for _, minute := range hashMinutes {
+		args = append(args, minute)
+	}
+	for _, id := range g.IDs {
+		keys = append(keys, seenKey(shard, id.Tenant, id.ID))
+		args = append(args, id.Digest)
+	}
+	return call{ingestScript, keys, append(args, counters...)}
+}
+
+func parseOutcome(cmd *redis.Cmd) (Outcome, error) {
+	reply, err := cmd.Slice()
+	if err != nil {
+		return Outcome{}, fmt.Errorf("ingest group: %w", err)
+	}
+	if len(reply) == 0 {
+		return Outcome{}, errors.New("ingest group: empty reply")
+	}
+	out := Outcome{Overflow: -1}
+	switch reply[0] {
+	case "ok":
+		return out, nil
+	case "old":
+		return Outcome{}, ErrOldGroup
+	case "overflow":
+		i, _ := reply[1].(int64)
+		out.Overflow = int(i) - 1
+		return out, nil
+	case "seen":
+		for i := 1; i+1 < len(reply); i += 2 {
+			index, _ := reply[i].(int64)
+			out.Seen = append(out.Seen, Seen{Index: int(index) - 1, Same: reply[i+1] == int64(1)})
+		}
+		return out, nil
+	}
+	return Outcome{}, fmt.Errorf("ingest group: unexpected reply %q", reply[0])
+}

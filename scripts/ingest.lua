@@ -1,0 +1,119 @@
+#!lua
+-- Applies one group of events, or nothing of it.
+--
+-- KEYS[1] raw        list: receives the lines
+-- KEYS[2] rawbytes   integer: size of raw
+-- KEYS[3] group      integer: number of this committer's last applied group
+-- KEYS[4] seq        integer: grows with every seal
+-- KEYS[5] sealed:raw zset: raw batches that wait for Postgres
+-- KEYS[6] raw:<id>   list: what raw becomes if this group fills it
+-- KEYS[7] minutes    zset: open minutes
+-- KEYS[8 .. 7+H]     hashes the counters go to: minutes, late
+-- KEYS[8+H .. 7+H+N] seen: one for each event that carries an id
+--
+-- ARGV[1] number of this group: greater than that of every group this committer sent before
+-- ARGV[2] ms to keep KEYS[3]
+-- ARGV[3] the lines
+-- ARGV[4] size in bytes from which raw is sealed at once
+-- ARGV[5] batch id of KEYS[6]
+-- ARGV[6] ms to remember an event id
+-- ARGV[7] H, ARGV[8] N
+-- then H minutes, one for each hash: the unix minute, or '' for late
+-- then N digests
+-- then, for each counter, 7 values: number of its hash (1..H), minute ('' unless late),
+--      day, tenant, feature, tokens, events
+--
+-- Returns {'ok'} if the group is applied, now or by an earlier call;
+--         {'seen', i, same, ...} pairs: the i-th id (1..N) was seen before, with the
+--                same digest (1) or another one (0); nothing is written;
+--         {'overflow', i} the i-th counter would exceed 2^63-1; nothing is written;
+--         {'old'} a later group of this committer is applied; nothing is written.
+-- Cost: 3 HINCRBY a counter (5 if late), 2 commands an id; 1,000 counters take about 3 ms.
+
+local raw, rawbytes, group, seq, sealed, batch, minutes =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local number, group_ttl, lines, batch_size, batch_id, seen_ttl =
+  ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local hashes, ids = tonumber(ARGV[7]), tonumber(ARGV[8])
+local first_digest = 8 + hashes
+local first_counter = first_digest + ids + 1
+local counters = (#ARGV - first_counter + 1) / 7
+
+-- Check: was it applied before?
+local last = tonumber(redis.call('GET', group) or -1)
+if last == tonumber(number) then return {'ok'} end
+if last > tonumber(number) then return {'old'} end
+
+-- Check: are all ids new?
+local seen = {'seen'}
+for i = 1, ids do
+  local digest = redis.call('GET', KEYS[7 + hashes + i])
+  if digest then
+    seen[#seen + 1] = i
+    seen[#seen + 1] = digest == ARGV[first_digest + i] and 1 or 0
+  end
+end
+if #seen > 1 then return seen end
+
+-- Count. The only check that needs the write itself is overflow: what was added
+-- until then is taken back.
+local done = {}
+local function add(hash, field, delta)
+  local value = redis.pcall('HINCRBY', hash, field, delta)
+  if type(value) == 'table' then return nil end
+  done[#done + 1] = {hash, field, delta}
+  return value
+end
+local function undo()
+  for _, d in ipairs(done) do
+    if redis.call('HINCRBY', d[1], d[2], '-' .. d[3]) == 0 then redis.call('HDEL', d[1], d[2]) end
+  end
+end
+
+local fresh = {}
+for i = 1, counters do
+  local a = first_counter + (i - 1) * 7
+  local hash, minute, day, tenant = KEYS[7 + ARGV[a]], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+  local feature, tokens, events = ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
+  local name = day .. '\t' .. tenant .. '\t' .. feature
+  local count = add(hash, 'e\t' .. name, events)
+  local ok = count and add(hash, 't\t' .. name, tokens) and add(hash, 's\t' .. day .. '\t' .. tenant, tokens)
+  if ok and minute ~= '' then
+    local at = minute .. '\t' .. tenant .. '\t' .. feature
+    ok = add(hash, 'T\t' .. at, tokens) and add(hash, 'E\t' .. at, events)
+  end
+  if not ok then
+    undo()
+    return {'overflow', i}
+  end
+  if count == tonumber(events) then fresh[#fresh + 1] = a end
+end
+
+-- Index the counters that did not exist before, so that readers find a tenant's.
+for _, a in ipairs(fresh) do
+  local hash, day, tenant, feature = KEYS[7 + ARGV[a]], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
+  local features = redis.call('HGET', hash, 'f\t' .. tenant) or ''
+  redis.call('HSET', hash, 'f\t' .. tenant, features .. day .. '\t' .. feature .. '\n')
+  local days = redis.call('HGET', hash, 'd\t' .. tenant) or ''
+  if not string.find('\n' .. days, '\n' .. day .. '\n', 1, true) then
+    redis.call('HSET', hash, 'd\t' .. tenant, days .. day .. '\n')
+  end
+end
+for i = 1, hashes do
+  local minute = ARGV[8 + i]
+  if minute ~= '' then redis.call('ZADD', minutes, minute, minute) end
+end
+
+-- Store the events. A full list is sealed here, so that no batch outgrows the
+-- flusher's memory however long Postgres is away.
+redis.call('RPUSH', raw, lines)
+if redis.call('INCRBY', rawbytes, #lines) >= batch_size then
+  redis.call('RENAME', raw, batch)
+  redis.call('DEL', rawbytes)
+  redis.call('ZADD', sealed, redis.call('INCR', seq), batch_id)
+end
+for i = 1, ids do
+  redis.call('SET', KEYS[7 + hashes + i], ARGV[first_digest + i], 'PX', seen_ttl)
+end
+redis.call('SET', group, number, 'PX', group_ttl)
+return {'ok'}

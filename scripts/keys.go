@@ -1,0 +1,82 @@
+package scripts
+
+import (
+	"hash/fnv"
+	"strconv"
+)
+
+// Every key of a shard starts with fm:{<shard>}: and so shares one slot of a Valkey
+// Cluster. Parts of fields are separated by a tab, which no name can contain.
+
+// ShardOf is the shard, 0 to shards-1, that holds all of a tenant's keys.
+func ShardOf(tenant string, shards int) int {
+	if shards <= 1 {
+		return 0
+	}
+	h := fnv.New32a()
+	h.Write([]byte(tenant))
+	return int(h.Sum32() % uint32(shards))
+}
+
+func prefix(shard int) string { return "fm:{" + strconv.Itoa(shard) + "}:" }
+
+// rawKey (list) holds raw events not yet sealed: an element is one group, as lines
+// of COPY text.
+func rawKey(shard int) string { return prefix(shard) + "raw" }
+
+// rawBytesKey (integer) is the size of the raw list's elements, in bytes.
+func rawBytesKey(shard int) string { return prefix(shard) + "rawbytes" }
+
+// minutePrefix + unix minute (hash) are the counters of an open minute. Fields:
+//
+//	t <day> <tenant> <feature>     tokens
+//	e <day> <tenant> <feature>     events
+//	s <day> <tenant>               tokens of all features
+//	d <tenant>                     the days above, each followed by a line feed
+//	f <tenant>                     the "<day> <feature>" above, each followed by a line feed
+//
+// where day is the tenant's local date (meter.Day) when the event was acknowledged.
+func minutePrefix(shard int) string { return prefix(shard) + "minute:" }
+
+// minutesKey (zset) are the open minutes: member and score are the unix minute.
+func minutesKey(shard int) string { return prefix(shard) + "minutes" }
+
+// lateKey (hash) are the counters of events older than two minutes: the fields of a
+// minute's hash, and for the rollups
+//
+//	T <minute> <tenant> <feature>  tokens
+//	E <minute> <tenant> <feature>  events
+//
+// A backfill of 35 days must not open 50,000 hashes.
+func lateKey(shard int) string { return prefix(shard) + "late" }
+
+// sealedRawKey and sealedSumKey (zsets) are the batches that wait for Postgres:
+// member id, score seq.
+func sealedRawKey(shard int) string { return prefix(shard) + "sealed:raw" }
+func sealedSumKey(shard int) string { return prefix(shard) + "sealed:sum" }
+
+// settledKey (zset) are the sum batches that are in Postgres and are kept a while
+// for readers whose view of Postgres is older: member id, score seq.
+func settledKey(shard int) string { return prefix(shard) + "settled" }
+
+// rawPrefix + batch id (list) and sumPrefix + batch id (hash) are sealed, immutable
+// batches. A sum made from one minute names it in the field "m".
+func rawPrefix(shard int) string { return prefix(shard) + "raw:" }
+func sumPrefix(shard int) string { return prefix(shard) + "sum:" }
+
+// groupKey (integer, TTL) is the number of the last group that a committer applied:
+// it makes a repeated or delayed call harmless.
+func groupKey(shard int, committer string) string { return prefix(shard) + "group:" + committer }
+
+// seenKey (string, TTL) remembers a client's event id; its value is the digest of
+// the event. The tab keeps tenant "a:b", id "c" apart from tenant "a", id "b:c".
+func seenKey(shard int, tenant, id string) string {
+	return prefix(shard) + "seen:" + tenant + "\t" + id
+}
+
+// seqKey (integer) grows with every seal.
+func seqKey(shard int) string { return prefix(shard) + "seq" }
+
+// tenantsKey (string) is a copy of the tenants table as JSON, so that ingest can
+// start and work while Postgres is away. It belongs to no shard.
+const tenantsKey = "fm:tenants"

@@ -1,0 +1,78 @@
+package scripts
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A tenant that moved to another shard would leave its open counters behind: these
+// values must never change.
+func TestShardOfIsStable(t *testing.T) {
+	for _, c := range []struct {
+		tenant  string
+		shards  int
+		want    int
+		comment string
+	}{
+		{"acme-corp", 0, 0, "no number of shards is one shard"},
+		{"acme-corp", 1, 0, ""},
+		{"acme-corp", 2, 1, ""},
+		{"acme-corp", 16, 9, ""},
+		{"", 16, 5, ""},
+		{"🦉", 16, 1, ""},
+		{"customer-1", 1000, 1, ""},
+	} {
+		if got := ShardOf(c.tenant, c.shards); got != c.want {
+			t.Errorf("ShardOf(%q, %d) = %d, want %d %s", c.tenant, c.shards, got, c.want, c.comment)
+		}
+	}
+}
+
+func TestShardOfSpreadsTenants(t *testing.T) {
+	const tenants, shards = 10_000, 7
+	var got [shards]int
+	for i := range tenants {
+		got[ShardOf(fmt.Sprintf("customer-%d", i), shards)]++ // out of range panics
+	}
+	for shard, n := range got {
+		if n < tenants/shards*8/10 || n > tenants/shards*12/10 {
+			t.Errorf("shard %d has %d of %d tenants", shard, n, tenants)
+		}
+	}
+}
+
+func TestSeenKeysOfDifferentEventsDiffer(t *testing.T) {
+	r := newRig(t)
+	for i, id := range []EventID{{"a:b", "c", "x"}, {"a", "b:c", "y"}, {"a:b:c", "d", "z"}} {
+		g := r.group(chat(1))
+		g.IDs = []EventID{id}
+		if out := r.try(g); len(out.Seen) > 0 {
+			t.Errorf("id %d is taken for one before: %+v", i, out)
+		}
+	}
+}
+
+// All keys of a call must lie in one slot of a cluster, whatever a tenant is called.
+func TestKeysOfAShardShareASlot(t *testing.T) {
+	r := newRig(t)
+	slot := func(key string) int64 {
+		n, err := redis.NewIntCmd(t.Context(), "CLUSTER", "KEYSLOT", key).Result()
+		if err == nil && n != 0 {
+			t.Fatal("a command that was not sent has an answer")
+		}
+		cmd := redis.NewIntCmd(t.Context(), "CLUSTER", "KEYSLOT", key)
+		if err := r.client.Process(t.Context(), cmd); err != nil {
+			t.Skipf("CLUSTER KEYSLOT: %v", err)
+		}
+		return cmd.Val()
+	}
+	want := slot(rawKey(3))
+	for _, key := range []string{rawBytesKey(3), minutePrefix(3) + "29700000", minutesKey(3), lateKey(3), sealedRawKey(3), sealedSumKey(3),
+		settledKey(3), rawPrefix(3) + "id", sumPrefix(3) + "id", groupKey(3, "{x}"), seenKey(3, "{tenant}", "{id}"), seenKey(3, "}{", "}"), seqKey(3)} {
+		if got := slot(key); got != want {
+			t.Errorf("%q is in slot %d, others in %d", key, got, want)
+		}
+	}
+}

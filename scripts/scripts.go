@@ -1,0 +1,106 @@
+package scripts
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed ingest.lua
+var ingestLua string
+
+//go:embed seal.lua
+var sealLua string
+
+//go:embed ack.lua
+var ackLua string
+
+//go:embed usage.lua
+var usageLua string
+
+var (
+	ingestScript = redis.NewScript(ingestLua)
+	sealScript   = redis.NewScript(sealLua)
+	ackScript    = redis.NewScript(ackLua)
+	usageScript  = redis.NewScript(usageLua)
+)
+
+// ErrFull reports that Valkey has reached maxmemory; nothing was written.
+var ErrFull = errors.New("valkey is full")
+
+// Valkey calls the scripts. The client must not retry by itself (MaxRetries -1):
+// a repeated call is safe only under the rules of each function.
+type Valkey struct {
+	rdb    redis.UniversalClient
+	shards int
+}
+
+// New returns the scripts of a deployment with the given number of shards, at least 1.
+func New(rdb redis.UniversalClient, shards int) *Valkey {
+	return &Valkey{rdb: rdb, shards: max(shards, 1)}
+}
+
+// Shards is the number of shards.
+func (v *Valkey) Shards() int { return v.shards }
+
+// Ping reports whether Valkey answers.
+func (v *Valkey) Ping(ctx context.Context) error {
+	if err := v.rdb.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("ping valkey: %w", err)
+	}
+	return nil
+}
+
+// call is one EVALSHA of a pipeline.
+type call struct {
+	script *redis.Script
+	keys   []string
+	args   []any
+}
+
+// run sends the calls, and extra if it is not nil, in one pipeline on one connection,
+// and loads the scripts first if Valkey does not know them: a script that is unknown
+// has not run. The error is the first that any command gave.
+func (v *Valkey) run(ctx context.Context, extra func(redis.Pipeliner), calls ...call) ([]*redis.Cmd, error) {
+	for loaded := false; ; loaded = true {
+		pipe := v.rdb.Pipeline()
+		cmds := make([]*redis.Cmd, len(calls))
+		for i, c := range calls {
+			cmds[i] = pipe.EvalSha(ctx, c.script.Hash(), c.keys, c.args...)
+		}
+		if extra != nil {
+			extra(pipe)
+		}
+		_, err := pipe.Exec(ctx)
+		if err != nil && !loaded && redis.HasErrorPrefix(err, "NOSCRIPT") {
+			for _, c := range calls {
+				if err := c.script.Load(ctx, v.rdb).Err(); err != nil {
+					return nil, fmt.Errorf("load script: %w", err)
+				}
+			}
+			continue
+		}
+		if redis.HasErrorPrefix(err, "OOM") {
+			return nil, fmt.Errorf("%w: %w", ErrFull, err)
+		}
+		return cmds, err
+	}
+}
+
+// passing are the answers of a Valkey that did not run a script now but will soon.
+var passing = []string{"LOADING", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "READONLY"}
+
+// Transient reports whether it makes sense to send the same call again: the
+// connection failed, so that the outcome is unknown, or Valkey was not ready.
+func Transient(err error) bool {
+	for _, prefix := range passing {
+		if redis.HasErrorPrefix(err, prefix) {
+			return true
+		}
+	}
+	var reply redis.Error
+	return !errors.As(err, &reply)
+}

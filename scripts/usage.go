@@ -1,0 +1,101 @@
+package scripts
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// Query asks for what tenants of one shard have used and the caller does not know
+// from Postgres.
+type Query struct {
+	// Settled are the ids of sum batches the caller knows to be in Postgres.
+	Settled []string
+	Tenants []meter.TenantDays
+}
+
+// queryChunk is how many tenants one call adds up: about 2 ms of Valkey's time.
+const queryChunk = 1000
+
+// Tokens returns the unsettled tokens of each tenant of q, in q's order. It makes a
+// call for every 1,000 tenants, so that none holds up Valkey for more than about 2 ms.
+func (v *Valkey) Tokens(ctx context.Context, shard int, q Query) ([]int64, error) {
+	tokens := make([]int64, 0, len(q.Tenants))
+	for start := 0; start < len(q.Tenants); start += queryChunk {
+		part := Query{q.Settled, q.Tenants[start:min(start+queryChunk, len(q.Tenants))]}
+		cmds, err := v.run(ctx, nil, usageCall(shard, part, "tokens"))
+		if err != nil {
+			return nil, fmt.Errorf("add up unsettled tokens: %w", err)
+		}
+		sums, err := parseTokens(cmds[0], len(part.Tenants))
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, sums...)
+	}
+	return tokens, nil
+}
+
+// Features returns the unsettled usage of one tenant by feature, in no order.
+func (v *Valkey) Features(ctx context.Context, shard int, settled []string, t meter.TenantDays) ([]meter.FeatureUsage, error) {
+	cmds, err := v.run(ctx, nil, usageCall(shard, Query{settled, []meter.TenantDays{t}}, "features"))
+	if err != nil {
+		return nil, fmt.Errorf("add up unsettled features: %w", err)
+	}
+	reply, err := cmds[0].Slice()
+	if err != nil || len(reply) != 1 {
+		return nil, fmt.Errorf("add up unsettled features: unexpected reply (%d parts): %w", len(reply), err)
+	}
+	rows, _ := reply[0].([]any)
+	features := make([]meter.FeatureUsage, 0, len(rows)/4)
+	for i := 0; i+3 < len(rows); i += 4 {
+		name, _ := rows[i].(string)
+		high, _ := rows[i+1].(int64)
+		low, _ := rows[i+2].(int64)
+		events, _ := rows[i+3].(int64)
+		features = append(features, meter.FeatureUsage{Feature: name, Tokens: join(high, low), Events: events})
+	}
+	return features, nil
+}
+
+func usageCall(shard int, q Query, what string) call {
+	keys := []string{minutesKey(shard), lateKey(shard), sealedSumKey(shard), settledKey(shard)}
+	args := make([]any, 0, 4+len(q.Settled)+3*len(q.Tenants))
+	args = append(args, minutePrefix(shard), sumPrefix(shard), what, len(q.Settled))
+	for _, id := range q.Settled {
+		args = append(args, id)
+	}
+	for _, t := range q.Tenants {
+		args = append(args, t.Tenant, int(t.From), int(t.To))
+	}
+	return call{usageScript, keys, args}
+}
+
+func parseTokens(cmd *redis.Cmd, tenants int) ([]int64, error) {
+	parts, err := cmd.Int64Slice()
+	if err != nil {
+		return nil, fmt.Errorf("add up unsettled tokens: %w", err)
+	}
+	if len(parts) != 2*tenants {
+		return nil, fmt.Errorf("add up unsettled tokens: %d parts for %d tenants", len(parts), tenants)
+	}
+	tokens := make([]int64, tenants)
+	for i := range tokens {
+		tokens[i] = join(parts[2*i], parts[2*i+1])
+	}
+	return tokens, nil
+}
+
+// join puts high*10^9 + low together, at most 2^63-1.
+func join(high, low int64) int64 {
+	const unit = 1_000_000_000
+	high, low = high+low/unit, low%unit
+	if high > (math.MaxInt64-low)/unit {
+		return math.MaxInt64
+	}
+	return high*unit + low
+}

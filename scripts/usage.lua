@@ -1,0 +1,116 @@
+#!lua flags=no-writes
+-- Adds up what tenants have used and the caller does not know from Postgres: open
+-- minutes, late events and every sum batch that is not among the given ids.
+--
+-- KEYS[1] minutes  KEYS[2] late  KEYS[3] sealed:sum  KEYS[4] settled
+-- ARGV[1] prefix of minute:<m>  ARGV[2] prefix of sum:<id>
+-- ARGV[3] 'tokens' or 'features'
+-- ARGV[4] number S of ids, ARGV[5 .. 4+S] ids of sum batches to leave out
+-- then, for each tenant, 3 values: name, first day, day after the last
+--
+-- Returns, for 'tokens', two integers a tenant: high, low;
+--         for 'features', a list a tenant of feature, high, low, events, ...
+--   where tokens = high * 10^9 + low: a Lua number loses integers above 2^53, and
+--   neither part comes near it.
+-- Cost: 2 look-ups a tenant and hash; 1,000 tenants in 2 hashes take about 2 ms.
+
+local minutes, late, sealed_sum, settled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local minute_prefix, sum_prefix, what, known = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local first_tenant = 5 + known
+local tenants = (#ARGV - first_tenant + 1) / 3
+local chunk = 1000 -- values that one HMGET may take: unpack is limited to about 8,000
+
+local leave_out = {}
+for i = 5, 4 + known do leave_out[ARGV[i]] = true end
+
+local hashes = {late}
+for _, minute in ipairs(redis.call('ZRANGE', minutes, 0, -1)) do
+  hashes[#hashes + 1] = minute_prefix .. minute
+end
+for _, zset in ipairs({sealed_sum, settled}) do
+  for _, id in ipairs(redis.call('ZRANGE', zset, 0, -1)) do
+    if not leave_out[id] then hashes[#hashes + 1] = sum_prefix .. id end
+  end
+end
+
+-- get calls use(i, value) for each field i that exists.
+local function get(hash, fields, use)
+  for from = 1, #fields, chunk do
+    local to = math.min(from + chunk - 1, #fields)
+    local values = redis.call('HMGET', hash, unpack(fields, from, to))
+    for i = 1, to - from + 1 do
+      if values[i] then use(from + i - 1, values[i]) end
+    end
+  end
+end
+
+local function split(value)
+  if #value <= 9 then return 0, tonumber(value) end
+  return tonumber(string.sub(value, 1, -10)), tonumber(string.sub(value, -9))
+end
+
+local name, from_day, to_day = {}, {}, {}
+for i = 1, tenants do
+  local a = first_tenant + (i - 1) * 3
+  name[i], from_day[i], to_day[i] = ARGV[a], tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2])
+end
+local function in_period(i, day)
+  day = tonumber(day)
+  return day >= from_day[i] and day < to_day[i]
+end
+
+local index_fields = {}
+for i = 1, tenants do index_fields[i] = (what == 'tokens' and 'd\t' or 'f\t') .. name[i] end
+
+if what == 'tokens' then
+  local high_low = {}
+  for i = 1, 2 * tenants do high_low[i] = 0 end
+  for _, hash in ipairs(hashes) do
+    local fields, tenant_of = {}, {}
+    get(hash, index_fields, function(i, days)
+      for day in string.gmatch(days, '[^\n]+') do
+        if in_period(i, day) then
+          fields[#fields + 1] = 's\t' .. day .. '\t' .. name[i]
+          tenant_of[#fields] = i
+        end
+      end
+    end)
+    get(hash, fields, function(f, value)
+      local i = tenant_of[f]
+      local high, low = split(value)
+      high_low[2 * i - 1] = high_low[2 * i - 1] + high
+      high_low[2 * i] = high_low[2 * i] + low
+    end)
+  end
+  return high_low
+end
+
+local answer, place = {}, {}
+for i = 1, tenants do answer[i], place[i] = {}, {} end
+for _, hash in ipairs(hashes) do
+  local tokens, events, slot = {}, {}, {}
+  get(hash, index_fields, function(i, entries)
+    for day, feature in string.gmatch(entries, '([^\t\n]+)\t([^\n]+)') do
+      if in_period(i, day) then
+        local rows = answer[i]
+        if not place[i][feature] then
+          place[i][feature] = #rows + 1
+          rows[#rows + 1], rows[#rows + 2], rows[#rows + 3], rows[#rows + 4] = feature, 0, 0, 0
+        end
+        local field = day .. '\t' .. name[i] .. '\t' .. feature
+        tokens[#tokens + 1], events[#events + 1] = 't\t' .. field, 'e\t' .. field
+        slot[#tokens] = {rows, place[i][feature]}
+      end
+    end
+  end)
+  get(hash, tokens, function(f, value)
+    local rows, at = slot[f][1], slot[f][2]
+    local high, low = split(value)
+    rows[at + 1], rows[at + 2] = rows[at + 1] + high, rows[at + 2] + low
+  end)
+  get(hash, events, function(f, value)
+    local rows, at = slot[f][1], slot[f][2]
+    rows[at + 3] = rows[at + 3] + tonumber(value)
+  end)
+end
+return answer
