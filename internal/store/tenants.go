@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+var (
+	// ErrNoTenant reports a tenant that does not exist.
+	ErrNoTenant = errors.New("no such tenant")
+	// ErrUnknownZone reports a time zone that Postgres does not know.
+	ErrUnknownZone = errors.New("time zone is not known to Postgres")
+)
+
+// tenantRow is a row of tenants as Postgres returns it.
+type tenantRow struct {
+	Name       string        `db:"name"`
+	Quota      sql.NullInt64 `db:"monthly_quota"`
+	BillingDay int           `db:"billing_day"`
+	Timezone   string        `db:"timezone"`
+	Thresholds pq.Int64Array `db:"thresholds"`
+	Archived   bool          `db:"archived"`
+}
+
+const selectTenants = `SELECT name, monthly_quota, billing_day, timezone, thresholds, archived_at IS NOT NULL AS archived
+	FROM tenants ORDER BY name`
+
+// TenantsVersion is a number that grows with every change of the tenants table.
+func TenantsVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
+	var version int64
+	if err := sqlx.GetContext(ctx, q, &version, "SELECT version FROM tenants_version"); err != nil {
+		return 0, fmt.Errorf("read version of tenants: %w", err)
+	}
+	return version, nil
+}
+
+// Tenants returns all tenants by name, archived ones included. Go and Postgres do
+// not know exactly the same time zones: bad names the tenants whose zone Go cannot
+// load; they are returned in UTC.
+func Tenants(ctx context.Context, q sqlx.QueryerContext) (tenants []meter.Tenant, bad []string, err error) {
+	var rows []tenantRow
+	if err := sqlx.SelectContext(ctx, q, &rows, selectTenants); err != nil {
+		return nil, nil, fmt.Errorf("read tenants: %w", err)
+	}
+	tenants = make([]meter.Tenant, len(rows))
+	for i, r := range rows {
+		zone, err := time.LoadLocation(r.Timezone)
+		if err != nil || r.Timezone == "" || r.Timezone == "Local" {
+			zone, bad = time.UTC, append(bad, r.Name)
+		}
+		thresholds := make([]int, len(r.Thresholds))
+		for j, t := range r.Thresholds {
+			thresholds[j] = int(t)
+		}
+		slices.Sort(thresholds)
+		tenants[i] = meter.Tenant{
+			Name: r.Name, Quota: r.Quota.Int64, BillingDay: r.BillingDay, Zone: zone,
+			Thresholds: slices.Compact(thresholds), Archived: r.Archived,
+		}
+	}
+	return tenants, bad, nil
+}
+
+// AddTenant inserts a tenant. It reports false if the name is taken, and returns
+// ErrUnknownZone if Postgres does not know the tenant's zone.
+func AddTenant(ctx context.Context, e sqlx.ExecerContext, t meter.Tenant) (bool, error) {
+	res, err := e.ExecContext(ctx, `INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds)
+		VALUES ($1, nullif($2::bigint, 0), $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
+		t.Name, t.Quota, t.BillingDay, t.Zone.String(), pq.Array(t.Thresholds))
+	if err != nil {
+		return false, fmt.Errorf("add tenant: %w", zoneError(err))
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// TenantChange says what to change of a tenant. What is nil stays as it is.
+type TenantChange struct {
+	Quota      *int64 // 0: none
+	BillingDay *int
+	Zone       *time.Location
+	Thresholds []int // empty but not nil: none
+	Archived   *bool
+}
+
+// ChangeTenant changes a tenant's settings in one statement. It returns ErrNoTenant if
+// there is none of that name, and ErrUnknownZone if Postgres does not know the zone.
+func ChangeTenant(ctx context.Context, e sqlx.ExecerContext, name string, c TenantChange) error {
+	var zone *string
+	if c.Zone != nil {
+		zoneName := c.Zone.String()
+		zone = &zoneName
+	}
+	res, err := e.ExecContext(ctx, `UPDATE tenants SET
+		monthly_quota = CASE WHEN $2::bigint IS NULL THEN monthly_quota ELSE nullif($2, 0) END,
+		billing_day = coalesce($3, billing_day), timezone = coalesce($4, timezone), thresholds = coalesce($5, thresholds),
+		archived_at = CASE WHEN $6::boolean IS NULL THEN archived_at WHEN $6 THEN coalesce(archived_at, now()) END
+		WHERE name = $1`, name, c.Quota, c.BillingDay, zone, pq.Array(c.Thresholds), c.Archived)
+	if err != nil {
+		return fmt.Errorf("change tenant: %w", zoneError(err))
+	}
+	if n, err := res.RowsAffected(); err != nil {
+		return fmt.Errorf("change tenant: %w", err)
+	} else if n == 0 {
+		return fmt.Errorf("%w: %q", ErrNoTenant, name)
+	}
+	return nil
+}
+
+// zoneError turns Postgres' refusal of a time zone, the only value of a tenant that it
+// can call invalid, into ErrUnknownZone.
+func zoneError(err error) error {
+	var refused *pq.Error
+	if errors.As(err, &refused) && refused.Code == "22023" { // invalid_parameter_value
+		return fmt.Errorf("%w: %s", ErrUnknownZone, refused.Message)
+	}
+	return err
+}

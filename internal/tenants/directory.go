@@ -1,0 +1,131 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// Directory answers who the tenants are, from memory. It is safe for concurrent use.
+type Directory struct {
+	db     *sqlx.DB
+	valkey *scripts.Valkey
+	log    *slog.Logger
+
+	refreshing sync.Mutex
+	list       atomic.Pointer[list]
+}
+
+// list is one state of the tenants table.
+type list struct {
+	version int64
+	all     []meter.Tenant // by name
+	byName  map[string]meter.Tenant
+}
+
+// New returns an empty directory; Start or Refresh fills it.
+func New(db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger) *Directory {
+	d := &Directory{db: db, valkey: valkey, log: log}
+	d.list.Store(&list{version: -1})
+	return d
+}
+
+// Loaded reports whether the directory has been filled. Until then it knows no tenant.
+func (d *Directory) Loaded() bool { return d.list.Load().byName != nil }
+
+func newList(version int64, all []meter.Tenant) *list {
+	l := &list{version: version, all: all, byName: make(map[string]meter.Tenant, len(all))}
+	for _, t := range all {
+		l.byName[t.Name] = t
+	}
+	return l
+}
+
+// Get returns the tenant of that name.
+func (d *Directory) Get(name string) (meter.Tenant, bool) {
+	t, ok := d.list.Load().byName[name]
+	return t, ok
+}
+
+// All returns every tenant by name, archived ones included. The caller must not
+// change the slice.
+func (d *Directory) All() []meter.Tenant { return d.list.Load().all }
+
+// Start fills the directory from Postgres or, if that is away, from the copy in
+// Valkey. It fails only if neither can be had.
+func (d *Directory) Start(ctx context.Context) error {
+	fromPostgres := d.Refresh(ctx)
+	if fromPostgres == nil {
+		return nil
+	}
+	copy, err := d.valkey.LoadTenants(ctx)
+	if err == nil && copy == nil {
+		err = errors.New("valkey has no copy of the tenants")
+	}
+	if err != nil {
+		return errors.Join(fromPostgres, err)
+	}
+	all, err := decode(copy)
+	if err != nil {
+		return errors.Join(fromPostgres, err)
+	}
+	// Version -1: the first Refresh that reaches Postgres loads the table.
+	d.list.Store(newList(-1, all))
+	d.log.Warn("postgres is away: started with the copy of the tenants in valkey", "tenants", len(all), "error", fromPostgres)
+	return nil
+}
+
+// Refresh loads the tenants if they have changed, and renews the copy in Valkey.
+func (d *Directory) Refresh(ctx context.Context) error {
+	d.refreshing.Lock()
+	defer d.refreshing.Unlock()
+
+	version, err := store.TenantsVersion(ctx, d.db)
+	if err != nil || version == d.list.Load().version {
+		return err
+	}
+	// Read after the version: if the table changes in between, the list is newer
+	// than its number and the next refresh loads it once more.
+	all, bad, err := store.Tenants(ctx, d.db)
+	if err != nil {
+		return err
+	}
+	for _, name := range bad {
+		d.log.Error("unknown time zone, using UTC: correct tenants.timezone", "tenant", name)
+	}
+	d.list.Store(newList(version, all))
+	copy, err := encode(all)
+	if err != nil {
+		return err
+	}
+	// The table is loaded and in force either way; only the copy is missing.
+	if err := d.valkey.SaveTenants(ctx, copy); err != nil {
+		d.log.Warn("could not renew the copy of the tenants in valkey", "error", err)
+	}
+	return nil
+}
+
+// Create adds a tenant with the given quota (0 for none) unless it exists, and
+// returns it as it is in Postgres now.
+func (d *Directory) Create(ctx context.Context, t meter.Tenant) (meter.Tenant, error) {
+	if _, err := store.AddTenant(ctx, d.db, t); err != nil {
+		return meter.Tenant{}, err
+	}
+	if err := d.Refresh(ctx); err != nil {
+		return meter.Tenant{}, err
+	}
+	created, ok := d.Get(t.Name)
+	if !ok {
+		return meter.Tenant{}, fmt.Errorf("create tenant: %w: %q", store.ErrNoTenant, t.Name)
+	}
+	return created, nil
+}

@@ -1,0 +1,39 @@
+// Package usage answers how much a tenant has used, at any moment and to the token:
+// what is settled in Postgres plus what is still in Valkey, nothing twice, nothing
+// missing, while batches move from one to the other.
+//
+// # The reading order
+//
+//	(i)   the ids of the sum batches that Valkey holds now
+//	(ii)  one Postgres snapshot: the periods' sums of usage_daily, and which batches
+//	      are in the ledger: of (i), and all that entered since the snapshot before
+//	(iii) one script call: open minutes + late events + every batch that is not
+//	      known as settled from (ii)
+//
+// (i) and (ii) make a view, which all readers of a process share and which Refresh
+// renews every second. (iii) belongs to each reader.
+//
+// # Why it is exact
+//
+// A batch is counted once if (iii) leaves out exactly those batches whose rows are
+// in the view's sums.
+//
+//   - Left out although not in the sums: impossible, both come from one snapshot.
+//   - In the sums but not left out: its ledger row is in the snapshot, and Valkey still
+//     holds it at (iii). Had it been sealed before (i), its id was asked for. Had it been
+//     sealed after (i), its ledger row was numbered after every row of the view
+//     before, and the snapshot asked for those as well.
+//   - In neither: Valkey no longer holds it at (iii), and it is not in the snapshot. A
+//     batch is dropped at the earliest Grace after its commit was known, so the snapshot is
+//     older than Grace: the answer says stale.
+//
+// # Keeping sums from view to view
+//
+// A new view reads again only the tenants named by ledger rows it had not seen. A
+// row can become visible out of order; it is then found through (i), because its batch
+// stays in Valkey for Grace after the commit. A view older than Grace is therefore never
+// continued but read anew.
+//
+// No step compares the clocks of two machines: ages are measured with the process's
+// own monotonic clock.
+package usage

@@ -1,0 +1,101 @@
+package usage
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+)
+
+// snapshotLimit is the longest a view may take to read; it must be well below Grace.
+const snapshotLimit = 10 * time.Second
+
+// Refresh renews the view and the directory of tenants. Concurrent calls wait for
+// each other. On an error the view stays as it was and grows older.
+func (l *Live) Refresh(ctx context.Context) error {
+	l.refreshing.Lock()
+	defer l.refreshing.Unlock()
+	if err := l.tenants.Refresh(ctx); err != nil {
+		return err
+	}
+	next, err := l.read(ctx, l.view.Load())
+	if err != nil {
+		return err
+	}
+	l.view.Store(next)
+	return nil
+}
+
+// read makes the view that follows prev, which may be nil.
+func (l *Live) read(ctx context.Context, prev *view) (*view, error) {
+	now := l.now()
+	ids, err := l.valkey.SumIDs(ctx) // step (i)
+	if err != nil {
+		return nil, err
+	}
+	if prev == nil || l.now().Sub(prev.taken) >= Grace || now.Before(prev.taken) {
+		// Start anew, again with the ledger's end before step (i).
+		last, err := store.LastSettled(ctx, l.db)
+		if err != nil {
+			return nil, err
+		}
+		prev = &view{last: last}
+		if ids, err = l.valkey.SumIDs(ctx); err != nil {
+			return nil, err
+		}
+	}
+	next := &view{taken: now, last: prev.last}
+	err = store.Snapshot(ctx, l.db, snapshotLimit, func(ctx context.Context, tx *sqlx.Tx) error { // step (ii)
+		batches, err := store.SettledBatches(ctx, tx, ids, prev.last)
+		if err != nil {
+			return err
+		}
+		changed := map[string]bool{}
+		for _, b := range batches {
+			next.settled = append(next.settled, b.ID)
+			next.last = max(next.last, b.N)
+			if !prev.knows(b.ID) {
+				for _, tenant := range b.Tenants {
+					changed[tenant] = true
+				}
+			}
+		}
+		return l.readTenants(ctx, tx, prev, next, changed, now)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// readTenants fills next.tenants: unchanged ones from prev, the others from the snapshot.
+func (l *Live) readTenants(ctx context.Context, tx *sqlx.Tx, prev, next *view, changed map[string]bool, now time.Time) error {
+	all := l.tenants.All()
+	next.tenants = make(map[string]*settled, len(all))
+	var ask []meter.TenantDays
+	for _, t := range all {
+		if before := prev.tenants[t.Name]; before.covers(t, now) && !changed[t.Name] {
+			next.tenants[t.Name] = before
+			continue
+		}
+		s := &settled{period: t.Period(now), billingDay: t.BillingDay, zone: t.Zone.String()}
+		next.tenants[t.Name] = s
+		ask = append(ask, meter.TenantDays{Tenant: t.Name, From: s.period.From, To: s.period.To})
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	rows, err := store.PeriodUsages(ctx, tx, ask)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		s := next.tenants[row.Tenant]
+		s.tokens = meter.Add(s.tokens, row.Tokens)
+		s.features = append(s.features, meter.FeatureUsage{Feature: row.Feature, Tokens: row.Tokens, Events: row.Events})
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package usage
+
+import (
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// Grace is how long Valkey keeps a sum batch after its commit is known, and so the
+// age from which a view may miss one.
+const Grace = 30 * time.Second
+
+// view is what a process knows from Postgres. It is immutable.
+type view struct {
+	// taken is an instant before the snapshot was made.
+	taken time.Time
+	// last is the largest ledger number seen.
+	last int64
+	// settled are the ids of batches in the snapshot that Valkey may still hold.
+	settled []string
+	tenants map[string]*settled
+}
+
+// settled is one tenant's usage in the period that is current in the view.
+type settled struct {
+	period     meter.Period
+	billingDay int
+	zone       string
+	tokens     int64
+	features   []meter.FeatureUsage
+}
+
+// covers reports whether s is about the period in which t is at now.
+func (s *settled) covers(t meter.Tenant, now time.Time) bool {
+	return s != nil && s.billingDay == t.BillingDay && s.zone == t.Zone.String() &&
+		!now.Before(s.period.Start) && now.Before(s.period.End)
+}
+
+func (v *view) knows(id string) bool {
+	for _, known := range v.settled { // about 30 at most: the batches of one grace
+		if known == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Reading is one answer in the making: the tenants asked for, what the view knows of
+// them, and the query for the rest. It belongs to one goroutine.
+type Reading struct {
+	view    *view
+	now     time.Time
+	tenants []meter.Tenant
+	settled []*settled // nil where the view does not cover the current period
+	periods []meter.Period
+}
+
+// newReading looks up what v knows of the tenants at now; v may be nil.
+func newReading(v *view, tenants []meter.Tenant, now time.Time) Reading {
+	r := Reading{view: v, now: now, tenants: tenants,
+		settled: make([]*settled, len(tenants)), periods: make([]meter.Period, len(tenants))}
+	for i, t := range tenants {
+		if v != nil && v.tenants[t.Name].covers(t, now) {
+			r.settled[i] = v.tenants[t.Name]
+			r.periods[i] = r.settled[i].period
+		} else {
+			r.periods[i] = t.Period(now)
+		}
+	}
+	return r
+}
+
+// complete reports whether the view covers every tenant asked for.
+func (r Reading) complete() bool {
+	for _, s := range r.settled {
+		if s == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Query is what to ask Valkey for.
+func (r Reading) Query() scripts.Query {
+	q := scripts.Query{Tenants: make([]meter.TenantDays, len(r.tenants))}
+	if r.view != nil {
+		q.Settled = r.view.settled
+	}
+	for i, t := range r.tenants {
+		q.Tenants[i] = meter.TenantDays{Tenant: t.Name, From: r.periods[i].From, To: r.periods[i].To}
+	}
+	return q
+}
+
+// Usage adds the answer to Query, the unsettled tokens of each tenant, to what the
+// view knows. at is the instant after Valkey has answered.
+func (r Reading) Usage(unsettled []int64, at time.Time) []meter.Usage {
+	usages := make([]meter.Usage, len(r.tenants))
+	for i, t := range r.tenants {
+		usages[i] = meter.Usage{
+			Tenant: t, Period: r.periods[i], Tokens: unsettled[i], AsOf: at.UTC(),
+			Stale: r.settled[i] == nil || at.Sub(r.view.taken) >= Grace,
+		}
+		if r.settled[i] != nil {
+			usages[i].Tokens = meter.Add(usages[i].Tokens, r.settled[i].tokens)
+		}
+	}
+	return usages
+}
