@@ -1,0 +1,221 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+const (
+	// patience is how long a request waits for Valkey before it is answered 503.
+	patience = 5 * time.Second
+	// attemptLimit bounds one call, so that a dead connection leaves time for another.
+	attemptLimit = 2 * time.Second
+	// queueLength is how many requests may wait for a committer. At 10,000 requests/s it
+	// is filled in less than a second of Valkey's absence; beyond it the answer is 503.
+	queueLength = 8192
+)
+
+// committer commits the submissions of one shard, a group at a time.
+type committer struct {
+	shard   int
+	name    string // unique to this committer and this run of the process
+	number  int64  // of the last group built
+	valkey  *scripts.Valkey
+	live    *usage.Live
+	dedupe  time.Duration
+	now     func() time.Time
+	log     *slog.Logger
+	metrics *metrics
+
+	queue chan *submission
+	held  []*submission // had an id in common with the group before
+}
+
+func newCommitter(shard int, o Options, m *metrics) *committer {
+	return &committer{
+		shard: shard, name: uuid.NewString(), valkey: o.Valkey, live: o.Live, dedupe: o.Dedupe,
+		now: o.Now, log: o.Log, metrics: m, queue: make(chan *submission, queueLength),
+	}
+}
+
+// submit queues s and reports whether there was room.
+func (c *committer) submit(s *submission) bool {
+	s.queued = time.Now()
+	select {
+	case c.queue <- s:
+		return true
+	default:
+		return false
+	}
+}
+
+// run commits until ctx is done. Whoever still waits then was answered already by
+// the server's shutdown.
+func (c *committer) run(ctx context.Context) {
+	for {
+		var first *submission
+		if len(c.held) == 0 {
+			select {
+			case <-ctx.Done():
+				return
+			case first = <-c.queue:
+			}
+		}
+		c.commit(c.collect(first))
+	}
+}
+
+// collect makes a group of what was held back, first, and all that has queued up.
+func (c *committer) collect(first *submission) *group {
+	g := &group{}
+	waiting := c.held
+	c.held = nil
+	if first != nil {
+		waiting = append(waiting, first)
+	}
+	for {
+		for _, s := range waiting {
+			if g.full() || !g.add(s) {
+				c.held = append(c.held, s)
+			}
+		}
+		if g.full() {
+			return g
+		}
+		select {
+		case s := <-c.queue:
+			waiting = append(waiting[:0:0], s)
+		default:
+			return g
+		}
+	}
+}
+
+// commit brings a group into Valkey and answers everyone in it. Ids that were seen
+// before leave the group, and the rest is tried again as a new group.
+func (c *committer) commit(g *group) {
+	g.remove(func(s *submission) bool {
+		late := time.Since(s.queued) > patience
+		if late {
+			s.done <- answer{problem: problemUnavailable("the event store did not answer in time; nothing was counted")}
+		}
+		return late
+	})
+	c.metrics.groupEvents.Observe(float64(g.events))
+	for len(g.submissions) > 0 {
+		c.number++
+		call, owner := g.call(c.name, c.number)
+		reading := c.live.Read(g.tenants())
+		outcome, tokens, err := c.send(g, call, reading.Query())
+		switch {
+		case err != nil:
+			problem := c.problem(err)
+			for _, s := range g.submissions {
+				s.done <- answer{problem: problem}
+			}
+			return
+		case outcome.Overflow >= 0:
+			c.refuseOverflow(g, call.Counters[outcome.Overflow])
+		case len(outcome.Seen) > 0:
+			c.metrics.seen.Add(float64(len(outcome.Seen)))
+			g.drop(outcome.Seen, owner)
+		default:
+			c.metrics.events.Add(float64(g.accepted()))
+			g.answer(reading.Usage(tokens, c.now()))
+			return
+		}
+	}
+}
+
+// send calls ingest.lua until it answers, with the same number, so that it is applied
+// at most once. A group whose events were all duplicates only asks for the usage.
+func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome scripts.Outcome, tokens []int64, err error) {
+	deadline := g.submissions[0].queued.Add(patience)
+	for _, s := range g.submissions {
+		if d := s.queued.Add(patience); d.Before(deadline) {
+			deadline = d
+		}
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		attempt, cancelAttempt := context.WithTimeout(ctx, attemptLimit)
+		start := time.Now()
+		if len(call.Lines) == 0 {
+			outcome.Overflow = -1
+			tokens, err = c.valkey.Tokens(attempt, c.shard, q)
+		} else {
+			outcome, tokens, err = c.valkey.Ingest(attempt, c.shard, call, c.dedupe, q)
+		}
+		cancelAttempt()
+		c.metrics.callSeconds.Observe(time.Since(start).Seconds())
+		if err == nil || !scripts.Transient(err) || errors.Is(err, scripts.ErrOldGroup) {
+			return outcome, tokens, err
+		}
+		c.metrics.retries.Inc()
+		select {
+		case <-ctx.Done():
+			return outcome, nil, err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// problem is the answer to everyone in a group that could not be committed.
+func (c *committer) problem(err error) *Problem {
+	if errors.Is(err, scripts.ErrFull) {
+		c.log.Error("valkey is full, events are refused", "error", err)
+		return problemUnavailable("the event store is full; nothing was counted")
+	}
+	c.log.Error("could not commit a group of events", "error", err)
+	if scripts.Transient(err) {
+		return problemUnavailable("the event store did not answer in time; whether the events were counted is not known: repeat them with the same ids")
+	}
+	return problemUnavailable("the event store refused the events")
+}
+
+// refuseOverflow answers the submissions that add to a counter which cannot hold
+// more, and takes them out of the group.
+func (c *committer) refuseOverflow(g *group, full scripts.Counter) {
+	g.remove(func(s *submission) bool {
+		for _, it := range s.items {
+			if it.counter.Tenant == full.Tenant && it.counter.Feature == full.Feature && it.counter.Minute == full.Minute {
+				s.done <- answer{problem: problemOverflow(it.index)}
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// accepted is the number of events that were counted.
+func (g *group) accepted() int {
+	n := 0
+	for _, s := range g.submissions {
+		n += s.accepted
+	}
+	return n
+}
+
+// answer gives every submission the usage of its tenants.
+func (g *group) answer(usages []meter.Usage) {
+	of := make(map[string]meter.Usage, len(usages))
+	for _, u := range usages {
+		of[u.Tenant.Name] = u
+	}
+	for _, s := range g.submissions {
+		own := make([]meter.Usage, len(s.tenants))
+		for i, t := range s.tenants {
+			own[i] = of[t.Name]
+		}
+		s.done <- answer{usages: own}
+	}
+}

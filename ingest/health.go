@@ -1,0 +1,52 @@
+package ingest
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+)
+
+// probeLimit bounds a readiness check.
+const probeLimit = time.Second
+
+// getHealth is GET /healthz: the process runs.
+func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
+	s.writeJSON(w, map[string]string{"status": "ok"})
+}
+
+// started answers 503 until the tenants are known: a 404 for each of them would be wrong.
+func (s *Server) started(next httprouter.Handle) httprouter.Handle {
+	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+		if !s.tenants.Loaded() {
+			p := problemUnavailable("the process is starting: its stores have not answered yet")
+			p.Title = "Not available now"
+			WriteProblem(w, p)
+			return
+		}
+		next(w, r, params)
+	}
+}
+
+// getReady is GET /readyz: events can be accepted. That needs Valkey; Postgres is
+// reported but may be away.
+func (s *Server) getReady(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+	if s.draining.Load() {
+		p := problemUnavailable("the process is shutting down")
+		p.Title = "Not ready"
+		WriteProblem(w, p)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), probeLimit)
+	defer cancel()
+	if err := s.valkey.Ping(ctx); err != nil {
+		s.unavailable(w, r, "valkey does not answer", err)
+		return
+	}
+	postgres := "ok"
+	if err := s.db.PingContext(ctx); err != nil {
+		postgres = "away"
+	}
+	s.writeJSON(w, map[string]string{"status": "ready", "valkey": "ok", "postgres": postgres})
+}

@@ -1,0 +1,65 @@
+package ingest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	requests    *prometheus.HistogramVec
+	events      prometheus.Counter
+	seen        prometheus.Counter
+	groupEvents prometheus.Histogram
+	callSeconds prometheus.Histogram
+	retries     prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	return &metrics{
+		requests: f.NewHistogramVec(prometheus.HistogramOpts{Name: "flagmeter_http_request_seconds",
+			Help:    "Duration of HTTP requests by route, method and status class.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .2, .5, 1, 2.5, 5}}, []string{"route", "method", "class"}),
+		events: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_events_total",
+			Help: "Events counted."}),
+		seen: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_seen_ids_total",
+			Help: "Events whose id was seen before: duplicates and conflicts."}),
+		groupEvents: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_group_events",
+			Help: "Events in a group commit.", Buckets: prometheus.ExponentialBuckets(1, 4, 8)}),
+		callSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_call_seconds",
+			Help: "Duration of one call of ingest.lua, with its fsync.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 11)}),
+		retries: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_retries_total",
+			Help: "Calls of ingest.lua repeated because the outcome was unknown or Valkey not ready."}),
+	}
+}
+
+// observe times a route's requests.
+func (m *metrics) observe(route string, next httprouter.Handle) httprouter.Handle {
+	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+		start := time.Now()
+		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		next(recorder, r, params)
+		class := strconv.Itoa(recorder.status/100) + "xx"
+		m.requests.WithLabelValues(route, r.Method, class).Observe(time.Since(start).Seconds())
+	}
+}
+
+// statusRecorder remembers the status that a handler answers with.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader passes the status on and remembers it.
+func (r *statusRecorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap gives http.ResponseController the writer below.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

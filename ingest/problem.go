@@ -1,0 +1,71 @@
+package ingest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Problem is the answer to a request that was refused, an RFC 9457 problem detail.
+// It is an error, so that it can travel up to the handler that writes it.
+type Problem struct {
+	// Type is a relative URI that names the kind of problem, like
+	// /problems/invalid-event. Clients may dispatch on it; it never changes.
+	Type string `json:"type"`
+	// Title says in a few words what Type means. It is the same for every
+	// occurrence.
+	Title string `json:"title"`
+	// Status is the HTTP status code.
+	Status int `json:"status"`
+	// Detail is about this occurrence. It repeats at most 64 characters of what
+	// the client sent, and never a secret.
+	Detail string `json:"detail,omitempty"`
+	// Errors lists what is wrong with the events of the request.
+	Errors []FieldError `json:"errors,omitempty"`
+	// RetryAfter is how long the client should wait before it tries again; it is
+	// sent as a header, in whole seconds rounded up, unless it is 0.
+	RetryAfter time.Duration `json:"-"`
+}
+
+// FieldError is one thing that is wrong with one event.
+type FieldError struct {
+	// Index is the event's place in the request, from 0; nil if the error is not
+	// about one event.
+	Index *int `json:"index,omitzero"`
+	// Field is the JSON key; empty if the event as a whole is wrong.
+	Field string `json:"field,omitzero"`
+	// Detail ends a sentence that begins with the field or the event.
+	Detail string `json:"detail"`
+}
+
+// Error is the title and the detail of p.
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return p.Title
+	}
+	return p.Title + ": " + p.Detail
+}
+
+// WriteProblem answers a request with p. The answer is complete: nothing else may
+// be written to w before or after.
+func WriteProblem(w http.ResponseWriter, p *Problem) {
+	// Text from the client was cleaned where it entered p. Should some slip through,
+	// a problem with U+FFFD in it is better than none; nothing else can fail here.
+	body, err := json.Marshal(p, jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		http.Error(w, p.Title, p.Status)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/problem+json")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	if p.RetryAfter > 0 {
+		seconds := (p.RetryAfter + time.Second - 1) / time.Second
+		header.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+	}
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body) // the client has gone away: there is nobody left to tell
+}

@@ -1,0 +1,68 @@
+package ingest
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// retryAfter is what a client is told to wait when Valkey is away or full.
+const retryAfter = 2 * time.Second
+
+func problemUnavailable(detail string) *Problem {
+	return &Problem{Type: "/problems/unavailable", Title: "Events cannot be stored now",
+		Status: http.StatusServiceUnavailable, Detail: detail, RetryAfter: retryAfter}
+}
+
+// problemConflict names the events whose id was used for another event before.
+func problemConflict(indexes []int) *Problem {
+	p := &Problem{Type: "/problems/id-conflict", Title: "An id was used for another event",
+		Status: http.StatusConflict, Detail: fmt.Sprintf("%d events reuse an id with other content; none was counted", len(indexes))}
+	for _, i := range indexes {
+		p.Errors = append(p.Errors, FieldError{Index: &i, Field: "id", Detail: "was sent before with another feature, tokens or timestamp"})
+	}
+	return p
+}
+
+func problemOverflow(index int) *Problem {
+	return &Problem{Type: "/problems/overflow", Title: "A counter cannot hold more", Status: http.StatusUnprocessableEntity,
+		Detail: "the tokens of one minute would exceed 2^63-1; nothing was counted",
+		Errors: []FieldError{{Index: &index, Field: "tokens", Detail: "would overflow the sum of its minute"}}}
+}
+
+// problemUnknownTenants names the events whose tenant does not exist or is archived.
+func problemUnknownTenants(events []meter.Event, unknown []int) *Problem {
+	p := &Problem{Type: "/problems/unknown-tenant", Title: "Unknown tenant", Status: http.StatusNotFound,
+		Detail: fmt.Sprintf("%d of %d events name a tenant that does not exist or is archived; none was counted", len(unknown), len(events))}
+	for _, i := range unknown {
+		p.Errors = append(p.Errors, FieldError{Index: &i, Field: "tenant", Detail: fmt.Sprintf("does not exist or is archived: %q", clip(events[i].Tenant))})
+	}
+	return p
+}
+
+func problemUnknownTenant(name string) *Problem {
+	return &Problem{Type: "/problems/unknown-tenant", Title: "Unknown tenant", Status: http.StatusNotFound,
+		Detail: fmt.Sprintf("there is no tenant %q", clip(name))}
+}
+
+func problemTooLarge() *Problem {
+	return &Problem{Type: "/problems/too-large", Title: "The request is too large", Status: http.StatusRequestEntityTooLarge,
+		Detail: fmt.Sprintf("a request body may have at most %d bytes", meter.MaxBody)}
+}
+
+func problemNotFound(path string) *Problem {
+	return &Problem{Type: "/problems/not-found", Title: "Not found", Status: http.StatusNotFound,
+		Detail: fmt.Sprintf("there is nothing at %q", clip(path))}
+}
+
+func problemMethod(method string) *Problem {
+	return &Problem{Type: "/problems/method-not-allowed", Title: "Method not allowed", Status: http.StatusMethodNotAllowed,
+		Detail: fmt.Sprintf("%s is not allowed here; see the Allow header", clip(method))}
+}
+
+func problemInternal() *Problem {
+	return &Problem{Type: "/problems/internal", Title: "Internal error", Status: http.StatusInternalServerError,
+		Detail: "the request failed for a reason that is in the log"}
+}

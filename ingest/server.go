@@ -1,0 +1,148 @@
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jmoiron/sqlx"
+	"github.com/julienschmidt/httprouter"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/eduardosanzb/flagmeter/internal/httpd"
+	"github.com/eduardosanzb/flagmeter/internal/tenants"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/web"
+)
+
+// Options are what the API works with. All but the last two are required.
+type Options struct {
+	DB       *sqlx.DB
+	Valkey   *scripts.Valkey
+	Tenants  *tenants.Directory
+	Live     *usage.Live
+	Dedupe   time.Duration // how long an event id is remembered
+	Now      func() time.Time
+	Log      *slog.Logger
+	Registry *prometheus.Registry
+	// AutoCreate adds unknown tenants with DefaultQuota tokens, 0 for none.
+	AutoCreate   bool
+	DefaultQuota int64
+}
+
+// Server is the HTTP API with its committers.
+type Server struct {
+	db           *sqlx.DB
+	valkey       *scripts.Valkey
+	tenants      *tenants.Directory
+	live         *usage.Live
+	now          func() time.Time
+	log          *slog.Logger
+	registry     *prometheus.Registry
+	metrics      *metrics
+	autoCreate   bool
+	defaultQuota int64
+
+	committers []*committer
+	draining   atomic.Bool
+}
+
+// New returns a server that is not running yet.
+func New(o Options) *Server {
+	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
+		registry: o.Registry, metrics: newMetrics(o.Registry), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota}
+	for shard := range o.Valkey.Shards() {
+		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
+	}
+	return s
+}
+
+// Run serves on listener until ctx is done, then refuses new connections, answers the
+// requests in hand, and returns. The caller fills Tenants and keeps Live fresh; until
+// Tenants is filled, the answer to everything about tenants is 503.
+func (s *Server) Run(ctx context.Context, listener net.Listener) error {
+	commits, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, c := range s.committers {
+		running.Go(func() { c.run(commits) })
+	}
+	err := httpd.Serve(ctx, listener, s.Handler(), func() { s.draining.Store(true) })
+	stop()
+	running.Wait()
+	return err
+}
+
+// Handler is the API without a server around it. POST /events works only while Run does.
+func (s *Server) Handler() http.Handler {
+	router := &httprouter.Router{
+		HandleMethodNotAllowed: true,
+		NotFound:               http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { WriteProblem(w, problemNotFound(r.URL.Path)) }),
+		MethodNotAllowed:       http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { WriteProblem(w, problemMethod(r.Method)) }),
+		PanicHandler: func(w http.ResponseWriter, r *http.Request, value any) {
+			s.log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", value)
+			WriteProblem(w, problemInternal())
+		},
+	}
+	handle := func(method, path string, h httprouter.Handle) {
+		router.Handle(method, path, s.metrics.observe(path, h))
+	}
+	handle("POST", "/events", s.started(s.postEvents))
+	handle("GET", "/usage/:tenant", s.started(s.getUsage))
+	handle("GET", "/tenants", s.started(s.getTenants))
+	handle("GET", "/healthz", s.getHealth)
+	handle("GET", "/readyz", s.started(s.getReady))
+
+	pages := web.Handler()
+	for _, method := range []string{"GET", "HEAD"} {
+		router.Handler(method, "/usage", pages)
+		router.Handler(method, "/assets/*path", pages)
+	}
+	router.Handler("GET", "/", http.RedirectHandler("/usage", http.StatusFound))
+	router.Handler("GET", "/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	return escapedPaths(router)
+}
+
+// escapedPaths routes by the path as the client escaped it, because a tenant's name
+// may contain a slash. Handlers unescape their parameters.
+func escapedPaths(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawPath != "" {
+			u := *r.URL
+			u.Path = r.URL.EscapedPath()
+			clone := *r
+			clone.URL = &u
+			r = &clone
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// writeJSON answers 200 with body.
+func (s *Server) writeJSON(w http.ResponseWriter, body any) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		s.log.Error("could not encode an answer", "error", err)
+		WriteProblem(w, problemInternal())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(data) // the client has gone away: there is nobody left to tell
+}
+
+// unavailable answers 503, and logs why unless the client has gone away.
+func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, detail string, err error) {
+	if r.Context().Err() == nil {
+		s.log.Error(detail, "path", r.URL.Path, "error", err)
+	}
+	p := problemUnavailable(detail)
+	p.Title = "Not available now"
+	WriteProblem(w, p)
+}
