@@ -1,0 +1,92 @@
+package flusher
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// The kinds of batches, as the ledger names them.
+const (
+	kindRaw = "raw"
+	kindSum = "sum"
+)
+
+// batch is a sealed batch in memory.
+type batch struct {
+	scripts.Batch
+	kind string
+	// groups are a raw batch's events as lines of COPY text.
+	groups []string
+	// sum is a sum batch's content.
+	sum scripts.Sum
+	// rows and tokens are what the ledger notes: events or rollup rows, and their tokens.
+	rows, tokens int64
+	// tenants are those a sum batch adds usage to, in order.
+	tenants []string
+}
+
+// read loads the content of sealed batches. A batch that another flusher has
+// acknowledged and removed meanwhile comes back empty or in part; it is in the
+// ledger then, and its content is not used.
+func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([]*batch, error) {
+	var batches []*batch
+	for _, s := range sealed.Raw {
+		groups, err := f.valkey.RawLines(ctx, shard, s.ID)
+		if err != nil {
+			return nil, err
+		}
+		b := &batch{Batch: s, kind: kindRaw, groups: groups}
+		for line := range b.lines() {
+			b.rows++
+			b.tokens += lineTokens(line)
+		}
+		batches = append(batches, b)
+	}
+	for _, s := range sealed.Sums {
+		sum, err := f.valkey.ReadSum(ctx, shard, s.ID)
+		if err != nil {
+			return nil, err
+		}
+		b := &batch{Batch: s, kind: kindSum, sum: sum, rows: int64(len(sum.Minutes))}
+		tenants := map[string]bool{}
+		for key, n := range sum.Days {
+			tenants[key.Tenant] = true
+			b.tokens += n.Tokens
+		}
+		b.tenants = slices.Sorted(maps.Keys(tenants))
+		batches = append(batches, b)
+	}
+	return batches, nil
+}
+
+// lines are the single events of a raw batch.
+func (b *batch) lines() func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, group := range b.groups {
+			for line := range strings.SplitSeq(group, "\n") {
+				if !yield(line) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// lineTokens is the fourth field of a line, 0 if there is none: such a line will be
+// refused by Postgres.
+func lineTokens(line string) int64 {
+	for range 3 {
+		_, line, _ = strings.Cut(line, "\t")
+	}
+	field, _, _ := strings.Cut(line, "\t")
+	n, err := strconv.ParseInt(field, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,152 @@
+package flusher
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// commit brings batches into Postgres: together if it takes them, else one by one,
+// and those that it refuses alone without the rows at fault.
+func (f *Flusher) commit(ctx context.Context, shard int, batches []*batch) (Result, error) {
+	done, err := f.transact(ctx, shard, batches, putAll)
+	if !refused(err) {
+		return done, err
+	}
+	f.log.Warn("postgres refuses data, trying batch by batch", "batches", len(batches), "error", err)
+	var total Result
+	for _, b := range batches {
+		done, err := f.transact(ctx, shard, []*batch{b}, putAll)
+		if refused(err) {
+			done, err = f.transact(ctx, shard, []*batch{b}, putByHalves)
+		}
+		total.add(done)
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// transaction is one transaction on a connection that COPY needs to itself.
+type transaction struct {
+	*sqlx.Tx
+	conn *sqlx.Conn
+	f    *Flusher
+}
+
+// transact claims the batches in the ledger, lets put write those that were not
+// there, and commits: steps 4 to 7.
+func (f *Flusher) transact(ctx context.Context, shard int, batches []*batch,
+	put func(context.Context, transaction, []*batch) (dead int64, err error)) (done Result, err error) {
+	conn, err := f.db.Connx(ctx)
+	if err != nil {
+		return done, fmt.Errorf("connect to postgres: %w", err)
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTxx(ctx, nil)
+	if err != nil {
+		return done, fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	if _, err := tx.ExecContext(ctx, "SET LOCAL synchronous_commit = on"); err != nil {
+		return done, fmt.Errorf("ask for a synchronous commit: %w", err)
+	}
+	fresh, err := claim(ctx, tx, shard, batches)
+	if err != nil {
+		return done, err
+	}
+	if err := f.after(stepClaim); err != nil {
+		return done, err
+	}
+	done.Skipped = len(batches) - len(fresh)
+	for _, b := range fresh {
+		if b.kind == kindRaw {
+			done.Events += b.rows
+			done.Tokens += b.tokens
+		} else {
+			done.Rows += b.rows
+		}
+	}
+	if done.Dead, err = put(ctx, transaction{tx, conn, f}, fresh); err != nil {
+		return Result{}, err
+	}
+	if err := tx.Commit(); err != nil {
+		return Result{}, fmt.Errorf("commit: %w", err)
+	}
+	f.metrics.committed(batches, done, f.now())
+	return done, f.after(stepCommit)
+}
+
+// claim enters the batches into the ledger and returns those that were not there. It
+// goes in the order of ids, so that two flushers cannot deadlock; the second to
+// enter an id waits until the first one's transaction has ended.
+func claim(ctx context.Context, tx *sqlx.Tx, shard int, batches []*batch) ([]*batch, error) {
+	ordered := slices.SortedFunc(slices.Values(batches), func(a, b *batch) int { return cmp.Compare(a.ID, b.ID) })
+	var fresh []*batch
+	for _, b := range ordered {
+		var tenants any
+		if b.kind == kindSum {
+			tenants = pq.Array(b.tenants)
+		}
+		res, err := tx.ExecContext(ctx, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
+			b.ID, shard, b.kind, b.Seq, b.rows, b.tokens, tenants)
+		if err != nil {
+			return nil, fmt.Errorf("enter batch into the ledger: %w", err)
+		}
+		if n, err := res.RowsAffected(); err != nil {
+			return nil, fmt.Errorf("enter batch into the ledger: %w", err)
+		} else if n == 1 {
+			fresh = append(fresh, b)
+		}
+	}
+	return fresh, nil
+}
+
+// putAll writes the contents of batches, all or nothing: steps 5 and 6.
+func putAll(ctx context.Context, tx transaction, batches []*batch) (dead int64, err error) {
+	var groups []string
+	total := newAmounts()
+	for _, b := range batches {
+		groups = append(groups, b.groups...)
+		if err := total.addSum(b.sum); err != nil {
+			return 0, err
+		}
+	}
+	if err := copyEvents(ctx, tx.conn, groups); err != nil {
+		return 0, err
+	}
+	if err := tx.f.after(stepCopy); err != nil {
+		return 0, err
+	}
+	if err := addRollups(ctx, tx, total.minuteRows()); err != nil {
+		return 0, err
+	}
+	if err := addDays(ctx, tx, total.dayRows()); err != nil {
+		return 0, err
+	}
+	return 0, tx.f.after(stepAdd)
+}
+
+// errAmount reports a sum above 2^63-1, as Postgres itself would.
+var errAmount = errors.New("amount out of range")
+
+// refused reports whether err is about the data itself, so that trying again cannot
+// help: SQLSTATE class 22 (data exception) or 23 (integrity constraint violation).
+func refused(err error) bool {
+	if errors.Is(err, errAmount) {
+		return true
+	}
+	var pqErr *pq.Error
+	if !errors.As(err, &pqErr) {
+		return false
+	}
+	class := pqErr.Code.Class()
+	return class == "22" || class == "23"
+}

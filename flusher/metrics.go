@@ -1,0 +1,67 @@
+package flusher
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	runs     *prometheus.CounterVec
+	seconds  prometheus.Histogram
+	batches  *prometheus.CounterVec
+	skipped  prometheus.Counter
+	events   prometheus.Counter
+	tokens   prometheus.Counter
+	rows     prometheus.Counter
+	dead     prometheus.Counter
+	lastDone prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	return &metrics{
+		runs: f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_flusher_runs_total",
+			Help: "Flush runs by outcome (ok, error)."}, []string{"outcome"}),
+		seconds: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_flusher_run_seconds",
+			Help: "Duration of a flush run.", Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12)}),
+		batches: f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_flusher_batches_total",
+			Help: "Batches committed, by kind (raw, sum)."}, []string{"kind"}),
+		skipped: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_ledger_hits_total",
+			Help: "Batches found in the ledger already and not written again."}),
+		events: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_events_total",
+			Help: "Events copied into Postgres."}),
+		tokens: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_tokens_total",
+			Help: "Tokens of the events copied into Postgres."}),
+		rows: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_rollup_rows_total",
+			Help: "Rollup rows added to."}),
+		dead: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_dead_events_total",
+			Help: "Rows that Postgres refused and that went to dead_events."}),
+		lastDone: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_flusher_last_commit_timestamp_seconds",
+			Help: "Unix time of the last commit."}),
+	}
+}
+
+// committed counts a committed transaction.
+func (m *metrics) committed(batches []*batch, done Result, now time.Time) {
+	for _, b := range batches {
+		m.batches.WithLabelValues(b.kind).Inc()
+	}
+	m.skipped.Add(float64(done.Skipped))
+	m.events.Add(float64(done.Events))
+	m.tokens.Add(float64(done.Tokens))
+	m.rows.Add(float64(done.Rows))
+	m.dead.Add(float64(done.Dead))
+	m.lastDone.Set(float64(now.Unix()))
+}
+
+// ran counts a run.
+func (m *metrics) ran(took time.Duration, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "error"
+	}
+	m.runs.WithLabelValues(outcome).Inc()
+	m.seconds.Observe(took.Seconds())
+}

@@ -1,0 +1,107 @@
+package flusher
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// putByHalves writes one batch that Postgres has refused as a whole: what it takes
+// goes in, each row it refuses goes to dead_events with the reason.
+func putByHalves(ctx context.Context, tx transaction, batches []*batch) (dead int64, err error) {
+	for _, b := range batches {
+		h := halves{tx: tx, batch: b}
+		lines := slices.Collect(b.lines())
+		if len(b.groups) == 0 {
+			lines = nil
+		}
+		err := bisect(ctx, &h, lines, func(ctx context.Context, part []string) error {
+			return copyEvents(ctx, tx.conn, part)
+		}, func(line string) ([]byte, error) { return []byte(line), nil })
+		if err != nil {
+			return 0, err
+		}
+		total := newAmounts()
+		if err := total.addSum(b.sum); err != nil {
+			return 0, err
+		}
+		err = bisect(ctx, &h, total.minuteRows(), func(ctx context.Context, part []minuteRow) error {
+			return addRollups(ctx, tx, part)
+		}, func(r minuteRow) ([]byte, error) { return json.Marshal(deadRollup(r)) })
+		if err != nil {
+			return 0, err
+		}
+		err = bisect(ctx, &h, total.dayRows(), func(ctx context.Context, part []dayRow) error {
+			return addDays(ctx, tx, part)
+		}, func(r dayRow) ([]byte, error) { return json.Marshal(deadDay(r)) })
+		if err != nil {
+			return 0, err
+		}
+		dead += h.dead
+	}
+	return dead, nil
+}
+
+// halves is the bisection of one batch.
+type halves struct {
+	tx    transaction
+	batch *batch
+	dead  int64
+}
+
+// bisect puts rows in between savepoints, by halves where Postgres refuses them. A
+// single bad row in n costs about 2 log2 n statements.
+func bisect[R any](ctx context.Context, h *halves, rows []R, put func(context.Context, []R) error, encode func(R) ([]byte, error)) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if _, err := h.tx.ExecContext(ctx, "SAVEPOINT half"); err != nil {
+		return fmt.Errorf("set savepoint: %w", err)
+	}
+	reason := put(ctx, rows)
+	if reason == nil {
+		_, err := h.tx.ExecContext(ctx, "RELEASE SAVEPOINT half")
+		return err
+	}
+	if !refused(reason) {
+		return reason
+	}
+	if _, err := h.tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT half"); err != nil {
+		return fmt.Errorf("return to savepoint after %w: %w", reason, err)
+	}
+	if _, err := h.tx.ExecContext(ctx, "RELEASE SAVEPOINT half"); err != nil {
+		return fmt.Errorf("release savepoint: %w", err)
+	}
+	if len(rows) > 1 {
+		middle := len(rows) / 2
+		if err := bisect(ctx, h, rows[:middle], put, encode); err != nil {
+			return err
+		}
+		return bisect(ctx, h, rows[middle:], put, encode)
+	}
+	content, err := encode(rows[0])
+	if err != nil {
+		return fmt.Errorf("encode refused row: %w", err)
+	}
+	h.dead++
+	_, err = h.tx.ExecContext(ctx, "INSERT INTO dead_events (batch, kind, content, reason) VALUES ($1, $2, $3, $4)",
+		h.batch.ID, h.batch.kind, content, reason.Error())
+	if err != nil {
+		return fmt.Errorf("keep refused row: %w", err)
+	}
+	h.tx.f.log.Error("postgres refused a row, it is in dead_events", "batch", h.batch.ID, "kind", h.batch.kind, "error", reason)
+	return nil
+}
+
+// deadRollup and deadDay are refused rows as dead_events shows them.
+func deadRollup(r minuteRow) any {
+	return map[string]any{"table": "rollups", "tenant": r.Tenant, "feature": r.Feature,
+		"minute": time.Unix(r.Minute*60, 0).UTC(), "tokens": r.Tokens, "events": r.Events}
+}
+
+func deadDay(r dayRow) any {
+	return map[string]any{"table": "usage_daily", "tenant": r.Tenant, "feature": r.Feature,
+		"day": r.Day.String(), "tokens": r.Tokens, "events": r.Events}
+}

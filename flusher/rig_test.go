@@ -1,0 +1,165 @@
+package flusher
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/ingest"
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/tenants"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// rig is the whole pipeline in one process on real stores, with a clock in the
+// test's hand: an ingest server, flushers and readers as many as asked for.
+type rig struct {
+	*stacktest.Env
+	t      testing.TB
+	url    string
+	valkey *scripts.Valkey
+	dir    *tenants.Directory
+
+	mu   sync.Mutex
+	time time.Time
+}
+
+func newRig(t testing.TB, env *stacktest.Env) *rig {
+	t.Helper()
+	r := &rig{Env: env, t: t, valkey: scripts.New(env.Valkey, 1), time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
+	r.dir = tenants.New(env.DB, r.valkey, quiet())
+	server := ingest.New(ingest.Options{
+		DB: env.DB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
+		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry(),
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.url = "http://" + listener.Addr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx, listener) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("ingest server: %v", err)
+		}
+	})
+	return r
+}
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func (r *rig) now() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.time
+}
+
+func (r *rig) setTime(t time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.time = t
+}
+
+func (r *rig) advance(d time.Duration) { r.setTime(r.now().Add(d)) }
+
+func (r *rig) reader() *usage.Live { return usage.New(r.DB, r.valkey, r.dir, r.now) }
+
+// amid is a reader into whose Refresh a test can step, between its reading of Valkey
+// and its reading of Postgres.
+type amid struct {
+	*usage.Live
+	do func() // called once, then forgotten
+}
+
+func (r *rig) amid() *amid {
+	client := redis.NewClient(r.Valkey.Options())
+	r.t.Cleanup(func() { client.Close() })
+	a := &amid{}
+	client.AddHook(hook(func() {
+		if do := a.do; do != nil {
+			a.do = nil
+			do()
+		}
+	}))
+	a.Live = usage.New(r.DB, scripts.New(client, 1), r.dir, r.now)
+	return a
+}
+
+// hook is called after each reading of the settled batches.
+type hook func()
+
+func (h hook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if cmd.Name() == "zrange" && strings.HasSuffix(fmt.Sprint(cmd.Args()[1]), ":settled") {
+			h()
+		}
+		return err
+	}
+}
+
+func (r *rig) flusher() *Flusher {
+	return New(Options{DB: r.DB, Valkey: r.valkey, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
+}
+
+// addTenant inserts a tenant the way an operator does.
+func (r *rig) addTenant(name, zone string, billingDay int) {
+	r.t.Helper()
+	if _, err := r.DB.Exec("INSERT INTO tenants (name, timezone, billing_day) VALUES ($1, $2, $3)", name, zone, billingDay); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// post sends a body to POST /events and returns the status and the answer.
+func (r *rig) post(body string) (int, string) {
+	r.t.Helper()
+	res, err := http.Post(r.url+"/events", "application/json", strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res.StatusCode, string(answer)
+}
+
+// mustPost posts one event now and expects it to be counted.
+func (r *rig) mustPost(tenant, feature string, tokens int64) {
+	r.t.Helper()
+	status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":%d}`, tenant, feature, tokens))
+	if status != http.StatusOK {
+		r.t.Fatalf("POST /events: %d %s", status, answer)
+	}
+}
+
+// count runs a query that returns one number.
+func (r *rig) count(query string, args ...any) int64 {
+	r.t.Helper()
+	var n int64
+	if err := r.DB.Get(&n, query, args...); err != nil {
+		r.t.Fatalf("%s: %v", query, err)
+	}
+	return n
+}

@@ -1,0 +1,74 @@
+package flusher
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/schedule"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// Options are what a flusher works with. All are required.
+type Options struct {
+	DB         *sqlx.DB
+	Valkey     *scripts.Valkey
+	Now        func() time.Time
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// New returns a flusher.
+func New(o Options) *Flusher {
+	return &Flusher{
+		db: o.DB, valkey: o.Valkey, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
+		settledSince: map[int]map[string]time.Time{},
+		after:        func(step) error { return nil },
+	}
+}
+
+// Run flushes every second, and looks after the partitions of events every hour,
+// until ctx is done; then it finishes the batches in hand and returns.
+func (f *Flusher) Run(ctx context.Context) {
+	f.partition(ctx)
+	jobs := schedule.New(f.log)
+	jobs.Add("@every 1s", schedule.Logged(f.log, "flush", func() error {
+		start := time.Now()
+		_, err := f.RunOnce(ctx)
+		f.metrics.ran(time.Since(start), err)
+		return err
+	}))
+	jobs.Add("@hourly", func() { f.partition(ctx) })
+	jobs.Run(ctx)
+}
+
+// partition logs what CreatePartitions returns: events without a partition of their
+// own still find a place in the default one.
+func (f *Flusher) partition(ctx context.Context) {
+	if err := f.CreatePartitions(ctx); err != nil && ctx.Err() == nil {
+		f.log.Error("could not create partitions of events", "error", err)
+	}
+}
+
+// CreatePartitions makes the daily partitions of events for every timestamp that
+// ingest accepts, and the next two days.
+func (f *Flusher) CreatePartitions(ctx context.Context) error {
+	const ahead = 48 * time.Hour
+	now := f.now().UTC()
+	first, last := now.Add(-meter.MaxAge), now.Add(ahead)
+	var made int
+	err := f.db.GetContext(ctx, &made, "SELECT create_event_partitions($1::date, $2::date)",
+		first.Format(time.DateOnly), last.Format(time.DateOnly))
+	if err != nil {
+		return fmt.Errorf("create event partitions: %w", err)
+	}
+	if made > 0 {
+		f.log.Info("created partitions of events", "partitions", made)
+	}
+	return nil
+}
