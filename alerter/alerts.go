@@ -1,0 +1,165 @@
+package alerter
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// settle is how long a decision stands before another may reverse it. A changed quota
+// is in force within 2 s: until then one process may still see the old one, and would
+// clear what another has just fired, or fire again what another has just cleared. The
+// same rule keeps a late alerter from firing again in a period that is over.
+const settle = 2 * time.Second
+
+// readOpenAlerts reads the open alerts of all tenants in one query.
+func readOpenAlerts(ctx context.Context, db *sqlx.DB) (map[string][]OpenAlert, error) {
+	var rows []OpenAlert
+	// date - date is a number of days, which is what a meter.Day is.
+	err := db.SelectContext(ctx, &rows, `
+		SELECT id, tenant, period_start - date '1970-01-01' AS period_start, threshold
+		FROM alerts
+		WHERE cleared_at IS NULL
+		ORDER BY tenant, period_start, threshold`)
+	if err != nil {
+		return nil, fmt.Errorf("read open alerts: %w", err)
+	}
+	open := make(map[string][]OpenAlert)
+	for _, alert := range rows {
+		open[alert.Tenant] = append(open[alert.Tenant], alert)
+	}
+	return open, nil
+}
+
+// apply writes what was decided about one tenant at now, in one transaction, and
+// returns how many alerts it opened and closed. Both may be less than decided:
+// what another alerter has done already is not done again.
+func (a *Alerter) apply(ctx context.Context, now time.Time, u meter.Usage, decisions []Decision) (fired, cleared int, err error) {
+	tx, err := a.db.BeginTxx(ctx, nil)
+	if err != nil {
+		return 0, 0, fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() // does nothing after Commit
+
+	var done []func() // logs and metrics, which wait for the commit
+	for _, d := range decisions {
+		switch {
+		case d.Clears():
+			ok, err := clearAlert(ctx, tx, now, d)
+			if err != nil {
+				return 0, 0, err
+			}
+			if ok {
+				cleared++
+				done = append(done, func() { a.reportCleared(u, d) })
+			}
+		case d.Fires():
+			id, err := insertAlert(ctx, tx, now, u, d.Threshold)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue // another alerter was first
+			}
+			if err != nil {
+				return 0, 0, err
+			}
+			fired++
+			var targets int64
+			if d.Announce {
+				if targets, err = insertDeliveries(ctx, tx, now, id, u.Tenant.Name, a.defaultURL != ""); err != nil {
+					return 0, 0, err
+				}
+			}
+			done = append(done, func() { a.reportFired(u, d, id, targets) })
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return 0, 0, fmt.Errorf("commit: %w", err)
+	}
+	for _, report := range done {
+		report()
+	}
+	return fired, cleared, nil
+}
+
+// clearAlert closes the decision's alert and reports whether it was open.
+func clearAlert(ctx context.Context, tx *sqlx.Tx, now time.Time, d Decision) (bool, error) {
+	firedBefore := now
+	if d.Reason == Rearmed {
+		firedBefore = now.Add(-settle)
+	}
+	res, err := tx.ExecContext(ctx, `
+		UPDATE alerts SET cleared_at = $2
+		WHERE id = $1 AND cleared_at IS NULL AND fired_at <= $3`, d.Alert, now, firedBefore)
+	if err != nil {
+		return false, fmt.Errorf("clear alert: %w", err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return false, fmt.Errorf("clear alert: %w", err)
+	}
+	return n == 1, nil
+}
+
+// insertAlert opens an alert and returns its id; sql.ErrNoRows if it is open already
+// or was cleared a moment ago.
+func insertAlert(ctx context.Context, tx *sqlx.Tx, now time.Time, u meter.Usage, threshold int) (uuid.UUID, error) {
+	var id uuid.UUID
+	err := tx.GetContext(ctx, &id, `
+		INSERT INTO alerts (tenant, period_start, period_end, threshold, used, quota, fired_at)
+		SELECT $1, $2::date, $3::date, $4::int, $5::bigint, $6::bigint, $7::timestamptz
+		WHERE NOT EXISTS (
+			SELECT FROM alerts
+			WHERE tenant = $1 AND period_start = $2::date AND threshold = $4::int
+			  AND cleared_at > $8)
+		ON CONFLICT (tenant, period_start, threshold) WHERE cleared_at IS NULL DO NOTHING
+		RETURNING id`,
+		u.Tenant.Name, u.Period.From.String(), u.Period.To.String(), threshold,
+		u.Tokens, u.Tenant.Quota, now, now.Add(-settle))
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("insert alert: %w", err)
+	}
+	return id, nil
+}
+
+// insertDeliveries puts an alert into the outbox, once for each enabled webhook of the
+// tenant, or, for a tenant without any webhook row, once for the default URL if
+// there is one. It returns how many that are.
+func insertDeliveries(ctx context.Context, tx *sqlx.Tx, now time.Time, alert uuid.UUID, tenant string, hasDefault bool) (int64, error) {
+	res, err := tx.ExecContext(ctx, `
+		INSERT INTO alert_deliveries (alert_id, target, webhook_id, next_attempt_at, created_at)
+		SELECT $1::uuid, 'webhook', id, $2::timestamptz, $2::timestamptz
+		FROM slack_webhooks
+		WHERE tenant = $3 AND enabled
+		UNION ALL
+		SELECT $1::uuid, 'default', NULL, $2::timestamptz, $2::timestamptz
+		WHERE $4::boolean AND NOT EXISTS (SELECT FROM slack_webhooks WHERE tenant = $3)`,
+		alert, now, tenant, hasDefault)
+	if err != nil {
+		return 0, fmt.Errorf("insert deliveries: %w", err)
+	}
+	return res.RowsAffected()
+}
+
+func (a *Alerter) reportFired(u meter.Usage, d Decision, id uuid.UUID, targets int64) {
+	a.metrics.fired.Inc()
+	log := a.log.With(slog.String("alert", id.String()), slog.String("tenant", u.Tenant.Name),
+		slog.Int("threshold", d.Threshold))
+	log.Info("alert fired", slog.Int64("used", u.Tokens), slog.Int64("quota", u.Tenant.Quota),
+		slog.String("periodStart", u.Period.From.String()))
+	if d.Announce && targets == 0 {
+		log.Info("alert has no webhook to go to")
+	}
+}
+
+func (a *Alerter) reportCleared(u meter.Usage, d Decision) {
+	a.metrics.cleared.WithLabelValues(string(d.Reason)).Inc()
+	a.log.Info("alert cleared", slog.String("alert", d.Alert.String()), slog.String("tenant", u.Tenant.Name),
+		slog.Int("threshold", d.Threshold), slog.String("reason", string(d.Reason)))
+}

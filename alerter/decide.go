@@ -1,0 +1,120 @@
+package alerter
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// Reason names the rule behind a decision.
+type Reason string
+
+const (
+	// Fired: usage has reached the threshold and no alert is open for it.
+	Fired Reason = "fired"
+	// AlreadyFired: usage is at or above the threshold, and its alert is open.
+	AlreadyFired Reason = "already fired"
+	// Below: usage has not reached the threshold.
+	Below Reason = "below"
+	// Rearmed: an alert is open, and usage is below its threshold again or the
+	// tenant has no quota any more.
+	Rearmed Reason = "re-armed"
+	// PeriodOver: an alert of an earlier billing period is still open.
+	PeriodOver Reason = "period over"
+	// NoQuota: there is nothing to reach.
+	NoQuota Reason = "no quota"
+	// Archived: an archived tenant alerts nobody.
+	Archived Reason = "archived"
+	// Stale: the figure may miss some usage, so it proves nothing.
+	Stale Reason = "stale"
+)
+
+// OpenAlert is an alert that has fired and is not cleared.
+type OpenAlert struct {
+	ID     uuid.UUID
+	Tenant string
+	// Period is the first day of the alert's billing period.
+	Period    meter.Day `db:"period_start"`
+	Threshold int
+}
+
+// Decision is what one rule says about one threshold of a tenant.
+type Decision struct {
+	Reason Reason
+	// Threshold is a percentage of the quota; 0 if the rule is about the tenant
+	// as a whole (NoQuota, Archived, Stale).
+	Threshold int
+	// Alert is the open alert that the decision is about, if there is one.
+	Alert uuid.UUID
+	// Announce is set on at most one Fired decision: the one that people are told of.
+	Announce bool
+}
+
+// Fires reports whether the decision opens an alert.
+func (d Decision) Fires() bool { return d.Reason == Fired }
+
+// Clears reports whether the decision closes its alert.
+func (d Decision) Clears() bool { return d.Reason == Rearmed || d.Reason == PeriodOver }
+
+// Decide compares a tenant's usage with its thresholds. open are the tenant's open
+// alerts, of any period. The decisions come in a fixed order: alerts of earlier
+// periods first, then thresholds ascending.
+//
+// Thresholds reached at once all fire, and the highest is announced, unless people
+// know of a higher one already. An open alert whose threshold the tenant
+// no longer has is treated as if it had: adding it again announces nothing twice.
+// An open alert of a later period is left alone: it was written by an alerter whose
+// clock is ahead, or before the billing day was moved.
+func Decide(u meter.Usage, open []OpenAlert) []Decision {
+	if u.Stale {
+		return []Decision{{Reason: Stale}}
+	}
+	var decisions []Decision
+	current := make(map[int]uuid.UUID, len(open))
+	for _, alert := range open {
+		switch {
+		case alert.Period < u.Period.From:
+			decisions = append(decisions, Decision{Reason: PeriodOver, Threshold: alert.Threshold, Alert: alert.ID})
+		case alert.Period == u.Period.From:
+			current[alert.Threshold] = alert.ID
+		}
+	}
+	if u.Tenant.Archived {
+		return append(decisions, Decision{Reason: Archived})
+	}
+	var thresholds []int
+	if u.Tenant.Quota > 0 {
+		thresholds = append(thresholds, u.Tenant.Thresholds...)
+	} else {
+		decisions = append(decisions, Decision{Reason: NoQuota})
+	}
+	for threshold := range current {
+		thresholds = append(thresholds, threshold)
+	}
+	slices.Sort(thresholds)
+
+	announce := -1 // index of the decision that people are told of
+	for _, threshold := range slices.Compact(thresholds) {
+		alert, isOpen := current[threshold]
+		d := Decision{Threshold: threshold, Alert: alert}
+		switch reached := meter.Reached(u.Tokens, u.Tenant.Quota, threshold); {
+		case reached && isOpen:
+			d.Reason = AlreadyFired
+			announce = -1 // they know of this one, which is higher
+		case reached:
+			d.Reason = Fired
+			announce = len(decisions)
+		case isOpen:
+			d.Reason = Rearmed
+		default:
+			d.Reason = Below
+		}
+		decisions = append(decisions, d)
+	}
+	if announce >= 0 {
+		decisions[announce].Announce = true
+	}
+	return decisions
+}

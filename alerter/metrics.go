@@ -1,0 +1,69 @@
+package alerter
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Outcomes of a tick and of an attempt to deliver, as label values.
+const (
+	outcomeOK        = "ok"
+	outcomeError     = "error"
+	outcomeDelivered = "delivered"
+	outcomeRetried   = "retried"
+	outcomeDead      = "dead"
+)
+
+// metrics has no tenant label: the number of series must not grow with the customers.
+type metrics struct {
+	ticks       *prometheus.CounterVec
+	tickSeconds prometheus.Histogram
+	fired       prometheus.Counter
+	cleared     *prometheus.CounterVec
+	deliveries  *prometheus.CounterVec
+	pending     prometheus.Gauge
+}
+
+// newMetrics registers the metrics with r, or with nothing if r is nil.
+func newMetrics(r prometheus.Registerer) *metrics {
+	auto := promauto.With(r)
+	m := &metrics{
+		ticks: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "flagmeter_alerter_ticks_total",
+			Help: "Comparisons of all tenants' usage with their thresholds, by outcome.",
+		}, []string{"outcome"}),
+		tickSeconds: auto.NewHistogram(prometheus.HistogramOpts{
+			Name:    "flagmeter_alerter_tick_duration_seconds",
+			Help:    "Time a comparison took, including the writing of its alerts.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14), // 1 ms to 8.2 s
+		}),
+		fired: auto.NewCounter(prometheus.CounterOpts{
+			Name: "flagmeter_alerter_alerts_fired_total",
+			Help: "Alerts fired: one per tenant, billing period and threshold reached.",
+		}),
+		cleared: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "flagmeter_alerter_alerts_cleared_total",
+			Help: "Alerts cleared, by reason.",
+		}, []string{"reason"}),
+		deliveries: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "flagmeter_alerter_deliveries_total",
+			Help: "Attempts to deliver an alert, by outcome.",
+		}, []string{"outcome"}),
+		pending: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "flagmeter_alerter_pending_deliveries",
+			Help: "Deliveries in the outbox that are neither delivered nor dead.",
+		}),
+	}
+	// A series that exists from the start can be alerted on; one that appears with
+	// its first error shows no increase.
+	for _, outcome := range []string{outcomeOK, outcomeError} {
+		m.ticks.WithLabelValues(outcome)
+	}
+	for _, outcome := range []string{outcomeDelivered, outcomeRetried, outcomeDead} {
+		m.deliveries.WithLabelValues(outcome)
+	}
+	for _, reason := range []Reason{Rearmed, PeriodOver} {
+		m.cleared.WithLabelValues(string(reason))
+	}
+	return m
+}

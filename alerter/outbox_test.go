@@ -1,0 +1,162 @@
+package alerter
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// crossing makes one alert with one pending delivery, which nobody has claimed.
+func (w *world) crossing(a *Alerter) {
+	w.t.Helper()
+	w.tenant("acme", 900, 1000, 80)
+	w.webhook("acme", "/a")
+	if r, err := a.check(w.t.Context()); err != nil || r.Fired != 1 {
+		w.t.Fatalf("got %+v, %v", r, err)
+	}
+}
+
+func (w *world) claim(a *Alerter, busy ...uuid.UUID) *delivery {
+	w.t.Helper()
+	set := map[uuid.UUID]bool{}
+	for _, id := range busy {
+		set[id] = true
+	}
+	d, err := a.outbox.claim(w.t.Context(), w.clock(), set)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
+}
+
+func TestACrashBetweenPostAndBookkeepingRepeatsTheMessageOnce(t *testing.T) {
+	w := newWorld(t)
+	crashed := w.alerter()
+	w.crossing(crashed)
+	if f := crashed.post(t.Context(), w.claim(crashed)); f != nil {
+		t.Fatal(f.reason)
+	}
+
+	next := w.alerter()
+	w.advance(lease - time.Millisecond)
+	if r := w.run(next); r != (Result{Tenants: 1}) {
+		t.Errorf("within the lease: got %+v", r)
+	}
+	w.advance(time.Millisecond)
+	if r := w.run(next); r != (Result{Tenants: 1, Delivered: 1}) {
+		t.Errorf("after the lease: got %+v", r)
+	}
+	w.advance(time.Hour)
+	w.run(next)
+	got := w.wantMessages("acme", "acme")
+	if got[0] != got[1] || got[0].alert() == "" {
+		t.Errorf("the repeated message differs: %q", got)
+	}
+}
+
+func TestOneOfManyGetsTheClaim(t *testing.T) {
+	w := newWorld(t)
+	a := w.alerter()
+	w.crossing(a)
+	var claims sync.Map
+	var done sync.WaitGroup
+	for range 16 {
+		done.Go(func() {
+			d, err := a.outbox.claim(t.Context(), w.clock(), nil)
+			if err != nil {
+				t.Error(err)
+			}
+			if d != nil {
+				if _, twice := claims.LoadOrStore(d.ID, d); twice {
+					t.Errorf("%s was claimed twice", d.ID)
+				}
+			}
+		})
+	}
+	done.Wait()
+	if n := w.count("alert_deliveries WHERE attempts = 1"); n != 1 {
+		t.Errorf("got %d claimed deliveries, want 1", n)
+	}
+}
+
+func TestClaimPassesOverBusyWebhooks(t *testing.T) {
+	w := newWorld(t)
+	a := w.alerter(func(o *Options) { o.DefaultURL = w.slack.URL + "/default" })
+	w.crossing(a)
+	w.tenant("zeta", 900, 1000, 80) // has no webhook: the default
+	if _, err := a.check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var acme uuid.UUID
+	if err := w.db.Get(&acme, "SELECT id FROM slack_webhooks"); err != nil {
+		t.Fatal(err)
+	}
+	if d := w.claim(a, acme, uuid.Nil); d != nil {
+		t.Errorf("claimed %+v although both webhooks are busy", d)
+	}
+	if d := w.claim(a, acme); d == nil || d.Tenant != "zeta" {
+		t.Errorf("got %+v, want zeta's", d)
+	}
+	if d := w.claim(a, uuid.Nil); d == nil || d.Tenant != "acme" {
+		t.Errorf("got %+v, want acme's", d)
+	}
+}
+
+// A sender that was paused for longer than its lease comes back after another has
+// taken over.
+func TestALateSenderDoesNotOverwriteTheNextOnesResult(t *testing.T) {
+	tests := []struct {
+		name   string
+		record func(a *Alerter, late *delivery, w *world) error
+		want   string
+	}{
+		{"retry", func(a *Alerter, late *delivery, w *world) error {
+			return a.outbox.retry(w.t.Context(), late, w.clock(), "late")
+		}, "status = 'pending' AND last_error IS NULL AND next_attempt_at > '2026-11-20 12:00:30+00'"},
+		{"dead", func(a *Alerter, late *delivery, w *world) error {
+			return a.outbox.dead(w.t.Context(), late, "late")
+		}, "status = 'pending' AND last_error IS NULL"},
+		{"delivered counts whoever says it", func(a *Alerter, late *delivery, w *world) error {
+			return a.outbox.delivered(w.t.Context(), late, w.clock())
+		}, "status = 'delivered'"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			a := w.alerter()
+			w.crossing(a)
+			late := w.claim(a)
+			w.advance(lease)
+			if next := w.claim(a); next == nil || next.Attempts != 2 {
+				t.Fatalf("got %+v", next)
+			}
+			if err := tt.record(a, late, w); err != nil {
+				t.Fatal(err)
+			}
+			if w.count("alert_deliveries WHERE "+tt.want) != 1 {
+				t.Errorf("want %s; got %s", tt.want, w.dump())
+			}
+		})
+	}
+	t.Run("nothing reopens a delivered one", func(t *testing.T) {
+		w := newWorld(t)
+		a := w.alerter()
+		w.crossing(a)
+		d := w.claim(a)
+		if err := a.outbox.delivered(t.Context(), d, w.clock()); err != nil {
+			t.Fatal(err)
+		}
+		before := w.dump()
+		if err := a.outbox.retry(t.Context(), d, w.clock(), "late"); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.outbox.dead(t.Context(), d, "late"); err != nil {
+			t.Fatal(err)
+		}
+		if after := w.dump(); after != before {
+			t.Errorf("got %s, want %s", after, before)
+		}
+	})
+}
