@@ -1,0 +1,166 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxReply bounds what is read of a reply, in bytes. The largest is the list of
+// tenants: 10,000 of them are about 4 MB.
+const maxReply = 64 << 20
+
+// attemptTimeout bounds one attempt of the default HTTP client. The server commits
+// 10,000 events in far less than a second; this only frees a call from a dead peer.
+const attemptTimeout = 30 * time.Second
+
+// Client speaks to one FlagMeter server. URL is required; the zero value of every other
+// field is ready for use. It is safe for concurrent use if its fields are left alone.
+type Client struct {
+	// URL is where the server is, such as http://127.0.0.1:3000.
+	URL string
+	// HTTP makes the requests; nil means a client that gives each attempt 30 s.
+	HTTP *http.Client
+	// OnRetry, if set, is told before each pause what went wrong and how long it will be.
+	OnRetry func(err error, wait time.Duration)
+	// Now reads the clock, for a Retry-After that is a date; nil means time.Now.
+	Now func() time.Time
+	// Sleep waits for d or until ctx ends; nil means real time.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Jitter picks a pause between 0 and limit; nil means evenly at random.
+	Jitter func(limit time.Duration) time.Duration
+}
+
+var defaultHTTP = &http.Client{Timeout: attemptTimeout}
+
+// Post sends events as one batch, which the server counts as a whole or not at all.
+// It tries again as the package comment says, and only if every event has an ID.
+//
+// The error wraps a *Problem if the server refused the last attempt, and the context's
+// error if that ended first. A *Problem with a status below 500 means that this attempt
+// counted nothing. After any other error the events may have been counted: sending the
+// same events with the same ids again is safe.
+func (c *Client) Post(ctx context.Context, events []Event) (Result, error) {
+	var result Result
+	body, err := json.Marshal(events)
+	if err != nil {
+		return result, fmt.Errorf("encode events: %w", err)
+	}
+	err = c.call(ctx, http.MethodPost, "/events", body, allHaveID(events), &result)
+	if err != nil {
+		return Result{}, fmt.Errorf("post events: %w", err)
+	}
+	return result, nil
+}
+
+// Tenants lists every tenant with its live usage. It is tried again like Post.
+func (c *Client) Tenants(ctx context.Context) (Tenants, error) {
+	var list Tenants
+	if err := c.call(ctx, http.MethodGet, "/tenants", nil, true, &list); err != nil {
+		return Tenants{}, fmt.Errorf("list tenants: %w", err)
+	}
+	return list, nil
+}
+
+func allHaveID(events []Event) bool {
+	for _, e := range events {
+		if e.ID == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// call makes one request, and makes it again while that is safe and of use.
+func (c *Client) call(ctx context.Context, method, path string, body []byte, safe bool, reply any) error {
+	target, err := c.endpoint(path)
+	if err != nil {
+		return err
+	}
+	for attempt := 0; ; attempt++ {
+		err := c.attempt(ctx, method, target, body, reply)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ended(ctx.Err(), attempt+1, err)
+		}
+		if !safe || !retryable(err) {
+			return err
+		}
+		wait := c.pause(attempt, err)
+		if c.OnRetry != nil {
+			c.OnRetry(err, wait)
+		}
+		if slept := c.sleep(ctx, wait); slept != nil {
+			return ended(slept, attempt+1, err)
+		}
+	}
+}
+
+// ended is the error of a call whose context ended after so many attempts.
+func ended(end error, attempts int, last error) error {
+	if errors.Is(last, end) {
+		return last
+	}
+	return fmt.Errorf("%w after %d attempts, the last of which failed: %w", end, attempts, last)
+}
+
+// endpoint joins URL and path. A URL that cannot work is refused here, once, instead of
+// being retried as if it were a network error.
+func (c *Client) endpoint(path string) (string, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return "", fmt.Errorf("parse server URL: %w", errors.Unwrap(err))
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return "", errors.New("server URL must look like http://host:port")
+	}
+	return strings.TrimSuffix(u.String(), "/") + path, nil
+}
+
+// attempt makes one request and decodes its answer into reply.
+func (c *Client) attempt(ctx context.Context, method, target string, body []byte, reply any) error {
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("build request: %w", err)
+	}
+	req.Header.Set("Accept", "application/json, application/problem+json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	h := c.HTTP
+	if h == nil {
+		h = defaultHTTP
+	}
+	resp, err := h.Do(req)
+	if err != nil {
+		return &lostError{err}
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	if err != nil {
+		return &lostError{fmt.Errorf("read reply: %w", err)}
+	}
+	if resp.StatusCode != http.StatusOK {
+		return parseProblem(resp, text, c.now())
+	}
+	if err := json.Unmarshal(text, reply); err != nil {
+		return fmt.Errorf("decode reply: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) now() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
+}

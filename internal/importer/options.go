@@ -1,0 +1,98 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/client"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+const (
+	// DefaultURL is where a server on this machine listens.
+	DefaultURL = "http://127.0.0.1:3000"
+	// DefaultBatch is how many events one request carries. At 1,000 the cost of a
+	// request no longer shows, and a refused batch is small to send again.
+	DefaultBatch = 1000
+	// DefaultRetryFor is how long one batch is tried again before the import ends.
+	DefaultRetryFor = 5 * time.Minute
+	// maxPrefix leaves room for "-" and the 19 digits of the largest row number.
+	maxPrefix = meter.MaxName - 20
+)
+
+// Options say what to import. File, Tenant, Feature and Tokens are required.
+type Options struct {
+	// File is the CSV file's path; "-" reads Stdin and needs an IDPrefix.
+	File  string
+	Stdin io.Reader
+	// URL is where the server is; "" means DefaultURL.
+	URL string
+	// Tenant and Feature are those of every event.
+	Tenant  string
+	Feature string
+	// Tokens names the column with the token count, or several joined by "+" to be added.
+	Tokens string
+	// Timestamp names the column with the time of the event; "" means the time of arrival.
+	Timestamp string
+	// IDPrefix starts every event id, 1 to 108 characters; "" derives it from the content.
+	IDPrefix string
+	// Batch is events a request, 1 to 10,000; 0 means DefaultBatch.
+	Batch int
+	// RetryFor bounds the attempts for one batch; 0 means DefaultRetryFor.
+	RetryFor time.Duration
+	// JSON makes the report on stdout one JSON object.
+	JSON bool
+	// Client makes the requests; nil means one for URL.
+	Client *client.Client
+	// Now reads the clock, for the pace of progress lines; nil means time.Now.
+	Now func() time.Time
+}
+
+// complete fills in the defaults and reports everything that is wrong at once.
+func (o Options) complete() (Options, error) {
+	if o.URL == "" {
+		o.URL = DefaultURL
+	}
+	if o.Batch == 0 {
+		o.Batch = DefaultBatch
+	}
+	if o.RetryFor == 0 {
+		o.RetryFor = DefaultRetryFor
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	var wrong []error
+	fault := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	if o.File == "" {
+		fault("file must not be empty")
+	}
+	if o.File == "-" && o.IDPrefix == "" {
+		fault("standard input needs an id prefix (--id-prefix): its content cannot be read twice to derive one")
+	}
+	if why := meter.CheckName(o.Tenant); why != "" {
+		fault("tenant %s", why)
+	}
+	if why := meter.CheckName(o.Feature); why != "" {
+		fault("feature %s", why)
+	}
+	if o.Tokens == "" {
+		fault("tokens must name a column")
+	}
+	if o.IDPrefix != "" {
+		if why := meter.CheckName(o.IDPrefix); why != "" {
+			fault("id prefix %s", why)
+		} else if n := len([]rune(o.IDPrefix)); n > maxPrefix {
+			fault("id prefix must have at most %d characters", maxPrefix)
+		}
+	}
+	if o.Batch < 1 || o.Batch > meter.MaxEvents {
+		fault("batch must be from 1 to %d", meter.MaxEvents)
+	}
+	if o.RetryFor < 0 {
+		fault("retry time must not be negative")
+	}
+	return o, errors.Join(wrong...)
+}

@@ -1,0 +1,86 @@
+package importer
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxRefusals is how many refused rows a report names; the others are counted.
+const maxRefusals = 20
+
+// Result is what became of a file's rows. Rows = Accepted + Duplicates + Refused, unless
+// the import ended early.
+type Result struct {
+	// Rows is the rows that were read, without the header.
+	Rows     int64 `json:"rows"`
+	Accepted int64 `json:"accepted"`
+	// Duplicates are rows that the server had counted before: in an earlier import, or by
+	// an attempt of this one whose answer was lost.
+	Duplicates int64 `json:"duplicates"`
+	Refused    int64 `json:"refused"`
+	// Tokens is the sum over the accepted and the duplicate rows.
+	Tokens int64 `json:"tokens"`
+	// IDPrefix is what the event ids start with.
+	IDPrefix string `json:"idPrefix"`
+	// Complete says that the whole file was dealt with.
+	Complete bool `json:"complete"`
+	// Refusals are the first 20 refused rows that were found, by line.
+	Refusals []Refusal `json:"refusals"`
+}
+
+// Refusal is a row that was not counted.
+type Refusal struct {
+	// Line is where the row starts in the file, from 1; the header is line 1.
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
+}
+
+func (r *Result) refuse(line int, reason string) {
+	r.Refused++
+	if len(r.Refusals) < maxRefusals {
+		r.Refusals = append(r.Refusals, Refusal{line, reason})
+	}
+}
+
+// report writes the result for a person or, as one JSON object, for a machine.
+func (r *Result) report(w io.Writer, asJSON bool) error {
+	slices.SortStableFunc(r.Refusals, func(a, b Refusal) int { return cmp.Compare(a.Line, b.Line) })
+	if asJSON {
+		if err := json.NewEncoder(w).Encode(r); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+		return nil
+	}
+	var b strings.Builder
+	for _, figure := range []struct {
+		name string
+		n    int64
+	}{{"accepted", r.Accepted}, {"duplicate", r.Duplicates}, {"refused", r.Refused}, {"tokens", r.Tokens}} {
+		fmt.Fprintf(&b, "%-10s %15s\n", figure.name, grouped(figure.n))
+	}
+	fmt.Fprintf(&b, "%-10s %s\n", "id prefix", r.IDPrefix)
+	for _, refusal := range r.Refusals {
+		fmt.Fprintf(&b, "line %d: %s\n", refusal.Line, refusal.Reason)
+	}
+	if more := r.Refused - int64(len(r.Refusals)); more > 0 {
+		fmt.Fprintf(&b, "and %s more refused rows\n", grouped(more))
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+// grouped writes a count of 0 or more with a comma after every three digits.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

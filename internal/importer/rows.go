@@ -1,0 +1,105 @@
+package importer
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// maxRow is the longest row, in bytes. Without it an unclosed quote would make the rest
+// of the file one row, and memory grow with it.
+const maxRow = 1 << 20
+
+// row is a record that can be an event.
+type row struct {
+	line   int   // of the record's first character, from 1
+	number int64 // of the record in the file without its header, from 1
+	tokens int64
+	at     time.Time
+}
+
+// badRow is a record that cannot be an event.
+type badRow struct {
+	line int
+	err  error
+}
+
+func (b *badRow) Error() string { return fmt.Sprintf("line %d: %s", b.line, b.err) }
+func (b *badRow) Unwrap() error { return b.err }
+
+// rows reads records one by one.
+type rows struct {
+	csv  *csv.Reader
+	in   *limited
+	cols columns
+	read int64 // records so far, good or bad
+}
+
+// newRows reads the header and finds the columns in it.
+func newRows(ctx context.Context, r io.Reader, tokens, timestamp string) (*rows, error) {
+	in := &limited{ctx: ctx, r: r, left: maxRow}
+	rs := &rows{csv: csv.NewReader(in), in: in}
+	rs.csv.ReuseRecord = true
+	header, err := rs.csv.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is empty: its first line must name the columns")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read header: %w", err)
+	}
+	rs.cols, err = findColumns(header, tokens, timestamp)
+	return rs, err
+}
+
+// next returns the next row, a *badRow for one to skip, io.EOF at the end, or the error
+// that ends the reading.
+func (rs *rows) next() (row, error) {
+	rs.in.left = maxRow
+	record, err := rs.csv.Read()
+	var parse *csv.ParseError
+	switch {
+	case errors.As(err, &parse):
+		rs.read++
+		if errors.Is(err, csv.ErrFieldCount) {
+			err = fmt.Errorf("has %d fields, the header has %d", len(record), len(rs.cols.header))
+			return row{}, &badRow{parse.StartLine, err}
+		}
+		return row{}, &badRow{parse.StartLine, fmt.Errorf("is not CSV: %w", parse.Err)}
+	case errors.Is(err, io.EOF):
+		return row{}, io.EOF
+	case err != nil:
+		return row{}, fmt.Errorf("read row %d: %w", rs.read+1, err)
+	}
+	rs.read++
+	line, _ := rs.csv.FieldPos(0)
+	tokens, at, err := rs.cols.event(record)
+	if err != nil {
+		return row{}, &badRow{line, err}
+	}
+	return row{line: line, number: rs.read, tokens: tokens, at: at}, nil
+}
+
+// offset is how many bytes of the input the records so far took.
+func (rs *rows) offset() int64 { return rs.csv.InputOffset() }
+
+// limited ends the reading when the context does, or when a row is too long.
+type limited struct {
+	ctx  context.Context
+	r    io.Reader
+	left int // bytes until the row is too long
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	if err := l.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if l.left <= 0 {
+		return 0, fmt.Errorf("row is longer than %d bytes (is a quote left open?)", maxRow)
+	}
+	n, err := l.r.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	return n, err
+}

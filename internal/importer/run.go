@@ -1,0 +1,89 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/client"
+)
+
+// Run imports a file and reports on stdout what became of its rows; progress goes to
+// stderr. A refused row is no error: see Result.Refused. An error means that the import
+// did not start or did not reach the end of the file; in the latter case the report of
+// what was done is written all the same, and Run can be called again with equal options.
+func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (Result, error) {
+	o, err := o.complete()
+	if err != nil {
+		return Result{}, err
+	}
+	src, err := openSource(ctx, o)
+	if err != nil {
+		return Result{}, err
+	}
+	defer src.Close()
+	rs, err := newRows(ctx, src, o.Tokens, o.Timestamp)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{IDPrefix: src.prefix, Refusals: []Refusal{}}
+	show := newProgress(stderr, src.size, o.Now)
+	s := &sender{client: patientClient(o, show), opts: o, prefix: src.prefix, result: &result}
+	err = s.sendAll(ctx, rs, show)
+	show.done()
+	result.Rows = rs.read
+	result.Complete = err == nil
+	if err != nil {
+		err = fmt.Errorf("import stopped after %s rows (run it again to go on: no row counts twice): %w",
+			grouped(result.Accepted+result.Duplicates+result.Refused), err)
+	}
+	return result, errors.Join(err, result.report(stdout, o.JSON))
+}
+
+// sendAll reads the rows and posts them batch by batch.
+func (s *sender) sendAll(ctx context.Context, rs *rows, show *progress) error {
+	batch := make([]row, 0, s.opts.Batch)
+	for {
+		r, err := rs.next()
+		var bad *badRow
+		switch {
+		case errors.As(err, &bad):
+			s.result.refuse(bad.line, bad.err.Error())
+			continue
+		case errors.Is(err, io.EOF):
+			err := s.send(ctx, batch)
+			if err == nil {
+				show.reached(rs.offset(), rs.read)
+			}
+			return err
+		case err != nil:
+			return err
+		}
+		if batch = append(batch, r); len(batch) == s.opts.Batch {
+			if err := s.send(ctx, batch); err != nil {
+				return err
+			}
+			show.reached(rs.offset(), rs.read)
+			batch = batch[:0]
+		}
+	}
+}
+
+// patientClient is the client of the options, made to say at most every 5 s why it waits:
+// a bar that stands still does not.
+func patientClient(o Options, show *progress) *client.Client {
+	c := client.Client{URL: o.URL}
+	if o.Client != nil {
+		c = *o.Client
+	}
+	told := time.Time{}
+	c.OnRetry = func(err error, _ time.Duration) {
+		if now := o.Now(); told.IsZero() || now.Sub(told) >= lineEvery {
+			told = now
+			show.note("trying again for up to %s: %v", o.RetryFor, err)
+		}
+	}
+	return &c
+}
