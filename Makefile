@@ -1,0 +1,45 @@
+# `make` alone prints the menu: every target with a line of help behind its name.
+
+BIN         := bin/flagmeter
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test cover lint fmt deps clean
+
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/flagmeter, one static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) .
+
+run: ## install what is missing, build, and serve the dashboard with demo traffic
+	@sh internal/stack/install.sh run
+	@$(MAKE) --no-print-directory build
+	@exec $(BIN) dev --demo
+
+test: deps ## install what is missing and run every test, with the race detector
+	go test -race -timeout 10m ./...
+
+cover: deps ## measure test coverage into coverage/, as a profile and as HTML
+	@mkdir -p coverage
+	go test -timeout 10m -coverpkg=./... -coverprofile=coverage/profile.txt ./...
+	@go tool cover -html=coverage/profile.txt -o coverage/index.html
+	@go tool cover -func=coverage/profile.txt | tail -n 1
+
+lint: ## check the format, go vet and staticcheck
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt): $$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+fmt: ## format all Go files
+	gofmt -w .
+
+deps: ## install Valkey, Postgres and a C compiler where they are missing
+	@sh internal/stack/install.sh test
+
+clean: ## remove what the other targets made
+	rm -rf bin coverage
