@@ -24,7 +24,8 @@ type batch struct {
 	groups []string
 	// sum is a sum batch's content.
 	sum scripts.Sum
-	// rows and tokens are what the ledger notes: events or rollup rows, and their tokens.
+	// rows and tokens are what the ledger notes: how many events or rollup rows the
+	// batch holds, and their tokens.
 	rows, tokens int64
 	// tenants are those a sum batch adds usage to, in order.
 	tenants []string
@@ -64,6 +65,14 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 	return batches, nil
 }
 
+// holds is the result of writing the batch if Postgres takes all of it.
+func (b *batch) holds() Result {
+	if b.kind == kindRaw {
+		return Result{Events: b.rows, Tokens: b.tokens}
+	}
+	return Result{Rows: b.rows}
+}
+
 // lines are the single events of a raw batch.
 func (b *batch) lines() func(yield func(string) bool) {
 	return func(yield func(string) bool) {
@@ -77,15 +86,14 @@ func (b *batch) lines() func(yield func(string) bool) {
 	}
 }
 
-// lineTokens is the fourth field of a line, 0 if there is none: such a line will be
-// refused by Postgres.
+// lineTokens is the fourth field of a line, 0 if that is no count.
 func lineTokens(line string) int64 {
 	for range 3 {
 		_, line, _ = strings.Cut(line, "\t")
 	}
 	field, _, _ := strings.Cut(line, "\t")
 	n, err := strconv.ParseInt(field, 10, 64)
-	if err != nil {
+	if err != nil || n < 0 {
 		return 0
 	}
 	return n

@@ -43,7 +43,7 @@ type transaction struct {
 // transact claims the batches in the ledger, lets put write those that were not
 // there, and commits: steps 4 to 7.
 func (f *Flusher) transact(ctx context.Context, shard int, batches []*batch,
-	put func(context.Context, transaction, []*batch) (dead int64, err error)) (done Result, err error) {
+	put func(context.Context, transaction, []*batch) (Result, error)) (done Result, err error) {
 	conn, err := f.db.Connx(ctx)
 	if err != nil {
 		return done, fmt.Errorf("connect to postgres: %w", err)
@@ -64,18 +64,10 @@ func (f *Flusher) transact(ctx context.Context, shard int, batches []*batch,
 	if err := f.after(stepClaim); err != nil {
 		return done, err
 	}
-	done.Skipped = len(batches) - len(fresh)
-	for _, b := range fresh {
-		if b.kind == kindRaw {
-			done.Events += b.rows
-			done.Tokens += b.tokens
-		} else {
-			done.Rows += b.rows
-		}
-	}
-	if done.Dead, err = put(ctx, transaction{tx, conn, f}, fresh); err != nil {
+	if done, err = put(ctx, transaction{tx, conn, f}, fresh); err != nil {
 		return Result{}, err
 	}
+	done.Skipped = len(batches) - len(fresh)
 	if err := tx.Commit(); err != nil {
 		return Result{}, fmt.Errorf("commit: %w", err)
 	}
@@ -110,28 +102,29 @@ func claim(ctx context.Context, tx *sqlx.Tx, shard int, batches []*batch) ([]*ba
 }
 
 // putAll writes the contents of batches, all or nothing: steps 5 and 6.
-func putAll(ctx context.Context, tx transaction, batches []*batch) (dead int64, err error) {
+func putAll(ctx context.Context, tx transaction, batches []*batch) (done Result, err error) {
 	var groups []string
 	total := newAmounts()
 	for _, b := range batches {
+		done.add(b.holds())
 		groups = append(groups, b.groups...)
 		if err := total.addSum(b.sum); err != nil {
-			return 0, err
+			return done, err
 		}
 	}
 	if err := copyEvents(ctx, tx.conn, groups); err != nil {
-		return 0, err
+		return done, err
 	}
 	if err := tx.f.after(stepCopy); err != nil {
-		return 0, err
+		return done, err
 	}
 	if err := addRollups(ctx, tx, total.minuteRows()); err != nil {
-		return 0, err
+		return done, err
 	}
 	if err := addDays(ctx, tx, total.dayRows()); err != nil {
-		return 0, err
+		return done, err
 	}
-	return 0, tx.f.after(stepAdd)
+	return done, tx.f.after(stepAdd)
 }
 
 // errAmount reports a sum above 2^63-1, as Postgres itself would.

@@ -45,7 +45,8 @@ func copyEvents(ctx context.Context, conn *sqlx.Conn, groups []string) error {
 		if _, err := copier.CopyData(ctx, strings.Join(groups, "\n")); err != nil {
 			return err
 		}
-		_, err = stmt.Exec(nil) //nolint:staticcheck // ends the COPY; the driver's statement has no other way
+		//lint:ignore SA1019 it ends the COPY, and the driver's statement has no other way to
+		_, err = stmt.Exec(nil)
 		return err
 	})
 	if err != nil {

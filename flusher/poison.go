@@ -8,59 +8,65 @@ import (
 	"time"
 )
 
-// putByHalves writes one batch that Postgres has refused as a whole: what it takes
-// goes in, each row it refuses goes to dead_events with the reason.
-func putByHalves(ctx context.Context, tx transaction, batches []*batch) (dead int64, err error) {
+// putByHalves writes batches that Postgres has refused as a whole: what it takes goes
+// in, each row it refuses goes to dead_events with the reason.
+func putByHalves(ctx context.Context, tx transaction, batches []*batch) (done Result, err error) {
 	for _, b := range batches {
-		h := halves{tx: tx, batch: b}
-		lines := slices.Collect(b.lines())
-		if len(b.groups) == 0 {
-			lines = nil
+		h := halves{tx: tx, batch: b, done: b.holds()}
+		if err := h.put(ctx); err != nil {
+			return done, err
 		}
-		err := bisect(ctx, &h, lines, func(ctx context.Context, part []string) error {
-			return copyEvents(ctx, tx.conn, part)
-		}, func(line string) ([]byte, error) { return []byte(line), nil })
-		if err != nil {
-			return 0, err
-		}
-		total := newAmounts()
-		if err := total.addSum(b.sum); err != nil {
-			return 0, err
-		}
-		err = bisect(ctx, &h, total.minuteRows(), func(ctx context.Context, part []minuteRow) error {
-			return addRollups(ctx, tx, part)
-		}, func(r minuteRow) ([]byte, error) { return json.Marshal(deadRollup(r)) })
-		if err != nil {
-			return 0, err
-		}
-		err = bisect(ctx, &h, total.dayRows(), func(ctx context.Context, part []dayRow) error {
-			return addDays(ctx, tx, part)
-		}, func(r dayRow) ([]byte, error) { return json.Marshal(deadDay(r)) })
-		if err != nil {
-			return 0, err
-		}
-		dead += h.dead
+		done.add(h.done)
 	}
-	return dead, nil
+	return done, nil
 }
 
 // halves is the bisection of one batch.
 type halves struct {
 	tx    transaction
 	batch *batch
-	dead  int64
+	done  Result
+}
+
+func (h *halves) put(ctx context.Context) error {
+	err := bisect(ctx, h, slices.Collect(h.batch.lines()),
+		func(part []string) error { return copyEvents(ctx, h.tx.conn, part) },
+		func(line string) ([]byte, error) {
+			h.done.Events--
+			h.done.Tokens -= lineTokens(line)
+			return []byte(line), nil
+		})
+	if err != nil {
+		return err
+	}
+	total := newAmounts()
+	if err := total.addSum(h.batch.sum); err != nil {
+		return err
+	}
+	err = bisect(ctx, h, total.minuteRows(),
+		func(part []minuteRow) error { return addRollups(ctx, h.tx, part) },
+		func(r minuteRow) ([]byte, error) {
+			h.done.Rows--
+			return json.Marshal(deadRollup(r))
+		})
+	if err != nil {
+		return err
+	}
+	return bisect(ctx, h, total.dayRows(),
+		func(part []dayRow) error { return addDays(ctx, h.tx, part) },
+		func(r dayRow) ([]byte, error) { return json.Marshal(deadDay(r)) })
 }
 
 // bisect puts rows in between savepoints, by halves where Postgres refuses them. A
 // single bad row in n costs about 2 log2 n statements.
-func bisect[R any](ctx context.Context, h *halves, rows []R, put func(context.Context, []R) error, encode func(R) ([]byte, error)) error {
+func bisect[R any](ctx context.Context, h *halves, rows []R, put func([]R) error, encode func(R) ([]byte, error)) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	if _, err := h.tx.ExecContext(ctx, "SAVEPOINT half"); err != nil {
 		return fmt.Errorf("set savepoint: %w", err)
 	}
-	reason := put(ctx, rows)
+	reason := put(rows)
 	if reason == nil {
 		_, err := h.tx.ExecContext(ctx, "RELEASE SAVEPOINT half")
 		return err
@@ -85,7 +91,7 @@ func bisect[R any](ctx context.Context, h *halves, rows []R, put func(context.Co
 	if err != nil {
 		return fmt.Errorf("encode refused row: %w", err)
 	}
-	h.dead++
+	h.done.Dead++
 	_, err = h.tx.ExecContext(ctx, "INSERT INTO dead_events (batch, kind, content, reason) VALUES ($1, $2, $3, $4)",
 		h.batch.ID, h.batch.kind, content, reason.Error())
 	if err != nil {

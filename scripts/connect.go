@@ -27,6 +27,7 @@ func Connect(rawURL string) (redis.UniversalClient, error) {
 		Addrs: addrs, DB: opt.DB, Username: opt.Username, Password: opt.Password, TLSConfig: opt.TLSConfig,
 		IsClusterMode:            len(addrs) > 1,
 		MaxRetries:               -1,
+		DialerRetries:            1,
 		DialTimeout:              2 * time.Second,
 		ReadTimeout:              3 * time.Second,
 		WriteTimeout:             3 * time.Second,

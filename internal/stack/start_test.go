@@ -39,10 +39,10 @@ func TestEarlyDeathQuotesTheLog(t *testing.T) {
 }
 
 func TestStartGivesUpWithItsContext(t *testing.T) {
-	s, _ := testServer(t, "echo $$ >pid; exec sleep 600")
+	s, _ := testServer(t, "echo $$ >pid; touch ready; exec sleep 600")
 	ctx, cancel := context.WithCancel(t.Context())
 	s.answers = func(context.Context, int) error {
-		if _, err := os.Stat(filepath.Join(s.room, "pid")); err == nil {
+		if _, err := os.Stat(filepath.Join(s.room, "ready")); err == nil {
 			cancel()
 		}
 		return errors.New("still loading")
@@ -83,14 +83,15 @@ func TestServerRunsAsLongAsItsChildren(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// The child, a Postgres backend say, ends when the test allows it to.
 			s, d := testServer(t, `
-				touch ready; (trap '' TERM; while [ -e ready ] && [ ! -e may ]; do sleep 0.02; done; touch over) &
-				echo $$ >pid; exec sleep 600`)
+				echo $$ >pid
+				(touch ready; while [ -e ready ] && [ ! -e may ]; do sleep 0.02; done; touch over) &
+				exec sleep 600`)
 			exists := func(file string) bool {
 				_, err := os.Stat(filepath.Join(s.room, file))
 				return err == nil
 			}
 			s.answers = func(context.Context, int) error {
-				if !exists("pid") {
+				if !exists("ready") {
 					return errors.New("not ready")
 				}
 				return nil
