@@ -1,0 +1,148 @@
+package usage
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/tenants"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// bench is a reader with a clock in the test's hand. The interplay with flushers has
+// a property test in package flusher; here are the cases it cannot reach.
+type bench struct {
+	*Live
+	env  *stacktest.Env
+	t    *testing.T
+	time time.Time
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{env: stacktest.New(t), t: t, time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
+	valkey := scripts.New(b.env.Valkey, 1)
+	dir := tenants.New(b.env.DB, valkey, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	b.Live = New(b.env.DB, valkey, dir, func() time.Time { return b.time })
+	b.exec(b.env.DB, "INSERT INTO tenants (name) VALUES ('acme'), ('globex')")
+	return b
+}
+
+func (b *bench) exec(e sqlx.Execer, query string, args ...any) {
+	b.t.Helper()
+	if _, err := e.Exec(query, args...); err != nil {
+		b.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// commitSum enters a sum batch of one event into the ledger and usage_daily.
+func (b *bench) commitSum(e sqlx.Execer, tenant string, tokens int64) {
+	b.t.Helper()
+	b.exec(e, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants) VALUES ($1, 0, 'sum', 1, 1, $2, ARRAY[$3])`,
+		uuid.NewString(), tokens, tenant)
+	b.exec(e, `INSERT INTO usage_daily AS u (tenant, day, feature, total_tokens, events) VALUES ($1, $2::date, 'chat', $3, 1)
+		ON CONFLICT (tenant, day, feature) DO UPDATE SET total_tokens = u.total_tokens + excluded.total_tokens, events = u.events + 1`,
+		tenant, b.time.Format(time.DateOnly), tokens)
+}
+
+func (b *bench) refresh() {
+	b.t.Helper()
+	if err := b.Refresh(context.Background()); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) want(tenant string, tokens int64, stale bool) {
+	b.t.Helper()
+	u, err := b.Tenant(context.Background(), tenant)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if u.Tokens != tokens || u.Stale != stale {
+		b.t.Errorf("%s: %d tokens, stale %v; want %d, %v", tenant, u.Tokens, u.Stale, tokens, stale)
+	}
+}
+
+// TestRowOutOfOrder commits a ledger row after one with a larger number, and lets
+// Valkey drop the batch before the view is renewed.
+func TestRowOutOfOrder(t *testing.T) {
+	b := newBench(t)
+	early, err := b.env.DB.Beginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer early.Rollback()
+	b.commitSum(early, "acme", 5) // numbered, not visible
+	b.commitSum(b.env.DB, "globex", 7)
+	b.refresh()
+	b.want("acme", 0, false)
+	b.want("globex", 7, false)
+
+	if err := early.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	b.time = b.time.Add(Grace)
+	b.refresh()
+	b.want("acme", 5, false)
+	b.want("globex", 7, false)
+}
+
+// TestViewIsContinued renews a view within the grace by its changes only.
+func TestViewIsContinued(t *testing.T) {
+	b := newBench(t)
+	b.refresh()
+	before := b.view.Load()
+	b.commitSum(b.env.DB, "acme", 5)
+	b.time = b.time.Add(time.Second)
+	b.refresh()
+	after := b.view.Load()
+	if after.tenants["globex"] != before.tenants["globex"] {
+		t.Error("a tenant without a new batch was read again")
+	}
+	b.want("acme", 5, false)
+	b.time = b.time.Add(time.Second)
+	b.refresh()
+	if b.view.Load().tenants["acme"] != after.tenants["acme"] {
+		t.Error("a tenant whose batch was known was read again")
+	}
+}
+
+// TestStale expects stale exactly from the grace on, and before the first view.
+func TestStale(t *testing.T) {
+	b := newBench(t)
+	if err := b.tenants.Refresh(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.Read(b.tenants.All()); !r.Usage([]int64{1, 2}, b.time)[0].Stale {
+		t.Error("an answer without a view does not say stale")
+	}
+	b.refresh()
+	b.time = b.time.Add(Grace - time.Nanosecond)
+	b.want("acme", 0, false)
+	b.time = b.time.Add(time.Nanosecond)
+	b.want("acme", 0, true)
+}
+
+// TestPeriodEnds asks right after a period's end, before the view is renewed.
+func TestPeriodEnds(t *testing.T) {
+	b := newBench(t)
+	b.time = time.Date(2026, 3, 31, 23, 59, 59, 0, time.UTC)
+	b.commitSum(b.env.DB, "acme", 5)
+	b.refresh()
+	b.want("acme", 5, false)
+	acme, _ := b.tenants.Get("acme")
+	b.time = b.time.Add(time.Second)
+	if r := b.Read(b.tenants.All()); !r.Usage([]int64{0, 0}, b.time)[0].Stale {
+		t.Error("an answer about a period that the view does not know does not say stale")
+	}
+	b.want("acme", 0, false)
+	if got, want := b.view.Load().tenants["acme"].period, acme.Period(b.time); got != want {
+		t.Errorf("view is about %v, want %v", got, want)
+	}
+}
