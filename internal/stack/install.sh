@@ -146,8 +146,7 @@ say() { echo "$*" >&2; }
 say_lines() {
 	say "FlagMeter needs, and does not find:$*."
 	if docker compose version >/dev/null 2>&1; then
-		say 'With Docker alone you can run it (but not its tests):'
-		say '    docker compose -f compose.dev.yml up'
+		say 'With Docker and Go you can run it, but not its tests, as compose.dev.yml says at its top.'
 	fi
 	if [ "$(uname)" = Darwin ]; then
 		say 'Type (brew is at https://brew.sh):'
