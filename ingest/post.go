@@ -48,6 +48,9 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) (accepted, *Prob
 	if problem != nil {
 		return accepted{}, problem
 	}
+	if problem := setID(r.Header, events); problem != nil {
+		return accepted{}, problem
+	}
 	submissions, problem := s.prepare(r.Context(), events, now)
 	if problem != nil {
 		return accepted{}, problem
@@ -78,21 +81,32 @@ func readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) *Probl
 	return nil
 }
 
-// prepare finds the tenants of events and makes a submission for each shard they lie in.
+// prepare finds the tenants of events and makes a submission for each shard they lie
+// in. Tenants are created, if the settings say so, only for a request without a fault.
 func (s *Server) prepare(ctx context.Context, events []meter.Event, now time.Time) ([]*submission, *Problem) {
+	submissions, missing, problem := s.sort(events, now, s.autoCreate)
+	if problem != nil || len(missing) == 0 {
+		return submissions, problem
+	}
+	if problem := s.createTenants(ctx, missing); problem != nil {
+		return nil, problem
+	}
+	submissions, _, problem = s.sort(events, now, false)
+	return submissions, problem
+}
+
+// sort makes a submission for each shard in which the tenants of events lie. With
+// mayMiss it returns the names of tenants that do not exist; they are no fault then.
+func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submissions []*submission, missing []string, problem *Problem) {
 	byShard := make([]*submission, len(s.committers))
 	first := map[scripts.EventID]string{} // digest under which an id occurred in this request
 	var unknown, conflicts []int
 	for i, e := range events {
 		tenant, ok := s.tenants.Get(e.Tenant)
-		if !ok && s.autoCreate {
-			var problem *Problem
-			if tenant, problem = s.createTenant(ctx, e.Tenant); problem != nil {
-				return nil, problem
-			}
-			ok = true
-		}
-		if !ok || tenant.Archived {
+		if !ok && mayMiss {
+			missing = append(missing, e.Tenant)
+			tenant.Name, tenant.Zone = e.Tenant, time.UTC // to look for conflicts
+		} else if !ok || tenant.Archived {
 			unknown = append(unknown, i)
 			continue
 		}
@@ -100,43 +114,43 @@ func (s *Server) prepare(ctx context.Context, events []meter.Event, now time.Tim
 		if byShard[shard] == nil {
 			byShard[shard] = &submission{shard: shard, done: make(chan answer, 1)}
 		}
-		if e.ID != "" {
-			id, d := scripts.EventID{Tenant: e.Tenant, ID: e.ID}, digest(e)
-			if before, ok := first[id]; ok {
-				if before != d {
+		it := newItem(i, e, tenant, now)
+		if id := it.id; id.ID != "" {
+			key := scripts.EventID{Tenant: id.Tenant, ID: id.ID}
+			if before, ok := first[key]; ok {
+				if before != id.Digest {
 					conflicts = append(conflicts, i)
 				}
 				byShard[shard].duplicates++
 				continue
 			}
-			first[id] = d
+			first[key] = id.Digest
 		}
-		byShard[shard].add(i, e, tenant, now)
+		byShard[shard].add(it, tenant)
 	}
 	if len(unknown) > 0 {
-		return nil, problemUnknownTenants(events, unknown)
+		return nil, nil, problemUnknownTenants(events, unknown)
 	}
 	if len(conflicts) > 0 {
-		return nil, problemConflict(conflicts)
+		return nil, nil, problemConflict(conflicts)
 	}
-	var submissions []*submission
 	for _, sub := range byShard {
 		if sub != nil {
 			sub.sum()
 			submissions = append(submissions, sub)
 		}
 	}
-	return submissions, nil
+	return submissions, missing, nil
 }
 
-// createTenant adds an unknown tenant if the settings say so; that needs Postgres.
-func (s *Server) createTenant(ctx context.Context, name string) (meter.Tenant, *Problem) {
-	tenant, err := s.tenants.Create(ctx, meter.Tenant{Name: name, Quota: s.defaultQuota, BillingDay: 1, Zone: time.UTC, Thresholds: []int{80}})
-	if err != nil {
-		s.log.Error("could not create a tenant", "tenant", name, "error", err)
-		return meter.Tenant{}, problemUnavailable("the tenant is new and cannot be created now; nothing was counted")
+// createTenants adds tenants with the default quota; that needs Postgres.
+func (s *Server) createTenants(ctx context.Context, names []string) *Problem {
+	like := meter.Tenant{Quota: s.defaultQuota, BillingDay: 1, Zone: time.UTC, Thresholds: []int{80}}
+	if err := s.tenants.Create(ctx, names, like); err != nil {
+		s.log.Error("could not create tenants", "tenants", len(names), "error", err)
+		return problemUnavailable("a tenant is new and cannot be created now; nothing was counted")
 	}
-	return tenant, nil
+	return nil
 }
 
 // commit hands the submissions to their committers and waits for all of them.

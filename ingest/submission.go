@@ -28,8 +28,9 @@ type item struct {
 type submission struct {
 	shard    int
 	items    []item
-	tenants  []meter.Tenant // of the events, each once
-	queued   time.Time      // monotonic
+	tenants  []meter.Tenant  // of the events, each once
+	named    map[string]bool // names of tenants, nil while there is one
+	queued   time.Time       // monotonic
 	accepted int
 	// duplicates are events that were counted before, here or in an earlier request.
 	duplicates int
@@ -46,8 +47,8 @@ type answer struct {
 	problem *Problem
 }
 
-// add puts an event of tenant t, which arrived at now, into the submission.
-func (s *submission) add(index int, e meter.Event, t meter.Tenant, now time.Time) {
+// newItem prepares an event of tenant t that arrived at now.
+func newItem(index int, e meter.Event, t meter.Tenant, now time.Time) item {
 	it := item{index: index}
 	if e.ID != "" {
 		it.id = scripts.EventID{Tenant: e.Tenant, ID: e.ID, Digest: digest(e)}
@@ -61,13 +62,25 @@ func (s *submission) add(index int, e meter.Event, t meter.Tenant, now time.Time
 		Tenant: e.Tenant, Feature: e.Feature, Tokens: e.Tokens, Events: 1,
 	}
 	it.line = appendLine(nil, uuid.Must(uuid.NewV7()), e)
+	return it
+}
+
+// add puts an event of tenant t into the submission.
+func (s *submission) add(it item, t meter.Tenant) {
 	s.items = append(s.items, it)
-	for _, known := range s.tenants {
-		if known.Name == t.Name {
-			return
-		}
+	switch {
+	case len(s.tenants) == 0: // most requests name one tenant: no map for those
+		s.tenants = append(s.tenants, t)
+		return
+	case s.tenants[len(s.tenants)-1].Name == t.Name:
+		return
+	case s.named == nil:
+		s.named = map[string]bool{s.tenants[0].Name: true}
 	}
-	s.tenants = append(s.tenants, t)
+	if !s.named[t.Name] {
+		s.named[t.Name] = true
+		s.tenants = append(s.tenants, t)
+	}
 }
 
 // sum prepares lines and counters of the items that are left.

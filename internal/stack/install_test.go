@@ -24,7 +24,7 @@ func TestInstallSaysWhatToType(t *testing.T) {
 		{"brew system without brew", []string{"go", "uname=Darwin"}, []string{"valkey", "brew install valkey postgresql@17"}},
 		{"old redis", []string{"go", "uname=Linux", "redis-server=Redis server v=6.2.1"}, []string{"does not find: valkey"}},
 		{"fedora", []string{"go", "uname=Linux", "dnf"}, []string{"dnf install valkey postgresql-server"}},
-		{"docker", []string{"go", "uname=Linux", "docker"}, []string{"docker compose -f compose.dev.yml up"}},
+		{"docker", []string{"go", "uname=Linux", "docker"}, []string{"compose.dev.yml"}},
 		{"something else", []string{"go", "uname=Linux"}, []string{"https://valkey.io/download", "postgres and initdb"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -1,0 +1,50 @@
+package ingest
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+func TestIdempotencyKey(t *testing.T) {
+	one, two := []meter.Event{{}}, []meter.Event{{}, {}}
+	for _, test := range []struct {
+		name   string
+		header []string
+		events []meter.Event
+		id     string // of the event afterwards, or
+		wrong  string // part of the problem
+	}{
+		{"absent", nil, one, "", ""},
+		{"absent, id in the body", nil, []meter.Event{{ID: "a"}}, "a", ""},
+		{"absent, many events", nil, two, "", ""},
+		{"bare", []string{"8e03978e"}, one, "8e03978e", ""},
+		{"quoted", []string{`"8e03978e"`}, one, "8e03978e", ""},
+		{"same as in the body", []string{"a"}, []meter.Event{{ID: "a"}}, "a", ""},
+		{"other than in the body", []string{"b"}, []meter.Event{{ID: "a"}}, "", "differs"},
+		{"twice", []string{"a", "a"}, one, "", "once"},
+		{"many events", []string{"a"}, two, "", "the body has 2"},
+		{"empty", []string{""}, one, "", "empty"},
+		{"quoted and empty", []string{`""`}, one, "", "empty"},
+		{"control character", []string{"a\tb"}, one, "", "control"},
+		{"invalid UTF-8", []string{"a\xff"}, one, "", "UTF-8"},
+		{"too long", []string{strings.Repeat("x", 129)}, one, "", "128"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			events := append([]meter.Event(nil), test.events...)
+			problem := setID(http.Header{idempotencyHeader: test.header}, events)
+			switch {
+			case test.wrong != "":
+				if problem == nil || problem.Status != http.StatusBadRequest || !strings.Contains(problem.Detail, test.wrong) {
+					t.Errorf("problem %v, want one that says %q", problem, test.wrong)
+				}
+			case problem != nil:
+				t.Errorf("problem %v", problem)
+			case events[0].ID != test.id:
+				t.Errorf("id %q, want %q", events[0].ID, test.id)
+			}
+		})
+	}
+}
