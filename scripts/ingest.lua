@@ -28,7 +28,8 @@
 --                same digest (1) or another one (0); nothing is written;
 --         {'overflow', i} the i-th counter would exceed 2^63-1; nothing is written;
 --         {'old'} a later group of this committer is applied; nothing is written.
--- Cost: 3 HINCRBY a counter (5 if late), 2 commands an id; 1,000 counters take about 3 ms.
+-- Cost: 3 HINCRBY a counter (5 if late), 2 commands an id. Measured inside Valkey 8: one
+--   event takes about 20 us, 1,000 counters take 4 ms (late 7 ms), 1,000 ids 2.5 ms more.
 
 local raw, rawbytes, group, seq, sealed, batch, minutes =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]

@@ -12,7 +12,9 @@
 --         for 'features', a list a tenant of feature, high, low, events, ...
 --   where tokens = high * 10^9 + low: a Lua number loses integers above 2^53, and
 --   neither part comes near it.
--- Cost: 2 look-ups a tenant and hash; 1,000 tenants in 2 hashes take about 2 ms.
+-- Cost: 2 look-ups a tenant and hash. Measured inside Valkey 8: one tenant in 2 hashes
+--   takes 14 us and 3 us for each further hash, 1,000 tenants take 1.2 ms a hash. There
+--   are 2 or 3 hashes, and one more for every minute that Postgres is away.
 
 local minutes, late, sealed_sum, settled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local minute_prefix, sum_prefix, what, known = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
