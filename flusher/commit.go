@@ -54,12 +54,12 @@ func (f *Flusher) transact(ctx context.Context, shard int, batches []*batch,
 		return done, fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback() // after Commit it does nothing
-	if _, err := tx.ExecContext(ctx, "SET LOCAL synchronous_commit = on"); err != nil {
-		return done, fmt.Errorf("ask for a synchronous commit: %w", err)
+	if _, err := tx.ExecContext(ctx, f.transactionSettings()); err != nil {
+		return done, fmt.Errorf("set up transaction: %w", err)
 	}
 	fresh, err := claim(ctx, tx, shard, batches)
 	if err != nil {
-		return done, err
+		return done, errors.Join(err, f.evict(ctx, err))
 	}
 	if err := f.after(stepClaim); err != nil {
 		return done, err

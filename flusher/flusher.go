@@ -47,6 +47,8 @@ type Flusher struct {
 	running sync.Mutex
 	// settledSince is when this process first knew a batch as settled, by shard and id.
 	settledSince map[int]map[string]time.Time
+	// stuck is stuckLimit, shorter in tests.
+	stuck time.Duration
 	// after is called after each step; an error ends the run there, as a crash would.
 	after func(step) error
 }

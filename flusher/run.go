@@ -9,6 +9,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -27,8 +28,8 @@ type Options struct {
 func New(o Options) *Flusher {
 	return &Flusher{
 		db: o.DB, valkey: o.Valkey, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
-		settledSince: map[int]map[string]time.Time{},
-		after:        func(step) error { return nil },
+		settledSince: map[int]map[string]time.Time{}, stuck: stuckLimit,
+		after: func(s step) error { failpoint.After("flusher", int(s)); return nil },
 	}
 }
 
