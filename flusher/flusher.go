@@ -9,6 +9,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -43,6 +44,7 @@ type Flusher struct {
 	now     func() time.Time
 	log     *slog.Logger
 	metrics *metrics
+	audit   *audit.Job
 
 	running sync.Mutex
 	// settledSince is when this process first knew a batch as settled, by shard and id.

@@ -47,6 +47,8 @@ CREATE TABLE events (
     PRIMARY KEY (id, created_at)
 ) PARTITION BY RANGE (created_at);
 CREATE TABLE events_default PARTITION OF events DEFAULT;
+-- A few pages a day, for ranges of time; events arrive nearly in that order.
+CREATE INDEX events_created_at ON events USING brin (created_at);
 
 -- create_event_partitions makes the partitions of the days first..last that are
 -- missing. A day that has rows in events_default already stays there.
