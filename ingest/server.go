@@ -109,13 +109,14 @@ func (s *Server) Handler() http.Handler {
 	return escapedPaths(router)
 }
 
-// escapedPaths routes by the path as the client escaped it, because a tenant's name
-// may contain a slash. Handlers unescape their parameters.
+// escapedPaths routes by the path as it is escaped, because a tenant's name may
+// contain a slash. Handlers unescape their parameters: all paths must be escaped then,
+// or a tenant called 100% could not be asked for.
 func escapedPaths(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.RawPath != "" {
+		if escaped := r.URL.EscapedPath(); escaped != r.URL.Path {
 			u := *r.URL
-			u.Path = r.URL.EscapedPath()
+			u.Path = escaped
 			clone := *r
 			clone.URL = &u
 			r = &clone

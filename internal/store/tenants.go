@@ -73,14 +73,22 @@ func Tenants(ctx context.Context, q sqlx.QueryerContext) (tenants []meter.Tenant
 // AddTenant inserts a tenant. It reports false if the name is taken, and returns
 // ErrUnknownZone if Postgres does not know the tenant's zone.
 func AddTenant(ctx context.Context, e sqlx.ExecerContext, t meter.Tenant) (bool, error) {
-	res, err := e.ExecContext(ctx, `INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds)
-		VALUES ($1, nullif($2::bigint, 0), $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
-		t.Name, t.Quota, t.BillingDay, t.Zone.String(), pq.Array(t.Thresholds))
-	if err != nil {
-		return false, fmt.Errorf("add tenant: %w", zoneError(err))
-	}
-	n, err := res.RowsAffected()
+	n, err := AddTenants(ctx, e, []string{t.Name}, t)
 	return n == 1, err
+}
+
+// AddTenants inserts tenants of the given names with the settings of like, in one
+// statement, and returns how many there were not yet. Its errors are those of AddTenant.
+func AddTenants(ctx context.Context, e sqlx.ExecerContext, names []string, like meter.Tenant) (int64, error) {
+	// In order of names, so that two statements about the same ones cannot deadlock.
+	res, err := e.ExecContext(ctx, `INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds)
+		SELECT DISTINCT name, nullif($2::bigint, 0), $3::int, $4, $5::int[] FROM unnest($1::text[]) AS n (name) ORDER BY name
+		ON CONFLICT (name) DO NOTHING`,
+		pq.Array(names), like.Quota, like.BillingDay, like.Zone.String(), pq.Array(like.Thresholds))
+	if err != nil {
+		return 0, fmt.Errorf("add tenant: %w", zoneError(err))
+	}
+	return res.RowsAffected()
 }
 
 // TenantChange says what to change of a tenant. What is nil stays as it is.

@@ -3,7 +3,6 @@ package tenants
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -22,6 +21,8 @@ type Directory struct {
 	log    *slog.Logger
 
 	refreshing sync.Mutex
+	copied     int64 // version of the copy in Valkey, -1 if this process wrote none
+	copyFails  bool  // the last attempt to renew it failed
 	list       atomic.Pointer[list]
 }
 
@@ -34,7 +35,7 @@ type list struct {
 
 // New returns an empty directory; Start or Refresh fills it.
 func New(db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger) *Directory {
-	d := &Directory{db: db, valkey: valkey, log: log}
+	d := &Directory{db: db, valkey: valkey, log: log, copied: -1}
 	d.list.Store(&list{version: -1})
 	return d
 }
@@ -84,48 +85,54 @@ func (d *Directory) Start(ctx context.Context) error {
 	return nil
 }
 
-// Refresh loads the tenants if they have changed, and renews the copy in Valkey.
+// Refresh loads the tenants if they have changed, and renews the copy in Valkey. It
+// succeeds without the copy and tries that again with the next call.
 func (d *Directory) Refresh(ctx context.Context) error {
 	d.refreshing.Lock()
 	defer d.refreshing.Unlock()
 
 	version, err := store.TenantsVersion(ctx, d.db)
-	if err != nil || version == d.list.Load().version {
-		return err
-	}
-	// Read after the version: if the table changes in between, the list is newer
-	// than its number and the next refresh loads it once more.
-	all, bad, err := store.Tenants(ctx, d.db)
 	if err != nil {
 		return err
 	}
-	for _, name := range bad {
-		d.log.Error("unknown time zone, using UTC: correct tenants.timezone", "tenant", name)
+	if version != d.list.Load().version {
+		// Read after the version: if the table changes in between, the list is newer
+		// than its number and the next refresh loads it once more.
+		all, bad, err := store.Tenants(ctx, d.db)
+		if err != nil {
+			return err
+		}
+		for _, name := range bad {
+			d.log.Error("unknown time zone, using UTC: correct tenants.timezone", "tenant", name)
+		}
+		d.list.Store(newList(version, all))
 	}
-	d.list.Store(newList(version, all))
-	copy, err := encode(all)
-	if err != nil {
-		return err
-	}
-	// The table is loaded and in force either way; only the copy is missing.
-	if err := d.valkey.SaveTenants(ctx, copy); err != nil {
-		d.log.Warn("could not renew the copy of the tenants in valkey", "error", err)
+	if d.copied != version {
+		err := d.copy(ctx)
+		if err == nil {
+			d.copied = version
+		} else if !d.copyFails {
+			d.log.Warn("could not renew the copy of the tenants in valkey", "error", err)
+		}
+		d.copyFails = err != nil
 	}
 	return nil
 }
 
-// Create adds a tenant with the given quota (0 for none) unless it exists, and
-// returns it as it is in Postgres now.
-func (d *Directory) Create(ctx context.Context, t meter.Tenant) (meter.Tenant, error) {
-	if _, err := store.AddTenant(ctx, d.db, t); err != nil {
-		return meter.Tenant{}, err
+// copy stores the list in Valkey.
+func (d *Directory) copy(ctx context.Context) error {
+	data, err := encode(d.All())
+	if err != nil {
+		return err
 	}
-	if err := d.Refresh(ctx); err != nil {
-		return meter.Tenant{}, err
+	return d.valkey.SaveTenants(ctx, data)
+}
+
+// Create adds those of the named tenants that do not exist, with the settings of
+// like, and loads the table: others may have been created meanwhile by somebody else.
+func (d *Directory) Create(ctx context.Context, names []string, like meter.Tenant) error {
+	if _, err := store.AddTenants(ctx, d.db, names, like); err != nil {
+		return err
 	}
-	created, ok := d.Get(t.Name)
-	if !ok {
-		return meter.Tenant{}, fmt.Errorf("create tenant: %w: %q", store.ErrNoTenant, t.Name)
-	}
-	return created, nil
+	return d.Refresh(ctx)
 }
