@@ -15,6 +15,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
 // TestLiveEqualsAcknowledged interleaves posts, flushes, crashes and pauses of two
@@ -83,7 +84,16 @@ func newMachine(t *rapid.T, r *rig) *machine {
 			t.Fatal(err)
 		}
 	}
+	// The ingest server has known an earlier machine: the empty database must look like a
+	// recovered one to it, not like a loss.
+	seq, err := r.valkey.Seq(context.Background(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := r.Valkey.FlushDB(context.Background()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Valkey.Set(context.Background(), "fm:{0}:seq", seq+scripts.Generation, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	for _, z := range zones {

@@ -16,8 +16,10 @@ import (
 
 // Options are what a flusher works with. All are required.
 type Options struct {
-	DB         *sqlx.DB
-	Valkey     *scripts.Valkey
+	DB     *sqlx.DB
+	Valkey *scripts.Valkey
+	// Dedupe is how long an event id is remembered, the same as ingest's.
+	Dedupe     time.Duration
 	Now        func() time.Time
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
@@ -26,8 +28,9 @@ type Options struct {
 // New returns a flusher.
 func New(o Options) *Flusher {
 	return &Flusher{
-		db: o.DB, valkey: o.Valkey, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
+		db: o.DB, valkey: o.Valkey, dedupe: o.Dedupe, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
 		settledSince: map[int]map[string]time.Time{},
+		rewound:      map[int]string{},
 		after:        func(step) error { return nil },
 	}
 }
