@@ -20,7 +20,8 @@ import (
 
 // TestLiveEqualsAcknowledged interleaves posts, flushes, crashes and pauses of two
 // flushers at every step, renewals of two readers' views, time and ends of billing
-// periods, and compares every reader's answer with a plain model after each action.
+// periods, losses of writes in Valkey, and compares every reader's answer with a plain
+// model after each action.
 // At the end everything is flushed and the tables are compared with the model too.
 func TestLiveEqualsAcknowledged(t *testing.T) {
 	rig := newRig(t, stacktest.New(t))
@@ -73,6 +74,7 @@ type machine struct {
 	paused   []*pause    // by flusher, nil when it is not
 	events   []counted
 	posted   int
+	saved    map[string]savedKey // Valkey's database at an earlier time, nil if none
 }
 
 func newMachine(t *rapid.T, r *rig) *machine {
@@ -404,7 +406,8 @@ func (m *machine) finish(t *rapid.T) {
 		t.Fatal(err)
 	}
 	for _, key := range keys {
-		for _, prefix := range []string{"fm:{0}:raw", "fm:{0}:sum:", "fm:{0}:minute", "fm:{0}:late", "fm:{0}:sealed", "fm:{0}:settled"} {
+		for _, prefix := range []string{"fm:{0}:raw", "fm:{0}:sum:", "fm:{0}:minute", "fm:{0}:late", "fm:{0}:sealed", "fm:{0}:settled",
+			"fm:{0}:rewound"} {
 			if len(key) >= len(prefix) && key[:len(prefix)] == prefix {
 				t.Fatalf("left in valkey: %s", key)
 			}
