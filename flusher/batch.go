@@ -12,14 +12,20 @@ import (
 
 // The kinds of batches, as the ledger names them.
 const (
-	kindRaw = "raw"
-	kindSum = "sum"
+	kindRaw    = "raw"
+	kindSum    = "sum"
+	kindRewind = "rewind" // not a batch: a recovery
 )
 
 // batch is a sealed batch in memory.
 type batch struct {
 	scripts.Batch
 	kind string
+	// handOut is the number of the hand-out it came with.
+	handOut int64
+	// drained says that with this batch, the last of its hand-out, everything is in
+	// Postgres that was over when it was handed out.
+	drained bool
 	// groups are a raw batch's events as lines of COPY text.
 	groups []string
 	// sum is a sum batch's content.
@@ -41,7 +47,7 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 		if err != nil {
 			return nil, err
 		}
-		b := &batch{Batch: s, kind: kindRaw, groups: groups}
+		b := &batch{Batch: s, kind: kindRaw, handOut: sealed.Seq, groups: groups}
 		for line := range b.lines() {
 			b.rows++
 			b.tokens += lineTokens(line)
@@ -53,7 +59,7 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 		if err != nil {
 			return nil, err
 		}
-		b := &batch{Batch: s, kind: kindSum, sum: sum, rows: int64(len(sum.Minutes))}
+		b := &batch{Batch: s, kind: kindSum, handOut: sealed.Seq, sum: sum, rows: int64(len(sum.Minutes))}
 		tenants := map[string]bool{}
 		for key, n := range sum.Days {
 			tenants[key.Tenant] = true
@@ -61,6 +67,9 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 		}
 		b.tenants = slices.Sorted(maps.Keys(tenants))
 		batches = append(batches, b)
+	}
+	if len(batches) > 0 {
+		batches[len(batches)-1].drained = !sealed.More
 	}
 	return batches, nil
 }

@@ -40,31 +40,51 @@ type transaction struct {
 	f    *Flusher
 }
 
+// begin starts a transaction with the settings it needs; end gives the connection back.
+func (f *Flusher) begin(ctx context.Context) (transaction, error) {
+	conn, err := f.db.Connx(ctx)
+	if err != nil {
+		return transaction{}, fmt.Errorf("connect to postgres: %w", err)
+	}
+	tx, err := conn.BeginTxx(ctx, nil)
+	if err != nil {
+		conn.Close()
+		return transaction{}, fmt.Errorf("begin: %w", err)
+	}
+	t := transaction{tx, conn, f}
+	if _, err := tx.ExecContext(ctx, f.transactionSettings()); err != nil {
+		t.end()
+		return transaction{}, fmt.Errorf("set up transaction: %w", err)
+	}
+	return t, nil
+}
+
+// end rolls back unless the transaction was committed.
+func (t transaction) end() {
+	_ = t.Rollback()
+	_ = t.conn.Close()
+}
+
 // transact claims the batches in the ledger, lets put write those that were not
 // there, and commits: steps 4 to 7.
 func (f *Flusher) transact(ctx context.Context, shard int, batches []*batch,
 	put func(context.Context, transaction, []*batch) (Result, error)) (done Result, err error) {
-	conn, err := f.db.Connx(ctx)
+	tx, err := f.begin(ctx)
 	if err != nil {
-		return done, fmt.Errorf("connect to postgres: %w", err)
+		return done, err
 	}
-	defer conn.Close()
-	tx, err := conn.BeginTxx(ctx, nil)
-	if err != nil {
-		return done, fmt.Errorf("begin: %w", err)
+	defer tx.end()
+	if err := tx.fence(ctx, shard, batches[0].handOut); err != nil {
+		return done, errors.Join(err, f.evict(ctx, err))
 	}
-	defer tx.Rollback() // after Commit it does nothing
-	if _, err := tx.ExecContext(ctx, f.transactionSettings()); err != nil {
-		return done, fmt.Errorf("set up transaction: %w", err)
-	}
-	fresh, err := claim(ctx, tx, shard, batches)
+	fresh, err := claim(ctx, tx.Tx, shard, batches)
 	if err != nil {
 		return done, errors.Join(err, f.evict(ctx, err))
 	}
 	if err := f.after(stepClaim); err != nil {
 		return done, err
 	}
-	if done, err = put(ctx, transaction{tx, conn, f}, fresh); err != nil {
+	if done, err = put(ctx, tx, fresh); err != nil {
 		return Result{}, err
 	}
 	done.Skipped = len(batches) - len(fresh)
@@ -86,9 +106,9 @@ func claim(ctx context.Context, tx *sqlx.Tx, shard int, batches []*batch) ([]*ba
 		if b.kind == kindSum {
 			tenants = pq.Array(b.tenants)
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
-			b.ID, shard, b.kind, b.Seq, b.rows, b.tokens, tenants)
+		res, err := tx.ExecContext(ctx, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants, drained)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
+			b.ID, shard, b.kind, b.handOut, b.rows, b.tokens, tenants, b.drained)
 		if err != nil {
 			return nil, fmt.Errorf("enter batch into the ledger: %w", err)
 		}
@@ -112,7 +132,7 @@ func putAll(ctx context.Context, tx transaction, batches []*batch) (done Result,
 			return done, err
 		}
 	}
-	if err := copyEvents(ctx, tx.conn, groups); err != nil {
+	if err := copyEvents(ctx, tx.conn, "events", groups); err != nil {
 		return done, err
 	}
 	if err := tx.f.after(stepCopy); err != nil {

@@ -31,6 +31,49 @@
 //     usage.Grace, so that no reader needs them any more (package usage has the
 //     argument). A crash forgets the age and the grace begins again.
 //
+// Step 4 begins with a look at the ledger: a transaction whose batches were handed out
+// before others that are committed is dropped. What it held is in Postgres, or waits
+// in Valkey for the next hand-out, or is from before a recovery.
+//
+// # When Valkey has lost writes
+//
+// Valkey can come back with an older state: an old append-only file was put back, its
+// tail was cut, its volume is empty. Events and counters flushed since would be flushed
+// again under new ids, and ids of events are forgotten. Nobody may trust it then, so
+// every hand-out is numbered (seq), the ledger keeps the number, and seal.lua compares
+// before it seals anything: no batch of a Valkey that is behind the ledger is ever
+// handed out. Ingest compares the number of its last confirmed group. Who finds a
+// difference leaves a marker, and nothing is accepted or sealed until a flusher has
+// recovered:
+//
+//  10. Seal all: raw events, late events, every minute (rewind.lua), on Valkey's disk.
+//     Nothing is accepted meanwhile, so this and all that follows can be repeated after a
+//     crash, or done by two flushers at once.
+//  11. Take: in one transaction that no flush and no other recovery overlaps (an
+//     advisory lock; if the ledger has gone on since before step 10, it begins anew),
+//     all batches that are not in the ledger are entered. Raw events go into events
+//     unless they are there by id, or their client id is, within the dedupe window before.
+//     Sums are not added: they may be in Postgres under another id. A crash rolls back.
+//  12. Rebuild: rollups are made again from events, for the minutes that the sums of
+//     step 11 are about, that got events in step 11, or that have events which arrived
+//     after the last hand-out that left nothing behind, less 10 minutes: their
+//     counters may be lost. usage_daily moves by the difference. This is right because
+//     events have everything that rollups have: sums are handed out only with, or
+//     after, the events they count. A crash rolls back.
+//  13. Commit, with a ledger row of kind rewind under the marker's id. After a crash the
+//     next attempt finds the row and goes on with step 14.
+//  14. Ack all batches. They are in the ledger; a crash leaves some for the next attempt.
+//  15. Remember: client ids of events that arrived within the dedupe window are put back
+//     from Postgres, for what is left of the window, with a digest that equals every
+//     content. After a crash it is done again.
+//  16. Resume: seq moves by scripts.Generation beyond every number known, and the marker
+//     is gone, in one script. If Valkey forgets that, seq is behind the ledger.
+//
+// Lost for good are events that were acknowledged after the last flush before the loss
+// and are not in what came back. An alarm says so (flagmeter_flusher_rewinds_total,
+// flagmeter_flusher_rewound, and an ERROR). A loss that touches no hand-out in the
+// ledger, and no group of an ingest process that is still running, cannot be noticed.
+//
 // # What Postgres refuses
 //
 // A transaction that fails for its data (SQLSTATE class 22 or 23) is repeated batch

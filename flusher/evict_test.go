@@ -68,7 +68,7 @@ func TestSleeperInCopyIsEvicted(t *testing.T) {
 		}
 	}
 	if err := sleeper.Raw(func(conn any) error {
-		_, err := conn.(driver.Conn).Prepare(copyStatement)
+		_, err := conn.(driver.Conn).Prepare(copyStatement("events"))
 		return err
 	}); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package flusher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -34,6 +35,13 @@ const (
 	stepCommit
 	stepAck
 	stepDrop
+	stepSealAll // 10 to 15: a recovery
+	stepTake
+	stepRebuild
+	stepCommitAll
+	stepAckAll
+	stepRemember
+	stepResume
 )
 
 // Flusher moves batches from Valkey to Postgres. RunOnce may be called from several
@@ -41,6 +49,7 @@ const (
 type Flusher struct {
 	db      *sqlx.DB
 	valkey  *scripts.Valkey
+	dedupe  time.Duration
 	now     func() time.Time
 	log     *slog.Logger
 	metrics *metrics
@@ -51,6 +60,8 @@ type Flusher struct {
 	settledSince map[int]map[string]time.Time
 	// stuck is stuckLimit, shorter in tests.
 	stuck time.Duration
+	// rewound is the marker of the loss of writes that is being dealt with, by shard.
+	rewound map[int]string
 	// after is called after each step; an error ends the run there, as a crash would.
 	after func(step) error
 }
@@ -63,6 +74,7 @@ type Result struct {
 	Rows    int64 // rollup rows added to
 	Tokens  int64 // tokens of the events
 	Dead    int64 // rows that Postgres refused
+	Rewinds int   // recoveries from a loss of writes in Valkey
 }
 
 func (r *Result) add(o Result) {
@@ -72,6 +84,7 @@ func (r *Result) add(o Result) {
 	r.Rows += o.Rows
 	r.Tokens += o.Tokens
 	r.Dead += o.Dead
+	r.Rewinds += o.Rewinds
 }
 
 // RunOnce moves everything that is closed now and returns what it has moved, also
@@ -98,8 +111,17 @@ func (f *Flusher) RunOnce(ctx context.Context) (Result, error) {
 
 // flush takes one round of batches through all steps.
 func (f *Flusher) flush(ctx context.Context, shard int) (done Result, more bool, err error) {
+	seq, err := ledgerSeq(ctx, f.db, shard)
+	if err != nil {
+		return done, false, err
+	}
+	f.valkey.Witness(shard, seq)
 	openFrom := f.now().Unix() / 60
 	sealed, err := f.valkey.Seal(ctx, shard, openFrom, batchesPerFlush) // steps 1 and 2
+	if errors.Is(err, scripts.ErrRewound) {
+		done, err = f.recover(ctx, shard)
+		return done, err == nil, err
+	}
 	if err != nil {
 		return done, false, err
 	}
@@ -125,6 +147,11 @@ func (f *Flusher) flush(ctx context.Context, shard int) (done Result, more bool,
 	}
 	committed, err := f.commit(ctx, shard, batches) // steps 4 to 7
 	done.add(committed)
+	if errors.Is(err, errOvertaken) {
+		// What is not in Postgres is handed out again, or is gone from Valkey.
+		f.log.Warn("dropped batches in hand, another flusher was faster", "shard", shard, "batches", len(batches), "reason", err)
+		return done, false, nil
+	}
 	if err != nil {
 		return done, false, err
 	}

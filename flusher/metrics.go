@@ -17,6 +17,8 @@ type metrics struct {
 	rows     prometheus.Counter
 	dead     prometheus.Counter
 	lastDone prometheus.Gauge
+	rewinds  prometheus.Counter
+	rewound  prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -40,6 +42,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Rows that Postgres refused and that went to dead_events."}),
 		lastDone: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_flusher_last_commit_timestamp_seconds",
 			Help: "Unix time of the last commit."}),
+		rewinds: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_rewinds_total",
+			Help: "Losses of acknowledged writes in Valkey that were noticed."}),
+		rewound: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_flusher_rewound",
+			Help: "1 while events are refused because Valkey has lost writes."}),
 	}
 }
 

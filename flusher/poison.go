@@ -30,7 +30,7 @@ type halves struct {
 
 func (h *halves) put(ctx context.Context) error {
 	err := bisect(ctx, h, slices.Collect(h.batch.lines()),
-		func(part []string) error { return copyEvents(ctx, h.tx.conn, part) },
+		func(part []string) error { return copyEvents(ctx, h.tx.conn, "events", part) },
 		func(line string) ([]byte, error) {
 			h.done.Events--
 			h.done.Tokens -= lineTokens(line)

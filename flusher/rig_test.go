@@ -119,7 +119,7 @@ func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 }
 
 func (r *rig) flusher() *Flusher {
-	return New(Options{DB: r.DB, Valkey: r.valkey, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
+	return New(Options{DB: r.DB, Valkey: r.valkey, Dedupe: time.Hour, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
 }
 
 // addTenant inserts a tenant the way an operator does.

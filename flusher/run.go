@@ -18,8 +18,10 @@ import (
 
 // Options are what a flusher works with. All are required.
 type Options struct {
-	DB         *sqlx.DB
-	Valkey     *scripts.Valkey
+	DB     *sqlx.DB
+	Valkey *scripts.Valkey
+	// Dedupe is how long an event id is remembered, the same as ingest's.
+	Dedupe     time.Duration
 	Now        func() time.Time
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
@@ -28,10 +30,12 @@ type Options struct {
 // New returns a flusher.
 func New(o Options) *Flusher {
 	return &Flusher{
-		db: o.DB, valkey: o.Valkey, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
-		settledSince: map[int]map[string]time.Time{}, stuck: stuckLimit,
-		audit: audit.NewJob(audit.Options{DB: o.DB, Valkey: o.Valkey, Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
-		after: func(s step) error { failpoint.After("flusher", int(s)); return nil },
+		db: o.DB, valkey: o.Valkey, dedupe: o.Dedupe, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
+		audit:        audit.NewJob(audit.Options{DB: o.DB, Valkey: o.Valkey, Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
+		settledSince: map[int]map[string]time.Time{},
+		rewound:      map[int]string{},
+		stuck:        stuckLimit,
+		after:        func(s step) error { failpoint.After("flusher", int(s)); return nil },
 	}
 }
 

@@ -25,15 +25,20 @@ const (
 
 // committer commits the submissions of one shard, a group at a time.
 type committer struct {
-	shard   int
-	name    string // unique to this committer and this run of the process
-	number  int64  // of the last group built
-	valkey  *scripts.Valkey
-	live    *usage.Live
-	dedupe  time.Duration
-	now     func() time.Time
-	log     *slog.Logger
-	metrics *metrics
+	shard  int
+	name   string // unique to this committer and this run of the process
+	number int64  // of the last group built
+	// known is the number of the last group known to be applied, with the seq of its
+	// outcome and the time: what Valkey may not forget.
+	known    int64
+	knownSeq int64
+	knownAt  time.Time
+	valkey   *scripts.Valkey
+	live     *usage.Live
+	dedupe   time.Duration
+	now      func() time.Time
+	log      *slog.Logger
+	metrics  *metrics
 
 	queue chan *submission
 	held  []*submission // had an id in common with the group before
@@ -113,6 +118,9 @@ func (c *committer) commit(g *group) {
 	for len(g.submissions) > 0 {
 		c.number++
 		call, owner := g.call(c.name, c.number)
+		if time.Since(c.knownAt) < scripts.KnownFor {
+			call.Known, call.KnownSeq = c.known, c.knownSeq
+		}
 		reading := c.live.Read(g.tenants())
 		outcome, tokens, err := c.send(g, call, reading.Query())
 		switch {
@@ -128,6 +136,9 @@ func (c *committer) commit(g *group) {
 			c.metrics.seen.Add(float64(len(outcome.Seen)))
 			g.drop(outcome.Seen, owner)
 		default:
+			if len(call.Lines) > 0 {
+				c.known, c.knownSeq, c.knownAt = call.Number, outcome.Seq, time.Now()
+			}
 			c.metrics.events.Add(float64(g.accepted()))
 			g.answer(reading.Usage(tokens, c.now()))
 			return
@@ -151,7 +162,9 @@ func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome
 		start := time.Now()
 		if len(call.Lines) == 0 {
 			outcome.Overflow = -1
-			tokens, err = c.valkey.Tokens(attempt, c.shard, q)
+			if tokens, err = c.valkey.Tokens(attempt, c.shard, q); errors.Is(err, scripts.ErrRewound) {
+				tokens, err = nil, nil // that they are counted is true; the usage will say stale
+			}
 		} else {
 			outcome, tokens, err = c.valkey.Ingest(attempt, c.shard, call, c.dedupe, q)
 		}
@@ -174,6 +187,10 @@ func (c *committer) problem(err error) *Problem {
 	if errors.Is(err, scripts.ErrFull) {
 		c.log.Error("valkey is full, events are refused", "error", err)
 		return problemUnavailable("the event store is full; nothing was counted")
+	}
+	if errors.Is(err, scripts.ErrRewound) {
+		c.log.Error("valkey has lost writes, events are refused until a flusher has recovered it", "error", err)
+		return problemUnavailable("the event store has lost recent writes and is being recovered; events without a definite answer may not be counted: repeat them with the same ids")
 	}
 	c.log.Error("could not commit a group of events", "error", err)
 	if scripts.Transient(err) {

@@ -26,6 +26,11 @@
 //     the group has waited for 5 s; then the answer is 503 and the outcome unknown.
 //     The call might still lie in a socket of a stopped Valkey: when that wakes up
 //     after a later group has been applied, the old number is refused.
+//   - Valkey has lost writes, because its data were replaced by older ones or its
+//     append-only file was cut: the committer finds that Valkey does not know the last
+//     group it had confirmed, or the ledger a later hand-out. 503 until a flusher has
+//     recovered what is left; the group is not tried again, because an earlier attempt may
+//     have reached Postgres.
 //   - Valkey is full (OOM): nothing is written, 503 with Retry-After at once.
 //   - Postgres is away: nothing changes for POST. Tenants are known from memory, or from
 //     their copy in Valkey after a restart. GET says stale after 30 s.

@@ -22,8 +22,11 @@ type Sealed struct {
 	Raw, Sums []Batch
 	// Settled are ids that wait to be dropped, see Drop.
 	Settled []string
-	// More says that further batches wait beyond these.
+	// More says that further batches wait beyond these, or something that is over could
+	// not be sealed yet.
 	More bool
+	// Seq numbers this hand-out within the shard.
+	Seq int64
 }
 
 // ErrNotDurable reports that Valkey has not synced its append-only file in time.
@@ -33,33 +36,25 @@ var ErrNotDurable = errors.New("valkey did not sync its append-only file in time
 // batches of each kind that wait for Postgres, oldest first. It returns only when
 // Valkey has them on disk (WAITAOF): if it lost them after the flusher has committed
 // them, it would hand their events out again under new ids. At once with
-// appendfsync always.
+// appendfsync always. ErrRewound says that Valkey has lost writes: see SealAll.
 func (v *Valkey) Seal(ctx context.Context, shard int, openFrom int64, most int) (Sealed, error) {
-	args := []any{openFrom, rawPrefix(shard), sumPrefix(shard), minutePrefix(shard), most}
+	args := []any{openFrom, rawPrefix(shard), sumPrefix(shard), minutePrefix(shard), most, v.witness[shard].Load()}
 	for range most + 1 {
 		args = append(args, uuid.Must(uuid.NewV7()).String())
 	}
 	keys := []string{rawKey(shard), rawBytesKey(shard), minutesKey(shard), lateKey(shard),
-		sealedRawKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard)}
-	node, err := v.node(ctx, shard)
+		sealedRawKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard),
+		orderKey(shard), rewoundKey(shard)}
+	reply, err := v.durably(ctx, shard, call{sealScript, keys, args})
 	if err != nil {
-		return Sealed{}, err
-	}
-	var synced *redis.Cmd
-	cmds, err := node.run(ctx, func(p redis.Pipeliner) {
-		synced = p.Do(ctx, "WAITAOF", 1, 0, time.Second.Milliseconds())
-	}, call{sealScript, keys, args})
-	if err != nil && (len(cmds) == 0 || cmds[0].Err() != nil || !noWaitAOF(err)) {
 		return Sealed{}, fmt.Errorf("seal: %w", err)
 	}
-	if acks, err := synced.Int64Slice(); err == nil && (len(acks) == 0 || acks[0] < 1) {
-		return Sealed{}, ErrNotDurable
-	}
-	reply, err := cmds[0].Slice()
-	if err != nil || len(reply) != 4 {
-		return Sealed{}, fmt.Errorf("seal: unexpected reply (%d parts): %w", len(reply), err)
+	if len(reply) != 5 {
+		return Sealed{}, fmt.Errorf("seal: unexpected reply of %d parts", len(reply))
 	}
 	out := Sealed{More: reply[3] == int64(1)}
+	out.Seq, _ = reply[4].(int64)
+	v.Witness(shard, out.Seq)
 	if out.Raw, err = parseBatches(reply[0]); err != nil {
 		return Sealed{}, err
 	}
@@ -71,6 +66,26 @@ func (v *Valkey) Seal(ctx context.Context, shard int, openFrom int64, most int) 
 		out.Settled = append(out.Settled, fmt.Sprint(id))
 	}
 	return out, nil
+}
+
+// durably makes a call that must not be forgotten: it returns the reply when Valkey
+// has it on disk, or ErrNotDurable.
+func (v *Valkey) durably(ctx context.Context, shard int, c call) ([]any, error) {
+	node, err := v.node(ctx, shard)
+	if err != nil {
+		return nil, err
+	}
+	var synced *redis.Cmd
+	cmds, err := node.run(ctx, func(p redis.Pipeliner) {
+		synced = p.Do(ctx, "WAITAOF", 1, 0, time.Second.Milliseconds())
+	}, c)
+	if err != nil && (len(cmds) == 0 || cmds[0].Err() != nil || !noWaitAOF(err)) {
+		return nil, err
+	}
+	if acks, err := synced.Int64Slice(); err == nil && (len(acks) == 0 || acks[0] < 1) {
+		return nil, ErrNotDurable
+	}
+	return cmds[0].Slice()
 }
 
 // noWaitAOF reports an answer of a server that is too old for WAITAOF (Redis 7.0) or
@@ -91,7 +106,7 @@ func (v *Valkey) node(ctx context.Context, shard int) (*Valkey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the master of shard %d: %w", shard, err)
 	}
-	return New(node, v.shards), nil
+	return &Valkey{rdb: node, shards: v.shards, witness: v.witness}, nil
 }
 
 func parseBatches(reply any) ([]Batch, error) {
@@ -136,18 +151,22 @@ func (v *Valkey) Ack(ctx context.Context, shard int, raw, sums []string) (int64,
 }
 
 // Drop forgets settled sum batches. The caller has known them as settled for longer
-// than any reader works with a view of Postgres.
+// than any reader works with a view of Postgres. It counts in seq: a reader whose view no
+// longer names a batch must notice if Valkey comes back with it.
 func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
+	var seq *redis.IntCmd
 	_, err := v.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		for _, id := range ids {
 			p.ZRem(ctx, settledKey(shard), id)
 			p.Unlink(ctx, sumPrefix(shard)+id)
 		}
+		seq = p.Incr(ctx, seqKey(shard))
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("drop settled batches: %w", err)
 	}
+	v.Witness(shard, seq.Val())
 	return nil
 }
 

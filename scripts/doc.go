@@ -14,6 +14,11 @@
 //	ack.lua      raw:<id> deleted, sum:<id> kept as settled            settled
 //	Drop         sum:<id> deleted after the grace                      gone
 //
+// A Valkey that comes back without writes it had acknowledged is found out by seq and
+// by the numbers of groups. From then on it accepts nothing, until a flusher has taken
+// all that is left (rewind.lua), put back the event ids that Postgres knows
+// (remember.lua) and moved seq beyond everything before (resume.lua).
+//
 // usage.lua reads, at any moment, the sum of all counters that the caller does not
 // already know from Postgres.
 //

@@ -23,7 +23,7 @@ func TestAmountsAbove2To53StayExact(t *testing.T) {
 	if got := r.tokens("acme"); got != total {
 		t.Errorf("sealed: %d tokens, want %d", got, total)
 	}
-	features, err := r.Features(t.Context(), 0, nil, meter.TenantDays{Tenant: "acme", From: today, To: today + 1})
+	features, err := r.Features(t.Context(), 0, Query{Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}})
 	if err != nil || !slices.Equal(features, []meter.FeatureUsage{{Feature: "chat", Tokens: total, Events: 6}}) {
 		t.Errorf("features %+v, %v; want %d tokens, 6 events", features, err, total)
 	}

@@ -21,6 +21,9 @@ const sealBytes = 1 << 20
 // group; a call delayed for longer could be applied twice.
 const groupTTL = 24 * time.Hour
 
+// KnownFor is how long after its last group a committer may rely on Valkey to know it.
+const KnownFor = groupTTL / 2
+
 // Group is what one call of ingest.lua applies: the events of several requests.
 type Group struct {
 	// Committer names the sender, unique to one running group committer, and Number
@@ -36,6 +39,10 @@ type Group struct {
 	Counters []Counter
 	// IDs are the client ids among the events, each at most once.
 	IDs []EventID
+	// Known is the number of the last group that this committer knows to be applied, 0
+	// if it knows none or that is longer ago than KnownFor, and KnownSeq the Seq of its
+	// outcome. If Valkey does not know that group, it has lost writes.
+	Known, KnownSeq int64
 }
 
 // Counter is what a group adds for a tenant's feature in a minute.
@@ -58,6 +65,8 @@ type Outcome struct {
 	Seen []Seen
 	// Overflow is the index of the counter that would exceed 2^63-1, else -1.
 	Overflow int
+	// Seq is the shard's number of hand-outs when the group was applied.
+	Seq int64
 }
 
 // Seen says that the event id at Index of Group.IDs is inside the dedupe window,
@@ -71,21 +80,26 @@ type Seen struct {
 var ErrOldGroup = errors.New("a later group of this committer is applied")
 
 // Ingest applies a group to its shard and, in the same round trip unless q is larger
-// than a call of Tokens, adds up the unsettled tokens q asks for, in q's order. Event ids are remembered for dedupe.
+// than a call of Tokens, adds up the unsettled tokens q asks for, in q's order; they are
+// nil if the answer would be ErrRewound. Event ids are remembered for dedupe.
+//
 // After an error that is Transient the outcome is unknown: send the same group again.
+// After ErrRewound do not: whether an earlier call applied it is not known any more.
 func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Duration, q Query) (Outcome, []int64, error) {
-	calls := []call{ingestCall(shard, g, dedupe, uuid.Must(uuid.NewV7()).String())}
+	calls := []call{v.ingestCall(shard, g, dedupe, uuid.Must(uuid.NewV7()).String())}
 	oneCall := len(q.Tenants) <= queryChunk
 	if oneCall {
 		calls = append(calls, usageCall(shard, q, "tokens"))
 	}
 	cmds, err := v.run(ctx, nil, calls...)
-	if err != nil {
+	applied := len(cmds) > 0 && cmds[0].Err() == nil
+	if err != nil && !(applied && errors.Is(err, ErrRewound)) {
 		return Outcome{}, nil, fmt.Errorf("ingest group: %w", err)
 	}
-	outcome, err := parseOutcome(cmds[0])
-	if err != nil {
-		return Outcome{}, nil, err
+	outcome, parseErr := parseOutcome(cmds[0])
+	v.Witness(shard, outcome.Seq)
+	if parseErr != nil || err != nil {
+		return outcome, nil, parseErr
 	}
 	var tokens []int64
 	if oneCall {
@@ -96,7 +110,7 @@ func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Dur
 	return outcome, tokens, err
 }
 
-func ingestCall(shard int, g Group, dedupe time.Duration, batch string) call {
+func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, batch string) call {
 	var hashKeys, hashMinutes []string
 	number := map[int64]string{} // unix minute, or -1 for late, to the hash's number
 	hashOf := func(c Counter) string {
@@ -119,13 +133,14 @@ func ingestCall(shard int, g Group, dedupe time.Duration, batch string) call {
 		counters = append(counters, hashOf(c), lateMinute, int(c.Day), c.Tenant, c.Feature, c.Tokens, c.Events)
 	}
 
-	keys := make([]string, 0, 7+len(hashKeys)+len(g.IDs))
+	keys := make([]string, 0, 9+len(hashKeys)+len(g.IDs))
 	keys = append(keys, rawKey(shard), rawBytesKey(shard), groupKey(shard, g.Committer), seqKey(shard),
-		sealedRawKey(shard), rawPrefix(shard)+batch, minutesKey(shard))
+		sealedRawKey(shard), rawPrefix(shard)+batch, minutesKey(shard), orderKey(shard), rewoundKey(shard))
 	keys = append(keys, hashKeys...)
-	args := make([]any, 0, 8+len(hashKeys)+len(g.IDs)+len(counters))
+	args := make([]any, 0, 11+len(hashKeys)+len(g.IDs)+len(counters))
 	args = append(args, g.Number, groupTTL.Milliseconds(), g.Lines, sealBytes, batch,
-		max(dedupe.Milliseconds(), 1), len(hashKeys), len(g.IDs))
+		max(dedupe.Milliseconds(), 1), len(hashKeys), len(g.IDs),
+		v.witness[shard].Load(), g.Known, g.KnownSeq)
 	for _, minute := range hashMinutes {
 		args = append(args, minute)
 	}
@@ -147,6 +162,9 @@ func parseOutcome(cmd *redis.Cmd) (Outcome, error) {
 	out := Outcome{Overflow: -1}
 	switch reply[0] {
 	case "ok":
+		if len(reply) > 1 {
+			out.Seq, _ = reply[1].(int64)
+		}
 		return out, nil
 	case "old":
 		return Outcome{}, ErrOldGroup

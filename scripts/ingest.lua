@@ -4,12 +4,14 @@
 -- KEYS[1] raw        list: receives the lines
 -- KEYS[2] rawbytes   integer: size of raw
 -- KEYS[3] group      integer: number of this committer's last applied group
--- KEYS[4] seq        integer: grows with every seal
+-- KEYS[4] seq        integer: grows with every hand-out
 -- KEYS[5] sealed:raw zset: raw batches that wait for Postgres
 -- KEYS[6] raw:<id>   list: what raw becomes if this group fills it
 -- KEYS[7] minutes    zset: open minutes
--- KEYS[8 .. 7+H]     hashes the counters go to: minutes, late
--- KEYS[8+H .. 7+H+N] seen: one for each event that carries an id
+-- KEYS[8] order      integer: grows with every sealed batch
+-- KEYS[9] rewound    string: exists while lost writes have been noticed and not dealt with
+-- KEYS[10 .. 9+H]    hashes the counters go to: minutes, late
+-- KEYS[10+H .. 9+H+N] seen: one for each event that carries an id
 --
 -- ARGV[1] number of this group: greater than that of every group this committer sent before
 -- ARGV[2] ms to keep KEYS[3]
@@ -18,40 +20,60 @@
 -- ARGV[5] batch id of KEYS[6]
 -- ARGV[6] ms to remember an event id
 -- ARGV[7] H, ARGV[8] N
+-- ARGV[9] witness: the largest seq that the caller knows of
+-- ARGV[10] number of the last group that this committer knows to be applied, 0 if none
+-- ARGV[11] seq when it was applied
 -- then H minutes, one for each hash: the unix minute, or '' for late
 -- then N digests
 -- then, for each counter, 7 values: number of its hash (1..H), minute ('' unless late),
 --      day, tenant, feature, tokens, events
 --
--- Returns {'ok'} if the group is applied, now or by an earlier call;
+-- Returns {'ok', seq} if the group is applied, now or by an earlier call;
 --         {'seen', i, same, ...} pairs: the i-th id (1..N) was seen before, with the
---                same digest (1) or another one (0); nothing is written;
+--                same digest (1) or another one (0); nothing is written. An empty
+--                digest in Valkey equals every other;
 --         {'overflow', i} the i-th counter would exceed 2^63-1; nothing is written;
---         {'old'} a later group of this committer is applied; nothing is written.
+--         {'old'} a later group of this committer is applied; nothing is written;
+--         error REWOUND: Valkey has lost writes that the caller knows of, or somebody
+--                else has noticed that before; nothing but KEYS[9] is written.
 -- Cost: 3 HINCRBY a counter (5 if late), 2 commands an id. Measured inside Valkey 8: one
 --   event takes about 20 us, 1,000 counters take 4 ms (late 7 ms), 1,000 ids 2.5 ms more.
 
-local raw, rawbytes, group, seq, sealed, batch, minutes =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local raw, rawbytes, group, seq, sealed, batch, minutes, order, rewound =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local fixed_keys = 9
 local number, group_ttl, lines, batch_size, batch_id, seen_ttl =
   ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local hashes, ids = tonumber(ARGV[7]), tonumber(ARGV[8])
-local first_digest = 8 + hashes
+local witness, known, known_seq = ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
+local first_digest = 11 + hashes
 local first_counter = first_digest + ids + 1
 local counters = (#ARGV - first_counter + 1) / 7
 
 -- Check: was it applied before?
 local last = tonumber(redis.call('GET', group) or -1)
-if last == tonumber(number) then return {'ok'} end
+local at = redis.call('GET', seq) or '0'
+if last == tonumber(number) then return {'ok', tonumber(at)} end
+
+-- Check: is everything still there that the caller knows of? A recovery moves seq by
+-- 2^32; groups from before it need not be there.
+local lost
+if tonumber(at) < tonumber(witness) then
+  lost = 'seq is ' .. at .. ' and was ' .. witness
+elseif known > 0 and last < known and tonumber(at) < known_seq + 4294967296 then
+  lost = 'the last group of a committer is ' .. last .. ' and was ' .. known
+end
+if lost then redis.call('SET', rewound, batch_id .. ' ' .. witness .. ' ' .. lost, 'NX') end
+if redis.call('EXISTS', rewound) == 1 then return redis.error_reply('REWOUND valkey has lost writes') end
 if last > tonumber(number) then return {'old'} end
 
 -- Check: are all ids new?
 local seen = {'seen'}
 for i = 1, ids do
-  local digest = redis.call('GET', KEYS[7 + hashes + i])
+  local digest = redis.call('GET', KEYS[fixed_keys + hashes + i])
   if digest then
     seen[#seen + 1] = i
-    seen[#seen + 1] = digest == ARGV[first_digest + i] and 1 or 0
+    seen[#seen + 1] = (digest == '' or digest == ARGV[first_digest + i]) and 1 or 0
   end
 end
 if #seen > 1 then return seen end
@@ -74,7 +96,7 @@ end
 local fresh = {}
 for i = 1, counters do
   local a = first_counter + (i - 1) * 7
-  local hash, minute, day, tenant = KEYS[7 + ARGV[a]], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+  local hash, minute, day, tenant = KEYS[fixed_keys + ARGV[a]], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
   local feature, tokens, events = ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
   local name = day .. '\t' .. tenant .. '\t' .. feature
   local count = add(hash, 'e\t' .. name, events)
@@ -92,7 +114,7 @@ end
 
 -- Index the counters that did not exist before, so that readers find a tenant's.
 for _, a in ipairs(fresh) do
-  local hash, day, tenant, feature = KEYS[7 + ARGV[a]], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
+  local hash, day, tenant, feature = KEYS[fixed_keys + ARGV[a]], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
   local features = redis.call('HGET', hash, 'f\t' .. tenant) or ''
   redis.call('HSET', hash, 'f\t' .. tenant, features .. day .. '\t' .. feature .. '\n')
   local days = redis.call('HGET', hash, 'd\t' .. tenant) or ''
@@ -101,7 +123,7 @@ for _, a in ipairs(fresh) do
   end
 end
 for i = 1, hashes do
-  local minute = ARGV[8 + i]
+  local minute = ARGV[11 + i]
   if minute ~= '' then redis.call('ZADD', minutes, minute, minute) end
 end
 
@@ -111,10 +133,10 @@ redis.call('RPUSH', raw, lines)
 if redis.call('INCRBY', rawbytes, #lines) >= batch_size then
   redis.call('RENAME', raw, batch)
   redis.call('DEL', rawbytes)
-  redis.call('ZADD', sealed, redis.call('INCR', seq), batch_id)
+  redis.call('ZADD', sealed, redis.call('INCR', order), batch_id)
 end
 for i = 1, ids do
-  redis.call('SET', KEYS[7 + hashes + i], ARGV[first_digest + i], 'PX', seen_ttl)
+  redis.call('SET', KEYS[fixed_keys + hashes + i], ARGV[first_digest + i], 'PX', seen_ttl)
 end
 redis.call('SET', group, number, 'PX', group_ttl)
-return {'ok'}
+return {'ok', tonumber(at)}

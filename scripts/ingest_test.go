@@ -201,12 +201,12 @@ func TestIngestSealsAFullRawListItself(t *testing.T) {
 	r.ingest(third)
 
 	dump := r.dump()
-	if dump["fm:{0}:seq"] != "string: 1" || dump["fm:{0}:raw"] != "list: line 3" || dump["fm:{0}:rawbytes"] != "string: 6" {
-		t.Errorf("seq %q, raw %.40q, rawbytes %q", dump["fm:{0}:seq"], dump["fm:{0}:raw"], dump["fm:{0}:rawbytes"])
+	if dump["fm:{0}:order"] != "string: 1" || dump["fm:{0}:raw"] != "list: line 3" || dump["fm:{0}:rawbytes"] != "string: 6" {
+		t.Errorf("order %q, raw %.40q, rawbytes %q", dump["fm:{0}:order"], dump["fm:{0}:raw"], dump["fm:{0}:rawbytes"])
 	}
 	waiting := r.seal(now).Raw
-	if len(waiting) != 1 || waiting[0].Seq != 1 {
-		t.Fatalf("waiting: %+v, want one batch with seq 1", waiting)
+	if len(waiting) != 2 || waiting[0].Seq != 1 {
+		t.Fatalf("waiting: %+v, want the full one, numbered 1, and the rest", waiting)
 	}
 	if got := r.lines(waiting[0].ID); !slices.Equal(got, []string{half, half}) {
 		t.Errorf("the batch holds %d groups", len(got))

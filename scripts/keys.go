@@ -51,12 +51,12 @@ func minutesKey(shard int) string { return prefix(shard) + "minutes" }
 func lateKey(shard int) string { return prefix(shard) + "late" }
 
 // sealedRawKey and sealedSumKey (zsets) are the batches that wait for Postgres:
-// member id, score seq.
+// member id, score its number in order of sealing.
 func sealedRawKey(shard int) string { return prefix(shard) + "sealed:raw" }
 func sealedSumKey(shard int) string { return prefix(shard) + "sealed:sum" }
 
 // settledKey (zset) are the sum batches that are in Postgres and are kept a while
-// for readers whose view of Postgres is older: member id, score seq.
+// for readers whose view of Postgres is older: member id, score as above.
 func settledKey(shard int) string { return prefix(shard) + "settled" }
 
 // rawPrefix + batch id (list) and sumPrefix + batch id (hash) are sealed, immutable
@@ -69,14 +69,24 @@ func sumPrefix(shard int) string { return prefix(shard) + "sum:" }
 func groupKey(shard int, committer string) string { return prefix(shard) + "group:" + committer }
 
 // seenKey (string, TTL) remembers a client's event id; its value is the digest of
-// the event. The tab keeps tenant "a:b", id "c" apart from tenant "a", id "b:c".
+// the event, or empty if that is not known. The tab keeps tenant "a:b", id "c" apart from tenant "a", id "b:c".
 func seenKey(shard int, tenant, id string) string {
 	return prefix(shard) + "seen:" + tenant + "\t" + id
 }
 
-// seqKey (integer) grows with every seal.
+// seqKey (integer) numbers the hand-outs of batches to a flusher, and drops. What the
+// ledger, a view or a process knows of it, it has reached: if it is smaller, Valkey has
+// lost writes. A recovery from that moves it by Generation.
 func seqKey(shard int) string { return prefix(shard) + "seq" }
 
-// tenantsKey (string) is a copy of the tenants table as JSON, so that ingest can
-// start and work while Postgres is away. It belongs to no shard.
+// orderKey (integer) numbers the batches in the order in which they are sealed.
+func orderKey(shard int) string { return prefix(shard) + "order" }
+
+// rewoundKey (string) exists from when somebody has noticed that Valkey has lost writes
+// until a flusher has dealt with it: "<uuid v7> <largest seq known> <what was noticed>".
+func rewoundKey(shard int) string { return prefix(shard) + "rewound" }
+
+// tenantsKey (hash) is a copy of the tenants table as JSON (field "copy") with its
+// SHA-256 ("digest"), so that ingest can start and work while Postgres is away. It
+// belongs to no shard.
 const tenantsKey = "fm:tenants"

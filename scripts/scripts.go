@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -21,11 +22,23 @@ var ackLua string
 //go:embed usage.lua
 var usageLua string
 
+//go:embed rewind.lua
+var rewindLua string
+
+//go:embed remember.lua
+var rememberLua string
+
+//go:embed resume.lua
+var resumeLua string
+
 var (
-	ingestScript = redis.NewScript(ingestLua)
-	sealScript   = redis.NewScript(sealLua)
-	ackScript    = redis.NewScript(ackLua)
-	usageScript  = redis.NewScript(usageLua)
+	ingestScript   = redis.NewScript(ingestLua)
+	sealScript     = redis.NewScript(sealLua)
+	ackScript      = redis.NewScript(ackLua)
+	usageScript    = redis.NewScript(usageLua)
+	rewindScript   = redis.NewScript(rewindLua)
+	rememberScript = redis.NewScript(rememberLua)
+	resumeScript   = redis.NewScript(resumeLua)
 )
 
 // ErrFull reports that Valkey has reached maxmemory; nothing was written.
@@ -36,11 +49,14 @@ var ErrFull = errors.New("valkey is full")
 type Valkey struct {
 	rdb    redis.UniversalClient
 	shards int
+	// witness is the largest seq this process knows of, by shard, see Witness.
+	witness []atomic.Int64
 }
 
 // New returns the scripts of a deployment with the given number of shards, at least 1.
 func New(rdb redis.UniversalClient, shards int) *Valkey {
-	return &Valkey{rdb: rdb, shards: max(shards, 1)}
+	shards = max(shards, 1)
+	return &Valkey{rdb: rdb, shards: shards, witness: make([]atomic.Int64, shards)}
 }
 
 // Shards is the number of shards.
@@ -85,6 +101,9 @@ func (v *Valkey) run(ctx context.Context, extra func(redis.Pipeliner), calls ...
 		}
 		if redis.HasErrorPrefix(err, "OOM") {
 			return nil, fmt.Errorf("%w: %w", ErrFull, err)
+		}
+		if redis.HasErrorPrefix(err, "REWOUND") {
+			return cmds, fmt.Errorf("%w: %w", ErrRewound, err)
 		}
 		return cmds, err
 	}

@@ -4,39 +4,52 @@
 --
 -- KEYS[1] raw  KEYS[2] rawbytes  KEYS[3] minutes  KEYS[4] late
 -- KEYS[5] sealed:raw  KEYS[6] sealed:sum  KEYS[7] settled  KEYS[8] seq
+-- KEYS[9] order  KEYS[10] rewound
 --
 -- ARGV[1] first unix minute that is still open: those before it are over
 -- ARGV[2] prefix of raw:<id>  ARGV[3] prefix of sum:<id>  ARGV[4] prefix of minute:<m>
 -- ARGV[5] most batches of each kind to hand out
--- ARGV[6..] new ids, at least ARGV[5] + 1
+-- ARGV[6] witness: the largest seq that the caller knows of
+-- ARGV[7..] new ids, at least ARGV[5] + 1
 --
--- Returns {raw, sums, settled, more}: the first two are id, seq, id, seq, ...;
+-- Returns {raw, sums, settled, more, seq}: the first two are id, seq, id, seq, ...;
 --   settled are ids that Postgres has and that wait to be dropped; more is 1 if there is
---   further work beyond what is handed out.
+--   further work beyond what is handed out; seq numbers this hand-out;
+--   or the error REWOUND: Valkey has lost writes that the caller knows of, or somebody
+--   else has noticed that before; nothing but KEYS[10] is written.
 -- Cost: O(batches); RENAME does not touch their contents. A turn of seal.lua and ack.lua
 --   with a batch of each kind takes about 0.1 ms, whatever they hold.
 
 local raw, rawbytes, minutes, late = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local sealed_raw, sealed_sum, settled, seq = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local order, rewound = KEYS[9], KEYS[10]
 local open_from, raw_prefix, sum_prefix, minute_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local most = tonumber(ARGV[5])
+local most, witness = tonumber(ARGV[5]), ARGV[6]
 
-local next_id = 6
+local next_id = 7
+local at = redis.call('GET', seq) or '0'
+if tonumber(at) < tonumber(witness) then
+  redis.call('SET', rewound, ARGV[next_id] .. ' ' .. witness .. ' seq is ' .. at .. ' and was ' .. witness, 'NX')
+end
+if redis.call('EXISTS', rewound) == 1 then return redis.error_reply('REWOUND valkey has lost writes') end
+
 local function seal(key, prefix, sealed)
   local id = ARGV[next_id]
   next_id = next_id + 1
   redis.call('RENAME', key, prefix .. id)
-  redis.call('ZADD', sealed, redis.call('INCR', seq), id)
+  redis.call('ZADD', sealed, redis.call('INCR', order), id)
   return prefix .. id
 end
 
--- What waits goes first: nothing new is sealed on top of it, so an outage of
--- Postgres leaves few, large batches instead of one a second.
-if redis.call('ZCARD', sealed_raw) == 0 and redis.call('EXISTS', raw) == 1 then
+-- What waits goes first: nothing is sealed beyond what can be handed out.
+if redis.call('ZCARD', sealed_raw) < most and redis.call('EXISTS', raw) == 1 then
   seal(raw, raw_prefix, sealed_raw)
   redis.call('DEL', rawbytes)
 end
-if redis.call('ZCARD', sealed_sum) == 0 then
+-- A sum never reaches Postgres before the events it counts: it is sealed when all of
+-- them are sealed, and handed out when all of them are handed out. Sums that were lost
+-- here can then be made again from events.
+if redis.call('ZCARD', sealed_sum) == 0 and redis.call('EXISTS', raw) == 0 then
   local room = most
   if redis.call('EXISTS', late) == 1 then
     seal(late, sum_prefix, sealed_sum)
@@ -51,12 +64,17 @@ if redis.call('ZCARD', sealed_sum) == 0 then
 end
 
 local raws = redis.call('ZRANGE', sealed_raw, 0, most - 1, 'WITHSCORES')
-local sums = redis.call('ZRANGE', sealed_sum, 0, most - 1, 'WITHSCORES')
--- A hand-out always writes, so that WAITAOF behind this call covers the batches
--- that an earlier call, on another connection, has sealed.
-if next_id == 6 and #raws + #sums > 0 then redis.call('INCR', seq) end
+local sums = {}
+if redis.call('ZCARD', sealed_raw) <= most then
+  sums = redis.call('ZRANGE', sealed_sum, 0, most - 1, 'WITHSCORES')
+end
+-- A hand-out always writes. WAITAOF behind this call then covers the batches that an
+-- earlier call, on another connection, has sealed; and a Valkey that forgets the
+-- hand-out is found out by the number.
+if #raws + #sums > 0 then at = redis.call('INCR', seq) end
 
 local more = redis.call('ZCARD', sealed_raw) > #raws / 2
   or redis.call('ZCARD', sealed_sum) > #sums / 2
   or redis.call('ZCOUNT', minutes, '-inf', '(' .. open_from) > 0
-return {raws, sums, redis.call('ZRANGE', settled, 0, -1), more and 1 or 0}
+  or redis.call('EXISTS', late) == 1
+return {raws, sums, redis.call('ZRANGE', settled, 0, -1), more and 1 or 0, tonumber(at)}

@@ -16,6 +16,8 @@ type Query struct {
 	// Settled are the ids of sum batches the caller knows to be in Postgres.
 	Settled []string
 	Tenants []meter.TenantDays
+	// Seq is the largest seq of the shard that the caller's view of Postgres contains.
+	Seq int64
 }
 
 // queryChunk is how many tenants one call adds up: 1.2 ms of Valkey's time for each open
@@ -24,10 +26,12 @@ const queryChunk = 1000
 
 // Tokens returns the unsettled tokens of each tenant of q, in q's order. It makes a
 // call for every 1,000 tenants, so that none holds up Valkey for more than a few ms.
+// ErrRewound says that the sums would not fit what the caller knows from Postgres.
 func (v *Valkey) Tokens(ctx context.Context, shard int, q Query) ([]int64, error) {
 	tokens := make([]int64, 0, len(q.Tenants))
 	for start := 0; start < len(q.Tenants); start += queryChunk {
-		part := Query{q.Settled, q.Tenants[start:min(start+queryChunk, len(q.Tenants))]}
+		part := q
+		part.Tenants = q.Tenants[start:min(start+queryChunk, len(q.Tenants))]
 		cmds, err := v.run(ctx, nil, usageCall(shard, part, "tokens"))
 		if err != nil {
 			return nil, fmt.Errorf("add up unsettled tokens: %w", err)
@@ -41,9 +45,10 @@ func (v *Valkey) Tokens(ctx context.Context, shard int, q Query) ([]int64, error
 	return tokens, nil
 }
 
-// Features returns the unsettled usage of one tenant by feature, in no order.
-func (v *Valkey) Features(ctx context.Context, shard int, settled []string, t meter.TenantDays) ([]meter.FeatureUsage, error) {
-	cmds, err := v.run(ctx, nil, usageCall(shard, Query{settled, []meter.TenantDays{t}}, "features"))
+// Features returns the unsettled usage of the only tenant of q by feature, in no order.
+// Its errors are those of Tokens.
+func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([]meter.FeatureUsage, error) {
+	cmds, err := v.run(ctx, nil, usageCall(shard, q, "features"))
 	if err != nil {
 		return nil, fmt.Errorf("add up unsettled features: %w", err)
 	}
@@ -64,9 +69,9 @@ func (v *Valkey) Features(ctx context.Context, shard int, settled []string, t me
 }
 
 func usageCall(shard int, q Query, what string) call {
-	keys := []string{minutesKey(shard), lateKey(shard), sealedSumKey(shard), settledKey(shard)}
-	args := make([]any, 0, 4+len(q.Settled)+3*len(q.Tenants))
-	args = append(args, minutePrefix(shard), sumPrefix(shard), what, len(q.Settled))
+	keys := []string{minutesKey(shard), lateKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
+	args := make([]any, 0, 5+len(q.Settled)+3*len(q.Tenants))
+	args = append(args, minutePrefix(shard), sumPrefix(shard), what, q.Seq, len(q.Settled))
 	for _, id := range q.Settled {
 		args = append(args, id)
 	}

@@ -3,27 +3,37 @@
 -- minutes, late events and every sum batch that is not among the given ids.
 --
 -- KEYS[1] minutes  KEYS[2] late  KEYS[3] sealed:sum  KEYS[4] settled
+-- KEYS[5] seq  KEYS[6] rewound
 -- ARGV[1] prefix of minute:<m>  ARGV[2] prefix of sum:<id>
 -- ARGV[3] 'tokens' or 'features'
--- ARGV[4] number S of ids, ARGV[5 .. 4+S] ids of sum batches to leave out
+-- ARGV[4] seq up to which the caller knows Postgres
+-- ARGV[5] number S of ids, ARGV[6 .. 5+S] ids of sum batches to leave out
 -- then, for each tenant, 3 values: name, first day, day after the last
 --
 -- Returns, for 'tokens', two integers a tenant: high, low;
 --         for 'features', a list a tenant of feature, high, low, events, ...
 --   where tokens = high * 10^9 + low: a Lua number loses integers above 2^53, and
---   neither part comes near it.
+--   neither part comes near it;
+--   or the error REWOUND: Valkey has lost writes that the caller knows of, or somebody
+--   has noticed that, or it has been dealt with since the caller looked at Postgres.
 -- Cost: 2 look-ups a tenant and hash. Measured inside Valkey 8: one tenant in 2 hashes
 --   takes 14 us and 3 us for each further hash, 1,000 tenants take 1.2 ms a hash. There
 --   are 2 or 3 hashes, and one more for every minute that Postgres is away.
 
 local minutes, late, sealed_sum, settled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local minute_prefix, sum_prefix, what, known = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local first_tenant = 5 + known
+local minute_prefix, sum_prefix, what, known = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
+local first_tenant = 6 + known
 local tenants = (#ARGV - first_tenant + 1) / 3
 local chunk = 1000 -- values that one HMGET may take: unpack is limited to about 8,000
 
+-- A recovery moves seq by 2^32.
+local at, witness = tonumber(redis.call('GET', KEYS[5]) or 0), tonumber(ARGV[4])
+if at < witness or at >= witness + 4294967296 or redis.call('EXISTS', KEYS[6]) == 1 then
+  return redis.error_reply('REWOUND valkey has lost writes')
+end
+
 local leave_out = {}
-for i = 5, 4 + known do leave_out[ARGV[i]] = true end
+for i = 6, 5 + known do leave_out[ARGV[i]] = true end
 
 local hashes = {late}
 for _, minute in ipairs(redis.call('ZRANGE', minutes, 0, -1)) do

@@ -41,7 +41,7 @@ func TestUsageAddsUpEverythingButTheGivenBatches(t *testing.T) {
 		if got := r.tokens("acme", c.leaveOut...); got != c.want {
 			t.Errorf("without %q: %d tokens, want %d", c.leaveOut, got, c.want)
 		}
-		features, err := r.Features(t.Context(), 0, c.leaveOut, meter.TenantDays{Tenant: "acme", From: today, To: today + 1})
+		features, err := r.Features(t.Context(), 0, Query{Settled: c.leaveOut, Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}})
 		if err != nil || len(features) != 1 || features[0].Tokens != c.want {
 			t.Errorf("without %q: features %+v, %v; want %d tokens", c.leaveOut, features, err, c.want)
 		}
@@ -74,7 +74,7 @@ func TestUsageCountsTheDaysOfAHalfOpenRange(t *testing.T) {
 		if err != nil || got[0] != 101*c.want {
 			t.Errorf("%s to %s: %v, %v; want %d", c.from, c.to, got, err, 101*c.want)
 		}
-		features, err := r.Features(t.Context(), 0, nil, q.Tenants[0])
+		features, err := r.Features(t.Context(), 0, q)
 		var sum int64
 		for _, f := range features {
 			sum += f.Tokens
@@ -93,7 +93,7 @@ func TestFeaturesAddUpOverHashesAndDays(t *testing.T) {
 	other.Minute++
 	name := `a\N "é" 🦉 %s`
 	r.add(chat(1), counter("acme", "image", 20), yesterday, other, lateChat(9, 2), counter("acme", name, 7), counter("zed", "chat", 99))
-	got, err := r.Features(t.Context(), 0, nil, meter.TenantDays{Tenant: "acme", From: today - 1, To: today + 1})
+	got, err := r.Features(t.Context(), 0, Query{Tenants: []meter.TenantDays{{Tenant: "acme", From: today - 1, To: today + 1}}})
 	slices.SortFunc(got, func(a, b meter.FeatureUsage) int { return cmp.Compare(a.Tokens, b.Tokens) })
 	want := []meter.FeatureUsage{{Feature: "chat", Tokens: 3, Events: 2}, {Feature: name, Tokens: 7, Events: 1}, {Feature: "image", Tokens: 60, Events: 3}}
 	if err != nil || !slices.Equal(got, want) {
@@ -104,7 +104,7 @@ func TestFeaturesAddUpOverHashesAndDays(t *testing.T) {
 func TestFeaturesOfAnUnknownTenantAreNone(t *testing.T) {
 	r := newRig(t)
 	r.add(chat(1))
-	got, err := r.Features(t.Context(), 0, nil, meter.TenantDays{Tenant: "nobody", From: today, To: today + 1})
+	got, err := r.Features(t.Context(), 0, Query{Tenants: []meter.TenantDays{{Tenant: "nobody", From: today, To: today + 1}}})
 	if err != nil || len(got) > 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}

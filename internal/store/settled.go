@@ -31,6 +31,17 @@ func LastSettled(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
 	return n, nil
 }
 
+// LedgerSeqs returns, for each shard, the largest seq in the ledger, 0 if there is none.
+func LedgerSeqs(ctx context.Context, q sqlx.QueryerContext, shards int) ([]int64, error) {
+	seqs := make([]int64, 0, shards)
+	err := sqlx.SelectContext(ctx, q, &seqs, `SELECT coalesce((SELECT max(seq) FROM flushes WHERE shard = s), 0)
+		FROM generate_series(0, $1 - 1) AS s ORDER BY s`, shards)
+	if err != nil {
+		return nil, fmt.Errorf("read seq of ledger: %w", err)
+	}
+	return seqs, nil
+}
+
 // SettledBatches returns the sum batches that are among ids or entered the ledger
 // after the one numbered after.
 func SettledBatches(ctx context.Context, q sqlx.QueryerContext, ids []string, after int64) ([]SettledBatch, error) {

@@ -21,8 +21,8 @@ type Directory struct {
 	log    *slog.Logger
 
 	refreshing sync.Mutex
-	copied     int64 // version of the copy in Valkey, -1 if this process wrote none
-	copyFails  bool  // the last attempt to renew it failed
+	copy       []byte // what Valkey should hold, nil until the table was loaded from Postgres
+	copyFails  bool   // the last attempt to renew it failed
 	list       atomic.Pointer[list]
 }
 
@@ -35,7 +35,7 @@ type list struct {
 
 // New returns an empty directory; Start or Refresh fills it.
 func New(db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger) *Directory {
-	d := &Directory{db: db, valkey: valkey, log: log, copied: -1}
+	d := &Directory{db: db, valkey: valkey, log: log}
 	d.list.Store(&list{version: -1})
 	return d
 }
@@ -85,8 +85,9 @@ func (d *Directory) Start(ctx context.Context) error {
 	return nil
 }
 
-// Refresh loads the tenants if they have changed, and renews the copy in Valkey. It
-// succeeds without the copy and tries that again with the next call.
+// Refresh loads the tenants if they have changed, and renews the copy in Valkey if that
+// is an older one or lost. It succeeds without the copy and tries that again with the
+// next call.
 func (d *Directory) Refresh(ctx context.Context) error {
 	d.refreshing.Lock()
 	defer d.refreshing.Unlock()
@@ -105,27 +106,28 @@ func (d *Directory) Refresh(ctx context.Context) error {
 		for _, name := range bad {
 			d.log.Error("unknown time zone, using UTC: correct tenants.timezone", "tenant", name)
 		}
+		copy, err := encode(all)
+		if err != nil {
+			return err
+		}
+		d.copy = copy
 		d.list.Store(newList(version, all))
 	}
-	if d.copied != version {
-		err := d.copy(ctx)
-		if err == nil {
-			d.copied = version
-		} else if !d.copyFails {
-			d.log.Warn("could not renew the copy of the tenants in valkey", "error", err)
-		}
-		d.copyFails = err != nil
+	err = d.renewCopy(ctx)
+	if err != nil && !d.copyFails {
+		d.log.Warn("could not renew the copy of the tenants in valkey", "error", err)
 	}
+	d.copyFails = err != nil
 	return nil
 }
 
-// copy stores the list in Valkey.
-func (d *Directory) copy(ctx context.Context) error {
-	data, err := encode(d.All())
-	if err != nil {
+// renewCopy stores the copy in Valkey unless it is there.
+func (d *Directory) renewCopy(ctx context.Context) error {
+	has, err := d.valkey.HasTenants(ctx, d.copy)
+	if err != nil || has {
 		return err
 	}
-	return d.valkey.SaveTenants(ctx, data)
+	return d.valkey.SaveTenants(ctx, d.copy)
 }
 
 // Create adds those of the named tenants that do not exist, with the settings of

@@ -34,6 +34,14 @@
 // stays in Valkey for Grace after the commit. A view older than Grace is therefore never
 // continued but read anew.
 //
+// # When Valkey has lost writes
+//
+// A view notes the seq that each shard had reached, the larger of the ledger's and, read
+// after the ids of (i), Valkey's own. (iii) is refused if Valkey is behind that, or has
+// been recovered since, which moves seq by scripts.Generation: then sums and batches do
+// not belong together. The answer is what Postgres had, and says stale. A view from before
+// a recovery is never continued.
+//
 // No step compares the clocks of two machines: ages are measured with the process's
 // own monotonic clock.
 package usage

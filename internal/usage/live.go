@@ -3,6 +3,7 @@ package usage
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -98,15 +99,18 @@ func (l *Live) Tenant(ctx context.Context, name string) (meter.Usage, error) {
 	}
 	r := l.readCovered(ctx, []meter.Tenant{tenant})
 	query := r.Query()
-	unsettled, err := l.valkey.Features(ctx, scripts.ShardOf(name, l.valkey.Shards()), query.Settled, query.Tenants[0])
-	if err != nil {
+	unsettled, err := l.valkey.Features(ctx, scripts.ShardOf(name, l.valkey.Shards()), query)
+	tokens := []int64{0}
+	switch {
+	case errors.Is(err, scripts.ErrRewound):
+		tokens = nil
+	case err != nil:
 		return meter.Usage{}, err
 	}
-	var tokens int64
 	for _, f := range unsettled {
-		tokens = meter.Add(tokens, f.Tokens)
+		tokens[0] = meter.Add(tokens[0], f.Tokens)
 	}
-	usage := r.Usage([]int64{tokens}, l.now())[0]
+	usage := r.Usage(tokens, l.now())[0]
 	usage.Features = unsettled
 	if r.settled[0] != nil {
 		usage.Features = addFeatures(unsettled, r.settled[0].features)
@@ -144,7 +148,9 @@ func (l *Live) All(ctx context.Context) ([]meter.Usage, error) {
 	for shard, tenants := range shards {
 		r := l.readCovered(ctx, tenants)
 		unsettled, err := l.valkey.Tokens(ctx, shard, r.Query())
-		if err != nil {
+		if errors.Is(err, scripts.ErrRewound) {
+			unsettled = nil
+		} else if err != nil {
 			return nil, err
 		}
 		usages = append(usages, r.Usage(unsettled, l.now())...)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
 // snapshotLimit is the longest a view may take to read; it must be well below Grace.
@@ -66,11 +67,26 @@ func (l *Live) read(ctx context.Context, prev *view) (*view, error) {
 			return nil, err
 		}
 	}
-	next := &view{taken: now, last: prev.last}
+	next := &view{taken: now, last: prev.last, seqs: make([]int64, l.valkey.Shards())}
+	for shard := range next.seqs { // after the ids: see the package comment
+		if next.seqs[shard], err = l.valkey.Seq(ctx, shard); err != nil {
+			return nil, err
+		}
+	}
 	err = store.Snapshot(ctx, l.db, snapshotLimit, func(ctx context.Context, tx *sqlx.Tx) error { // step (ii)
+		seqs, err := store.LedgerSeqs(ctx, tx, len(next.seqs))
+		if err != nil {
+			return err
+		}
+		for shard, seq := range seqs {
+			next.seqs[shard] = max(next.seqs[shard], seq)
+		}
 		batches, err := store.SettledBatches(ctx, tx, ids, prev.last)
 		if err != nil {
 			return err
+		}
+		if prev.recovered(next) {
+			prev = &view{}
 		}
 		changed := map[string]bool{}
 		for _, b := range batches {
@@ -87,7 +103,21 @@ func (l *Live) read(ctx context.Context, prev *view) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	for shard, seq := range next.seqs {
+		l.valkey.Witness(shard, seq)
+	}
 	return next, nil
+}
+
+// recovered reports whether a flusher has dealt with a loss of writes between the two
+// views: that changes the usage of tenants which no sum batch names.
+func (v *view) recovered(next *view) bool {
+	for shard, seq := range v.seqs {
+		if next.seqs[shard] >= seq+scripts.Generation {
+			return true
+		}
+	}
+	return false
 }
 
 // readTenants fills next.tenants: unchanged ones from prev, the others from the snapshot.

@@ -44,7 +44,7 @@ func (b *bench) exec(e sqlx.Execer, query string, args ...any) {
 // commitSum enters a sum batch of one event into the ledger and usage_daily.
 func (b *bench) commitSum(e sqlx.Execer, tenant string, tokens int64) {
 	b.t.Helper()
-	b.exec(e, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants) VALUES ($1, 0, 'sum', 1, 1, $2, ARRAY[$3])`,
+	b.exec(e, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants) VALUES ($1, 0, 'sum', 0, 1, $2, ARRAY[$3])`,
 		uuid.NewString(), tokens, tenant)
 	b.exec(e, `INSERT INTO usage_daily AS u (tenant, day, feature, total_tokens, events) VALUES ($1, $2::date, 'chat', $3, 1)
 		ON CONFLICT (tenant, day, feature) DO UPDATE SET total_tokens = u.total_tokens + excluded.total_tokens, events = u.events + 1`,

@@ -20,6 +20,8 @@ type view struct {
 	// settled are the ids of batches in the snapshot that Valkey may still hold.
 	settled []string
 	tenants map[string]*settled
+	// seqs is the seq that each shard had reached, by the ledger or by Valkey.
+	seqs []int64
 }
 
 // settled is one tenant's usage in the period that is current in the view.
@@ -46,7 +48,7 @@ func (v *view) knows(id string) bool {
 	return false
 }
 
-// Reading is one answer in the making: the tenants asked for, what the view knows of
+// Reading is one answer in the making: the tenants asked for, all of one shard, what the view knows of
 // them, and the query for the rest. It belongs to one goroutine.
 type Reading struct {
 	view    *view
@@ -86,6 +88,9 @@ func (r Reading) Query() scripts.Query {
 	q := scripts.Query{Tenants: make([]meter.TenantDays, len(r.tenants))}
 	if r.view != nil {
 		q.Settled = r.view.settled
+		if len(r.tenants) > 0 {
+			q.Seq = r.view.seqs[scripts.ShardOf(r.tenants[0].Name, len(r.view.seqs))]
+		}
 	}
 	for i, t := range r.tenants {
 		q.Tenants[i] = meter.TenantDays{Tenant: t.Name, From: r.periods[i].From, To: r.periods[i].To}
@@ -94,13 +99,17 @@ func (r Reading) Query() scripts.Query {
 }
 
 // Usage adds the answer to Query, the unsettled tokens of each tenant, to what the
-// view knows. at is the instant after Valkey has answered.
+// view knows. at is the instant after Valkey has answered. unsettled is nil if the answer
+// was scripts.ErrRewound: what is left is stale, and never too much.
 func (r Reading) Usage(unsettled []int64, at time.Time) []meter.Usage {
 	usages := make([]meter.Usage, len(r.tenants))
 	for i, t := range r.tenants {
 		usages[i] = meter.Usage{
-			Tenant: t, Period: r.periods[i], Tokens: unsettled[i], AsOf: at.UTC(),
-			Stale: r.settled[i] == nil || at.Sub(r.view.taken) >= Grace,
+			Tenant: t, Period: r.periods[i], AsOf: at.UTC(),
+			Stale: unsettled == nil || r.settled[i] == nil || at.Sub(r.view.taken) >= Grace,
+		}
+		if unsettled != nil {
+			usages[i].Tokens = unsettled[i]
 		}
 		if r.settled[i] != nil {
 			usages[i].Tokens = meter.Add(usages[i].Tokens, r.settled[i].tokens)

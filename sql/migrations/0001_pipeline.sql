@@ -47,8 +47,8 @@ CREATE TABLE events (
     PRIMARY KEY (id, created_at)
 ) PARTITION BY RANGE (created_at);
 CREATE TABLE events_default PARTITION OF events DEFAULT;
--- A few pages a day, for ranges of time; events arrive nearly in that order.
-CREATE INDEX events_created_at ON events USING brin (created_at);
+-- Events arrive nearly in order of created_at: a few pages of index find those of a minute.
+CREATE INDEX events_created_at ON events USING brin (created_at) WITH (autosummarize = on);
 
 -- create_event_partitions makes the partitions of the days first..last that are
 -- missing. A day that has rows in events_default already stays there.
@@ -103,11 +103,12 @@ CREATE TABLE flushes (
     id           uuid        PRIMARY KEY,
     n            bigint      GENERATED ALWAYS AS IDENTITY UNIQUE,   -- order of entry: what is new since a reader looked
     shard        int         NOT NULL,
-    kind         text        NOT NULL CHECK (kind IN ('raw', 'sum')),
-    seq          bigint      NOT NULL,   -- the seal's number in Valkey
+    kind         text        NOT NULL CHECK (kind IN ('raw', 'sum', 'rewind')),
+    seq          bigint      NOT NULL,   -- the hand-out's number in Valkey; of a rewind: what it goes on from
     rows         bigint      NOT NULL,   -- events, or rollup rows
     tokens       bigint      NOT NULL,
     tenants      text[],                 -- whose usage a sum batch changed
+    drained      boolean     NOT NULL DEFAULT false, -- with it, all that was over when it was handed out is in
     committed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX flushes_shard_seq ON flushes (shard, seq);

@@ -1,0 +1,231 @@
+package flusher
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// recoveryLimit bounds one attempt of a recovery.
+const recoveryLimit = 15 * time.Minute
+
+// recover makes Valkey and Postgres one again after Valkey has lost writes of a shard:
+// steps 10 to 16. It may be repeated from the start after a failure at any point.
+func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err error) {
+	ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
+	defer cancel()
+	f.metrics.rewound.Set(1)
+	seq, err := ledgerSeq(ctx, f.db, shard) // before step 10: what is committed later is not in it
+	if err != nil {
+		return done, err
+	}
+	r, ok, err := f.valkey.SealAll(ctx, shard) // step 10
+	if err != nil {
+		return done, err
+	}
+	if !ok { // another flusher has dealt with it
+		f.over(shard)
+		return done, nil
+	}
+	f.alarm(ctx, shard, r)
+	if err := f.after(stepSealAll); err != nil {
+		return done, err
+	}
+	newSeq, done, err := f.takeAll(ctx, shard, seq, r) // steps 11 to 13
+	if err != nil {
+		return done, fmt.Errorf("recover from lost writes: %w", err)
+	}
+	if _, err := f.valkey.Ack(ctx, shard, ids(r.Raw), ids(r.Sums)); err != nil { // step 14
+		return done, err
+	}
+	done.Batches = len(r.Raw) + len(r.Sums)
+	if err := f.after(stepAckAll); err != nil {
+		return done, err
+	}
+	remembered, err := f.remember(ctx, shard, r.Marker) // step 15
+	if err != nil {
+		return done, err
+	}
+	if err := f.after(stepRemember); err != nil {
+		return done, err
+	}
+	if err := f.valkey.Resume(ctx, shard, r.Marker, newSeq); err != nil { // step 16
+		return done, err
+	}
+	done.Rewinds = 1
+	f.over(shard)
+	f.log.Warn("recovered from lost writes in valkey, events are accepted again", "shard", shard, "id", r.Marker,
+		"batches", done.Batches, "events", done.Events, "rollups", done.Rows, "event_ids", remembered)
+	return done, f.after(stepResume)
+}
+
+func ids(batches []scripts.Batch) []string {
+	ids := make([]string, len(batches))
+	for i, b := range batches {
+		ids[i] = b.ID
+	}
+	return ids
+}
+
+// over notes that no loss of the shard is being dealt with any more.
+func (f *Flusher) over(shard int) {
+	delete(f.rewound, shard)
+	if len(f.rewound) == 0 {
+		f.metrics.rewound.Set(0)
+	}
+}
+
+// alarm says once what has happened.
+func (f *Flusher) alarm(ctx context.Context, shard int, r scripts.Rewound) {
+	if f.rewound[shard] == r.Marker {
+		return
+	}
+	f.rewound[shard] = r.Marker
+	f.metrics.rewinds.Inc()
+	var last sql.NullTime
+	err := f.db.GetContext(ctx, &last, "SELECT max(committed_at) FROM flushes WHERE shard = $1 AND seq = (SELECT max(seq) FROM flushes WHERE shard = $1)", shard)
+	lastFlush := "unknown"
+	if err == nil && last.Valid {
+		lastFlush = last.Time.UTC().Format(time.RFC3339)
+	}
+	noticed := "unknown"
+	if id, err := uuid.Parse(r.Marker); err == nil {
+		noticed = idTime(id).UTC().Format(time.RFC3339)
+	}
+	f.log.Error("VALKEY HAS LOST WRITES IT HAD ACKNOWLEDGED: older data were put back, or its append-only file was cut. "+
+		"Events are refused until this is recovered, which begins now: everything left in Valkey goes to Postgres, nothing twice, "+
+		"and sums are made again from events. Lost for good are events that were acknowledged after the last flush before the loss. "+
+		"Check Valkey's volume and appendfsync, run `flagmeter audit`, and compare with your clients' logs from the last flush on.",
+		"shard", shard, "id", r.Marker, "reason", r.Reason, "noticed", noticed, "last_flush", lastFlush,
+		"seq", r.Seq, "seq_known", r.Witness, "raw_batches", len(r.Raw), "sum_batches", len(r.Sums))
+}
+
+// takeAll brings everything that is left in Valkey into Postgres, in one transaction, and
+// returns the seq from which Valkey is to go on: steps 11 to 13. known is the ledger's
+// seq before step 10.
+func (f *Flusher) takeAll(ctx context.Context, shard int, known int64, r scripts.Rewound) (newSeq int64, done Result, err error) {
+	tx, err := f.begin(ctx)
+	if err != nil {
+		return 0, done, err
+	}
+	defer tx.end()
+	if err := tx.exclude(ctx, shard); err != nil {
+		return 0, done, errors.Join(err, f.evict(ctx, err))
+	}
+	err = tx.GetContext(ctx, &newSeq, "SELECT seq FROM flushes WHERE id = $1", r.Marker)
+	if err == nil { // it is committed already
+		return newSeq, done, nil
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return 0, done, fmt.Errorf("look for recovery in ledger: %w", err)
+	}
+	seq, err := ledgerSeq(ctx, tx, shard)
+	if err != nil {
+		return 0, done, err
+	}
+	if seq != known {
+		// A flush, or a recovery from another loss, was committed meanwhile: what was read
+		// from Valkey may be from before it.
+		return 0, done, fmt.Errorf("%w: it has %d, before it had %d", errOvertaken, seq, known)
+	}
+	newSeq = max(seq, r.Witness, r.Seq) + scripts.Generation
+
+	t := taking{tx: tx, shard: shard, seq: newSeq, marker: r.Marker}
+	if err := t.begin(ctx); err != nil {
+		return 0, done, err
+	}
+	if err := t.take(ctx, r); err != nil { // step 11
+		return 0, done, err
+	}
+	if err := f.after(stepTake); err != nil {
+		return 0, done, err
+	}
+	if err := t.rebuild(ctx); err != nil { // step 12
+		return 0, done, err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, drained) VALUES ($1, $2, $3, $4, $5, $6, true)`,
+		r.Marker, shard, kindRewind, newSeq, t.done.Events, t.done.Tokens)
+	if err != nil {
+		return 0, done, fmt.Errorf("enter recovery into the ledger: %w", err)
+	}
+	if err := f.after(stepRebuild); err != nil {
+		return 0, done, err
+	}
+	if err := tx.Commit(); err != nil { // step 13
+		return 0, done, fmt.Errorf("commit: %w", err)
+	}
+	f.metrics.committed(t.batches, t.done, f.now())
+	return newSeq, t.done, f.after(stepCommitAll)
+}
+
+// remember puts back the event ids of the dedupe window that Postgres knows, and
+// returns their number: step 15. Ages are by Postgres' clock.
+func (f *Flusher) remember(ctx context.Context, shard int, marker string) (n int, err error) {
+	var now time.Time
+	if err := f.db.GetContext(ctx, &now, "SELECT clock_timestamp()"); err != nil {
+		return 0, fmt.Errorf("read clock of postgres: %w", err)
+	}
+	rows, err := f.db.QueryxContext(ctx, `SELECT id, tenant, idempotency_key FROM events
+		WHERE id >= $1 AND idempotency_key IS NOT NULL`, firstID(now.Add(-f.dedupe)))
+	if err != nil {
+		return 0, fmt.Errorf("read event ids: %w", err)
+	}
+	defer rows.Close()
+	const chunk = 1000 // about 1 ms of Valkey's time
+	part := make([]scripts.Remembered, 0, chunk)
+	flush := func() error {
+		n += len(part)
+		err := f.valkey.Remember(ctx, shard, marker, part)
+		part = part[:0]
+		return err
+	}
+	for rows.Next() {
+		var id uuid.UUID
+		var known scripts.Remembered
+		if err := rows.Scan(&id, &known.Tenant, &known.ID); err != nil {
+			return n, fmt.Errorf("read event ids: %w", err)
+		}
+		if scripts.ShardOf(known.Tenant, f.valkey.Shards()) != shard {
+			continue
+		}
+		known.For = f.dedupe - now.Sub(idTime(id))
+		if part = append(part, known); len(part) == chunk {
+			if err := flush(); err != nil {
+				return n, err
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return n, fmt.Errorf("read event ids: %w", err)
+	}
+	if len(part) > 0 {
+		err = flush()
+	}
+	return n, err
+}
+
+// idTime is when a UUID of version 7 was made, to the millisecond.
+func idTime(id uuid.UUID) time.Time {
+	var ms int64
+	for _, b := range id[:6] {
+		ms = ms<<8 | int64(b)
+	}
+	return time.UnixMilli(ms)
+}
+
+// firstID is not greater than any UUID of version 7 made at t or later.
+func firstID(t time.Time) uuid.UUID {
+	var id uuid.UUID
+	ms := max(t.UnixMilli(), 0)
+	for i := 5; i >= 0; i-- {
+		id[i] = byte(ms)
+		ms >>= 8
+	}
+	return id
+}

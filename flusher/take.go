@@ -1,0 +1,270 @@
+package flusher
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// taking is the transaction of a recovery: everything that Valkey holds goes to
+// Postgres, unless it is there.
+type taking struct {
+	tx     transaction
+	shard  int
+	seq    int64 // the recovery's own
+	marker string
+
+	since   uuid.UUID               // ids of events before this one are settled
+	tenants map[string]meter.Tenant // of the shard
+	batches []*batch                // that were not in the ledger
+	done    Result
+}
+
+// unsettled is how long before a drained hand-out an event can have arrived and still
+// not be settled with it: its minute is open, up to 5 minutes ahead. The rest is for
+// clocks that differ.
+const unsettled = 10 * time.Minute
+
+// begin makes the tables of the transaction: recovered are raw events, touched the keys
+// of rollups that may be wrong, own the tenants of the shard.
+func (t *taking) begin(ctx context.Context) error {
+	for _, statement := range []string{
+		"CREATE TEMP TABLE recovered (LIKE events) ON COMMIT DROP",
+		"CREATE TEMP TABLE touched (tenant text, feature text, minute timestamptz) ON COMMIT DROP",
+		"CREATE TEMP TABLE own (tenant text PRIMARY KEY) ON COMMIT DROP",
+	} {
+		if _, err := t.tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("make tables of recovery: %w", err)
+		}
+	}
+	all, _, err := store.Tenants(ctx, t.tx)
+	if err != nil {
+		return err
+	}
+	t.tenants = map[string]meter.Tenant{}
+	var names []string
+	for _, tenant := range all {
+		if scripts.ShardOf(tenant.Name, t.tx.f.valkey.Shards()) == t.shard {
+			t.tenants[tenant.Name] = tenant
+			names = append(names, tenant.Name)
+		}
+	}
+	if _, err := t.tx.ExecContext(ctx, "INSERT INTO own SELECT unnest($1::text[])", pq.Array(names)); err != nil {
+		return fmt.Errorf("name tenants of shard: %w", err)
+	}
+	var drained uuid.UUID
+	err = t.tx.GetContext(ctx, &drained, "SELECT id FROM flushes WHERE shard = $1 AND drained ORDER BY seq DESC, id LIMIT 1", t.shard)
+	switch {
+	case err == nil:
+		t.since = firstID(idTime(drained).Add(-unsettled))
+	case !errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("look for last drained hand-out: %w", err)
+	}
+	return nil
+}
+
+// take enters all batches into the ledger and the raw events that are new into events:
+// step 11. Batches are read one at a time, however many have piled up.
+func (t *taking) take(ctx context.Context, r scripts.Rewound) error {
+	for _, b := range r.Raw {
+		if err := t.takeBatch(ctx, scripts.Sealed{Raw: []scripts.Batch{b}}); err != nil {
+			return err
+		}
+	}
+	for _, b := range r.Sums {
+		if err := t.takeBatch(ctx, scripts.Sealed{Sums: []scripts.Batch{b}}); err != nil {
+			return err
+		}
+	}
+	if err := t.dropRepeated(ctx); err != nil {
+		return err
+	}
+	err := t.tx.QueryRowxContext(ctx, `WITH new AS (INSERT INTO events SELECT * FROM recovered ON CONFLICT (id, created_at) DO NOTHING
+			RETURNING tenant, feature, created_at, tokens),
+		touch AS (INSERT INTO touched SELECT DISTINCT tenant, feature, date_trunc('minute', created_at) FROM new)
+		SELECT count(*), coalesce(sum(tokens), 0)::bigint FROM new`).Scan(&t.done.Events, &t.done.Tokens)
+	if err != nil {
+		return fmt.Errorf("insert recovered events: %w", err)
+	}
+	return nil
+}
+
+// takeBatch claims a batch and, if it was not in the ledger, notes what it is about. The
+// amounts of a sum are not added: Postgres may have them under another id.
+func (t *taking) takeBatch(ctx context.Context, one scripts.Sealed) error {
+	one.Seq, one.More = t.seq, true
+	read, err := t.tx.f.read(ctx, t.shard, one)
+	if err != nil {
+		return err
+	}
+	fresh, err := claim(ctx, t.tx.Tx, t.shard, read)
+	if err != nil {
+		return err
+	}
+	t.done.Skipped += len(read) - len(fresh)
+	for _, b := range fresh {
+		t.batches = append(t.batches, &batch{Batch: b.Batch, kind: b.kind})
+		if b.kind == kindSum {
+			if err := t.touch(ctx, b.sum); err != nil {
+				return err
+			}
+			continue
+		}
+		h := halves{tx: t.tx, batch: b}
+		err := bisect(ctx, &h, slices.Collect(b.lines()),
+			func(part []string) error { return copyEvents(ctx, t.tx.conn, "recovered", part) },
+			func(line string) ([]byte, error) { return []byte(line), nil })
+		if err != nil {
+			return err
+		}
+		t.done.Dead += h.done.Dead
+	}
+	return nil
+}
+
+// touch notes the rows of rollups that a sum is about.
+func (t *taking) touch(ctx context.Context, sum scripts.Sum) error {
+	n := len(sum.Minutes)
+	tenants, features, minutes := make([]string, 0, n), make([]string, 0, n), make([]int64, 0, n)
+	for key := range sum.Minutes {
+		tenants, features, minutes = append(tenants, key.Tenant), append(features, key.Feature), append(minutes, key.Minute)
+	}
+	_, err := t.tx.ExecContext(ctx, `INSERT INTO touched SELECT tenant, feature, to_timestamp(minute * 60)
+		FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (tenant, feature, minute)`,
+		pq.Array(tenants), pq.Array(features), pq.Array(minutes))
+	if err != nil {
+		return fmt.Errorf("note rows of a sum: %w", err)
+	}
+	return nil
+}
+
+// dropRepeated drops recovered events whose client id Postgres had within the dedupe
+// window before: they were accepted again because Valkey had forgotten the id. One
+// whose content differs should have been refused; it goes to dead_events.
+func (t *taking) dropRepeated(ctx context.Context) error {
+	var first uuid.UUID
+	err := t.tx.GetContext(ctx, &first, "SELECT id FROM recovered WHERE idempotency_key IS NOT NULL ORDER BY id LIMIT 1")
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for client ids: %w", err)
+	}
+	window := t.tx.f.dedupe
+	_, err = t.tx.ExecContext(ctx, `WITH again AS (
+			DELETE FROM recovered r USING events e
+			WHERE r.idempotency_key IS NOT NULL AND e.id >= $1 AND e.id < r.id
+				AND e.tenant = r.tenant AND e.idempotency_key = r.idempotency_key AND `+idMillis("r.id")+" - "+idMillis("e.id")+` < $2
+			RETURNING r.*, e.feature = r.feature AND e.tokens = r.tokens AS same)
+		INSERT INTO dead_events (batch, kind, content, reason)
+		SELECT $3, 'raw', convert_to(concat_ws(E'\t', id, tenant, feature, tokens, created_at, idempotency_key), 'UTF8'),
+			'its id was used for another event' FROM again WHERE NOT same`,
+		firstID(idTime(first).Add(-window)), window.Milliseconds(), t.marker)
+	if err != nil {
+		return fmt.Errorf("drop repeated events: %w", err)
+	}
+	return nil
+}
+
+// idMillis is the time of a UUID of version 7 in SQL, in ms since 1970.
+func idMillis(column string) string {
+	return "('x' || left(replace(" + column + "::text, '-', ''), 12))::bit(48)::bigint"
+}
+
+// rebuild makes the rows of rollups that may be wrong again from events, and moves
+// usage_daily by the difference: step 12. Besides the rows touched, those may be wrong
+// whose events reached Postgres while their counters were still open, and are lost.
+func (t *taking) rebuild(ctx context.Context) error {
+	_, err := t.tx.ExecContext(ctx, `INSERT INTO touched SELECT DISTINCT tenant, feature, date_trunc('minute', created_at)
+		FROM events WHERE id >= $1`, t.since)
+	if err != nil {
+		return fmt.Errorf("look for unsettled events: %w", err)
+	}
+	if _, err := t.tx.ExecContext(ctx, "ANALYZE touched, own"); err != nil {
+		return fmt.Errorf("analyze tables of recovery: %w", err)
+	}
+	// Each stretch of 10 minutes is read by itself, so that a late event of last month
+	// does not cost reading a month.
+	_, err = t.tx.ExecContext(ctx, `CREATE TEMP TABLE rebuilt ON COMMIT DROP AS
+		WITH key AS (SELECT DISTINCT tenant, feature, minute FROM touched JOIN own USING (tenant)),
+		stretch AS MATERIALIZED (SELECT DISTINCT date_bin('10 minutes', minute, 'epoch') AS start FROM key),
+		event AS (SELECT e.* FROM stretch, LATERAL (
+			SELECT tenant, feature, date_trunc('minute', created_at) AS minute,
+				least(sum(tokens), 9223372036854775807)::bigint AS tokens, count(*) AS events
+			FROM events WHERE created_at >= start AND created_at < start + interval '10 minutes' GROUP BY 1, 2, 3) e)
+		SELECT tenant, feature, minute, coalesce(e.tokens, 0) AS tokens, coalesce(e.events, 0) AS events,
+			coalesce(r.total_tokens, 0) AS old_tokens, coalesce(r.events, 0) AS old_events
+		FROM key LEFT JOIN event e USING (tenant, feature, minute) LEFT JOIN rollups r USING (tenant, feature, minute)
+		WHERE (coalesce(e.tokens, 0), coalesce(e.events, 0)) <> (coalesce(r.total_tokens, 0), coalesce(r.events, 0))`)
+	if err != nil {
+		return fmt.Errorf("add up events: %w", err)
+	}
+	for _, statement := range []string{
+		`DELETE FROM rollups r USING rebuilt b
+			WHERE r.tenant = b.tenant AND r.feature = b.feature AND r.minute = b.minute AND b.events = 0`,
+		`INSERT INTO rollups (tenant, feature, minute, total_tokens, events)
+			SELECT tenant, feature, minute, tokens, events FROM rebuilt WHERE events > 0 ORDER BY tenant, feature, minute
+			ON CONFLICT (tenant, feature, minute) DO UPDATE SET total_tokens = excluded.total_tokens,
+				events = excluded.events, updated_at = now()`,
+	} {
+		if _, err := t.tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("rebuild rollups: %w", err)
+		}
+	}
+	return t.moveDays(ctx)
+}
+
+// moveDays adds what the rebuilt rows differ by to usage_daily, on the day of the
+// minute in the tenant's present zone: the day that the event was counted on when it was
+// acknowledged is not known.
+func (t *taking) moveDays(ctx context.Context) error {
+	var rows []struct {
+		Tenant, Feature string
+		Minute          int64
+		Tokens, Events  int64
+	}
+	err := t.tx.SelectContext(ctx, &rows, `SELECT tenant, feature, (extract(epoch FROM minute) / 60)::bigint AS minute,
+		tokens - old_tokens AS tokens, events - old_events AS events FROM rebuilt`)
+	if err != nil {
+		return fmt.Errorf("read rebuilt rows: %w", err)
+	}
+	t.done.Rows = int64(len(rows))
+	moved := newAmounts()
+	less := false
+	for _, r := range rows {
+		day := t.tenants[r.Tenant].Day(time.Unix(r.Minute*60, 0))
+		key := scripts.DayKey{Tenant: r.Tenant, Day: day, Feature: r.Feature}
+		n := moved.days[key]
+		if r.Tokens > 0 && n.Tokens > math.MaxInt64-r.Tokens {
+			r.Tokens = math.MaxInt64 - n.Tokens // Postgres will refuse it
+		}
+		moved.days[key] = scripts.Count{Tokens: n.Tokens + r.Tokens, Events: n.Events + r.Events}
+		less = less || r.Events < 0
+	}
+	h := halves{tx: t.tx, batch: &batch{Batch: scripts.Batch{ID: t.marker}, kind: kindSum}}
+	err = bisect(ctx, &h, moved.dayRows(),
+		func(part []dayRow) error { return addDays(ctx, t.tx, part) },
+		func(r dayRow) ([]byte, error) { return json.Marshal(deadDay(r)) })
+	if err != nil {
+		return err
+	}
+	t.done.Dead += h.done.Dead
+	if less {
+		if _, err := t.tx.ExecContext(ctx, "DELETE FROM usage_daily WHERE events <= 0 AND tenant IN (SELECT tenant FROM own)"); err != nil {
+			return fmt.Errorf("delete empty days: %w", err)
+		}
+	}
+	return nil
+}

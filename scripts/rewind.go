@@ -1,0 +1,135 @@
+package scripts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+)
+
+// Generation is by how much a recovery moves a shard's seq. Hand-outs count it up by
+// one or two a second, so what lies that far back is from before a recovery. Valkey's
+// scripts hold seq in a double, exact up to 2^53: enough for two million recoveries.
+const Generation = 1 << 32
+
+// ErrRewound reports that Valkey has lost writes it had acknowledged: its data were
+// replaced by older ones, or its append-only file was cut. Until a flusher has dealt
+// with it (SealAll ... Resume), nothing is accepted and nothing is sealed.
+var ErrRewound = errors.New("valkey has lost writes")
+
+// Witness says that the shard has reached seq: so the ledger says, or a view. What the
+// replies of Seal and Ingest say is noted without being told. If Valkey turns out to be
+// behind that, Seal and Ingest return ErrRewound.
+func (v *Valkey) Witness(shard int, seq int64) {
+	known := &v.witness[shard]
+	for have := known.Load(); have < seq; have = known.Load() {
+		if known.CompareAndSwap(have, seq) {
+			return
+		}
+	}
+}
+
+// Seq is the shard's present number of hand-outs.
+func (v *Valkey) Seq(ctx context.Context, shard int) (int64, error) {
+	seq, err := v.rdb.Get(ctx, seqKey(shard)).Int64()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return 0, fmt.Errorf("read seq: %w", err)
+	}
+	return seq, nil
+}
+
+// Rewound is a shard that has lost writes, with all that is left in it.
+type Rewound struct {
+	// Marker is the id, a UUID of version 7, under which the loss was noticed.
+	Marker string
+	// Witness is the largest seq known to who noticed it, Seq the shard's own.
+	Witness, Seq int64
+	// Reason says what was noticed.
+	Reason string
+	// Raw and Sums are the batches that wait for Postgres.
+	Raw, Sums []Batch
+}
+
+// sealAtOnce is how many batches one call of rewind.lua seals.
+const sealAtOnce = 1000
+
+// SealAll seals everything that a shard holds, open minutes too, and returns when
+// Valkey has that on disk. ok is false if nobody has noticed that it has lost writes, or
+// that has been dealt with.
+func (v *Valkey) SealAll(ctx context.Context, shard int) (r Rewound, ok bool, err error) {
+	keys := []string{rawKey(shard), rawBytesKey(shard), minutesKey(shard), lateKey(shard),
+		sealedRawKey(shard), sealedSumKey(shard), seqKey(shard), orderKey(shard), rewoundKey(shard)}
+	for {
+		args := []any{rawPrefix(shard), sumPrefix(shard), minutePrefix(shard)}
+		for range sealAtOnce {
+			args = append(args, uuid.Must(uuid.NewV7()).String())
+		}
+		reply, err := v.durably(ctx, shard, call{rewindScript, keys, args})
+		if err != nil {
+			return r, false, fmt.Errorf("seal everything: %w", err)
+		}
+		if len(reply) == 0 {
+			return r, false, nil
+		}
+		if len(reply) != 5 {
+			return r, false, fmt.Errorf("seal everything: unexpected reply of %d parts", len(reply))
+		}
+		if left, _ := reply[2].(int64); left > 0 {
+			continue
+		}
+		return parseRewound(reply)
+	}
+}
+
+func parseRewound(reply []any) (r Rewound, ok bool, err error) {
+	parts := strings.SplitN(fmt.Sprint(reply[0]), " ", 3)
+	if len(parts) != 3 {
+		return r, false, fmt.Errorf("seal everything: unexpected marker %q", reply[0])
+	}
+	r.Marker, r.Reason = parts[0], parts[2]
+	if r.Witness, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
+		return r, false, fmt.Errorf("seal everything: unexpected marker: %w", err)
+	}
+	r.Seq, _ = reply[1].(int64)
+	if r.Raw, err = parseBatches(reply[3]); err != nil {
+		return r, false, err
+	}
+	r.Sums, err = parseBatches(reply[4])
+	return r, err == nil, err
+}
+
+// Remembered is a client's event id that is to be known for so much longer.
+type Remembered struct {
+	Tenant, ID string
+	For        time.Duration
+}
+
+// Remember puts back event ids that a shard may have forgotten, while the loss with
+// that marker is being dealt with. What an id was sent for is not known then: every
+// content passes for the same. It may be repeated.
+func (v *Valkey) Remember(ctx context.Context, shard int, marker string, ids []Remembered) error {
+	keys, args := []string{rewoundKey(shard)}, []any{marker}
+	for _, id := range ids {
+		keys = append(keys, seenKey(shard, id.Tenant, id.ID))
+		args = append(args, max(id.For.Milliseconds(), 1))
+	}
+	if _, err := v.run(ctx, nil, call{rememberScript, keys, args}); err != nil {
+		return fmt.Errorf("put back event ids: %w", err)
+	}
+	return nil
+}
+
+// Resume ends the recovery from the loss with that marker: the shard is in use again
+// from seq on. It may be repeated.
+func (v *Valkey) Resume(ctx context.Context, shard int, marker string, seq int64) error {
+	keys := []string{rewoundKey(shard), seqKey(shard)}
+	if _, err := v.run(ctx, nil, call{resumeScript, keys, []any{marker, seq}}); err != nil {
+		return fmt.Errorf("resume: %w", err)
+	}
+	return nil
+}
