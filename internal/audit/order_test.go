@@ -103,18 +103,6 @@ func TestTheHalvesOfAnEventAreFoundOnTheirWay(t *testing.T) {
 			func(r *rig) { r.post(event{"acme", "chat", 100, time.Time{}}); r.flush() },
 			map[audit.Step]func(*rig){audit.StepSnapshot: func(r *rig) { r.advance(time.Minute); r.flush(); r.advance(-time.Minute) }}},
 		{"the line is missing since before the audit", func(r *rig) { stuck(r); r.post(late); r.flush() }, nil},
-		{"the line is missing and its counter is dropped", func(r *rig) {
-			stuck(r)
-			r.post(late)
-			r.flush()
-			sealed, err := r.valkey.Seal(context.Background(), 0, r.now().Unix()/60, 8)
-			if err != nil || len(sealed.Raw) != 1 || len(sealed.Settled) != 1 {
-				t.Fatalf("%d raw batches wait, %d sums are settled, %v", len(sealed.Raw), len(sealed.Settled), err)
-			}
-			if err := r.valkey.Drop(context.Background(), 0, sealed.Settled); err != nil {
-				t.Fatal(err)
-			}
-		}, nil},
 		{"the line is missing and comes after the snapshot", func(r *rig) { stuck(r); r.post(late); r.flush() },
 			map[audit.Step]func(*rig){audit.StepSnapshot: func(r *rig) { r.flush() }}},
 		{"the line is missing of an event that came during the audit", stuck,
