@@ -111,7 +111,7 @@ func cutOff(ctx context.Context, log *slog.Logger, err error) error {
 
 // flush moves batches to Postgres. The stores must have answered.
 func (p *process) flush(ctx context.Context, log *slog.Logger) error {
-	f := flusher.New(flusher.Options{DB: p.db, Valkey: p.valkey, Now: time.Now, Log: log, Registerer: p.registry})
+	f := flusher.New(flusher.Options{DB: p.db, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow, Now: time.Now, Log: log, Registerer: p.registry})
 	f.Run(ctx)
 	return nil
 }
