@@ -1,6 +1,10 @@
 # `make` alone prints the menu: every target with a line of help behind its name.
 
 BIN         := bin/flagmeter
+# Of make torture; SEED=0 picks one at random and prints it.
+DURATION := 3m
+SEED     := 0
+
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -8,7 +12,7 @@ COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test cover lint fmt deps clean
+.PHONY: help build run test torture cover lint fmt deps clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +27,9 @@ run: ## install what is missing, build, and serve the dashboard with demo traffi
 
 test: deps ## install what is missing and run every test, with the race detector
 	go test -race -timeout 10m ./...
+
+torture: deps ## inject faults under load for DURATION (3m), in the order of SEED, and check every event
+	go test ./internal/torture -run TestTorture -count=1 -v -timeout 2h -args -duration $(DURATION) -seed $(SEED)
 
 cover: deps ## measure test coverage into coverage/, as a profile and as HTML
 	@mkdir -p coverage

@@ -22,7 +22,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/web"
 )
 
-// Options are what the API works with. All but the last two are required.
+// Options are what the API works with. All before AutoCreate are required.
 type Options struct {
 	DB       *sqlx.DB
 	Valkey   *scripts.Valkey
@@ -35,6 +35,8 @@ type Options struct {
 	// AutoCreate adds unknown tenants with DefaultQuota tokens, 0 for none.
 	AutoCreate   bool
 	DefaultQuota int64
+	// Linger is how long Run goes on answering after its end has begun.
+	Linger time.Duration
 }
 
 // Server is the HTTP API with its committers.
@@ -49,6 +51,7 @@ type Server struct {
 	metrics      *metrics
 	autoCreate   bool
 	defaultQuota int64
+	linger       time.Duration
 
 	committers []*committer
 	draining   atomic.Bool
@@ -57,7 +60,7 @@ type Server struct {
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, metrics: newMetrics(o.Registry), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota}
+		registry: o.Registry, metrics: newMetrics(o.Registry), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, linger: o.Linger}
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
 	}
@@ -73,7 +76,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	for _, c := range s.committers {
 		running.Go(func() { c.run(commits) })
 	}
-	err := httpd.Serve(ctx, listener, s.Handler(), func() { s.draining.Store(true) })
+	err := httpd.Serve(ctx, listener, s.Handler(), s.linger, func() { s.draining.Store(true) })
 	stop()
 	running.Wait()
 	return err

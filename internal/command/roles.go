@@ -23,6 +23,9 @@ import (
 // sends SIGTERM expects the end within 25 s.
 const stopLimit = 24 * time.Second
 
+// linger is how long the API answers after SIGTERM before it takes no more connections.
+const linger = time.Second
+
 // role is the command of a daemon: work gets a process and a listener on address, and works
 // until its context is done.
 func role(env Env, name, short, long string, address func(config.Config) string, work func(context.Context, *process, net.Listener) error) *cobra.Command {
@@ -89,14 +92,14 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 	server := ingest.New(ingest.Options{
 		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
 		Now: time.Now, Log: log, Registry: p.registry,
-		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
+		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota, Linger: linger,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
 }
 
 // serveMetrics answers /metrics and /healthz of a role without an API.
 func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener net.Listener) error {
-	return cutOff(ctx, log, httpd.Serve(ctx, listener, httpd.Metrics(p.registry), func() {}))
+	return cutOff(ctx, log, httpd.Serve(ctx, listener, httpd.Metrics(p.registry), 0, func() {}))
 }
 
 // cutOff makes a warning of requests that were cut off at the end because their clients did

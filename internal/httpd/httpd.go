@@ -18,11 +18,13 @@ import (
 // A role must be gone 25 s after SIGTERM.
 const drainLimit = 20 * time.Second
 
-// Serve answers on listener until ctx is done. Then it calls draining, takes no new
+// Serve answers on listener until ctx is done. Then it calls draining and goes on for
+// linger, closing each connection behind its answer: a client that has just sent a
+// request on an idle connection must not find it closed. After that it takes no new
 // connections, and returns when the requests in hand are answered.
-func Serve(ctx context.Context, listener net.Listener, handler http.Handler, draining func()) error {
+func Serve(ctx context.Context, listener net.Listener, handler http.Handler, linger time.Duration, draining func()) error {
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           closing(ctx, handler),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -37,12 +39,23 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, dra
 	case <-ctx.Done():
 	}
 	draining()
+	time.Sleep(linger)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {
 		return errors.Join(fmt.Errorf("answer the requests in hand: %w", err), server.Close())
 	}
 	return nil
+}
+
+// closing ends every connection behind its next answer once ctx is done.
+func closing(ctx context.Context, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ctx.Err() != nil {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Metrics is the handler of a role without an API: /metrics and /healthz.
