@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -14,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
@@ -31,18 +28,16 @@ func TestRealInput(t *testing.T) {
 	rows, tokens := sumOf(t, realRequests)
 	slack := newSlack(t)
 	env := stacktest.New(t)
-	settings := map[string]string{
-		"DATABASE_URL": env.DatabaseURL, "VALKEY_URL": env.ValkeyURL,
-		"SLACK_WEBHOOK_URL": slack.URL, "WEBHOOK_ALLOW_PRIVATE": "true",
-	}
-	url := startDev(t, settings)
+	s := settingsOf(env).with("SLACK_WEBHOOK_URL", slack.URL).with("WEBHOOK_ALLOW_PRIVATE", "true")
+	line := launch(t, s, "dev", "--listen", "127.0.0.1:0").line("flagmeter ready ")
+	url := strings.TrimSuffix(strings.TrimPrefix(line, "flagmeter ready "), "/usage")
 
 	quota := strconv.FormatInt(tokens*100/90, 10) // the file is 90 % of it
-	mustRun(t, settings, "tenants", "add", "trace", "--quota", quota)
+	succeed(t, s, "tenants", "add", "trace", "--quota", quota)
 	eventually(t, "the tenant is known", func() bool { return get(t, url+"/usage/trace", nil) == http.StatusOK })
 
 	importFile := func() (report struct{ Accepted, Duplicates, Refused int }) {
-		out := mustRun(t, settings, "import", realRequests, "--url", url, "--tenant", "trace",
+		out := succeed(t, s, "import", realRequests, "--url", url, "--tenant", "trace",
 			"--feature", "code", "--tokens", "ContextTokens+GeneratedTokens", "--json")
 		if err := json.Unmarshal([]byte(out), &report); err != nil {
 			t.Fatalf("report %q: %v", out, err)
@@ -161,48 +156,6 @@ func (s *slackServer) received() int {
 	return len(s.messages)
 }
 
-// startDev runs `flagmeter dev` with settings until the test ends and returns its URL.
-func startDev(t *testing.T, settings map[string]string) string {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	out, in := io.Pipe()
-	var stderr bytes.Buffer
-	done := make(chan int, 1)
-	go func() {
-		done <- run(ctx, []string{"dev", "--listen", "127.0.0.1:0"}, func(name string) string { return settings[name] }, in, &stderr)
-		in.Close()
-	}()
-	t.Cleanup(func() {
-		cancel()
-		go io.Copy(io.Discard, out)
-		if status := <-done; status != 0 {
-			t.Errorf("flagmeter dev ended with %d: %s", status, stderr.String())
-		}
-	})
-	var printed strings.Builder
-	buf := make([]byte, 512)
-	for {
-		n, err := out.Read(buf)
-		printed.Write(buf[:n])
-		if _, rest, ok := strings.Cut(printed.String(), "flagmeter ready "); ok && strings.Contains(rest, "\n") {
-			return strings.TrimSuffix(strings.TrimSpace(rest), "/usage")
-		}
-		if err != nil {
-			t.Fatalf("flagmeter dev was never ready: %s", printed.String())
-		}
-	}
-}
-
-// mustRun runs a command line that must succeed, and returns its output.
-func mustRun(t *testing.T, settings map[string]string, args ...string) string {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	if status := run(context.Background(), args, func(name string) string { return settings[name] }, &stdout, &stderr); status != 0 {
-		t.Fatalf("flagmeter %s: %d\n%s", strings.Join(args, " "), status, stderr.String())
-	}
-	return stdout.String()
-}
-
 // get fetches JSON and returns the status.
 func get(t *testing.T, url string, into any) int {
 	t.Helper()
@@ -226,17 +179,4 @@ func count(t *testing.T, env *stacktest.Env, query string) int64 {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return n
-}
-
-// eventually polls until ok, for at most 90 s: the real clock closes the minute.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if ok() {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("it never came about that %s", what)
-		}
-	}
 }

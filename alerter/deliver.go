@@ -7,11 +7,15 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 )
 
 const (
 	// maxInFlight is how many webhooks are sent to at once.
 	maxInFlight = 8
+	// stepPost is the number of the POST in the package comment.
+	stepPost = 6
 	// dbTime bounds each database call of a delivery and each tenant's transaction.
 	dbTime = 5 * time.Second
 )
@@ -91,6 +95,7 @@ func (a *Alerter) begin(ctx context.Context, busy map[uuid.UUID]bool) (attempt f
 // attempt posts a claimed delivery and records how it went.
 func (a *Alerter) attempt(ctx context.Context, d *delivery) (outcome string, err error) {
 	f := a.post(ctx, d)
+	failpoint.After("alerter", stepPost)
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dbTime)
 	defer cancel()

@@ -40,7 +40,7 @@ type transaction struct {
 	f    *Flusher
 }
 
-// begin starts a transaction that commits synchronously; end gives the connection back.
+// begin starts a transaction with the settings it needs; end gives the connection back.
 func (f *Flusher) begin(ctx context.Context) (transaction, error) {
 	conn, err := f.db.Connx(ctx)
 	if err != nil {
@@ -52,9 +52,9 @@ func (f *Flusher) begin(ctx context.Context) (transaction, error) {
 		return transaction{}, fmt.Errorf("begin: %w", err)
 	}
 	t := transaction{tx, conn, f}
-	if _, err := tx.ExecContext(ctx, "SET LOCAL synchronous_commit = on"); err != nil {
+	if _, err := tx.ExecContext(ctx, f.transactionSettings()); err != nil {
 		t.end()
-		return transaction{}, fmt.Errorf("ask for a synchronous commit: %w", err)
+		return transaction{}, fmt.Errorf("set up transaction: %w", err)
 	}
 	return t, nil
 }
@@ -75,11 +75,11 @@ func (f *Flusher) transact(ctx context.Context, shard int, batches []*batch,
 	}
 	defer tx.end()
 	if err := tx.fence(ctx, shard, batches[0].handOut); err != nil {
-		return done, err
+		return done, errors.Join(err, f.evict(ctx, err))
 	}
 	fresh, err := claim(ctx, tx.Tx, shard, batches)
 	if err != nil {
-		return done, err
+		return done, errors.Join(err, f.evict(ctx, err))
 	}
 	if err := f.after(stepClaim); err != nil {
 		return done, err

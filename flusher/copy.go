@@ -13,9 +13,12 @@ import (
 // copyFields are the fields of a line in the order in which ingest encodes them.
 const copyFields = "(id, tenant, feature, tokens, created_at, idempotency_key)"
 
+// copyStatement copies lines into a table.
+func copyStatement(table string) string { return "COPY " + table + " " + copyFields + " FROM STDIN" }
+
 // copyEvents sends groups of lines, encoded by ingest as COPY text, into events or a
-// table like it. The connection must be in a transaction. The lines go through as they are: decoding
-// them to let the driver encode them again would cost ten times the work.
+// table like it. The connection must be in a transaction. The lines go through as they
+// are: decoding them to let the driver encode them again would cost ten times the work.
 func copyEvents(ctx context.Context, conn *sqlx.Conn, table string, groups []string) error {
 	if len(groups) == 0 {
 		return nil
@@ -25,7 +28,7 @@ func copyEvents(ctx context.Context, conn *sqlx.Conn, table string, groups []str
 		if !ok {
 			return fmt.Errorf("driver connection is a %T", driverConn)
 		}
-		stmt, err := prepare.Prepare("COPY " + table + " " + copyFields + " FROM STDIN")
+		stmt, err := prepare.Prepare(copyStatement(table))
 		if err != nil {
 			return err
 		}

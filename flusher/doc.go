@@ -17,7 +17,8 @@
 //  3. Read: the batches into memory, at most 8 of each kind. Nothing has changed yet.
 //  4. Claim: the ledger rows, in one transaction with 5 and 6. Ids that are there
 //     already are skipped. A second flusher with the same id waits here for the
-//     first one's end. A crash rolls back.
+//     first one's end; one that fell asleep inside the transaction loses its session
+//     after 5 s (evict.go). A crash rolls back.
 //  5. Copy: raw lines into events. A crash rolls back.
 //  6. Add: sums into rollups and usage_daily, in key order, so that two flushers
 //     cannot deadlock. A crash rolls back.

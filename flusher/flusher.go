@@ -10,6 +10,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -52,10 +53,13 @@ type Flusher struct {
 	now     func() time.Time
 	log     *slog.Logger
 	metrics *metrics
+	audit   *audit.Job
 
 	running sync.Mutex
 	// settledSince is when this process first knew a batch as settled, by shard and id.
 	settledSince map[int]map[string]time.Time
+	// stuck is stuckLimit, shorter in tests.
+	stuck time.Duration
 	// rewound is the marker of the loss of writes that is being dealt with, by shard.
 	rewound map[int]string
 	// after is called after each step; an error ends the run there, as a crash would.

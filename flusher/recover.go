@@ -116,7 +116,7 @@ func (f *Flusher) takeAll(ctx context.Context, shard int, known int64, r scripts
 	}
 	defer tx.end()
 	if err := tx.exclude(ctx, shard); err != nil {
-		return 0, done, err
+		return 0, done, errors.Join(err, f.evict(ctx, err))
 	}
 	err = tx.GetContext(ctx, &newSeq, "SELECT seq FROM flushes WHERE id = $1", r.Marker)
 	if err == nil { // it is committed already

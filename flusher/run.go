@@ -9,6 +9,8 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eduardosanzb/flagmeter/internal/audit"
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -29,14 +31,16 @@ type Options struct {
 func New(o Options) *Flusher {
 	return &Flusher{
 		db: o.DB, valkey: o.Valkey, dedupe: o.Dedupe, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
+		audit:        audit.NewJob(audit.Options{DB: o.DB, Valkey: o.Valkey, Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
 		settledSince: map[int]map[string]time.Time{},
 		rewound:      map[int]string{},
-		after:        func(step) error { return nil },
+		stuck:        stuckLimit,
+		after:        func(s step) error { failpoint.After("flusher", int(s)); return nil },
 	}
 }
 
-// Run flushes every second, and looks after the partitions of events every hour,
-// until ctx is done; then it finishes the batches in hand and returns.
+// Run flushes every second, and every hour looks after the partitions of events and
+// audits the last day, until ctx is done; then it finishes the batches in hand and returns.
 func (f *Flusher) Run(ctx context.Context) {
 	f.partition(ctx)
 	jobs := schedule.New(f.log)
@@ -47,6 +51,10 @@ func (f *Flusher) Run(ctx context.Context) {
 		return err
 	}))
 	jobs.Add("@hourly", func() { f.partition(ctx) })
+	jobs.Add("@hourly", schedule.Logged(f.log, "audit", func() error {
+		_, err := f.audit.Run(ctx)
+		return err
+	}))
 	jobs.Run(ctx)
 }
 

@@ -92,7 +92,7 @@ func (c *committer) collect(first *submission) *group {
 				c.held = append(c.held, s)
 			}
 		}
-		if g.full() {
+		if g.full() || len(c.held) >= queueLength { // what is held back must not outgrow the queue
 			return g
 		}
 		select {

@@ -33,9 +33,7 @@ func (s *Server) started(next httprouter.Handle) httprouter.Handle {
 // reported but may be away.
 func (s *Server) getReady(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 	if s.draining.Load() {
-		p := problemUnavailable("the process is shutting down")
-		p.Title = "Not ready"
-		WriteProblem(w, p)
+		WriteProblem(w, problemUnavailable("the process is shutting down"))
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), probeLimit)
@@ -44,9 +42,15 @@ func (s *Server) getReady(w http.ResponseWriter, r *http.Request, _ httprouter.P
 		s.unavailable(w, r, "valkey does not answer", err)
 		return
 	}
-	postgres := "ok"
-	if err := s.db.PingContext(ctx); err != nil {
-		postgres = "away"
+	postgres := "away"
+	answered := make(chan error, 1)
+	go func() { answered <- s.db.PingContext(ctx) }() // the driver waits for a frozen server beyond ctx
+	select {
+	case err := <-answered:
+		if err == nil {
+			postgres = "ok"
+		}
+	case <-ctx.Done():
 	}
 	s.writeJSON(w, map[string]string{"status": "ready", "valkey": "ok", "postgres": postgres})
 }

@@ -12,7 +12,7 @@ import (
 const retryAfter = 2 * time.Second
 
 func problemUnavailable(detail string) *Problem {
-	return &Problem{Type: "/problems/unavailable", Title: "Events cannot be stored now",
+	return &Problem{Type: "/problems/unavailable", Title: "Not available now",
 		Status: http.StatusServiceUnavailable, Detail: detail, RetryAfter: retryAfter}
 }
 

@@ -143,7 +143,5 @@ func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, detail stri
 	if r.Context().Err() == nil {
 		s.log.Error(detail, "path", r.URL.Path, "error", err)
 	}
-	p := problemUnavailable(detail)
-	p.Title = "Not available now"
-	WriteProblem(w, p)
+	WriteProblem(w, problemUnavailable(detail))
 }

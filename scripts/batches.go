@@ -154,19 +154,19 @@ func (v *Valkey) Ack(ctx context.Context, shard int, raw, sums []string) (int64,
 // than any reader works with a view of Postgres. It counts in seq: a reader whose view no
 // longer names a batch must notice if Valkey comes back with it.
 func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
-	var seq *redis.IntCmd
-	_, err := v.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		for _, id := range ids {
-			p.ZRem(ctx, settledKey(shard), id)
-			p.Unlink(ctx, sumPrefix(shard)+id)
-		}
-		seq = p.Incr(ctx, seqKey(shard))
-		return nil
-	})
+	args := []any{sumPrefix(shard)}
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	cmds, err := v.run(ctx, nil, call{dropScript, []string{settledKey(shard), seqKey(shard)}, args})
 	if err != nil {
 		return fmt.Errorf("drop settled batches: %w", err)
 	}
-	v.Witness(shard, seq.Val())
+	seq, err := cmds[0].Int64()
+	if err != nil {
+		return fmt.Errorf("drop settled batches: %w", err)
+	}
+	v.Witness(shard, seq)
 	return nil
 }
 

@@ -12,7 +12,7 @@
 //	seal.lua     raw -> raw:<id>, closed minutes and late -> sum:<id>  immutable
 //	(flusher)    COPY and upserts, ledger row <id>                     in Postgres
 //	ack.lua      raw:<id> deleted, sum:<id> kept as settled            settled
-//	Drop         sum:<id> deleted after the grace                      gone
+//	drop.lua     sum:<id> deleted after the grace                      gone
 //
 // A Valkey that comes back without writes it had acknowledged is found out by seq and
 // by the numbers of groups. From then on it accepts nothing, until a flusher has taken

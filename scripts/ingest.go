@@ -79,15 +79,19 @@ type Seen struct {
 // ErrOldGroup reports a group whose committer has already applied a later one.
 var ErrOldGroup = errors.New("a later group of this committer is applied")
 
-// Ingest applies a group to its shard and, in the same round trip, adds up the
-// unsettled tokens q asks for, in q's order; they are nil if the answer would be
-// ErrRewound. Event ids are remembered for dedupe.
+// Ingest applies a group to its shard and, in the same round trip unless q is larger
+// than a call of Tokens, adds up the unsettled tokens q asks for, in q's order; they are
+// nil if the answer would be ErrRewound. Event ids are remembered for dedupe.
 //
 // After an error that is Transient the outcome is unknown: send the same group again.
 // After ErrRewound do not: whether an earlier call applied it is not known any more.
 func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Duration, q Query) (Outcome, []int64, error) {
-	batch := uuid.Must(uuid.NewV7()).String()
-	cmds, err := v.run(ctx, nil, v.ingestCall(shard, g, dedupe, batch), usageCall(shard, q, "tokens"))
+	calls := []call{v.ingestCall(shard, g, dedupe, uuid.Must(uuid.NewV7()).String())}
+	oneCall := len(q.Tenants) <= queryChunk
+	if oneCall {
+		calls = append(calls, usageCall(shard, q, "tokens"))
+	}
+	cmds, err := v.run(ctx, nil, calls...)
 	applied := len(cmds) > 0 && cmds[0].Err() == nil
 	if err != nil && !(applied && errors.Is(err, ErrRewound)) {
 		return Outcome{}, nil, fmt.Errorf("ingest group: %w", err)
@@ -97,7 +101,12 @@ func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Dur
 	if parseErr != nil || err != nil {
 		return outcome, nil, parseErr
 	}
-	tokens, err := parseTokens(cmds[1], len(q.Tenants))
+	var tokens []int64
+	if oneCall {
+		tokens, err = parseTokens(cmds[1], len(q.Tenants))
+	} else {
+		tokens, err = v.Tokens(ctx, shard, q)
+	}
 	return outcome, tokens, err
 }
 

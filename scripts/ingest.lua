@@ -36,7 +36,8 @@
 --         {'old'} a later group of this committer is applied; nothing is written;
 --         error REWOUND: Valkey has lost writes that the caller knows of, or somebody
 --                else has noticed that before; nothing but KEYS[9] is written.
--- Cost: 3 HINCRBY a counter (5 if late), 2 commands an id; 1,000 counters take about 3 ms.
+-- Cost: 3 HINCRBY a counter (5 if late), 2 commands an id. Measured inside Valkey 8: one
+--   event takes about 20 us, 1,000 counters take 4 ms (late 7 ms), 1,000 ids 2.5 ms more.
 
 local raw, rawbytes, group, seq, sealed, batch, minutes, order, rewound =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]

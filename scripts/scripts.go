@@ -19,6 +19,9 @@ var sealLua string
 //go:embed ack.lua
 var ackLua string
 
+//go:embed drop.lua
+var dropLua string
+
 //go:embed usage.lua
 var usageLua string
 
@@ -35,6 +38,7 @@ var (
 	ingestScript   = redis.NewScript(ingestLua)
 	sealScript     = redis.NewScript(sealLua)
 	ackScript      = redis.NewScript(ackLua)
+	dropScript     = redis.NewScript(dropLua)
 	usageScript    = redis.NewScript(usageLua)
 	rewindScript   = redis.NewScript(rewindLua)
 	rememberScript = redis.NewScript(rememberLua)

@@ -1,17 +1,24 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/jmoiron/sqlx"
-	_ "github.com/lib/pq" // the driver "postgres"
+	"github.com/lib/pq"
 )
 
+// Silence is how long a role waits for a word from Postgres, above what any statement
+// of a role takes (10 s at most, by their own limits).
+const Silence = 15 * time.Second
+
 // Open returns a pool for a DATABASE_URL with at most maxConns connections. It does
-// not connect: ingest starts while Postgres is away.
-func Open(databaseURL string, maxConns int) (*sqlx.DB, error) {
+// not connect: ingest starts while Postgres is away. A statement fails, and its
+// connection is given up, when Postgres is silent for that long; 0 waits forever.
+func Open(databaseURL string, maxConns int, silence time.Duration) (*sqlx.DB, error) {
 	u, err := url.Parse(databaseURL)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
 		return nil, errors.New("DATABASE_URL must look like postgres://user:password@host:5432/database")
@@ -23,10 +30,12 @@ func Open(databaseURL string, maxConns int) (*sqlx.DB, error) {
 		}
 	}
 	u.RawQuery = query.Encode()
-	db, err := sqlx.Open("postgres", u.String())
+	connector, err := pq.NewConnector(u.String())
 	if err != nil {
-		return nil, fmt.Errorf("open postgres: %w", err)
+		return nil, fmt.Errorf("open postgres: DATABASE_URL: %w", err)
 	}
+	connector.Dialer(dialer{limit: silence})
+	db := sqlx.NewDb(sql.OpenDB(connector), "postgres")
 	db.SetMaxOpenConns(maxConns)
 	db.SetMaxIdleConns(maxConns)
 	return db, nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,13 +25,13 @@ type Live struct {
 	tenants *tenants.Directory
 	now     func() time.Time
 
-	refreshing sync.Mutex
+	refreshing chan struct{} // holds one value while a refresh runs
 	view       atomic.Pointer[view]
 }
 
 // New returns a Live without a view; until the first Refresh its answers are stale.
 func New(db *sqlx.DB, valkey *scripts.Valkey, dir *tenants.Directory, now func() time.Time) *Live {
-	return &Live{db: db, valkey: valkey, tenants: dir, now: now}
+	return &Live{db: db, valkey: valkey, tenants: dir, now: now, refreshing: make(chan struct{}, 1)}
 }
 
 // Keep refreshes every second until ctx is done, and logs when that begins and
@@ -65,14 +64,27 @@ func (l *Live) Read(tenants []meter.Tenant) Reading {
 	return newReading(l.view.Load(), tenants, l.now())
 }
 
+// coverLimit is how long an answer waits for a view that covers its period. A Postgres
+// that hangs must not make readers queue up behind each other.
+const coverLimit = 2 * time.Second
+
 // readCovered is Read with a view that covers every tenant, which may need a refresh
-// right after a period's end. If the refresh fails the answer will be stale.
+// right after a period's end. If that cannot be had in time the answer will be stale.
 func (l *Live) readCovered(ctx context.Context, tenants []meter.Tenant) Reading {
 	r := l.Read(tenants)
 	if r.complete() {
 		return r
 	}
-	if err := l.Refresh(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, coverLimit)
+	defer cancel()
+	if err := l.lock(ctx); err != nil {
+		return r
+	}
+	defer l.unlock()
+	if r = l.Read(tenants); r.complete() { // whoever held the lock has read it
+		return r
+	}
+	if err := l.refresh(ctx); err != nil {
 		return r
 	}
 	return l.Read(tenants)

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -17,8 +18,26 @@ const snapshotLimit = 10 * time.Second
 // Refresh renews the view and the directory of tenants. Concurrent calls wait for
 // each other. On an error the view stays as it was and grows older.
 func (l *Live) Refresh(ctx context.Context) error {
-	l.refreshing.Lock()
-	defer l.refreshing.Unlock()
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	return l.refresh(ctx)
+}
+
+func (l *Live) lock(ctx context.Context) error {
+	select {
+	case l.refreshing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for another refresh: %w", ctx.Err())
+	}
+}
+
+func (l *Live) unlock() { <-l.refreshing }
+
+// refresh is Refresh for the holder of the lock.
+func (l *Live) refresh(ctx context.Context) error {
 	if err := l.tenants.Refresh(ctx); err != nil {
 		return err
 	}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	schema "github.com/eduardosanzb/flagmeter/sql"
+)
+
+func TestVersion(t *testing.T) {
+	form := regexp.MustCompile(`^flagmeter \S+ \(commit \S+, go\S+, \w+/\w+\)\n$`)
+	if got := succeed(t, nil, "version"); !form.MatchString(got) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestHelpListsEveryCommand(t *testing.T) {
+	help := succeed(t, nil)
+	for _, name := range []string{"dev", "ingest", "flusher", "alerter", "migrate", "seed", "tenants", "audit", "import", "version"} {
+		if !regexp.MustCompile(`(?m)^  ` + name + ` +[A-Z]`).MatchString(help) {
+			t.Errorf("no line about %s in:\n%s", name, help)
+		}
+	}
+}
+
+func TestWrongCommandLineExitsWith2(t *testing.T) {
+	tests := []struct {
+		args string
+		want string
+	}{
+		{"ingst", `unknown command "ingst" for "flagmeter"`},
+		{"tenants ad", `unknown command "ad" for "flagmeter tenants"`},
+		{"--verbose", "unknown flag: --verbose"},
+		{"dev --port 3000", "unknown flag: --port"},
+		{"migrate now", `unknown command "now" for "flagmeter migrate"`},
+		{"tenants add", "give one tenant's name, not 0"},
+		{"tenants add a b", "give one tenant's name, not 2"},
+		{"tenants add \t", "tenant name must not contain control characters"},
+		{"tenants add a --quota 1.5", `invalid argument "1.5" for "--quota" flag: must be an integer from 0 to 9223372036854775807; underscores may group digits`},
+		{"tenants add a --billing-day 32", `invalid argument "32" for "--billing-day" flag: must be an integer from 1 to 31`},
+		{"tenants add a --timezone Mars/Base", `invalid argument "Mars/Base" for "--timezone" flag: must be a time zone of the IANA database, like Europe/Berlin`},
+		{"tenants add a --thresholds 80,1001", `invalid argument "80,1001" for "--thresholds" flag: must be integers from 1 to 1000 with commas in between`},
+		{"tenants set a", "at least one of the flags in the group [quota billing-day timezone thresholds archive unarchive] is required"},
+		{"tenants set a --archive --unarchive", "if any flags in the group [archive unarchive] are set none of the others can be"},
+		{"import", "accepts 1 arg(s), received 0"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			status, stdout, stderr := execute(t, nil, strings.Split(tt.args, " ")...)
+			if status != 2 || stdout != "" {
+				t.Errorf("exit %d, stdout %q", status, stdout)
+			}
+			if !strings.HasPrefix(stderr, "flagmeter: "+tt.want) || !strings.Contains(stderr, " --help' for usage.\n") ||
+				strings.Count(stderr, tt.want) != 1 || strings.Count(stderr, "\n") > 6 {
+				t.Errorf("got %s\nwant %s", stderr, tt.want)
+			}
+		})
+	}
+}
+
+func TestMissingSettingsAreAllNamed(t *testing.T) {
+	for _, role := range []string{"ingest", "flusher", "alerter"} {
+		status, _, stderr := execute(t, settings{"SHARDS": "0"}, role)
+		if status != 1 || !strings.HasPrefix(stderr, "flagmeter: bad settings:\n") || strings.Count(stderr, "\n") != 4 {
+			t.Errorf("%s: exit %d: %s", role, status, stderr)
+		}
+		for _, name := range []string{"DATABASE_URL", "VALKEY_URL", "SHARDS"} {
+			if !strings.Contains(stderr, "\n  "+name) {
+				t.Errorf("%s does not name %s: %s", role, name, stderr)
+			}
+		}
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	env := stacktest.New(t)
+	databaseURL, db := emptyDatabase(t, env)
+	s := settings{"DATABASE_URL": databaseURL}
+	if got := succeed(t, s, "migrate"); !regexp.MustCompile(`^applied \d+ migrations?\n$`).MatchString(got) {
+		t.Errorf("first: %q", got)
+	}
+	if err := schema.Check(t.Context(), db); err != nil {
+		t.Error(err)
+	}
+	if got := succeed(t, s, "migrate"); got != "the schema is up to date\n" {
+		t.Errorf("second: %q", got)
+	}
+}
+
+func TestOutdatedSchemaIsRefused(t *testing.T) {
+	env := stacktest.New(t)
+	databaseURL, _ := emptyDatabase(t, env)
+	s := settingsOf(env).with("DATABASE_URL", databaseURL)
+	for _, args := range []string{"ingest", "flusher", "alerter", "seed", "tenants list", "tenants add a", "tenants set a --quota 1"} {
+		t.Run(args, func(t *testing.T) {
+			status, _, stderr := execute(t, s, strings.Split(args, " ")...)
+			if status != 1 || !strings.Contains(stderr, "run `flagmeter migrate`") {
+				t.Errorf("exit %d: %s", status, stderr)
+			}
+		})
+	}
+}
+
+func TestSeed(t *testing.T) {
+	s := settingsOf(stacktest.New(t))
+	if got := succeed(t, s, "seed"); got != "added tenant acme-corp\n" {
+		t.Errorf("first: %q", got)
+	}
+	want := `TENANT     QUOTA      BILLING DAY  TIMEZONE  THRESHOLDS  STATE
+acme-corp  1,000,000  1            UTC       80%         active
+`
+	if got := succeed(t, s, "tenants", "list"); got != want {
+		t.Errorf("got\n%s", got)
+	}
+	succeed(t, s, "tenants", "set", "acme-corp", "--quota", "5")
+	if got := succeed(t, s, "seed"); got != "tenant acme-corp exists already\n" {
+		t.Errorf("second: %q", got)
+	}
+	if got := succeed(t, s, "tenants", "list"); !strings.Contains(got, "acme-corp  5 ") {
+		t.Errorf("a second seed has changed the tenant:\n%s", got)
+	}
+}
+
+func TestTenants(t *testing.T) {
+	s := settingsOf(stacktest.New(t))
+	for _, args := range []string{
+		"add plain",
+		"add kontor-legal --quota 50_000_000 --billing-day 31 --timezone Europe/Berlin --thresholds 100,80,80",
+		"add quiet --quota 10 --thresholds=",
+		"add changed --quota 10 --billing-day 15 --timezone Asia/Tokyo --thresholds 50",
+		"set changed --quota 0",
+		"add gone",
+		"set gone --archive",
+		"add back",
+		"set back --archive",
+		"set back --unarchive --billing-day 2",
+	} {
+		succeed(t, s, append([]string{"tenants"}, strings.Split(args, " ")...)...)
+	}
+	want := `TENANT        QUOTA       BILLING DAY  TIMEZONE       THRESHOLDS  STATE
+back          none        2            UTC            80%         active
+changed       none        15           Asia/Tokyo     50%         active
+gone          none        1            UTC            80%         archived
+kontor-legal  50,000,000  31           Europe/Berlin  80%,100%    active
+plain         none        1            UTC            80%         active
+quiet         10          1            UTC            none        active
+`
+	if got := succeed(t, s, "tenants", "list"); got != want {
+		t.Errorf("got\n%s", got)
+	}
+	succeed(t, s, "tenants", "set", "kontor-legal", "--thresholds", "90")
+	list := succeed(t, s, "tenants", "list", "--json")
+	for _, want := range []string{
+		`{"tenant":"kontor-legal","quota":50000000,"billingDay":31,"timezone":"Europe/Berlin","thresholds":[90],"archived":false}`,
+		`{"tenant":"gone","quota":null,"billingDay":1,"timezone":"UTC","thresholds":[80],"archived":true}`,
+		`{"tenant":"quiet","quota":10,"billingDay":1,"timezone":"UTC","thresholds":[],"archived":false}`,
+	} {
+		if !strings.Contains(regexp.MustCompile(`\s`).ReplaceAllString(list, ""), want) {
+			t.Errorf("no %s in\n%s", want, list)
+		}
+	}
+
+	for args, want := range map[string]string{
+		"add plain":            `flagmeter: tenant "plain" exists already: change it with 'flagmeter tenants set'`,
+		"set nobody --quota 1": `flagmeter: no such tenant: "nobody"`,
+	} {
+		status, _, stderr := execute(t, s, append([]string{"tenants"}, strings.Split(args, " ")...)...)
+		if status != 1 || stderr != want+"\n" {
+			t.Errorf("tenants %s: exit %d: %s", args, status, stderr)
+		}
+	}
+}

@@ -1,0 +1,45 @@
+package flusher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// stuckLimit is how long a flusher that sleeps in the middle of a transaction may hold
+// the batches it has claimed. A transaction takes well below a second, and never
+// pauses between two statements.
+const stuckLimit = 5 * time.Second
+
+// transactionSettings make a commit synchronous and let Postgres end this session if
+// it falls asleep between two statements; a claim that waits for a sleeper is given up
+// a little later than that.
+func (f *Flusher) transactionSettings() string {
+	return fmt.Sprintf(`SET LOCAL synchronous_commit = on;
+		SET LOCAL idle_in_transaction_session_timeout = %d;
+		SET LOCAL lock_timeout = %d`, f.stuck.Milliseconds(), 2*f.stuck.Milliseconds())
+}
+
+// evict ends the sessions of flushers that fell asleep in the middle of a COPY, if err
+// is a claim's wait for them. That is not idleness to Postgres, and neither a statement
+// time limit nor a cancel request ends it. What they have written is rolled back.
+func (f *Flusher) evict(ctx context.Context, err error) error {
+	var pqErr *pq.Error
+	if !errors.As(err, &pqErr) || pqErr.Code.Name() != "lock_not_available" {
+		return nil
+	}
+	res, err := f.db.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+		AND state = 'active' AND wait_event = 'ClientRead' AND query = $1
+		AND query_start < clock_timestamp() - $2 * interval '1 millisecond'`, copyStatement("events"), f.stuck.Milliseconds())
+	if err != nil {
+		return fmt.Errorf("end sleeping sessions: %w", err)
+	}
+	if n, err := res.RowsAffected(); err == nil && n > 0 {
+		f.log.Warn("ended sessions that slept in the middle of a COPY", "sessions", n)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package ingest
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+)
+
+// A reply that is lost leaves the committer not knowing whether the group is applied.
+func TestAGroupWhoseReplyIsLostCountsOnce(t *testing.T) {
+	env := stacktest.New(t)
+	p, through := newProxy(t, env.ValkeyURL)
+	a := newAPI(t, env, func(s *setup) { s.valkeyURL = through })
+	a.counted(acme(1, "")) // the connection is open and the scripts are loaded
+	for i, c := range []struct {
+		lost int64
+		body string
+	}{
+		{1, acme(10, "")},
+		{3, acme(10, "")},
+		{1, acme(10, `,"id":"e1"`)},
+		{2, "[" + acme(5, `,"id":"e2"`) + "," + acme(5, "") + "]"},
+	} {
+		p.cutReplies.Store(c.lost)
+		p.lost.Store(0)
+		got := a.counted(c.body)
+		if got.Duplicates != 0 || got.Usage[0].TotalTokens != int64(1+10*(i+1)) {
+			t.Errorf("request %d: %+v, want %d tokens", i, got, 1+10*(i+1))
+		}
+		if lost := p.lost.Load(); lost != c.lost {
+			t.Errorf("request %d: %d replies were lost, want %d", i, lost, c.lost)
+		}
+	}
+	if got := a.total("acme"); got != 41 {
+		t.Errorf("%d tokens, want 41", got)
+	}
+	if got := value(t, a.server.metrics.retries); got != 7 {
+		t.Errorf("the metric says %v retries, want 7", got)
+	}
+}
+
+func TestLostRepliesUnderLoadCountOnce(t *testing.T) {
+	env := stacktest.New(t)
+	p, through := newProxy(t, env.ValkeyURL)
+	a := newAPI(t, env, func(s *setup) { s.valkeyURL = through })
+	const clients, requests = 16, 20
+	var trouble sync.WaitGroup
+	done := make(chan struct{})
+	trouble.Go(func() {
+		for lost := int64(0); ; {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if calls := int64(a.calls()); calls > 2*lost { // about every second call
+				lost++
+				p.cutReplies.Store(1)
+			}
+		}
+	})
+	together(clients, func(client int) {
+		for i := range requests {
+			r, err := a.do("POST", "/events", jsonType, strings.NewReader(acme(1, fmt.Sprintf(`,"id":"%d-%d"`, client, i))))
+			if err != nil || r.status != 200 || !strings.HasPrefix(r.body, `{"accepted":1,"duplicates":0,`) {
+				t.Errorf("%d %s, %v", r.status, r.body, err)
+			}
+		}
+	})
+	close(done)
+	trouble.Wait()
+	p.cutReplies.Store(0)
+	if got := a.total("acme"); got != clients*requests {
+		t.Errorf("%d tokens, want %d", got, clients*requests)
+	}
+	if p.lost.Load() == 0 {
+		t.Error("no reply was lost")
+	}
+}
+
+// A call may lie in a socket until long after its committer has given it up.
+func TestACallThatArrivesAfterALaterGroupIsNotApplied(t *testing.T) {
+	t.Parallel()
+	env := stacktest.New(t)
+	p, through := newProxy(t, env.ValkeyURL)
+	a := newAPI(t, env, func(s *setup) { s.valkeyURL = through })
+	a.counted(acme(1, ""))
+
+	p.holdNext.Store(true)
+	a.counted(acme(10, "")) // by a second call, when the first has had its 2 s
+	<-p.held
+	a.counted(acme(100, ""))
+	close(p.release)
+	<-p.arrived
+	if got := a.total("acme"); got != 111 {
+		t.Errorf("%d tokens, want 111", got)
+	}
+}

@@ -1,0 +1,186 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// snapshotLimit bounds an audit. A million events take about a second.
+const snapshotLimit = time.Hour
+
+// ErrTooSlow reports that Valkey took too long to tell which rows are on their way, so
+// that nothing can be said. It passes: more waits in Valkey than can be read in time.
+var ErrTooSlow = errors.New("reading what waits in valkey took too long to compare anything: try again when the flusher has caught up")
+
+// Query is what to audit.
+type Query struct {
+	// From and To are the half-open range of the events' own time. From is rounded
+	// down and To up to a whole minute.
+	From, To time.Time
+	// Tenant is the only tenant to audit; empty means all.
+	Tenant string
+}
+
+// rounded is q with whole minutes, in UTC.
+func (q Query) rounded() Query {
+	q.From = q.From.UTC().Truncate(time.Minute)
+	if to := q.To.UTC().Truncate(time.Minute); to.Equal(q.To) {
+		q.To = to
+	} else {
+		q.To = to.Add(time.Minute)
+	}
+	return q
+}
+
+// withDays is q with all of each local day that it touches, in any calendar.
+func (q Query) withDays() Query {
+	const longestDay = 26 * time.Hour // two hours given back at once (Troll, in Antarctica)
+	q.From, q.To = q.From.Add(-longestDay), q.To.Add(longestDay)
+	return q
+}
+
+// contains reports whether row belongs to what is audited.
+func (q Query) contains(row scripts.MinuteKey) bool {
+	return row.Minute >= q.From.Unix()/60 && row.Minute < q.To.Unix()/60 && (q.Tenant == "" || q.Tenant == row.Tenant)
+}
+
+// Step is a step of the package comment.
+type Step int
+
+// The steps behind which others may come between.
+const (
+	StepRaw Step = iota + 1
+	StepSnapshot
+	StepCounted
+)
+
+// Auditor compares events with their sums. It is safe for concurrent use.
+type Auditor struct {
+	db     *sqlx.DB
+	valkey *scripts.Valkey
+	now    func() time.Time
+	// after is called after each step.
+	after func(Step)
+}
+
+// New returns an auditor. It uses two connections of db for a repair, else one.
+func New(db *sqlx.DB, valkey *scripts.Valkey, now func() time.Time) *Auditor {
+	return &Auditor{db, valkey, now, func(Step) {}}
+}
+
+// Audit compares everything in q and changes nothing. Errors are store.ErrNoTenant,
+// ErrTooSlow, or a store's.
+func (a *Auditor) Audit(ctx context.Context, q Query) (Report, error) {
+	q = q.rounded()
+	if !q.From.Before(q.To) {
+		return Report{}, fmt.Errorf("the range ends at %s, before it begins at %s", q.To.Format(time.RFC3339), q.From.Format(time.RFC3339))
+	}
+	began := a.now()
+	moving := newMoving(q.withDays())
+	if err := moving.readRaw(ctx, a.valkey); err != nil { // step (i)
+		return Report{}, err
+	}
+	a.after(StepRaw)
+	var report Report
+	err := store.Snapshot(ctx, a.db, snapshotLimit, func(ctx context.Context, tx *sqlx.Tx) error {
+		zones, err := readZones(ctx, tx, q) // step (ii): the first query makes the snapshot
+		if err != nil {
+			return err
+		}
+		a.after(StepSnapshot)
+		if err := moving.readCounted(ctx, a.valkey); err != nil { // step (iii)
+			return err
+		}
+		a.after(StepCounted)
+		if took := a.now().Sub(began); took < 0 || took >= usage.Grace {
+			return fmt.Errorf("%w (it took %s)", ErrTooSlow, took)
+		}
+		report, err = compare(ctx, tx, q, zones, moving)
+		return err
+	})
+	if err != nil {
+		return Report{}, err
+	}
+	return report, nil
+}
+
+// compare reads the snapshot at leisure.
+func compare(ctx context.Context, tx *sqlx.Tx, q Query, zones tenantZones, moving *movingRows) (Report, error) {
+	// One core is enough: the other may be all that the pipeline has. Compiling these
+	// queries takes longer than running them.
+	if _, err := tx.ExecContext(ctx, "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off"); err != nil {
+		return Report{}, fmt.Errorf("keep to one core: %w", err)
+	}
+	dead, err := readDead(ctx, tx)
+	if err != nil {
+		return Report{}, err
+	}
+	c := &comparison{tx: tx, query: q, zones: zones, moving: moving, dead: dead}
+	c.report = Report{From: q.From, To: q.To, Tenant: q.Tenant, Unreadable: moving.unreadable + dead.unreadable}
+	for row := range moving.rows {
+		if q.contains(row) {
+			c.report.Moving++
+		}
+	}
+	if err := c.minutes(ctx); err != nil {
+		return Report{}, fmt.Errorf("compare events with rollups: %w", err)
+	}
+	if err := c.days(ctx); err != nil {
+		return Report{}, fmt.Errorf("compare rollups with usage_daily: %w", err)
+	}
+	return c.report, nil
+}
+
+// comparison is one audit after its snapshot was made.
+type comparison struct {
+	tx     *sqlx.Tx
+	query  Query // whose rows are reported
+	zones  tenantZones
+	moving *movingRows
+	dead   deadRows
+	report Report
+}
+
+// tenantZones are the time zones of tenants by name, as ingest knows them.
+type tenantZones map[string]*time.Location
+
+// readZones reads the tenants of q.
+func readZones(ctx context.Context, tx *sqlx.Tx, q Query) (tenantZones, error) {
+	tenants, _, err := store.Tenants(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	zones := tenantZones{}
+	for _, t := range tenants {
+		if q.Tenant == "" || q.Tenant == t.Name {
+			zones[t.Name] = t.Zone
+		}
+	}
+	if q.Tenant != "" && len(zones) == 0 {
+		return nil, fmt.Errorf("%w: %q", store.ErrNoTenant, q.Tenant)
+	}
+	return zones, nil
+}
+
+// of is the tenant's zone. The tables allow no tenant without one; the events of a tenant
+// that was renamed have none.
+func (z tenantZones) of(tenant string) *time.Location {
+	if zone := z[tenant]; zone != nil {
+		return zone
+	}
+	return time.UTC
+}
+
+// day is the day on which a minute counts.
+func (z tenantZones) day(tenant string, minute time.Time) meter.Day {
+	return meter.DayAt(minute, z.of(tenant))
+}

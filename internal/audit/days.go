@@ -1,0 +1,125 @@
+package audit
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// days compares rollups with usage_daily. If a day differs, the rest of its minutes is
+// audited even where it lies outside the range: it may be what is wrong.
+func (c *comparison) days(ctx context.Context) error {
+	v, err := c.judge(ctx, c.report.Minutes)
+	if err != nil {
+		return err
+	}
+	if len(v.totals) > 0 {
+		all := c.query.withDays()
+		minutes := slices.Clone(c.report.Minutes)
+		for _, outside := range []Query{{all.From, c.query.From, all.Tenant}, {c.query.To, all.To, all.Tenant}} {
+			found, err := c.minutesOf(ctx, outside, &Report{})
+			if err != nil {
+				return err
+			}
+			for _, m := range found {
+				if c.touches(m.Tenant, c.zones.day(m.Tenant, m.Minute)) {
+					minutes = append(minutes, m)
+				}
+			}
+		}
+		if len(minutes) > len(c.report.Minutes) {
+			if v, err = c.judge(ctx, minutes); err != nil {
+				return err
+			}
+		}
+	}
+	c.report.Days, c.report.Totals, c.report.Recut, c.report.drift = v.days, v.totals, v.recut, v.drift
+	c.report.Explained += v.explained
+	sortDays(&c.report)
+	return nil
+}
+
+// touches reports whether a local day of a tenant is, at least in part, in the range.
+func (c *comparison) touches(tenant string, day meter.Day) bool {
+	zone := c.zones.of(tenant)
+	return day >= meter.DayAt(c.query.From, zone) && day.Start(zone).Before(c.query.To)
+}
+
+// verdict is what is wrong with usage_daily.
+type verdict struct {
+	days      []DayDrift
+	totals    []TotalDrift
+	recut     []Series
+	explained int
+	// drift is what rollups have too much, by the day on which it counts.
+	drift map[scripts.DayKey]Count
+}
+
+// judge compares rollups, as they are when minutes are put right, with usage_daily.
+func (c *comparison) judge(ctx context.Context, minutes []MinuteDrift) (verdict, error) {
+	drift := map[Series]Count{}
+	v := verdict{drift: map[scripts.DayKey]Count{}}
+	for _, m := range minutes {
+		key := scripts.DayKey{Tenant: m.Tenant, Day: c.zones.day(m.Tenant, m.Minute), Feature: m.Feature}
+		v.drift[key] = v.drift[key].plus(m.Difference())
+		drift[m.Series] = drift[m.Series].plus(m.Difference())
+	}
+	days, err := readDays(ctx, c.tx, c.query, c.zones, slices.Collect(maps.Keys(drift)))
+	if err != nil {
+		return verdict{}, err
+	}
+	for key := range v.drift { // a day may have no row at all
+		if _, ok := days[key]; !ok {
+			days[key] = DayDrift{Series: Series{key.Tenant, key.Feature}, Day: key.Day}
+		}
+	}
+	wrong := map[Series][]DayDrift{}
+	refused := c.dead.rollupsByDay(c.zones)
+	for key, d := range days {
+		d.Minutes = d.Minutes.minus(v.drift[key])
+		if d.Daily == d.Minutes {
+			continue
+		}
+		d.Daily, d.Minutes = d.Daily.plus(c.dead.days[key]), d.Minutes.plus(refused[key])
+		if d.Daily == d.Minutes {
+			v.explained++
+			continue
+		}
+		wrong[d.Series] = append(wrong[d.Series], d)
+	}
+	totals, err := readTotals(ctx, c.tx, slices.Collect(maps.Keys(wrong)))
+	if err != nil {
+		return verdict{}, err
+	}
+	for series, days := range wrong {
+		v.add(c.total(totals[series], drift[series], days), days)
+	}
+	return v, nil
+}
+
+// total judges all days of a series against all its minutes.
+func (c *comparison) total(t TotalDrift, drift Count, days []DayDrift) TotalDrift {
+	t.Series = days[0].Series
+	deadDays, deadMinutes := c.dead.total(t.Series)
+	t.Days, t.Minutes = t.Days.plus(deadDays), t.Minutes.plus(deadMinutes)
+	t.moves = t.Days == t.Minutes
+	t.Minutes = t.Minutes.minus(drift)
+	var found Count
+	for _, d := range days {
+		found = found.plus(d.Difference())
+	}
+	t.Unresolved = !t.moves && found != t.Difference()
+	return t
+}
+
+func (v *verdict) add(t TotalDrift, days []DayDrift) {
+	if t.Difference() == (Count{}) {
+		v.recut = append(v.recut, t.Series)
+		return
+	}
+	v.totals = append(v.totals, t)
+	v.days = append(v.days, days...)
+}

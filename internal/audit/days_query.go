@@ -1,0 +1,118 @@
+package audit
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// daysQuery returns the features' days that differ, and all of the series given last.
+var daysQuery = `WITH span AS (
+	SELECT * FROM unnest($1::text[], $2::date[], $3::timestamptz[], $4::timestamptz[]) AS s (tenant, day, first, after))
+SELECT tenant, feature, day - date '1970-01-01' AS day,
+	` + bounded("sum(daily_tokens)") + ` AS daily_tokens, ` + bounded("sum(daily_events)") + ` AS daily_events,
+	` + bounded("sum(minute_tokens)") + ` AS minute_tokens, ` + bounded("sum(minute_events)") + ` AS minute_events
+FROM (
+	SELECT s.tenant, f.feature, s.day, 0 AS daily_tokens, 0 AS daily_events, m.tokens AS minute_tokens, m.events AS minute_events
+	FROM (SELECT DISTINCT tenant AS name FROM span) t, ` + featuresOf + `, span s, LATERAL (
+		SELECT coalesce(sum(total_tokens), 0) AS tokens, coalesce(sum(events), 0) AS events FROM rollups
+		WHERE tenant = t.name AND feature = f.feature AND minute >= s.first AND minute < s.after) m
+	WHERE s.tenant = t.name
+	UNION ALL
+	SELECT s.tenant, u.feature, s.day, u.total_tokens, u.events, 0, 0
+	FROM span s JOIN usage_daily u ON u.tenant = s.tenant AND u.day = s.day
+) entries
+GROUP BY tenant, feature, day
+HAVING sum(daily_tokens) <> sum(minute_tokens) OR sum(daily_events) <> sum(minute_events)
+	OR (tenant, feature) IN (SELECT * FROM unnest($5::text[], $6::text[]))`
+
+// totalsQuery returns the sums of all days and all minutes of series.
+var totalsQuery = `SELECT s.tenant, s.feature, d.tokens, d.events, m.tokens, m.events
+FROM unnest($1::text[], $2::text[]) AS s (tenant, feature),
+	LATERAL (SELECT ` + bounded("coalesce(sum(total_tokens), 0)") + ` AS tokens, ` + bounded("coalesce(sum(events), 0)") + ` AS events
+		FROM usage_daily u WHERE u.tenant = s.tenant AND u.feature = s.feature) d,
+	LATERAL (SELECT ` + bounded("coalesce(sum(total_tokens), 0)") + ` AS tokens, ` + bounded("coalesce(sum(events), 0)") + ` AS events
+		FROM rollups r WHERE r.tenant = s.tenant AND r.feature = s.feature) m`
+
+// tenantDaysAtOnce is how many tenants' days one query compares: some 2 MB of arguments.
+const tenantDaysAtOnce = 20_000
+
+// spans are the local days of tenants, as arguments of daysQuery.
+type spans struct{ tenants, days, first, after []string }
+
+func (s *spans) add(tenant string, day meter.Day, zone *time.Location) {
+	s.tenants, s.days = append(s.tenants, tenant), append(s.days, day.String())
+	s.first = append(s.first, day.Start(zone).Format(time.RFC3339))
+	s.after = append(s.after, (day + 1).Start(zone).Format(time.RFC3339))
+}
+
+// readDays reads the local days that q touches, those that differ and those of series.
+func readDays(ctx context.Context, tx *sqlx.Tx, q Query, zones tenantZones, series []Series) (map[scripts.DayKey]DayDrift, error) {
+	found := map[scripts.DayKey]DayDrift{}
+	var s spans
+	for tenant, zone := range zones {
+		for day := meter.DayAt(q.From, zone); day.Start(zone).Before(q.To); day++ {
+			s.add(tenant, day, zone)
+		}
+		if len(s.tenants) >= tenantDaysAtOnce {
+			if err := readSpans(ctx, tx, s, series, found); err != nil {
+				return nil, err
+			}
+			s = spans{}
+		}
+	}
+	return found, readSpans(ctx, tx, s, series, found)
+}
+
+func readSpans(ctx context.Context, tx *sqlx.Tx, s spans, series []Series, found map[scripts.DayKey]DayDrift) error {
+	tenants, features := arraysOf(series)
+	rows, err := tx.QueryContext(ctx, daysQuery, pq.Array(s.tenants), pq.Array(s.days), pq.Array(s.first), pq.Array(s.after), tenants, features)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var d DayDrift
+		if err := rows.Scan(&d.Tenant, &d.Feature, &d.Day, &d.Daily.Tokens, &d.Daily.Events, &d.Minutes.Tokens, &d.Minutes.Events); err != nil {
+			return err
+		}
+		found[scripts.DayKey{Tenant: d.Tenant, Day: d.Day, Feature: d.Feature}] = d
+	}
+	return rows.Err()
+}
+
+// readTotals reads the sums of series.
+func readTotals(ctx context.Context, tx *sqlx.Tx, series []Series) (map[Series]TotalDrift, error) {
+	totals := make(map[Series]TotalDrift, len(series))
+	if len(series) == 0 {
+		return totals, nil
+	}
+	tenants, features := arraysOf(series)
+	rows, err := tx.QueryContext(ctx, totalsQuery, tenants, features)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var t TotalDrift
+		if err := rows.Scan(&t.Tenant, &t.Feature, &t.Days.Tokens, &t.Days.Events, &t.Minutes.Tokens, &t.Minutes.Events); err != nil {
+			return nil, err
+		}
+		totals[t.Series] = t
+	}
+	return totals, rows.Err()
+}
+
+// arraysOf are series as arguments for unnest.
+func arraysOf(series []Series) (tenants, features any) {
+	t, f := make([]string, len(series)), make([]string, len(series))
+	for i, s := range series {
+		t[i], f[i] = s.Tenant, s.Feature
+	}
+	return pq.Array(t), pq.Array(f)
+}

@@ -1,0 +1,112 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// deadRows is what Postgres has refused, by the row it was refused for. It explains
+// differences, no more: an operator may have put a refused row in by hand and left it here.
+type deadRows struct {
+	events, rollups map[scripts.MinuteKey]Count
+	days            map[scripts.DayKey]Count
+	// unreadable is how many refused rows cannot be told what they were.
+	unreadable int
+}
+
+// readDead reads dead_events: a handful of rows, unless something is badly wrong.
+func readDead(ctx context.Context, tx *sqlx.Tx) (deadRows, error) {
+	d := deadRows{map[scripts.MinuteKey]Count{}, map[scripts.MinuteKey]Count{}, map[scripts.DayKey]Count{}, 0}
+	rows, err := tx.QueryContext(ctx, "SELECT kind, content FROM dead_events")
+	if err != nil {
+		return d, fmt.Errorf("read dead events: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var kind string
+		var content []byte
+		if err := rows.Scan(&kind, &content); err != nil {
+			return d, fmt.Errorf("read dead events: %w", err)
+		}
+		if kind == "raw" {
+			d.addLine(string(content))
+		} else {
+			d.addSum(content)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return d, fmt.Errorf("read dead events: %w", err)
+	}
+	return d, nil
+}
+
+func (d *deadRows) addLine(text string) {
+	line, ok := parseLine(text)
+	if !ok {
+		d.unreadable++
+		return
+	}
+	d.events[line.row] = d.events[line.row].plus(Count{line.tokens, 1})
+}
+
+// addSum adds a row of rollups or usage_daily, in the form that the flusher gives it.
+func (d *deadRows) addSum(content []byte) {
+	var sum struct {
+		Table, Tenant, Feature, Day string
+		Minute                      time.Time
+		Tokens, Events              int64
+	}
+	if err := json.Unmarshal(content, &sum); err != nil {
+		d.unreadable++
+		return
+	}
+	n := Count{sum.Tokens, sum.Events}
+	switch sum.Table {
+	case "rollups":
+		row := scripts.MinuteKey{Tenant: sum.Tenant, Feature: sum.Feature, Minute: sum.Minute.Unix() / 60}
+		d.rollups[row] = d.rollups[row].plus(n)
+	case "usage_daily":
+		day, err := meter.ParseDay(sum.Day)
+		if err != nil {
+			d.unreadable++
+			return
+		}
+		row := scripts.DayKey{Tenant: sum.Tenant, Day: day, Feature: sum.Feature}
+		d.days[row] = d.days[row].plus(n)
+	default:
+		d.unreadable++
+	}
+}
+
+// rollupsByDay are the refused rows of rollups by the day on which they count.
+func (d *deadRows) rollupsByDay(zones tenantZones) map[scripts.DayKey]Count {
+	days := map[scripts.DayKey]Count{}
+	for row, n := range d.rollups {
+		day := zones.day(row.Tenant, time.Unix(row.Minute*60, 0))
+		key := scripts.DayKey{Tenant: row.Tenant, Day: day, Feature: row.Feature}
+		days[key] = days[key].plus(n)
+	}
+	return days
+}
+
+// total is what was refused of all days and of all minutes of a feature.
+func (d *deadRows) total(s Series) (days, minutes Count) {
+	for row, n := range d.days {
+		if row.Tenant == s.Tenant && row.Feature == s.Feature {
+			days = days.plus(n)
+		}
+	}
+	for row, n := range d.rollups {
+		if row.Tenant == s.Tenant && row.Feature == s.Feature {
+			minutes = minutes.plus(n)
+		}
+	}
+	return days, minutes
+}

@@ -1,0 +1,94 @@
+package audit
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// JobRange is how far back a job audits: each event is audited 24 times if the job runs
+// every hour, as is a late one if it is less than a day late.
+const JobRange = 24 * time.Hour
+
+// Options are what a job works with. All are required.
+type Options struct {
+	DB         *sqlx.DB
+	Valkey     *scripts.Valkey
+	Now        func() time.Time
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Job audits the last day and publishes what it finds.
+type Job struct {
+	auditor *Auditor
+	now     func() time.Time
+	log     *slog.Logger
+
+	runs        *prometheus.CounterVec
+	seconds     prometheus.Gauge
+	lastSuccess prometheus.Gauge
+	driftTokens *prometheus.GaugeVec
+	driftRows   *prometheus.GaugeVec
+}
+
+// NewJob returns a job and registers its metrics. Of drift there is none to see before the
+// first run.
+func NewJob(o Options) *Job {
+	f := promauto.With(o.Registerer)
+	return &Job{
+		auditor: New(o.DB, o.Valkey, o.Now), now: o.Now, log: o.Log,
+		runs: f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_audit_runs_total",
+			Help: "Audits by outcome (clean, drift, error)."}, []string{"outcome"}),
+		seconds: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_audit_seconds",
+			Help: "Duration of the last audit."}),
+		lastSuccess: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_audit_last_success_timestamp_seconds",
+			Help: "Unix time of the last audit that came to a result, clean or not."}),
+		driftTokens: f.NewGaugeVec(prometheus.GaugeOpts{Name: "flagmeter_audit_drift_tokens",
+			Help: "Tokens by which a table (rollups, usage_daily) differed from the events in the last audit."}, []string{"table"}),
+		driftRows: f.NewGaugeVec(prometheus.GaugeOpts{Name: "flagmeter_audit_drift_rows",
+			Help: "Rows of a table (rollups, usage_daily) that differed from the events in the last audit."}, []string{"table"}),
+	}
+}
+
+// Run audits once and returns what it found. Drift is logged, an error only returned. The
+// error is nil if ctx ended.
+func (j *Job) Run(ctx context.Context) (Report, error) {
+	began, now := time.Now(), j.now()
+	report, err := j.auditor.Audit(ctx, Query{From: now.Add(-JobRange), To: now})
+	j.seconds.Set(time.Since(began).Seconds())
+	if err != nil {
+		if ctx.Err() != nil {
+			return Report{}, nil
+		}
+		j.runs.WithLabelValues("error").Inc()
+		return Report{}, err
+	}
+	j.lastSuccess.Set(float64(j.now().Unix()))
+	for table, drift := range map[string]struct {
+		tokens int64
+		rows   int
+	}{
+		"rollups":     {report.RollupsDrift(), len(report.Minutes)},
+		"usage_daily": {report.DailyDrift(), len(report.Days)},
+	} {
+		j.driftTokens.WithLabelValues(table).Set(float64(drift.tokens))
+		j.driftRows.WithLabelValues(table).Set(float64(drift.rows))
+	}
+	if report.Clean() {
+		j.runs.WithLabelValues("clean").Inc()
+		return report, nil
+	}
+	j.runs.WithLabelValues("drift").Inc()
+	j.log.Error("events and their sums differ: run 'flagmeter audit' with this range to see where, and again with --repair to rebuild the sums from the events",
+		"from", report.From.Format(time.RFC3339), "to", report.To.Format(time.RFC3339),
+		"rollups_rows", len(report.Minutes), "rollups_tokens", report.RollupsDrift(),
+		"usage_daily_rows", len(report.Days), "usage_daily_tokens", report.DailyDrift(), "unreadable", report.Unreadable)
+	return report, nil
+}

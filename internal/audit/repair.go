@@ -1,0 +1,231 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+var (
+	// ErrRepairing reports that another repair is running.
+	ErrRepairing = errors.New("another repair is running: try again when it has ended")
+	// ErrNoEvents reports a day of which no event is left to rebuild its sums from.
+	ErrNoEvents = errors.New("no event is left to rebuild from")
+	// ErrNegative reports a repair that would leave less than nothing in a row.
+	ErrNegative = errors.New("a corrected row would be negative: look for its tenant in dead_events first")
+)
+
+// Repair is Audit, and puts right what it finds, all in one transaction or nothing. The
+// report shows what was wrong; Report.Repaired what was done. After an error at commit the
+// outcome is unknown, and calling Repair again is safe.
+func (a *Auditor) Repair(ctx context.Context, q Query) (Report, error) {
+	tx, err := a.db.BeginTxx(ctx, nil)
+	if err != nil {
+		return Report{}, fmt.Errorf("begin repair: %w", err)
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	// Held from before the audit to the end: what was found is then still to be added.
+	var alone bool
+	if err := tx.GetContext(ctx, &alone, "SELECT pg_try_advisory_xact_lock(hashtext('flagmeter.audit_repair'))"); err != nil {
+		return Report{}, fmt.Errorf("lock out other repairs: %w", err)
+	}
+	if !alone {
+		return Report{}, ErrRepairing
+	}
+	report, err := a.Audit(ctx, q)
+	if err != nil {
+		return Report{}, err
+	}
+	report.Repaired = &Repaired{}
+	minutes, days := report.Minutes, report.corrections()
+	if len(minutes)+len(days) == 0 {
+		return report, nil
+	}
+	if err := checkKept(ctx, tx, minutes); err != nil {
+		return Report{}, err
+	}
+	*report.Repaired, err = write(ctx, tx, minutes, days)
+	if err != nil {
+		return Report{}, err
+	}
+	if err := tx.Commit(); err != nil {
+		return Report{}, fmt.Errorf("commit repair: %w", err)
+	}
+	return report, nil
+}
+
+// correction is what to take from a row of usage_daily.
+type correction struct {
+	scripts.DayKey
+	excess Count
+}
+
+// corrections are those that the package comment describes, in the order in which
+// flushers write.
+func (r Report) corrections() []correction {
+	totals := map[Series]TotalDrift{}
+	for _, t := range r.Totals {
+		totals[t.Series] = t
+	}
+	var days []correction
+	for key, excess := range r.drift {
+		if t, wrong := totals[Series{key.Tenant, key.Feature}]; wrong && t.moves && excess != (Count{}) { // zero: two errors cancel out
+			days = append(days, correction{key, excess})
+		}
+	}
+	for _, d := range r.Days {
+		if t := totals[d.Series]; !t.moves && !t.Unresolved {
+			days = append(days, correction{scripts.DayKey{Tenant: d.Tenant, Day: d.Day, Feature: d.Feature}, d.Difference()})
+		}
+	}
+	slices.SortFunc(days, func(a, b correction) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Day, b.Day), cmp.Compare(a.Feature, b.Feature))
+	})
+	return days
+}
+
+// checkKept refuses to take anything from a day of which no event is left at all.
+func checkKept(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift) error {
+	checked := map[time.Time]bool{}
+	for _, m := range minutes {
+		day := m.Minute.Truncate(24 * time.Hour)
+		if m.Events != (Count{}) || checked[day] {
+			continue
+		}
+		checked[day] = true
+		var kept bool
+		err := tx.GetContext(ctx, &kept, "SELECT EXISTS (SELECT FROM events WHERE created_at >= $1 AND created_at < $2)", day, day.Add(24*time.Hour))
+		if err != nil {
+			return fmt.Errorf("look for events of %s: %w", day.Format(time.DateOnly), err)
+		}
+		if !kept {
+			return fmt.Errorf("%w: %s has rollups but no events, choose a range without it", ErrNoEvents, day.Format(time.DateOnly))
+		}
+	}
+	return nil
+}
+
+// write takes what is too much from rollups and usage_daily, and enters that into the ledger.
+func write(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift, days []correction) (Repaired, error) {
+	// A flusher that is stopped in the middle of a transaction must not stop the others
+	// for long, which queue up behind this lock.
+	for _, statement := range []string{
+		"SET LOCAL synchronous_commit = on",
+		"SET LOCAL lock_timeout = '5s'",
+		"LOCK TABLE flushes IN SHARE ROW EXCLUSIVE MODE",
+	} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return Repaired{}, fmt.Errorf("lock the ledger: %w", err)
+		}
+	}
+	if err := writeRollups(ctx, tx, minutes); err != nil {
+		return Repaired{}, err
+	}
+	if err := writeDays(ctx, tx, days); err != nil {
+		return Repaired{}, err
+	}
+	tenants, tokens := map[string]bool{}, int64(0)
+	for _, m := range minutes {
+		tenants[m.Tenant] = true
+		tokens = add(tokens, -m.Difference().Tokens)
+	}
+	for _, d := range days {
+		tenants[d.Tenant] = true
+	}
+	// A seq of 0: it stands for no batch of Valkey's.
+	id := uuid.Must(uuid.NewV7()).String()
+	_, err := tx.ExecContext(ctx, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants) VALUES ($1, 0, 'sum', 0, $2, $3, $4)`,
+		id, len(minutes), tokens, pq.Array(slices.Sorted(maps.Keys(tenants))))
+	if err != nil {
+		return Repaired{}, fmt.Errorf("enter repair into the ledger: %w", err)
+	}
+	return Repaired{Rollups: len(minutes), Days: len(days), Ledger: id}, nil
+}
+
+// columns are the arguments of one statement that corrects many rows.
+type columns struct {
+	tenants, features, at []string
+	tokens, events        []int64
+}
+
+func (c *columns) add(tenant, feature, at string, excess Count) {
+	c.tenants, c.features, c.at = append(c.tenants, tenant), append(c.features, feature), append(c.at, at)
+	c.tokens, c.events = append(c.tokens, -excess.Tokens), append(c.events, -excess.Events)
+}
+
+func (c *columns) keys() []any {
+	return []any{pq.Array(c.tenants), pq.Array(c.features), pq.Array(c.at)}
+}
+
+func (c *columns) all() []any {
+	return append(c.keys(), pq.Array(c.tokens), pq.Array(c.events))
+}
+
+func writeRollups(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift) error {
+	var c columns
+	for _, m := range minutes {
+		c.add(m.Tenant, m.Feature, m.Minute.Format(time.RFC3339Nano), m.Difference())
+	}
+	err := correct(ctx, tx, c, `INSERT INTO rollups AS r (tenant, feature, minute, total_tokens, events)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::bigint[])
+		ON CONFLICT (tenant, feature, minute) DO UPDATE SET total_tokens = r.total_tokens + excluded.total_tokens,
+			events = r.events + excluded.events, updated_at = now()`,
+		`DELETE FROM rollups WHERE total_tokens = 0 AND events = 0
+			AND (tenant, feature, minute) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]))`,
+		`SELECT count(*) FROM rollups WHERE (total_tokens < 0 OR events < 0)
+			AND (tenant, feature, minute) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]))`)
+	if err != nil {
+		return fmt.Errorf("correct rollups: %w", err)
+	}
+	return nil
+}
+
+func writeDays(ctx context.Context, tx *sqlx.Tx, days []correction) error {
+	var c columns
+	for _, d := range days {
+		c.add(d.Tenant, d.Feature, d.Day.String(), d.excess)
+	}
+	err := correct(ctx, tx, c, `INSERT INTO usage_daily AS u (tenant, feature, day, total_tokens, events)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::bigint[], $5::bigint[])
+		ON CONFLICT (tenant, day, feature) DO UPDATE SET total_tokens = u.total_tokens + excluded.total_tokens,
+			events = u.events + excluded.events, updated_at = now()`,
+		`DELETE FROM usage_daily WHERE total_tokens = 0 AND events = 0
+			AND (tenant, feature, day) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::date[]))`,
+		`SELECT count(*) FROM usage_daily WHERE (total_tokens < 0 OR events < 0)
+			AND (tenant, feature, day) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::date[]))`)
+	if err != nil {
+		return fmt.Errorf("correct usage_daily: %w", err)
+	}
+	return nil
+}
+
+// correct adds to rows, deletes those that then say nothing, and fails if one says less.
+func correct(ctx context.Context, tx *sqlx.Tx, c columns, addTo, deleteEmpty, countNegative string) error {
+	if len(c.tenants) == 0 {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, addTo, c.all()...); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, deleteEmpty, c.keys()...); err != nil {
+		return err
+	}
+	var negative int
+	if err := tx.GetContext(ctx, &negative, countNegative, c.keys()...); err != nil {
+		return err
+	}
+	if negative > 0 {
+		return ErrNegative
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package command
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/config"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+	schema "github.com/eduardosanzb/flagmeter/sql"
+)
+
+// Env is what a command gets from outside, besides its arguments, its context and its
+// standard streams.
+type Env struct {
+	// Getenv returns a variable of the environment, "" if it is not set.
+	Getenv func(string) string
+	// Build is what the program was built from.
+	Build Build
+}
+
+// poolSize is the most Postgres connections of a process. The alerter uses the most: a
+// comparison, and its deliveries beside that. Migrations need two.
+const poolSize = 8
+
+// openDatabase opens the database of DATABASE_URL for a command that is not a role.
+func (e Env) openDatabase() (*sqlx.DB, error) {
+	cfg, err := config.Load(e.Getenv, "DATABASE_URL")
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(string(cfg.DatabaseURL), poolSize, 0)
+}
+
+// openMigrated is openDatabase with a schema that is up to date.
+func (e Env) openMigrated(ctx context.Context) (*sqlx.DB, error) {
+	db, err := e.openDatabase()
+	if err != nil {
+		return nil, err
+	}
+	if err := schema.Check(ctx, db); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}

@@ -1,0 +1,34 @@
+package command
+
+import (
+	"context"
+	"net"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eduardosanzb/flagmeter/internal/config"
+)
+
+// Ingest runs the API and the dashboard.
+func Ingest(env Env) *cobra.Command {
+	return role(env, "ingest", "Run the API and the dashboard",
+		`Run the API and the dashboard, on LISTEN_ADDR (default :3000).
+
+It answers 503 until Valkey answers, and then needs only Valkey to accept events: it
+starts and works while Postgres is away, with the tenants it knew last.`,
+		func(cfg config.Config) string { return cfg.ListenAddr },
+		func(ctx context.Context, p *process, l net.Listener) error {
+			group, ctx := errgroup.WithContext(ctx)
+			group.Go(func() error { return p.serveAPI(ctx, p.log, l) })
+			group.Go(func() error {
+				if err := p.awaitTenants(ctx); err != nil {
+					return err
+				}
+				p.checkDurability(ctx)
+				p.keepLive(ctx, p.log)
+				return nil
+			})
+			return group.Wait()
+		})
+}

@@ -1,0 +1,43 @@
+package command
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	schema "github.com/eduardosanzb/flagmeter/sql"
+)
+
+// Migrate brings the database's schema up to date.
+func Migrate(env Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the database schema up to date",
+		Long: `Bring the schema of the database at DATABASE_URL up to date.
+
+Do this before starting a new version: its roles refuse to run on an older schema.
+It can be done while the old version runs, and again at any time; of several at the
+same time, one works and the others wait for it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			db, err := env.openDatabase()
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			applied, err := schema.Migrate(cmd.Context(), db)
+			if err != nil {
+				return err
+			}
+			text := fmt.Sprintf("applied %d migrations", applied)
+			switch applied {
+			case 0:
+				text = "the schema is up to date"
+			case 1:
+				text = "applied 1 migration"
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
+			return err
+		},
+	}
+}

@@ -1,0 +1,84 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/internal/config"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/internal/tenants"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// process is what the roles of one process share.
+type process struct {
+	cfg      config.Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	db       *sqlx.DB
+	rdb      redis.UniversalClient
+	valkey   *scripts.Valkey
+	tenants  *tenants.Directory
+	live     *usage.Live
+}
+
+// newProcess prepares everything and connects to nothing yet.
+func newProcess(build Build, cfg config.Config, log *slog.Logger) (*process, error) {
+	// The client reports each failed connection on stderr, beside the error it returns.
+	redis.SetLogger(debugLogger{log})
+	rdb, err := scripts.Connect(string(cfg.ValkeyURL))
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(string(cfg.DatabaseURL), poolSize, store.Silence)
+	if err != nil {
+		rdb.Close()
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	build.register(registry)
+	valkey := scripts.New(rdb, cfg.Shards)
+	directory := tenants.New(db, valkey, log)
+	return &process{
+		cfg: cfg, log: log, registry: registry, db: db, rdb: rdb, valkey: valkey,
+		tenants: directory, live: usage.New(db, valkey, directory, time.Now),
+	}, nil
+}
+
+// close gives up the connections. Nothing may use them any more.
+func (p *process) close() {
+	p.rdb.Close()
+	p.db.Close()
+}
+
+// debugLogger takes the messages of go-redis, which has one logger for the whole process.
+type debugLogger struct{ log *slog.Logger }
+
+func (l debugLogger) Printf(ctx context.Context, format string, args ...any) {
+	l.log.DebugContext(ctx, strings.TrimSpace(fmt.Sprintf(format, args...)))
+}
+
+// listen opens an address, or says which one it cannot have.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("address %s is in use by another process", address)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	return l, nil
+}

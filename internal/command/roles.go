@@ -1,0 +1,127 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eduardosanzb/flagmeter/alerter"
+	"github.com/eduardosanzb/flagmeter/flusher"
+	"github.com/eduardosanzb/flagmeter/ingest"
+	"github.com/eduardosanzb/flagmeter/internal/config"
+	"github.com/eduardosanzb/flagmeter/internal/httpd"
+)
+
+// stopLimit is how long a role may take to end. It is only reached when a store hangs in
+// the middle of an answer, for the Postgres driver then waits beyond its context. What was
+// in hand is safe: it is either committed or waits in Valkey for the next process. Whoever
+// sends SIGTERM expects the end within 25 s.
+const stopLimit = 24 * time.Second
+
+// role is the command of a daemon: work gets a process and a listener on address, and works
+// until its context is done.
+func role(env Env, name, short, long string, address func(config.Config) string, work func(context.Context, *process, net.Listener) error) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: short, Long: long, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			cfg, err := config.Load(env.Getenv, "DATABASE_URL", "VALKEY_URL")
+			if err != nil {
+				return err
+			}
+			p, err := newProcess(env.Build, cfg, jsonLog(cmd.OutOrStdout(), cfg).With("role", name))
+			if err != nil {
+				return err
+			}
+			defer p.close()
+			listener, err := listen(ctx, address(cfg))
+			if err != nil {
+				return err
+			}
+			p.log.Info("started", "address", listener.Addr().String(), "version", env.Build.Version)
+			if err := within(ctx, p.log, stopLimit, func() error { return work(ctx, p, listener) }); err != nil {
+				return err
+			}
+			p.log.Info("stopped")
+			return nil
+		},
+	}
+}
+
+func jsonLog(w io.Writer, cfg config.Config) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: cfg.LogLevel}))
+}
+
+// within returns what work returns, or gives up with a warning if that takes longer than
+// limit from the end of ctx on. That ctx has ended is no error.
+func within(ctx context.Context, log *slog.Logger, limit time.Duration, work func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		select {
+		case err = <-done:
+		case <-time.After(limit):
+			log.Warn("work in hand was not finished: the next process will do it", "limit", limit.String())
+		}
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// keepLive keeps usage fresh until ctx is done. It runs beside the work that is waited for
+// at the end, since a refresh that is broken off costs nothing.
+func (p *process) keepLive(ctx context.Context, log *slog.Logger) {
+	go p.live.Keep(ctx, log)
+}
+
+// serveAPI serves the API and the dashboard. It answers 503 until the tenants are known.
+func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.Listener) error {
+	server := ingest.New(ingest.Options{
+		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
+		Now: time.Now, Log: log, Registry: p.registry,
+		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
+	})
+	return cutOff(ctx, log, server.Run(ctx, listener))
+}
+
+// serveMetrics answers /metrics and /healthz of a role without an API.
+func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener net.Listener) error {
+	return cutOff(ctx, log, httpd.Serve(ctx, listener, httpd.Metrics(p.registry), func() {}))
+}
+
+// cutOff makes a warning of requests that were cut off at the end because their clients did
+// not finish them in time: nothing was acknowledged to them.
+func cutOff(ctx context.Context, log *slog.Logger, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("requests were cut off", "error", err)
+		return nil
+	}
+	return err
+}
+
+// flush moves batches to Postgres. The stores must have answered.
+func (p *process) flush(ctx context.Context, log *slog.Logger) error {
+	f := flusher.New(flusher.Options{DB: p.db, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow, Now: time.Now, Log: log, Registerer: p.registry})
+	f.Run(ctx)
+	return nil
+}
+
+// alert compares usage with thresholds. The stores must have answered, and somebody must
+// keep p.live fresh. Messages link to dashboard, unless it is empty.
+func (p *process) alert(ctx context.Context, log *slog.Logger, dashboard string) error {
+	a := alerter.New(alerter.Options{
+		DB: p.db, Usage: p.live, DefaultURL: string(p.cfg.SlackWebhookURL), AllowPrivate: p.cfg.WebhookAllowPrivate,
+		DashboardURL: dashboard, Log: log, Now: time.Now, Registerer: p.registry,
+	})
+	return a.Run(ctx)
+}

@@ -1,0 +1,89 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses of Run.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+// Root is the command that holds the given subcommands.
+func Root(subcommands ...*cobra.Command) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "flagmeter",
+		Short: "Meter LLM tokens per tenant, live and to the token",
+		Long: `FlagMeter counts the tokens that your customers burn, live and exactly, and raises
+the alarm before a quota is used up.
+
+Try it, with stores of its own and demo traffic, at http://127.0.0.1:3000/usage:
+  flagmeter dev --demo
+
+Count tokens:
+  curl -H 'Content-Type: application/json' http://127.0.0.1:3000/events \
+    -d '{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}'
+  curl http://127.0.0.1:3000/usage/acme-corp
+
+Run it for real, one process a role, set up by the environment (see .env.example):
+  flagmeter migrate
+  flagmeter tenants add acme-corp --quota 1_000_000
+  flagmeter ingest | flusher | alerter`,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.AddCommand(subcommands...)
+	return root
+}
+
+// Run executes a command line and returns the exit status: 0 for success, 2 for a command
+// line that makes no sense, 1 for any other failure. An error is written to stderr once.
+func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) int {
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	started := false
+	noteStart(root, &started)
+	cmd, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
+		return exitOK
+	case started:
+		fmt.Fprintf(stderr, "flagmeter: %v\n", err)
+		return exitError
+	default:
+		fmt.Fprintf(stderr, "flagmeter: %v\nRun '%s --help' for usage.\n", err, cmd.CommandPath())
+		return exitUsage
+	}
+}
+
+// noteStart makes every command set started when its command line was understood.
+func noteStart(cmd *cobra.Command, started *bool) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*started = true
+			return run(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		noteStart(sub, started)
+	}
+}
+
+// menu is a command that only holds others.
+func menu(use, short string, subcommands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(subcommands...)
+	return cmd
+}

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is all that the environment can set. The tag "want" ends the sentence "NAME must
+// be ..." for a value that is not allowed.
+type Config struct {
+	// DatabaseURL is where Postgres is, with user, password and database. Every role needs it.
+	DatabaseURL Secret `env:"DATABASE_URL" want:"a URL like postgres://user:password@host:5432/database"`
+
+	// ValkeyURL is where Valkey is, with password and database number. Several hosts,
+	// separated by commas, are the seeds of a Valkey Cluster. Every role needs it.
+	ValkeyURL Secret `env:"VALKEY_URL" want:"a URL like redis://:password@host:6379/0"`
+
+	// LogLevel is the least important level that is logged.
+	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info" want:"debug, info, warn or error"`
+
+	// ListenAddr is host:port of the API and the dashboard; without a host it is every
+	// address of the machine.
+	ListenAddr string `env:"LISTEN_ADDR" envDefault:":3000" want:"an address like :3000 or 127.0.0.1:3000"`
+
+	// MetricsAddr is host:port of /metrics and /healthz of a role without an API. Empty
+	// means the role's own default: :9101 for the flusher, :9102 for the alerter.
+	MetricsAddr string `env:"METRICS_ADDR" want:"an address like :9101 or 127.0.0.1:9101"`
+
+	// Shards is how many parts the tenants are split into, for a Valkey Cluster. It must be
+	// the same for all roles, and must not change while Valkey holds unsettled events.
+	Shards int `env:"SHARDS" envDefault:"1" want:"an integer from 1 to 1024"`
+
+	// DedupeWindow is how long the id of an event is remembered: within it, the same event
+	// sent again counts once. Each id takes about 190 bytes of Valkey's memory for so long.
+	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"1h" want:"a duration above 0 like 90s or 24h"`
+
+	// AutoCreateTenants makes a tenant of every unknown name that sends an event, instead
+	// of answering 404.
+	AutoCreateTenants bool `env:"AUTO_CREATE_TENANTS" envDefault:"false" want:"true or false"`
+
+	// DefaultQuota is the quota of tenants made that way, in tokens per billing period; 0
+	// means none.
+	DefaultQuota int64 `env:"DEFAULT_QUOTA" envDefault:"0" want:"an integer from 0 to 9223372036854775807"`
+
+	// SlackWebhookURL gets the alerts of tenants without a row in slack_webhooks. Empty:
+	// they get no message.
+	SlackWebhookURL Secret `env:"SLACK_WEBHOOK_URL" want:"an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"`
+
+	// WebhookAllowPrivate permits webhooks without TLS and at addresses that are not
+	// public. Whoever may edit webhooks can then reach the machine's own network.
+	WebhookAllowPrivate bool `env:"WEBHOOK_ALLOW_PRIVATE" envDefault:"false" want:"true or false"`
+}
+
+// Secret is text that must not be seen: it prints as "[secret]" in every format. Convert it
+// to string to use it.
+type Secret string
+
+const hidden = "[secret]"
+
+// String hides the secret from fmt.
+func (Secret) String() string { return hidden }
+
+// GoString hides the secret from %#v.
+func (Secret) GoString() string { return hidden }
+
+// MarshalText hides the secret from encoders, log/slog among them.
+func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }

@@ -1,0 +1,155 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// environment is a getenv over a map.
+func environment(values map[string]string) func(string) string {
+	return func(name string) string { return values[name] }
+}
+
+func TestDefaults(t *testing.T) {
+	got, err := Load(environment(nil))
+	want := Config{LogLevel: slog.LevelInfo, ListenAddr: ":3000", Shards: 1, DedupeWindow: time.Hour}
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+}
+
+func TestEveryVariableIsRead(t *testing.T) {
+	got, err := Load(environment(map[string]string{
+		"DATABASE_URL": "postgres://u:p@db/x", "VALKEY_URL": "redis://:p,w@[::1]:1,[::1]:2,b:3/3", "LOG_LEVEL": "debug",
+		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": ":1", "SHARDS": "1024", "DEDUPE_WINDOW": "90s",
+		"AUTO_CREATE_TENANTS": "true", "DEFAULT_QUOTA": "9223372036854775807",
+		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
+	}), "DATABASE_URL", "VALKEY_URL")
+	want := Config{
+		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug,
+		ListenAddr: "127.0.0.1:0", MetricsAddr: ":1", Shards: 1024, DedupeWindow: 90 * time.Second,
+		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
+	}
+	if err != nil || got != want {
+		t.Errorf("got %#v, %v", got, err)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	tests := []struct{ name, value, want string }{
+		{"DATABASE_URL", "mysql://u:p@db/x", "DATABASE_URL must be a URL like postgres://user:password@host:5432/database"},
+		{"DATABASE_URL", "postgres://u:%zz@db/x", "DATABASE_URL must be a URL like postgres://user:password@host:5432/database"},
+		{"DATABASE_URL", "postgres:///x", "DATABASE_URL must be a URL like postgres://user:password@host:5432/database"},
+		{"VALKEY_URL", "127.0.0.1:6379", "VALKEY_URL must be a URL like redis://:password@host:6379/0"},
+		{"VALKEY_URL", "redis://:p@,b:2/0", "VALKEY_URL must be a URL like redis://:password@host:6379/0"},
+		{"LOG_LEVEL", "loud", `LOG_LEVEL must be debug, info, warn or error, not "loud"`},
+		{"LOG_LEVEL", "info+2", `LOG_LEVEL must be debug, info, warn or error, not "info+2"`},
+		{"LISTEN_ADDR", "3000", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not "3000"`},
+		{"LISTEN_ADDR", ":65536", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not ":65536"`},
+		{"METRICS_ADDR", "localhost", `METRICS_ADDR must be an address like :9101 or 127.0.0.1:9101, not "localhost"`},
+		{"SHARDS", "0", `SHARDS must be an integer from 1 to 1024, not "0"`},
+		{"SHARDS", "1025", `SHARDS must be an integer from 1 to 1024, not "1025"`},
+		{"SHARDS", "two", `SHARDS must be an integer from 1 to 1024, not "two"`},
+		{"DEDUPE_WINDOW", "0s", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, not "0s"`},
+		{"DEDUPE_WINDOW", "3600", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, not "3600"`},
+		{"AUTO_CREATE_TENANTS", "yes", `AUTO_CREATE_TENANTS must be true or false, not "yes"`},
+		{"DEFAULT_QUOTA", "-1", `DEFAULT_QUOTA must be an integer from 0 to 9223372036854775807, not "-1"`},
+		{"DEFAULT_QUOTA", "9223372036854775808", `DEFAULT_QUOTA must be an integer from 0 to 9223372036854775807, not "9223372036854775808"`},
+		{"SLACK_WEBHOOK_URL", "http://example.com/hook", "SLACK_WEBHOOK_URL must be an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"},
+		{"WEBHOOK_ALLOW_PRIVATE", "on", `WEBHOOK_ALLOW_PRIVATE must be true or false, not "on"`},
+		{"SLACK_WEBHOOK_URL_FILE", "/nowhere/hook", "SLACK_WEBHOOK_URL_FILE cannot be read: open /nowhere/hook: no such file or directory"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
+			_, err := Load(environment(map[string]string{tt.name: tt.value}))
+			if err == nil || err.Error() != "bad settings:\n  "+tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestAllMistakesAreReportedAtOnce(t *testing.T) {
+	_, err := Load(environment(map[string]string{"VALKEY_URL": "x", "SHARDS": "x", "DEDUPE_WINDOW": "-1s", "DEFAULT_QUOTA": "x"}),
+		"DATABASE_URL", "VALKEY_URL")
+	if err == nil {
+		t.Fatal("no error")
+	}
+	var names []string
+	for _, line := range strings.Split(err.Error(), "\n")[1:] {
+		names = append(names, strings.Fields(line)[0])
+	}
+	if got := strings.Join(names, " "); got != "DATABASE_URL VALKEY_URL SHARDS DEDUPE_WINDOW DEFAULT_QUOTA" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSecretFromFile(t *testing.T) {
+	file := func(content string) string {
+		path := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	got, err := Load(environment(map[string]string{"DATABASE_URL_FILE": file(" postgres://u:p@db/x\n")}), "DATABASE_URL")
+	if err != nil || got.DatabaseURL != "postgres://u:p@db/x" {
+		t.Errorf("got %q, %v", string(got.DatabaseURL), err)
+	}
+	for name, env := range map[string]map[string]string{
+		"DATABASE_URL and DATABASE_URL_FILE are both set: keep one of them": {
+			"DATABASE_URL": "postgres://u:p@db/x", "DATABASE_URL_FILE": file("postgres://u:p@db/x")},
+		"DATABASE_URL_FILE names an empty file": {"DATABASE_URL_FILE": file(" \n")},
+	} {
+		if _, err := Load(environment(env), "DATABASE_URL"); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("got %v, want %s", err, name)
+		}
+	}
+	// What is no secret is not read from files.
+	got, err = Load(environment(map[string]string{"LISTEN_ADDR_FILE": file(":1")}))
+	if err != nil || got.ListenAddr != ":3000" {
+		t.Errorf("got %q, %v", got.ListenAddr, err)
+	}
+}
+
+func TestSecretsAreNotShown(t *testing.T) {
+	const word = "hunter2"
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(word+"\x01"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range variables() {
+		if !v.secret {
+			continue
+		}
+		for _, env := range []map[string]string{
+			{v.name: word},
+			{v.name: "postgres://u:" + word + "%zz@host/\x7f"},
+			{v.name: "ftp://u:" + word + "@host"},
+			{v.name + "_FILE": path},
+			{v.name: word, v.name + "_FILE": path},
+		} {
+			if _, err := Load(environment(env)); err == nil || strings.Contains(err.Error(), word) {
+				t.Errorf("%v: got %v", env, err)
+			}
+		}
+	}
+
+	c := Config{DatabaseURL: word, ValkeyURL: word, SlackWebhookURL: word}
+	var shown strings.Builder
+	slog.New(slog.NewTextHandler(&shown, nil)).Info("config", "config", c, "url", c.DatabaseURL)
+	slog.New(slog.NewJSONHandler(&shown, nil)).Info("config", "config", c, "url", c.DatabaseURL)
+	if err := json.NewEncoder(&shown).Encode(c); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&shown, "%v %+v %#v %s %q %x", c, c, c, c.ValkeyURL, c.ValkeyURL, c.ValkeyURL)
+	if strings.Contains(shown.String(), word) || strings.Contains(shown.String(), fmt.Sprintf("%x", word)) {
+		t.Errorf("a secret is shown: %s", &shown)
+	}
+}

@@ -1,0 +1,121 @@
+package scripts
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// EachRaw passes the raw events that Valkey holds to use, a part of at most a few MiB
+// at a time, as groups of COPY lines. An event that was acknowledged to its client
+// before the call is passed, unless it was in Postgres when its batch was read. Some
+// may be passed twice.
+func (v *Valkey) EachRaw(ctx context.Context, use func(groups []string)) error {
+	for shard := range v.shards {
+		// Open before sealed: events that are sealed between the two reads are in both.
+		open, err := v.rdb.LRange(ctx, rawKey(shard), 0, -1).Result()
+		if err != nil {
+			return fmt.Errorf("read open raw events: %w", err)
+		}
+		use(open)
+		ids, err := v.rdb.ZRange(ctx, sealedRawKey(shard), 0, -1).Result()
+		if err != nil {
+			return fmt.Errorf("list raw batches: %w", err)
+		}
+		for _, id := range ids {
+			groups, err := v.RawLines(ctx, shard, id)
+			if err != nil {
+				return err
+			}
+			use(groups)
+		}
+	}
+	return nil
+}
+
+// EachCounted passes every row of rollups that a counter in Valkey stands for to use,
+// some more than once. A counter that Valkey held when the call began is passed, in
+// whichever hash it is by then; one that was settled before may have been dropped.
+func (v *Valkey) EachCounted(ctx context.Context, use func(MinuteKey)) error {
+	for shard := range v.shards {
+		// Open, then waiting, then settled: the way of a counter, so that one which
+		// moves on meanwhile is met later.
+		minutes, err := v.rdb.ZRange(ctx, minutesKey(shard), 0, -1).Result()
+		if err != nil {
+			return fmt.Errorf("list open minutes: %w", err)
+		}
+		for _, m := range minutes {
+			minute, err := strconv.ParseInt(m, 10, 64)
+			if err != nil {
+				return fmt.Errorf("list open minutes: %w", err)
+			}
+			if err := v.eachCounted(ctx, minutePrefix(shard)+m, minute, use); err != nil {
+				return err
+			}
+		}
+		if err := v.eachCounted(ctx, lateKey(shard), 0, use); err != nil {
+			return err
+		}
+		for _, batches := range []string{sealedSumKey(shard), settledKey(shard)} {
+			ids, err := v.rdb.ZRange(ctx, batches, 0, -1).Result()
+			if err != nil {
+				return fmt.Errorf("list sum batches: %w", err)
+			}
+			for _, id := range ids {
+				if err := v.eachCounted(ctx, sumPrefix(shard)+id, 0, use); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// eachCounted passes the rows of one hash, of the given minute unless that is 0: late
+// counters and batches name theirs themselves. It reads in steps of 2,000 fields, as
+// ReadSum does; fields that are there throughout are met even if the hash grows.
+func (v *Valkey) eachCounted(ctx context.Context, key string, minute int64, use func(MinuteKey)) error {
+	var ofMinute []MinuteKey
+	scan := v.rdb.HScan(ctx, key, 0, "", 2000).Iterator()
+	for scan.Next(ctx) {
+		field := scan.Val()
+		if !scan.Next(ctx) {
+			break
+		}
+		if field == "m" {
+			m, err := strconv.ParseInt(scan.Val(), 10, 64)
+			if err != nil {
+				return fmt.Errorf("read counters: field %q: %w", field, err)
+			}
+			minute = m
+			continue
+		}
+		parts := strings.Split(field, "\t")
+		if len(parts) != 4 || parts[0] != "e" && parts[0] != "E" {
+			continue // each row has one of these two beside its other fields
+		}
+		row := MinuteKey{Tenant: parts[2], Feature: parts[3]}
+		if parts[0] == "e" {
+			ofMinute = append(ofMinute, row)
+			continue
+		}
+		m, err := strconv.ParseInt(parts[1], 10, 64)
+		if err != nil {
+			return fmt.Errorf("read counters: field %q: %w", field, err)
+		}
+		row.Minute = m
+		use(row)
+	}
+	if err := scan.Err(); err != nil {
+		return fmt.Errorf("read counters: %w", err)
+	}
+	if minute == 0 { // late counters: their rows are the fields E
+		return nil
+	}
+	for _, row := range ofMinute {
+		row.Minute = minute
+		use(row)
+	}
+	return nil
+}
