@@ -79,6 +79,33 @@ func TestRecoveryLeavesOldMinutesAlone(t *testing.T) {
 	}
 }
 
+// TestRecoveryKeepsRowsWithoutEvents recovers a counter of a minute whose events were
+// deleted in Postgres.
+func TestRecoveryKeepsRowsWithoutEvents(t *testing.T) {
+	r := newRigWith(t, "acme")
+	late := func() {
+		t.Helper()
+		if status, answer := r.post(`{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-02-20T10:00:00Z"}`); status != 200 {
+			t.Fatalf("POST /events: %d %s", status, answer)
+		}
+	}
+	late()
+	r.settle()
+	if _, err := r.DB.Exec("DELETE FROM events"); err != nil {
+		t.Fatal(err)
+	}
+	late()
+	if err := r.Valkey.Del(context.Background(), "fm:{0}:raw").Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.lose()
+	for _, table := range []string{"rollups", "usage_daily"} {
+		if n := r.count("SELECT sum(total_tokens) FROM " + table); n != 7 {
+			t.Errorf("%d tokens in %s, want 7", n, table)
+		}
+	}
+}
+
 // TestRecoveryKeepsPoison recovers raw events among which is one that Postgres refuses,
 // and a tenant that was removed there.
 func TestRecoveryKeepsPoison(t *testing.T) {
