@@ -57,9 +57,9 @@
 //  12. Rebuild: rollups are made again from events, for the minutes that the sums of
 //     step 11 are about, that got events in step 11, or that have events which arrived
 //     after the last hand-out that left nothing behind, less 10 minutes: their
-//     counters may be lost. usage_daily moves by the difference. This is right because
-//     events have everything that rollups have: sums are handed out only with, or
-//     after, the events they count. A crash rolls back.
+//     counters may be lost. usage_daily moves by the difference. A row whose events were
+//     all deleted stays. This is right because events have everything that rollups have:
+//     sums are handed out only with, or after, the events they count. A crash rolls back.
 //  13. Commit, with a ledger row of kind rewind under the marker's id. After a crash the
 //     next attempt finds the row and goes on with step 14.
 //  14. Ack all batches. They are in the ledger; a crash leaves some for the next attempt.
@@ -68,6 +68,8 @@
 //     content. After a crash it is done again.
 //  16. Resume: seq moves by scripts.Generation beyond every number known, and the marker
 //     is gone, in one script. If Valkey forgets that, seq is behind the ledger.
+//
+// All of this needs Postgres: while it is away too, events stay refused.
 //
 // Lost for good are events that were acknowledged after the last flush before the loss
 // and are not in what came back. An alarm says so (flagmeter_flusher_rewinds_total,

@@ -133,7 +133,12 @@ func (r *rig) addTenant(name, zone string, billingDay int) {
 // post sends a body to POST /events and returns the status and the answer.
 func (r *rig) post(body string) (int, string) {
 	r.t.Helper()
-	res, err := http.Post(r.url+"/events", "application/json", strings.NewReader(body))
+	return r.postAs("application/json", body)
+}
+
+func (r *rig) postAs(contentType, body string) (int, string) {
+	r.t.Helper()
+	res, err := http.Post(r.url+"/events", contentType, strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -185,7 +185,8 @@ func idMillis(column string) string {
 
 // rebuild makes the rows of rollups that may be wrong again from events, and moves
 // usage_daily by the difference: step 12. Besides the rows touched, those may be wrong
-// whose events reached Postgres while their counters were still open, and are lost.
+// whose events reached Postgres while their counters were still open, and are lost. A row
+// of which no event is left, because its day was deleted from events, stays.
 func (t *taking) rebuild(ctx context.Context) error {
 	_, err := t.tx.ExecContext(ctx, `INSERT INTO touched SELECT DISTINCT tenant, feature, date_trunc('minute', created_at)
 		FROM events WHERE id >= $1`, t.since)
@@ -204,24 +205,19 @@ func (t *taking) rebuild(ctx context.Context) error {
 			SELECT tenant, feature, date_trunc('minute', created_at) AS minute,
 				least(sum(tokens), 9223372036854775807)::bigint AS tokens, count(*) AS events
 			FROM events WHERE created_at >= start AND created_at < start + interval '10 minutes' GROUP BY 1, 2, 3) e)
-		SELECT tenant, feature, minute, coalesce(e.tokens, 0) AS tokens, coalesce(e.events, 0) AS events,
+		SELECT tenant, feature, minute, e.tokens, e.events,
 			coalesce(r.total_tokens, 0) AS old_tokens, coalesce(r.events, 0) AS old_events
-		FROM key LEFT JOIN event e USING (tenant, feature, minute) LEFT JOIN rollups r USING (tenant, feature, minute)
-		WHERE (coalesce(e.tokens, 0), coalesce(e.events, 0)) <> (coalesce(r.total_tokens, 0), coalesce(r.events, 0))`)
+		FROM key JOIN event e USING (tenant, feature, minute) LEFT JOIN rollups r USING (tenant, feature, minute)
+		WHERE (e.tokens, e.events) <> (coalesce(r.total_tokens, 0), coalesce(r.events, 0))`)
 	if err != nil {
 		return fmt.Errorf("add up events: %w", err)
 	}
-	for _, statement := range []string{
-		`DELETE FROM rollups r USING rebuilt b
-			WHERE r.tenant = b.tenant AND r.feature = b.feature AND r.minute = b.minute AND b.events = 0`,
-		`INSERT INTO rollups (tenant, feature, minute, total_tokens, events)
-			SELECT tenant, feature, minute, tokens, events FROM rebuilt WHERE events > 0 ORDER BY tenant, feature, minute
-			ON CONFLICT (tenant, feature, minute) DO UPDATE SET total_tokens = excluded.total_tokens,
-				events = excluded.events, updated_at = now()`,
-	} {
-		if _, err := t.tx.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("rebuild rollups: %w", err)
-		}
+	_, err = t.tx.ExecContext(ctx, `INSERT INTO rollups (tenant, feature, minute, total_tokens, events)
+		SELECT tenant, feature, minute, tokens, events FROM rebuilt ORDER BY tenant, feature, minute
+		ON CONFLICT (tenant, feature, minute) DO UPDATE SET total_tokens = excluded.total_tokens,
+			events = excluded.events, updated_at = now()`)
+	if err != nil {
+		return fmt.Errorf("rebuild rollups: %w", err)
 	}
 	return t.moveDays(ctx)
 }
@@ -242,7 +238,6 @@ func (t *taking) moveDays(ctx context.Context) error {
 	}
 	t.done.Rows = int64(len(rows))
 	moved := newAmounts()
-	less := false
 	for _, r := range rows {
 		day := t.tenants[r.Tenant].Day(time.Unix(r.Minute*60, 0))
 		key := scripts.DayKey{Tenant: r.Tenant, Day: day, Feature: r.Feature}
@@ -251,7 +246,6 @@ func (t *taking) moveDays(ctx context.Context) error {
 			r.Tokens = math.MaxInt64 - n.Tokens // Postgres will refuse it
 		}
 		moved.days[key] = scripts.Count{Tokens: n.Tokens + r.Tokens, Events: n.Events + r.Events}
-		less = less || r.Events < 0
 	}
 	h := halves{tx: t.tx, batch: &batch{Batch: scripts.Batch{ID: t.marker}, kind: kindSum}}
 	err = bisect(ctx, &h, moved.dayRows(),
@@ -261,10 +255,5 @@ func (t *taking) moveDays(ctx context.Context) error {
 		return err
 	}
 	t.done.Dead += h.done.Dead
-	if less {
-		if _, err := t.tx.ExecContext(ctx, "DELETE FROM usage_daily WHERE events <= 0 AND tenant IN (SELECT tenant FROM own)"); err != nil {
-			return fmt.Errorf("delete empty days: %w", err)
-		}
-	}
 	return nil
 }

@@ -107,6 +107,9 @@ func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Dur
 	} else {
 		tokens, err = v.Tokens(ctx, shard, q)
 	}
+	if errors.Is(err, ErrRewound) { // noticed by somebody else in between: the group is applied
+		return outcome, nil, nil
+	}
 	return outcome, tokens, err
 }
 

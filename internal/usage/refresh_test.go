@@ -146,3 +146,29 @@ func TestPeriodEnds(t *testing.T) {
 		t.Errorf("view is about %v, want %v", got, want)
 	}
 }
+
+// TestViewFromBeforeARecovery renews a view after a recovery whose ledger row became
+// visible out of order: every tenant is read again.
+func TestViewFromBeforeARecovery(t *testing.T) {
+	b := newBench(t)
+	recovery, err := b.env.DB.Beginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer recovery.Rollback()
+	b.exec(recovery, "INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES ($1, 0, 'rewind', $2, 0, 0)", uuid.NewString(), int64(scripts.Generation))
+	b.exec(recovery, "INSERT INTO usage_daily (tenant, day, feature, total_tokens, events) VALUES ('acme', '2026-03-10', 'chat', 5, 1)")
+	b.commitSum(b.env.DB, "globex", 7)
+	b.refresh()
+	b.want("acme", 0, false)
+	if err := recovery.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	b.refresh()
+	b.want("acme", 5, true) // Valkey has not been told yet
+	if err := b.env.Valkey.Set(context.Background(), "fm:{0}:seq", int64(scripts.Generation), 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.want("acme", 5, false)
+	b.want("globex", 7, false)
+}

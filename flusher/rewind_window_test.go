@@ -1,0 +1,129 @@
+package flusher
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// lose makes the rig's Valkey look as if it had lost a hand-out, and recovers.
+func (r *rig) lose() {
+	r.t.Helper()
+	seq, err := r.valkey.Seq(context.Background(), 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.valkey.Witness(0, seq+1)
+	done, err := r.flusher().RunOnce(context.Background())
+	if err != nil || done.Rewinds != 1 {
+		r.t.Fatalf("recovery: %+v, %v", done, err)
+	}
+}
+
+// arrived makes the only event in Postgres one that arrived at t.
+func (r *rig) arrived(t time.Time) {
+	r.t.Helper()
+	if _, err := r.DB.Exec("UPDATE events SET id = $1", firstID(t)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// drained is when the last hand-out that left nothing behind was made.
+func (r *rig) drained() time.Time {
+	r.t.Helper()
+	var id uuid.UUID
+	if err := r.DB.Get(&id, "SELECT id FROM flushes WHERE drained ORDER BY seq DESC LIMIT 1"); err != nil {
+		r.t.Fatal(err)
+	}
+	return idTime(id)
+}
+
+// TestRecoveryLooksTenMinutesBack loses the counter of an event that arrived just before
+// the last hand-out which left nothing behind, when its minute was open.
+func TestRecoveryLooksTenMinutesBack(t *testing.T) {
+	r := newRigWith(t, "acme")
+	r.mustPost("acme", "chat", 5)
+	r.settle()
+	r.arrived(r.drained().Add(-9 * time.Minute))
+	if err := r.Valkey.Del(context.Background(), "fm:{0}:minutes", "fm:{0}:minute:29552400").Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.lose()
+	r.wantTokens("acme", 5, 1)
+}
+
+// TestRecoveryRebuildsWhatSumsAreAbout recovers a counter whose event seems to have been
+// settled long ago, as when the clock of ingest is far behind.
+func TestRecoveryRebuildsWhatSumsAreAbout(t *testing.T) {
+	r := newRigWith(t, "acme")
+	r.mustPost("acme", "chat", 5)
+	r.settle()
+	r.arrived(r.drained().Add(-24 * time.Hour))
+	r.lose()
+	r.wantTokens("acme", 5, 1)
+}
+
+// TestRecoveryLeavesOldMinutesAlone has a row of rollups that events do not account for,
+// in a minute that the loss is not about.
+func TestRecoveryLeavesOldMinutesAlone(t *testing.T) {
+	r := newRigWith(t, "acme")
+	if _, err := r.DB.Exec("INSERT INTO rollups VALUES ('acme', 'chat', '2025-12-01', 7, 1)"); err != nil {
+		t.Fatal(err)
+	}
+	r.mustPost("acme", "chat", 5)
+	r.lose()
+	if n := r.count("SELECT sum(total_tokens) FROM rollups"); n != 12 {
+		t.Errorf("%d tokens in rollups, want 12", n)
+	}
+}
+
+// TestRecoveryKeepsRowsWithoutEvents recovers a counter of a minute whose events were
+// deleted in Postgres.
+func TestRecoveryKeepsRowsWithoutEvents(t *testing.T) {
+	r := newRigWith(t, "acme")
+	late := func() {
+		t.Helper()
+		if status, answer := r.post(`{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-02-20T10:00:00Z"}`); status != 200 {
+			t.Fatalf("POST /events: %d %s", status, answer)
+		}
+	}
+	late()
+	r.settle()
+	if _, err := r.DB.Exec("DELETE FROM events"); err != nil {
+		t.Fatal(err)
+	}
+	late()
+	if err := r.Valkey.Del(context.Background(), "fm:{0}:raw").Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.lose()
+	for _, table := range []string{"rollups", "usage_daily"} {
+		if n := r.count("SELECT sum(total_tokens) FROM " + table); n != 7 {
+			t.Errorf("%d tokens in %s, want 7", n, table)
+		}
+	}
+}
+
+// TestRecoveryKeepsPoison recovers raw events among which is one that Postgres refuses,
+// and a tenant that was removed there.
+func TestRecoveryKeepsPoison(t *testing.T) {
+	r := newRigWith(t, "acme", "gone")
+	r.mustPost("acme", "chat", 5)
+	r.mustPost("gone", "chat", 6)
+	if _, err := r.DB.Exec("DELETE FROM tenants WHERE name = 'gone'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Valkey.RPush(context.Background(), "fm:{0}:raw", line("acme", 3)+"\n"+line("acme", "many")).Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.lose()
+	if n := r.count("SELECT count(*) FROM dead_events"); n != 1 {
+		t.Errorf("%d dead events, want 1", n)
+	}
+	r.wantTokens("acme", 8, 2)
+	if n := r.count("SELECT sum(tokens) FROM events WHERE tenant = 'gone'"); n != 6 {
+		t.Errorf("%d tokens of the removed tenant in events, want 6", n)
+	}
+}
