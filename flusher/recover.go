@@ -171,30 +171,28 @@ func (f *Flusher) remember(ctx context.Context, shard int, marker string) (n int
 	if err := f.db.GetContext(ctx, &now, "SELECT clock_timestamp()"); err != nil {
 		return 0, fmt.Errorf("read clock of postgres: %w", err)
 	}
-	rows, err := f.db.QueryxContext(ctx, `SELECT id, tenant, idempotency_key FROM events
+	rows, err := f.db.QueryxContext(ctx, `SELECT tenant, idempotency_key FROM events
 		WHERE id >= $1 AND idempotency_key IS NOT NULL`, firstID(now.Add(-f.dedupe)))
 	if err != nil {
 		return 0, fmt.Errorf("read event ids: %w", err)
 	}
 	defer rows.Close()
-	const chunk = 5000 // about 5 ms of Valkey's time, one fsync
-	part := make([]scripts.Remembered, 0, chunk)
+	const chunk = 5000 // one call of Remember
+	part := make([]scripts.EventID, 0, chunk)
 	flush := func() error {
 		n += len(part)
-		err := f.valkey.Remember(ctx, shard, marker, part)
+		err := f.valkey.Remember(ctx, shard, marker, f.dedupe, part)
 		part = part[:0]
 		return err
 	}
 	for rows.Next() {
-		var id uuid.UUID
-		var known scripts.Remembered
-		if err := rows.Scan(&id, &known.Tenant, &known.ID); err != nil {
+		known := scripts.EventID{Content: scripts.AnyContent} // what it was sent for cannot be had again
+		if err := rows.Scan(&known.Tenant, &known.ID); err != nil {
 			return n, fmt.Errorf("read event ids: %w", err)
 		}
 		if scripts.ShardOf(known.Tenant, f.valkey.Shards()) != shard {
 			continue
 		}
-		known.For = f.dedupe - now.Sub(idTime(id))
 		if part = append(part, known); len(part) == chunk {
 			if err := flush(); err != nil {
 				return n, err

@@ -99,7 +99,7 @@ func (s *Server) prepare(ctx context.Context, events []meter.Event, now time.Tim
 // mayMiss it returns the names of tenants that do not exist; they are no fault then.
 func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submissions []*submission, missing []string, problem *Problem) {
 	byShard := make([]*submission, len(s.committers))
-	first := map[scripts.EventID]string{} // digest under which an id occurred in this request
+	first := map[scripts.EventID]string{} // content under which an id occurred in this request
 	var unknown, conflicts []int
 	for i, e := range events {
 		tenant, ok := s.tenants.Get(e.Tenant)
@@ -118,13 +118,13 @@ func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submis
 		if id := it.id; id.ID != "" {
 			key := scripts.EventID{Tenant: id.Tenant, ID: id.ID}
 			if before, ok := first[key]; ok {
-				if before != id.Digest {
+				if before != id.Content {
 					conflicts = append(conflicts, i)
 				}
 				byShard[shard].duplicates++
 				continue
 			}
-			first[key] = id.Digest
+			first[key] = id.Content
 		}
 		byShard[shard].add(it, tenant)
 	}

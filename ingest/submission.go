@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"time"
 
@@ -51,7 +49,7 @@ type answer struct {
 func newItem(index int, e meter.Event, t meter.Tenant, now time.Time) item {
 	it := item{index: index}
 	if e.ID != "" {
-		it.id = scripts.EventID{Tenant: e.Tenant, ID: e.ID, Digest: digest(e)}
+		it.id = scripts.EventID{Tenant: e.Tenant, ID: e.ID, Content: content(e)}
 	}
 	if e.At.IsZero() {
 		e.At = now
@@ -102,16 +100,15 @@ func (s *submission) sum() {
 	s.accepted = len(s.items)
 }
 
-// digest identifies what an event id was sent for: the content as the client sent it.
-func digest(e meter.Event) string {
+// content is what an event id was sent for, as the client sent it.
+func content(e meter.Event) string {
 	buf := make([]byte, 0, 256)
 	buf = append(buf, e.Feature...)
 	buf = binary.BigEndian.AppendUint64(append(buf, 0), uint64(e.Tokens))
 	if !e.At.IsZero() {
 		buf = binary.BigEndian.AppendUint64(buf, uint64(e.At.UnixMicro()))
 	}
-	hash := sha256.Sum256(buf)
-	return base64.RawURLEncoding.EncodeToString(hash[:9])
+	return string(buf)
 }
 
 // sums adds up counters, one a (minute, late, day, tenant, feature).

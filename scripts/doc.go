@@ -19,6 +19,9 @@
 // all that is left (rewind.lua), put back the event ids that Postgres knows
 // (remember.lua) and moved seq beyond everything before (resume.lua).
 //
+// Event ids live beside that: ingest.lua remembers them for the dedupe window, and
+// remember.lua puts them back; seen.lua, which both share, says how.
+//
 // usage.lua reads, at any moment, the sum of all counters that the caller does not
 // already know from Postgres.
 //

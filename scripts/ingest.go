@@ -56,9 +56,6 @@ type Counter struct {
 	Tokens, Events  int64
 }
 
-// EventID is a client's event id with the digest of what it was sent for.
-type EventID struct{ Tenant, ID, Digest string }
-
 // Outcome is what became of a group. If Seen is not empty or Overflow is not
 // negative, nothing was written.
 type Outcome struct {
@@ -70,7 +67,7 @@ type Outcome struct {
 }
 
 // Seen says that the event id at Index of Group.IDs is inside the dedupe window,
-// for the same event (Same) or for another one.
+// for the same content (Same) or for another one.
 type Seen struct {
 	Index int
 	Same  bool
@@ -136,20 +133,16 @@ func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, batch stri
 		counters = append(counters, hashOf(c), lateMinute, int(c.Day), c.Tenant, c.Feature, c.Tokens, c.Events)
 	}
 
-	keys := make([]string, 0, 9+len(hashKeys)+len(g.IDs))
+	keys := make([]string, 0, 10+len(hashKeys))
 	keys = append(keys, rawKey(shard), rawBytesKey(shard), groupKey(shard, g.Committer), seqKey(shard),
-		sealedRawKey(shard), rawPrefix(shard)+batch, minutesKey(shard), orderKey(shard), rewoundKey(shard))
+		sealedRawKey(shard), rawPrefix(shard)+batch, minutesKey(shard), orderKey(shard), rewoundKey(shard), slicesKey(shard))
 	keys = append(keys, hashKeys...)
-	args := make([]any, 0, 11+len(hashKeys)+len(g.IDs)+len(counters))
+	args := make([]any, 0, 12+len(hashKeys)+len(counters))
 	args = append(args, g.Number, groupTTL.Milliseconds(), g.Lines, sealBytes, batch,
-		max(dedupe.Milliseconds(), 1), len(hashKeys), len(g.IDs),
+		windowMillis(dedupe), seenPrefix(shard), packIDs(g.IDs), len(hashKeys),
 		v.witness[shard].Load(), g.Known, g.KnownSeq)
 	for _, minute := range hashMinutes {
 		args = append(args, minute)
-	}
-	for _, id := range g.IDs {
-		keys = append(keys, seenKey(shard, id.Tenant, id.ID))
-		args = append(args, id.Digest)
 	}
 	return call{ingestScript, keys, append(args, counters...)}
 }

@@ -1,5 +1,5 @@
 #!lua
--- Applies one group of events, or nothing of it.
+-- Applies one group of events, or nothing of it. Uses seen.lua, which Go puts before it.
 --
 -- KEYS[1] raw        list: receives the lines
 -- KEYS[2] rawbytes   integer: size of raw
@@ -10,8 +10,8 @@
 -- KEYS[7] minutes    zset: open minutes
 -- KEYS[8] order      integer: grows with every sealed batch
 -- KEYS[9] rewound    string: exists while lost writes have been noticed and not dealt with
--- KEYS[10 .. 9+H]    hashes the counters go to: minutes, late
--- KEYS[10+H .. 9+H+N] seen: one for each event that carries an id
+-- KEYS[10] slices    list: the slices of remembered ids; their buckets: see seen.lua
+-- KEYS[11 .. 10+H]   hashes the counters go to: minutes, late
 --
 -- ARGV[1] number of this group: greater than that of every group this committer sent before
 -- ARGV[2] ms to keep KEYS[3]
@@ -19,35 +19,34 @@
 -- ARGV[4] size in bytes from which raw is sealed at once
 -- ARGV[5] batch id of KEYS[6]
 -- ARGV[6] ms to remember an event id
--- ARGV[7] H, ARGV[8] N
--- ARGV[9] witness: the largest seq that the caller knows of
--- ARGV[10] number of the last group that this committer knows to be applied, 0 if none
--- ARGV[11] seq when it was applied
+-- ARGV[7] prefix of the buckets of ids
+-- ARGV[8] N ids of 20 bytes, see seen.lua; each at most once
+-- ARGV[9] H
+-- ARGV[10] witness: the largest seq that the caller knows of
+-- ARGV[11] number of the last group that this committer knows to be applied, 0 if none
+-- ARGV[12] seq when it was applied
 -- then H minutes, one for each hash: the unix minute, or '' for late
--- then N digests
 -- then, for each counter, 7 values: number of its hash (1..H), minute ('' unless late),
 --      day, tenant, feature, tokens, events
 --
 -- Returns {'ok', seq} if the group is applied, now or by an earlier call;
 --         {'seen', i, same, ...} pairs: the i-th id (1..N) was seen before, with the
---                same digest (1) or another one (0); nothing is written. An empty
---                digest in Valkey equals every other;
+--                same content (1) or another one (0); nothing is written;
 --         {'overflow', i} the i-th counter would exceed 2^63-1; nothing is written;
 --         {'old'} a later group of this committer is applied; nothing is written;
 --         error REWOUND: Valkey has lost writes that the caller knows of, or somebody
 --                else has noticed that before; nothing but KEYS[9] is written.
--- Cost: 3 HINCRBY a counter (5 if late), 2 commands an id. Measured inside Valkey 8: one
---   event takes about 20 us, 1,000 counters take 4 ms (late 7 ms), 1,000 ids 2.5 ms more.
+-- Cost: 3 HINCRBY a counter (5 if late), 5 commands an id. Measured inside Valkey 8: one
+--   event takes about 20 us, 1,000 counters take 4 ms (late 7 ms), 1,000 ids 6 ms more.
 
-local raw, rawbytes, group, seq, sealed, batch, minutes, order, rewound =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local fixed_keys = 9
-local number, group_ttl, lines, batch_size, batch_id, seen_ttl =
-  ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
-local hashes, ids = tonumber(ARGV[7]), tonumber(ARGV[8])
-local witness, known, known_seq = ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
-local first_digest = 11 + hashes
-local first_counter = first_digest + ids + 1
+local raw, rawbytes, group, seq, sealed, batch, minutes, order, rewound, slices =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local fixed_keys, fixed_args = 10, 12
+local number, group_ttl, lines, batch_size, batch_id, window, bucket_prefix, ids =
+  ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
+local hashes = tonumber(ARGV[9])
+local witness, known, known_seq = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
+local first_counter = fixed_args + hashes + 1
 local counters = (#ARGV - first_counter + 1) / 7
 
 -- Check: was it applied before?
@@ -68,15 +67,20 @@ if redis.call('EXISTS', rewound) == 1 then return redis.error_reply('REWOUND val
 if last > tonumber(number) then return {'old'} end
 
 -- Check: are all ids new?
-local seen = {'seen'}
-for i = 1, ids do
-  local digest = redis.call('GET', KEYS[fixed_keys + hashes + i])
-  if digest then
-    seen[#seen + 1] = i
-    seen[#seen + 1] = (digest == '' or digest == ARGV[first_digest + i]) and 1 or 0
+local find, open, put, close
+if #ids > 0 then
+  find, open, put, close = remembered(slices, bucket_prefix, window)
+  local seen = {'seen'}
+  for at = 1, #ids, id_size do
+    local bucket, field, digest = struct.unpack(id_format, ids, at)
+    local before = find(bucket, field)
+    if before then
+      seen[#seen + 1] = (at - 1) / id_size + 1
+      seen[#seen + 1] = (before == digest or before == any_content) and 1 or 0
+    end
   end
+  if #seen > 1 then return seen end
 end
-if #seen > 1 then return seen end
 
 -- Count. The only check that needs the write itself is overflow: what was added
 -- until then is taken back.
@@ -123,7 +127,7 @@ for _, a in ipairs(fresh) do
   end
 end
 for i = 1, hashes do
-  local minute = ARGV[11 + i]
+  local minute = ARGV[fixed_args + i]
   if minute ~= '' then redis.call('ZADD', minutes, minute, minute) end
 end
 
@@ -135,8 +139,10 @@ if redis.call('INCRBY', rawbytes, #lines) >= batch_size then
   redis.call('DEL', rawbytes)
   redis.call('ZADD', sealed, redis.call('INCR', order), batch_id)
 end
-for i = 1, ids do
-  redis.call('SET', KEYS[fixed_keys + hashes + i], ARGV[first_digest + i], 'PX', seen_ttl)
+if #ids > 0 then
+  open(#ids / id_size)
+  for at = 1, #ids, id_size do put(struct.unpack(id_format, ids, at)) end
+  close()
 end
 redis.call('SET', group, number, 'PX', group_ttl)
 return {'ok', tonumber(at)}

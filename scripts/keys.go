@@ -68,11 +68,16 @@ func sumPrefix(shard int) string { return prefix(shard) + "sum:" }
 // it makes a repeated or delayed call harmless.
 func groupKey(shard int, committer string) string { return prefix(shard) + "group:" + committer }
 
-// seenKey (string, TTL) remembers a client's event id; its value is the digest of
-// the event, or empty if that is not known. The tab keeps tenant "a:b", id "c" apart from tenant "a", id "b:c".
-func seenKey(shard int, tenant, id string) string {
-	return prefix(shard) + "seen:" + tenant + "\t" + id
-}
+// slicesKey (list) are the slices of time in which event ids are remembered, newest
+// first: "<number> <start> <buckets> <ids>", with start in ms.
+func slicesKey(shard int) string { return prefix(shard) + "slices" }
+
+// seenPrefix + slice + ":" + bucket in hex (hash, TTL) are remembered event ids: the field is
+// a part of the id's fingerprint, the value the digest of what it was sent for. An id
+// takes 26 bytes with all that belongs to it:
+//
+//	go test ./scripts -run '^$' -bench Memory -benchtime 1x
+func seenPrefix(shard int) string { return prefix(shard) + "seen:" }
 
 // seqKey (integer) numbers the hand-outs of batches to a flusher, and drops. What the
 // ledger, a view or a process knows of it, it has reached: if it is smaller, Valkey has

@@ -42,23 +42,12 @@ func TestShardOfSpreadsTenants(t *testing.T) {
 	}
 }
 
-func TestSeenKeysOfDifferentEventsDiffer(t *testing.T) {
-	r := newRig(t)
-	for i, id := range []EventID{{"a:b", "c", "x"}, {"a", "b:c", "y"}, {"a:b:c", "d", "z"}} {
-		g := r.group(chat(1))
-		g.IDs = []EventID{id}
-		if out := r.try(g); len(out.Seen) > 0 {
-			t.Errorf("id %d is taken for one before: %+v", i, out)
-		}
-	}
-}
-
 // All keys of a call must lie in one slot of a cluster, whatever a tenant is called:
 // the slot is that of the text between the first { and the first } behind it.
 func TestKeysOfAShardShareASlot(t *testing.T) {
 	for _, key := range []string{rawKey(3), rawBytesKey(3), minutePrefix(3) + "29700000", minutesKey(3), lateKey(3), sealedRawKey(3),
-		sealedSumKey(3), settledKey(3), rawPrefix(3) + "id", sumPrefix(3) + "id", groupKey(3, "{x}"), seenKey(3, "{tenant}", "{id}"),
-		seenKey(3, "}{", "}"), seqKey(3)} {
+		sealedSumKey(3), settledKey(3), rawPrefix(3) + "id", sumPrefix(3) + "id", groupKey(3, "{x}"), slicesKey(3),
+		seenPrefix(3) + "1:fff", seqKey(3)} {
 		_, rest, _ := strings.Cut(key, "{")
 		if tag, _, ok := strings.Cut(rest, "}"); !ok || tag != "3" {
 			t.Errorf("%q has the hash tag %q, want 3", key, tag)

@@ -1,20 +1,31 @@
 #!lua flags=allow-oom
--- Puts event ids back that a Valkey which has lost writes may have forgotten. Those
--- it still knows stay as they are. Harmless when repeated.
+-- Puts event ids back that a Valkey which has lost writes may have forgotten. Harmless
+-- when repeated. Uses seen.lua, which Go puts before it.
 --
 -- KEYS[1] rewound
--- KEYS[2..] seen: one for each id
--- ARGV[1] id of the marker in KEYS[1]: nothing happens if it is gone or another one
--- ARGV[2..] for each id, ms to remember it
+-- KEYS[2] slices  list: the slices of remembered ids; their buckets: see seen.lua
 --
--- The digest of what an id was sent for cannot be had again; an empty one equals
--- every other. Returns the number of ids that were forgotten.
--- Cost: 1 command an id.
+-- ARGV[1] id of the marker in KEYS[1]: nothing happens if it is gone or another one
+-- ARGV[2] prefix of the buckets
+-- ARGV[3] window in ms
+-- ARGV[4] N ids of 20 bytes, see seen.lua
+--
+-- An id that is still known keeps its digest, and is remembered anew for the window.
+-- Returns the number of ids that were forgotten.
+-- Cost: 5 commands an id.
 
-local marker = redis.call('GET', KEYS[1])
-if not marker or string.sub(marker, 1, #ARGV[1] + 1) ~= ARGV[1] .. ' ' then return 0 end
+local rewound, slices, marker, ids = KEYS[1], KEYS[2], ARGV[1], ARGV[4]
+local noticed = redis.call('GET', rewound)
+if not noticed or string.sub(noticed, 1, #marker + 1) ~= marker .. ' ' then return 0 end
+
+local find, open, put, close = remembered(slices, ARGV[2], tonumber(ARGV[3]))
 local forgotten = 0
-for i = 2, #KEYS do
-  if redis.call('SET', KEYS[i], '', 'NX', 'PX', ARGV[i]) then forgotten = forgotten + 1 end
+open(#ids / id_size)
+for at = 1, #ids, id_size do
+  local bucket, field, digest = struct.unpack(id_format, ids, at)
+  local before = find(bucket, field)
+  if not before then forgotten = forgotten + 1 end
+  put(bucket, field, before or digest)
 end
+close()
 return forgotten

@@ -5,10 +5,14 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 )
+
+//go:embed seen.lua
+var seenLua string
 
 //go:embed ingest.lua
 var ingestLua string
@@ -35,15 +39,21 @@ var rememberLua string
 var resumeLua string
 
 var (
-	ingestScript   = redis.NewScript(ingestLua)
+	ingestScript   = withSeen(ingestLua)
 	sealScript     = redis.NewScript(sealLua)
 	ackScript      = redis.NewScript(ackLua)
 	dropScript     = redis.NewScript(dropLua)
 	usageScript    = redis.NewScript(usageLua)
 	rewindScript   = redis.NewScript(rewindLua)
-	rememberScript = redis.NewScript(rememberLua)
+	rememberScript = withSeen(rememberLua)
 	resumeScript   = redis.NewScript(resumeLua)
 )
+
+// withSeen is a script with seen.lua behind its first line, which holds its flags.
+func withSeen(lua string) *redis.Script {
+	flags, body, _ := strings.Cut(lua, "\n")
+	return redis.NewScript(flags + "\n" + seenLua + body)
+}
 
 // ErrFull reports that Valkey has reached maxmemory; nothing was written.
 var ErrFull = errors.New("valkey is full")
