@@ -7,10 +7,12 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// Limits of a group. One request alone may exceed maxGroupBytes.
+// Limits of a group. One request alone may exceed maxGroupBytes and maxGroupIDs.
 const (
 	maxGroupBytes  = 1 << 20
 	maxGroupEvents = 20_000
+	// maxGroupIDs bounds how long ingest.lua holds up Valkey: an id takes it 6 µs.
+	maxGroupIDs = 2000
 )
 
 // group are the submissions that one call commits.
@@ -22,7 +24,9 @@ type group struct {
 }
 
 // full reports whether the group should not grow further.
-func (g *group) full() bool { return g.bytes >= maxGroupBytes || g.events >= maxGroupEvents }
+func (g *group) full() bool {
+	return g.bytes >= maxGroupBytes || g.events >= maxGroupEvents || len(g.ids) >= maxGroupIDs
+}
 
 // add puts s into the group, unless that already holds an event with one of its ids:
 // ingest.lua can judge the second only after the first is stored.

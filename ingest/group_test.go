@@ -66,6 +66,20 @@ func TestAGroupTakesNoMoreThanItsLimit(t *testing.T) {
 	}
 }
 
+func TestAGroupTakesNoMoreIDsThanItsLimit(t *testing.T) {
+	c := &committer{queue: make(chan *submission, 100)}
+	for request := range 5 {
+		s := &submission{}
+		for i := range 900 {
+			s.items = append(s.items, item{id: scripts.EventID{Tenant: "acme", ID: fmt.Sprint(request, "-", i)}})
+		}
+		c.queue <- s
+	}
+	if first, second := len(c.collect(nil).submissions), len(c.collect(nil).submissions); first != 3 || second != 2 {
+		t.Errorf("groups of %d and %d requests, want 3 and 2: 2700 ids are the first number above 2000", first, second)
+	}
+}
+
 // An id that occurs in two requests must be judged after the first of them is stored.
 func TestAGroupHoldsAnIDOnce(t *testing.T) {
 	c := &committer{queue: make(chan *submission, 100)}
