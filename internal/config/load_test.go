@@ -18,7 +18,7 @@ func environment(values map[string]string) func(string) string {
 
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
-	want := Config{LogLevel: slog.LevelInfo, ListenAddr: ":3000", Shards: 1, DedupeWindow: time.Hour}
+	want := Config{LogLevel: slog.LevelInfo, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
