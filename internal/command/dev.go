@@ -82,6 +82,9 @@ func dev(ctx context.Context, env Env, o devOptions, stdout, stderr io.Writer) (
 		return err
 	}
 	defer p.close()
+	if err := p.startAdmin(ctx, log); err != nil {
+		return err
+	}
 	if err := p.prepare(ctx, o.demo); err != nil {
 		return unlessDone(ctx, err)
 	}

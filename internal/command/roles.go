@@ -46,6 +46,9 @@ func role(env Env, name, short, long string, address func(config.Config) string,
 			if err != nil {
 				return err
 			}
+			if err := p.startAdmin(ctx, p.log); err != nil {
+				return err
+			}
 			p.log.Info("started", "address", listener.Addr().String(), "version", env.Build.Version)
 			if err := within(ctx, p.log, stopLimit, func() error { return work(ctx, p, listener) }); err != nil {
 				return err
@@ -100,6 +103,20 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 // serveMetrics answers /metrics and /healthz of a role without an API.
 func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	return cutOff(ctx, log, httpd.Serve(ctx, listener, httpd.Metrics(p.registry), 0, func() {}))
+}
+
+// startAdmin serves profiles until ctx is done, if the settings say where.
+func (p *process) startAdmin(ctx context.Context, log *slog.Logger) error {
+	if p.cfg.AdminAddr == "" {
+		return nil
+	}
+	listener, err := listen(ctx, p.cfg.AdminAddr)
+	if err != nil {
+		return err
+	}
+	log.Info("profiles are served", "address", listener.Addr().String())
+	go httpd.ServeAdmin(ctx, log, listener)
+	return nil
 }
 
 // cutOff makes a warning of requests that were cut off at the end because their clients did

@@ -24,6 +24,8 @@ func (c Config) allows(name string) bool {
 		return isAddress(c.ListenAddr)
 	case "METRICS_ADDR":
 		return isAddress(c.MetricsAddr)
+	case "ADMIN_ADDR":
+		return isAddress(c.AdminAddr)
 	case "SHARDS":
 		return c.Shards >= 1 && c.Shards <= 1024
 	case "DEDUPE_WINDOW":

@@ -26,6 +26,10 @@ type Config struct {
 	// means the role's own default: :9101 for the flusher, :9102 for the alerter.
 	MetricsAddr string `env:"METRICS_ADDR" want:"an address like :9101 or 127.0.0.1:9101"`
 
+	// AdminAddr is host:port of /debug/pprof, of every role. Empty: nobody listens. It has
+	// no authentication and is meant for loopback.
+	AdminAddr string `env:"ADMIN_ADDR" want:"an address like 127.0.0.1:6060"`
+
 	// Shards is how many parts the tenants are split into, for a Valkey Cluster. It must be
 	// the same for all roles, and must not change while Valkey holds unsettled events.
 	Shards int `env:"SHARDS" envDefault:"1" want:"an integer from 1 to 1024"`

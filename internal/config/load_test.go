@@ -27,13 +27,13 @@ func TestDefaults(t *testing.T) {
 func TestEveryVariableIsRead(t *testing.T) {
 	got, err := Load(environment(map[string]string{
 		"DATABASE_URL": "postgres://u:p@db/x", "VALKEY_URL": "redis://:p,w@[::1]:1,[::1]:2,b:3/3", "LOG_LEVEL": "debug",
-		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": ":1", "SHARDS": "1024", "DEDUPE_WINDOW": "90s",
+		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": ":1", "ADMIN_ADDR": "[::1]:0", "SHARDS": "1024", "DEDUPE_WINDOW": "90s",
 		"AUTO_CREATE_TENANTS": "true", "DEFAULT_QUOTA": "9223372036854775807",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
 	}), "DATABASE_URL", "VALKEY_URL")
 	want := Config{
 		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug,
-		ListenAddr: "127.0.0.1:0", MetricsAddr: ":1", Shards: 1024, DedupeWindow: 90 * time.Second,
+		ListenAddr: "127.0.0.1:0", MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second,
 		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
 	}
 	if err != nil || got != want {

@@ -1,0 +1,34 @@
+package httpd
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+)
+
+// Admin is what an operator may look at while a process runs: /debug/pprof, for
+// `go tool pprof`. It has no authentication, and a profile contains memory: listen on
+// loopback only.
+func Admin() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+// ServeAdmin serves Admin until ctx is done and then closes every connection: there is
+// nothing in hand worth waiting for. An error is logged, and ends nothing else.
+func ServeAdmin(ctx context.Context, log *slog.Logger, listener net.Listener) {
+	server := &http.Server{Handler: Admin(), ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	defer context.AfterFunc(ctx, func() { server.Close() })()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		log.Error("the admin listener has failed", "error", err)
+	}
+}

@@ -1,0 +1,28 @@
+package httpd
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+)
+
+func TestProfilesAreServed(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ServeAdmin(t.Context(), slog.New(slog.DiscardHandler), listener)
+	for _, path := range []string{"", "heap?debug=1", "goroutine", "allocs", "cmdline", "symbol", "profile?seconds=1", "trace?seconds=0.01"} {
+		resp, err := http.Get("http://" + listener.Addr().String() + "/debug/pprof/" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK || len(body) == 0 {
+			t.Errorf("/debug/pprof/%s: %s, %d bytes, %v", path, resp.Status, len(body), err)
+		}
+	}
+}
