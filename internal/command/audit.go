@@ -92,7 +92,7 @@ func runAudit(ctx context.Context, env Env, q audit.Query, repair bool) (audit.R
 	if err != nil {
 		return audit.Report{}, err
 	}
-	p, err := newProcess(env.Build, cfg, slog.New(slog.DiscardHandler))
+	p, err := newProcess(env, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return audit.Report{}, err
 	}

@@ -77,7 +77,7 @@ func dev(ctx context.Context, env Env, o devOptions, stdout, stderr io.Writer) (
 		return unlessDone(ctx, err)
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	p, err := newProcess(env.Build, cfg, log)
+	p, err := newProcess(env, cfg, log)
 	if err != nil {
 		return err
 	}

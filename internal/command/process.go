@@ -35,7 +35,8 @@ type process struct {
 }
 
 // newProcess prepares everything and connects to nothing yet.
-func newProcess(build Build, cfg config.Config, log *slog.Logger) (*process, error) {
+func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) {
+	tuneMemory(env.Getenv, log)
 	// The client reports each failed connection on stderr, beside the error it returns.
 	redis.SetLogger(debugLogger{log})
 	rdb, err := scripts.Connect(string(cfg.ValkeyURL))
@@ -49,7 +50,7 @@ func newProcess(build Build, cfg config.Config, log *slog.Logger) (*process, err
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	build.register(registry)
+	env.Build.register(registry)
 	valkey := scripts.New(rdb, cfg.Shards)
 	directory := tenants.New(db, valkey, log)
 	return &process{

@@ -37,7 +37,7 @@ func role(env Env, name, short, long string, address func(config.Config) string,
 			if err != nil {
 				return err
 			}
-			p, err := newProcess(env.Build, cfg, jsonLog(cmd.OutOrStdout(), cfg).With("role", name))
+			p, err := newProcess(env, cfg, jsonLog(cmd.OutOrStdout(), cfg).With("role", name))
 			if err != nil {
 				return err
 			}
