@@ -19,6 +19,7 @@ type proxy struct {
 	cutReplies atomic.Int64 // so many replies of scripts are thrown away, with their connection
 	lost       atomic.Int64 // replies that were
 	holdNext   atomic.Bool  // the next call is kept back until release
+	keepReply  atomic.Bool  // the next reply of a script is kept back until release
 	held       chan struct{}
 	release    chan struct{}
 	arrived    chan struct{} // closed when the call that was held has been answered
@@ -105,6 +106,10 @@ func (p *proxy) serve(server net.Conn) {
 			p.cutReplies.Add(-1)
 			p.lost.Add(1)
 			return
+		}
+		if n > 0 && calling.Load() && p.keepReply.CompareAndSwap(true, false) {
+			close(p.held)
+			<-p.release
 		}
 		if _, writeErr := server.Write(buf[:n]); err != nil || writeErr != nil {
 			return

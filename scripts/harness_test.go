@@ -155,3 +155,13 @@ func ids(batches []Batch) []string {
 	}
 	return out
 }
+
+// features is what Features returns.
+func (r *rig) features(q Query) [][]meter.FeatureUsage {
+	r.Helper()
+	all, err := r.Features(r.Context(), 0, q)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return all
+}

@@ -41,9 +41,9 @@ func TestUsageAddsUpEverythingButTheGivenBatches(t *testing.T) {
 		if got := r.tokens("acme", c.leaveOut...); got != c.want {
 			t.Errorf("without %q: %d tokens, want %d", c.leaveOut, got, c.want)
 		}
-		features, err := r.Features(t.Context(), 0, Query{Settled: c.leaveOut, Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}})
-		if err != nil || len(features) != 1 || features[0].Tokens != c.want {
-			t.Errorf("without %q: features %+v, %v; want %d tokens", c.leaveOut, features, err, c.want)
+		features := r.features(Query{Settled: c.leaveOut, Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}})[0]
+		if len(features) != 1 || features[0].Tokens != c.want {
+			t.Errorf("without %q: features %+v; want %d tokens", c.leaveOut, features, c.want)
 		}
 	}
 }
@@ -74,13 +74,13 @@ func TestUsageCountsTheDaysOfAHalfOpenRange(t *testing.T) {
 		if err != nil || got[0] != 101*c.want {
 			t.Errorf("%s to %s: %v, %v; want %d", c.from, c.to, got, err, 101*c.want)
 		}
-		features, err := r.Features(t.Context(), 0, q)
+		features := r.features(q)[0]
 		var sum int64
 		for _, f := range features {
 			sum += f.Tokens
 		}
-		if err != nil || sum != 101*c.want {
-			t.Errorf("%s to %s: features %+v, %v; want %d", c.from, c.to, features, err, 101*c.want)
+		if sum != 101*c.want {
+			t.Errorf("%s to %s: features %+v; want %d", c.from, c.to, features, 101*c.want)
 		}
 	}
 }
@@ -93,20 +93,25 @@ func TestFeaturesAddUpOverHashesAndDays(t *testing.T) {
 	other.Minute++
 	name := `a\N "é" 🦉 %s`
 	r.add(chat(1), counter("acme", "image", 20), yesterday, other, lateChat(9, 2), counter("acme", name, 7), counter("zed", "chat", 99))
-	got, err := r.Features(t.Context(), 0, Query{Tenants: []meter.TenantDays{{Tenant: "acme", From: today - 1, To: today + 1}}})
+	got := r.features(Query{Tenants: []meter.TenantDays{{Tenant: "acme", From: today - 1, To: today + 1}}})[0]
 	slices.SortFunc(got, func(a, b meter.FeatureUsage) int { return cmp.Compare(a.Tokens, b.Tokens) })
 	want := []meter.FeatureUsage{{Feature: "chat", Tokens: 3, Events: 2}, {Feature: name, Tokens: 7, Events: 1}, {Feature: "image", Tokens: 60, Events: 3}}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 }
 
-func TestFeaturesOfAnUnknownTenantAreNone(t *testing.T) {
+func TestFeaturesOfSeveralTenantsAreInTheirOrder(t *testing.T) {
 	r := newRig(t)
-	r.add(chat(1))
-	got, err := r.Features(t.Context(), 0, Query{Tenants: []meter.TenantDays{{Tenant: "nobody", From: today, To: today + 1}}})
-	if err != nil || len(got) > 0 {
-		t.Errorf("got %+v, %v", got, err)
+	r.add(chat(1), counter("zed", "image", 99))
+	var days []meter.TenantDays
+	for _, name := range []string{"zed", "nobody", "acme"} {
+		days = append(days, meter.TenantDays{Tenant: name, From: today, To: today + 1})
+	}
+	got := r.features(Query{Tenants: days})
+	want := [][]meter.FeatureUsage{{{Feature: "image", Tokens: 99, Events: 1}}, {}, {{Feature: "chat", Tokens: 1, Events: 1}}}
+	if !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 }
 

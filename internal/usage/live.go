@@ -27,11 +27,16 @@ type Live struct {
 
 	refreshing chan struct{} // holds one value while a refresh runs
 	view       atomic.Pointer[view]
+	readers    []reader // by shard
 }
 
 // New returns a Live without a view; until the first Refresh its answers are stale.
 func New(db *sqlx.DB, valkey *scripts.Valkey, dir *tenants.Directory, now func() time.Time) *Live {
-	return &Live{db: db, valkey: valkey, tenants: dir, now: now, refreshing: make(chan struct{}, 1)}
+	l := &Live{db: db, valkey: valkey, tenants: dir, now: now, refreshing: make(chan struct{}, 1), readers: make([]reader, valkey.Shards())}
+	for shard := range l.readers {
+		l.readers[shard].live, l.readers[shard].shard = l, shard
+	}
+	return l
 }
 
 // Keep refreshes every second until ctx is done, and logs when that begins and
@@ -90,51 +95,15 @@ func (l *Live) readCovered(ctx context.Context, tenants []meter.Tenant) Reading 
 	return l.Read(tenants)
 }
 
-// Tenant returns one tenant's usage with its features, largest first. It returns
-// store.ErrNoTenant for an unknown name, and an error if Valkey cannot be read.
+// Tenant returns one tenant's usage with its features, largest first; the caller must not
+// change them. It returns store.ErrNoTenant for an unknown name, and an error if Valkey
+// cannot be read.
 func (l *Live) Tenant(ctx context.Context, name string) (meter.Usage, error) {
 	tenant, ok := l.tenants.Get(name)
 	if !ok {
 		return meter.Usage{}, fmt.Errorf("%w: %q", store.ErrNoTenant, name)
 	}
-	r := l.readCovered(ctx, []meter.Tenant{tenant})
-	query := r.Query()
-	unsettled, err := l.valkey.Features(ctx, scripts.ShardOf(name, l.valkey.Shards()), query)
-	tokens := []int64{0}
-	switch {
-	case errors.Is(err, scripts.ErrRewound):
-		tokens = nil
-	case err != nil:
-		return meter.Usage{}, err
-	}
-	for _, f := range unsettled {
-		tokens[0] = meter.Add(tokens[0], f.Tokens)
-	}
-	usage := r.Usage(tokens, l.now())[0]
-	usage.Features = unsettled
-	if r.settled[0] != nil {
-		usage.Features = addFeatures(unsettled, r.settled[0].features)
-	}
-	slices.SortFunc(usage.Features, func(a, b meter.FeatureUsage) int {
-		return cmp.Or(cmp.Compare(b.Tokens, a.Tokens), cmp.Compare(a.Feature, b.Feature))
-	})
-	return usage, nil
-}
-
-func addFeatures(a, b []meter.FeatureUsage) []meter.FeatureUsage {
-	at := make(map[string]int, len(a)+len(b))
-	var sum []meter.FeatureUsage
-	for _, f := range slices.Concat(a, b) {
-		i, ok := at[f.Feature]
-		if !ok {
-			at[f.Feature] = len(sum)
-			sum = append(sum, f)
-			continue
-		}
-		sum[i].Tokens = meter.Add(sum[i].Tokens, f.Tokens)
-		sum[i].Events += f.Events
-	}
-	return sum
+	return l.readers[scripts.ShardOf(name, len(l.readers))].ask(ctx, tenant)
 }
 
 // All returns the usage of every tenant by name, archived ones included, without features.
