@@ -21,6 +21,13 @@ const (
 	// queueLength is how many requests may wait for a committer. At 10,000 requests/s it
 	// is filled in less than a second of Valkey's absence; beyond it the answer is 503.
 	queueLength = 8192
+
+	// A group of gatherFrom requests or more is a sign of load: then the next one waits up
+	// to gatherLimit for as many. With 64 connections on two busy cores, groups grow from
+	// 25 to 50 requests, and a request costs all processes together a tenth less, because
+	// each group costs Valkey 0.4 ms for its fsync.
+	gatherFrom  = 8
+	gatherLimit = 2 * time.Millisecond
 )
 
 // committer commits the submissions of one shard, a group at a time.
@@ -40,8 +47,9 @@ type committer struct {
 	log      *slog.Logger
 	metrics  *metrics
 
-	queue chan *submission
-	held  []*submission // had an id in common with the group before
+	queue    chan *submission
+	held     []*submission // had an id in common with the group before
+	expected int           // how many submissions the next group waits for, a little
 }
 
 func newCommitter(shard int, o Options, m *metrics) *committer {
@@ -74,11 +82,15 @@ func (c *committer) run(ctx context.Context) {
 			case first = <-c.queue:
 			}
 		}
-		c.commit(c.collect(first))
+		g := c.collect(first)
+		n := len(g.submissions)
+		c.commit(g)
+		c.expect(n)
 	}
 }
 
-// collect makes a group of what was held back, first, and all that has queued up.
+// collect makes a group of what was held back, first, and all that has queued up, and
+// waits up to gatherLimit while those are fewer than expected.
 func (c *committer) collect(first *submission) *group {
 	g := &group{}
 	waiting := c.held
@@ -86,6 +98,7 @@ func (c *committer) collect(first *submission) *group {
 	if first != nil {
 		waiting = append(waiting, first)
 	}
+	var limit <-chan time.Time
 	for {
 		for _, s := range waiting {
 			if g.full() || !g.add(s) {
@@ -97,10 +110,31 @@ func (c *committer) collect(first *submission) *group {
 		}
 		select {
 		case s := <-c.queue:
-			waiting = append(waiting[:0:0], s)
+			waiting = []*submission{s}
+			continue
 		default:
+		}
+		if len(g.submissions) >= c.expected {
 			return g
 		}
+		if limit == nil {
+			limit = time.After(gatherLimit)
+		}
+		select {
+		case s := <-c.queue:
+			waiting = []*submission{s}
+		case <-limit:
+			return g
+		}
+	}
+}
+
+// expect sets how many submissions the group after one of n will wait for: nearly as many
+// as were with the server while that was committed.
+func (c *committer) expect(n int) {
+	c.expected = 0
+	if n >= gatherFrom {
+		c.expected = (n + len(c.queue)) * 9 / 10
 	}
 }
 
@@ -204,7 +238,7 @@ func (c *committer) problem(err error) *Problem {
 func (c *committer) refuseOverflow(g *group, full scripts.Counter) {
 	g.remove(func(s *submission) bool {
 		for _, it := range s.items {
-			if it.counter.Tenant == full.Tenant && it.counter.Feature == full.Feature && it.counter.Minute == full.Minute {
+			if sameCounter(&s.sums.counters[it.counter], &full) {
 				s.done <- answer{problem: problemOverflow(it.index)}
 				return true
 			}
@@ -222,16 +256,21 @@ func (g *group) accepted() int {
 	return n
 }
 
-// answer gives every submission the usage of its tenants.
+// answer gives every submission the usage of its tenants, which usages has once each.
 func (g *group) answer(usages []meter.Usage) {
-	of := make(map[string]meter.Usage, len(usages))
-	for _, u := range usages {
-		of[u.Tenant.Name] = u
+	at := make(map[string]int, len(usages))
+	for i, u := range usages {
+		at[u.Tenant.Name] = i
 	}
 	for _, s := range g.submissions {
+		if len(s.tenants) == 1 {
+			i := at[s.tenants[0].Name]
+			s.done <- answer{usages: usages[i : i+1]}
+			continue
+		}
 		own := make([]meter.Usage, len(s.tenants))
 		for i, t := range s.tenants {
-			own[i] = of[t.Name]
+			own[i] = usages[at[t.Name]]
 		}
 		s.done <- answer{usages: own}
 	}

@@ -58,16 +58,16 @@ func (g *group) add(s *submission) bool {
 func (g *group) call(committer string, number int64) (call scripts.Group, owner []owned) {
 	call = scripts.Group{Committer: committer, Number: number}
 	if len(g.submissions) == 1 { // a large batch, or an idle server: nothing to merge
-		call.Lines, call.Counters = g.submissions[0].lines, g.submissions[0].counters
+		call.Lines, call.Counters = g.submissions[0].lines, g.submissions[0].sums.counters
 	} else {
 		call.Lines = make([]byte, 0, g.bytes+len(g.submissions))
-		sums := newSums(g.events)
+		var sums sums
 		for _, s := range g.submissions {
 			if len(s.lines) > 0 && len(call.Lines) > 0 {
 				call.Lines = append(call.Lines, '\n')
 			}
 			call.Lines = append(call.Lines, s.lines...)
-			for _, c := range s.counters {
+			for _, c := range s.sums.counters {
 				sums.add(c)
 			}
 		}
@@ -134,17 +134,8 @@ func (g *group) drop(seen []scripts.Seen, owner []owned) {
 	}
 	g.remove(func(s *submission) bool { return conflict[s] != nil })
 	for _, s := range g.submissions {
-		if len(duplicate[s]) == 0 {
-			continue
+		if len(duplicate[s]) > 0 {
+			s.drop(duplicate[s])
 		}
-		var left []item
-		for i, it := range s.items {
-			if !duplicate[s][i] {
-				left = append(left, it)
-			}
-		}
-		s.duplicates += len(s.items) - len(left)
-		s.items = left
-		s.sum()
 	}
 }

@@ -109,18 +109,17 @@ func TestAGroupHoldsAnIDOnce(t *testing.T) {
 	}
 }
 
-// submissionOf makes a request's submission without a server.
-func submissionOf(events, tenants int, ids bool) *submission {
-	s := &submission{done: make(chan answer, 1)}
+// eventsOf are the events of a request.
+func eventsOf(events, tenants int, ids bool) []meter.Event {
+	var all []meter.Event
 	for i := range events {
 		e := meter.Event{Tenant: fmt.Sprintf("customer-%d", i%tenants), Feature: "gpt-4-turbo", Tokens: 1500}
 		if ids {
 			e.ID = fmt.Sprintf("0198f3c2-7a4e-7cc1-9b7e-%012d", i)
 		}
-		t := meter.Tenant{Name: e.Tenant, Zone: time.UTC}
-		s.add(newItem(i, e, t, arrival), t)
+		all = append(all, e)
 	}
-	return s
+	return all
 }
 
 var sizes = []struct{ events, tenants int }{{1, 1}, {1000, 1}, {1000, 1000}, {10_000, 10_000}}
@@ -129,23 +128,35 @@ func BenchmarkSubmission(b *testing.B) {
 	for _, c := range sizes {
 		for _, ids := range []bool{false, true} {
 			b.Run(fmt.Sprintf("events=%d/tenants=%d/ids=%t", c.events, c.tenants, ids), func(b *testing.B) {
+				events := eventsOf(c.events, c.tenants, ids)
 				b.ReportAllocs()
 				for b.Loop() {
-					submissionOf(c.events, c.tenants, ids)
+					s := newSubmission(0, len(events))
+					for i, e := range events {
+						s.add(i, e, eventID(e), meter.Tenant{Name: e.Tenant, Zone: time.UTC}, arrival)
+					}
+					s.release()
 				}
 			})
 		}
 	}
 }
 
-func BenchmarkSum(b *testing.B) {
-	for _, c := range sizes {
-		b.Run(fmt.Sprintf("events=%d/tenants=%d", c.events, c.tenants), func(b *testing.B) {
-			s := submissionOf(c.events, c.tenants, false)
+func BenchmarkSums(b *testing.B) {
+	for _, features := range []int{1, 4, 8, 9, 100, 1000} {
+		b.Run(fmt.Sprintf("features=%d", features), func(b *testing.B) {
+			counters := make([]scripts.Counter, 1000)
+			for i := range counters {
+				counters[i] = scripts.Counter{Tenant: "acme-corp", Feature: fmt.Sprintf("feature-%d", i%features), Tokens: 1, Events: 1}
+			}
 			b.ReportAllocs()
 			for b.Loop() {
-				s.sum()
+				var s sums
+				for _, c := range counters {
+					s.add(c)
+				}
 			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/counter")
 		})
 	}
 }
@@ -156,15 +167,9 @@ func BenchmarkGroupCall(b *testing.B) {
 		for _, ids := range []bool{false, true} {
 			b.Run(fmt.Sprintf("requests=256/tenants=%d/ids=%t", tenants, ids), func(b *testing.B) {
 				g := &group{}
-				for i := range 256 {
-					s := &submission{}
-					e := meter.Event{Tenant: fmt.Sprintf("customer-%d", i%tenants), Feature: "gpt-4-turbo", Tokens: 1500}
-					if ids {
-						e.ID = fmt.Sprintf("0198f3c2-7a4e-7cc1-9b7e-%012d", i)
-					}
-					t := meter.Tenant{Name: e.Tenant, Zone: time.UTC}
-					s.add(newItem(0, e, t, arrival), t)
-					s.sum()
+				for _, e := range eventsOf(256, tenants, ids) {
+					s := newSubmission(0, 1)
+					s.add(0, e, eventID(e), meter.Tenant{Name: e.Tenant, Zone: time.UTC}, arrival)
 					if !g.add(s) {
 						b.Fatal("the group refuses a request")
 					}

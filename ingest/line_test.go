@@ -142,8 +142,9 @@ func BenchmarkAppendLine(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
+			var line []byte
 			for b.Loop() {
-				appendLine(nil, id, c.event)
+				line = appendLine(line[:0], id, c.event)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -39,13 +40,20 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 // observe times a route's requests.
-func (m *metrics) observe(route string, next httprouter.Handle) httprouter.Handle {
+func (m *metrics) observe(method, path string, next httprouter.Handle) httprouter.Handle {
+	var classes [6]atomic.Pointer[prometheus.Observer] // 5 is 5xx; looked up once each
 	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 		start := time.Now()
-		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
-		next(recorder, r, params)
-		class := strconv.Itoa(recorder.status/100) + "xx"
-		m.requests.WithLabelValues(route, r.Method, class).Observe(time.Since(start).Seconds())
+		recorder := statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		next(&recorder, r, params)
+		class := recorder.status / 100
+		seconds := classes[class].Load()
+		if seconds == nil {
+			observer := m.requests.WithLabelValues(path, method, strconv.Itoa(class)+"xx")
+			seconds = &observer
+			classes[class].Store(seconds)
+		}
+		(*seconds).Observe(time.Since(start).Seconds())
 	}
 }
 

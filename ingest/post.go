@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,49 +19,45 @@ import (
 
 // postEvents is POST /events: all events of the request are counted, or none.
 func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
-	result, problem := s.accept(w, r)
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer putBuffer(buffer)
+	if problem := readBody(buffer, w, r); problem != nil {
+		WriteProblem(w, problem)
+		return
+	}
+	now := s.now().UTC().Truncate(time.Microsecond)
+	events, problem := decodeEvents(r.Header.Get("Content-Type"), buffer.Bytes(), now)
+	if problem == nil {
+		problem = setID(r.Header, events)
+	}
 	if problem != nil {
 		WriteProblem(w, problem)
 		return
 	}
-	s.writeJSON(w, result)
-}
-
-// accepted is the answer to POST /events.
-type accepted struct {
-	Accepted   int         `json:"accepted"`
-	Duplicates int         `json:"duplicates"`
-	Usage      []usageBody `json:"usage"`
-}
-
-func (s *Server) accept(w http.ResponseWriter, r *http.Request) (accepted, *Problem) {
-	body := bodies.Get().(*bytes.Buffer)
-	defer func() {
-		if body.Cap() <= 64<<10 { // rare large bodies are left to the garbage collector
-			bodies.Put(body)
-		}
-	}()
-	body.Reset()
-	if problem := readBody(body, w, r); problem != nil {
-		return accepted{}, problem
-	}
-	now := s.now().UTC().Truncate(time.Microsecond)
-	events, problem := decodeEvents(r.Header.Get("Content-Type"), body.Bytes(), now)
-	if problem != nil {
-		return accepted{}, problem
-	}
-	if problem := setID(r.Header, events); problem != nil {
-		return accepted{}, problem
-	}
 	submissions, problem := s.prepare(r.Context(), events, now)
 	if problem != nil {
-		return accepted{}, problem
+		WriteProblem(w, problem)
+		return
 	}
-	return s.commit(submissions)
+	accepted, problem := s.commit(submissions)
+	if problem != nil {
+		WriteProblem(w, problem)
+		return
+	}
+	buffer.Reset() // the decoder has kept nothing of the body
+	writeJSON(w, accepted.append(buffer.AvailableBuffer()))
 }
 
-// bodies are buffers for request bodies; the decoder keeps nothing of them.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// buffers are for request bodies and answers.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// putBuffer gives b up. Rare large ones are left to the garbage collector.
+func putBuffer(b *bytes.Buffer) {
+	if b.Cap() <= 64<<10 {
+		b.Reset()
+		buffers.Put(b)
+	}
+}
 
 func readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) *Problem {
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
@@ -69,7 +67,11 @@ func readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) *Probl
 	if r.ContentLength > meter.MaxBody {
 		return problemTooLarge()
 	}
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, meter.MaxBody))
+	var src io.Reader = r.Body
+	if r.ContentLength < 0 { // else the server reads no more than it says
+		src = http.MaxBytesReader(w, r.Body, meter.MaxBody)
+	}
+	_, err := body.ReadFrom(src)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -99,23 +101,28 @@ func (s *Server) prepare(ctx context.Context, events []meter.Event, now time.Tim
 // mayMiss it returns the names of tenants that do not exist; they are no fault then.
 func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submissions []*submission, missing []string, problem *Problem) {
 	byShard := make([]*submission, len(s.committers))
-	first := map[scripts.EventID]string{} // content under which an id occurred in this request
+	var first map[scripts.EventID]string // content under which an id occurred in this request
 	var unknown, conflicts []int
+	var tenant meter.Tenant // of the event before, mostly of this one too
 	for i, e := range events {
-		tenant, ok := s.tenants.Get(e.Tenant)
-		if !ok && mayMiss {
-			missing = append(missing, e.Tenant)
-			tenant.Name, tenant.Zone = e.Tenant, time.UTC // to look for conflicts
-		} else if !ok || tenant.Archived {
-			unknown = append(unknown, i)
-			continue
+		if e.Tenant != tenant.Name {
+			var ok bool
+			if tenant, ok = s.tenants.Get(e.Tenant); !ok && mayMiss {
+				missing = append(missing, e.Tenant)
+				tenant = meter.Tenant{Zone: time.UTC} // to look for conflicts
+			} else if !ok || tenant.Archived {
+				unknown = append(unknown, i)
+				tenant = meter.Tenant{}
+				continue
+			}
+			tenant.Name = e.Tenant
 		}
 		shard := scripts.ShardOf(e.Tenant, len(byShard))
 		if byShard[shard] == nil {
-			byShard[shard] = &submission{shard: shard, done: make(chan answer, 1)}
+			byShard[shard] = newSubmission(shard, len(events))
 		}
-		it := newItem(i, e, tenant, now)
-		if id := it.id; id.ID != "" {
+		id := eventID(e)
+		if id.ID != "" {
 			key := scripts.EventID{Tenant: id.Tenant, ID: id.ID}
 			if before, ok := first[key]; ok {
 				if before != id.Content {
@@ -124,9 +131,12 @@ func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submis
 				byShard[shard].duplicates++
 				continue
 			}
+			if first == nil {
+				first = make(map[scripts.EventID]string, len(events))
+			}
 			first[key] = id.Content
 		}
-		byShard[shard].add(it, tenant)
+		byShard[shard].add(i, e, id, tenant, now)
 	}
 	if len(unknown) > 0 {
 		return nil, nil, problemUnknownTenants(events, unknown)
@@ -134,13 +144,7 @@ func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submis
 	if len(conflicts) > 0 {
 		return nil, nil, problemConflict(conflicts)
 	}
-	for _, sub := range byShard {
-		if sub != nil {
-			sub.sum()
-			submissions = append(submissions, sub)
-		}
-	}
-	return submissions, missing, nil
+	return slices.DeleteFunc(byShard, func(s *submission) bool { return s == nil }), missing, nil
 }
 
 // createTenants adds tenants with the default quota; that needs Postgres.
@@ -153,26 +157,24 @@ func (s *Server) createTenants(ctx context.Context, names []string) *Problem {
 	return nil
 }
 
-// commit hands the submissions to their committers and waits for all of them.
-func (s *Server) commit(submissions []*submission) (accepted, *Problem) {
+// commit hands the submissions to their committers, waits for all of them and releases
+// them.
+func (s *Server) commit(submissions []*submission) (result accepted, problem *Problem) {
 	for _, sub := range submissions {
 		if !s.committers[sub.shard].submit(sub) {
 			sub.done <- answer{problem: problemUnavailable("too many requests are waiting; nothing was counted")}
 		}
 	}
-	var result accepted
-	var problem *Problem
 	for _, sub := range submissions {
 		got := <-sub.done
 		if got.problem != nil {
 			problem = got.problem
-			continue
+		} else {
+			result.events += sub.accepted
+			result.duplicates += sub.duplicates
+			result.usage = append(result.usage, got.usages...)
 		}
-		result.Accepted += sub.accepted
-		result.Duplicates += sub.duplicates
-		for _, u := range got.usages {
-			result.Usage = append(result.Usage, newUsageBody(u))
-		}
+		sub.release()
 	}
 	return result, problem
 }

@@ -104,9 +104,9 @@ func TestOnlyEventsOlderThanTwoMinutesAreLate(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &submission{}
-		tenant := meter.Tenant{Name: "a", Zone: time.UTC}
-		s.add(newItem(0, meter.Event{Tenant: "a", Feature: "b", Tokens: 1, At: at}, tenant, arrival), tenant)
-		if got := s.items[0].counter; got.Late != c.late || got.Minute != at.Unix()/60 {
+		e := meter.Event{Tenant: "a", Feature: "b", Tokens: 1, At: at}
+		s.add(0, e, eventID(e), meter.Tenant{Name: "a", Zone: time.UTC}, arrival)
+		if got := s.sums.counters[0]; got.Late != c.late || got.Minute != at.Unix()/60 {
 			t.Errorf("%s: %+v, want late %t", c.at, got, c.late)
 		}
 	}

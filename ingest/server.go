@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/jmoiron/sqlx"
 	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
@@ -94,7 +93,7 @@ func (s *Server) Handler() http.Handler {
 		},
 	}
 	handle := func(method, path string, h httprouter.Handle) {
-		router.Handle(method, path, s.metrics.observe(path, h))
+		router.Handle(method, path, s.metrics.observe(method, path, h))
 	}
 	handle("POST", "/events", s.started(s.postEvents))
 	handle("GET", "/usage/:tenant", s.started(s.getUsage))
@@ -126,19 +125,6 @@ func escapedPaths(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// writeJSON answers 200 with body.
-func (s *Server) writeJSON(w http.ResponseWriter, body any) {
-	data, err := json.Marshal(body)
-	if err != nil {
-		s.log.Error("could not encode an answer", "error", err)
-		WriteProblem(w, problemInternal())
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(data) // the client has gone away: there is nobody left to tell
 }
 
 // unavailable answers 503, and logs why unless the client has gone away.

@@ -2,9 +2,9 @@ package ingest
 
 import (
 	"encoding/binary"
+	"slices"
+	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -14,15 +14,9 @@ import (
 // own hash; older ones share the late hash.
 const lateMinutes = 2
 
-// item is one event of a submission, ready to be stored.
-type item struct {
-	index   int // in the request
-	counter scripts.Counter
-	id      scripts.EventID // ID is "" if the client sent none
-	line    []byte          // COPY text, without line feed
-}
-
-// submission is one request's events for one shard, on their way to Valkey.
+// submission is one request's events for one shard, on their way to Valkey. Its handler
+// owns it until it is queued, the committer until it is answered, and then the handler
+// again, which releases it.
 type submission struct {
 	shard    int
 	items    []item
@@ -33,10 +27,20 @@ type submission struct {
 	// duplicates are events that were counted before, here or in an earlier request.
 	duplicates int
 
-	lines    []byte
-	counters []scripts.Counter
+	ids   eventIDs
+	lines []byte // COPY text, with a line feed between two events
+	sums  sums
 
 	done chan answer // receives once
+}
+
+// item is one event of a submission: where it is in lines and sums.
+type item struct {
+	index      int             // in the request
+	id         scripts.EventID // ID is "" if the client sent none
+	tokens     int64
+	counter    int // its place in sums.counters
+	start, end int // its line is lines[start:end]
 }
 
 // answer is what became of a submission: a problem or the usage of its tenants.
@@ -45,27 +49,60 @@ type answer struct {
 	problem *Problem
 }
 
-// newItem prepares an event of tenant t that arrived at now.
-func newItem(index int, e meter.Event, t meter.Tenant, now time.Time) item {
-	it := item{index: index}
-	if e.ID != "" {
-		it.id = scripts.EventID{Tenant: e.Tenant, ID: e.ID, Content: content(e)}
+// submissions are kept for reuse: most requests are one event, and making one anew costs
+// eight allocations.
+var submissions = sync.Pool{New: func() any { return &submission{done: make(chan answer, 1)} }}
+
+// newSubmission returns an empty one that will hold up to the given number of events.
+func newSubmission(shard, events int) *submission {
+	s := submissions.Get().(*submission)
+	s.shard = shard
+	s.items = slices.Grow(s.items, events)
+	s.lines = slices.Grow(s.lines, events*lineSize)
+	return s
+}
+
+// lineSize is what most lines stay below.
+const lineSize = 128
+
+// release gives up s, which must not be with a committer. Large ones are left to the
+// garbage collector.
+func (s *submission) release() {
+	if cap(s.lines) > 64<<10 || len(s.sums.counters) > fewCounters {
+		return
 	}
+	clear(s.items)
+	clear(s.tenants)
+	clear(s.sums.counters)
+	*s = submission{items: s.items[:0], tenants: s.tenants[:0], lines: s.lines[:0],
+		sums: sums{counters: s.sums.counters[:0]}, done: s.done}
+	submissions.Put(s)
+}
+
+// add puts an event of tenant t, the index-th of the request, into the submission. It
+// arrived at now and has the given id, if it has one.
+func (s *submission) add(index int, e meter.Event, id scripts.EventID, t meter.Tenant, now time.Time) {
 	if e.At.IsZero() {
 		e.At = now
 	}
+	it := item{index: index, id: id, tokens: e.Tokens, start: len(s.lines)}
+	if len(s.items) > 0 {
+		s.lines = append(s.lines, '\n')
+		it.start++
+	}
+	s.lines = appendLine(s.lines, s.ids.next(), e)
+	it.end = len(s.lines)
 	minute := e.At.Unix() / 60
-	it.counter = scripts.Counter{
+	it.counter = s.sums.add(scripts.Counter{
 		Minute: minute, Late: minute < now.Unix()/60-lateMinutes, Day: t.Day(e.At),
 		Tenant: e.Tenant, Feature: e.Feature, Tokens: e.Tokens, Events: 1,
-	}
-	it.line = appendLine(nil, uuid.Must(uuid.NewV7()), e)
-	return it
+	})
+	s.items = append(s.items, it)
+	s.accepted++
+	s.addTenant(t)
 }
 
-// add puts an event of tenant t into the submission.
-func (s *submission) add(it item, t meter.Tenant) {
-	s.items = append(s.items, it)
+func (s *submission) addTenant(t meter.Tenant) {
 	switch {
 	case len(s.tenants) == 0: // most requests name one tenant: no map for those
 		s.tenants = append(s.tenants, t)
@@ -81,53 +118,40 @@ func (s *submission) add(it item, t meter.Tenant) {
 	}
 }
 
-// sum prepares lines and counters of the items that are left.
-func (s *submission) sum() {
-	size := 0
-	for _, it := range s.items {
-		size += len(it.line) + 1
-	}
-	s.lines = make([]byte, 0, size)
-	sums := newSums(len(s.items))
-	for i, it := range s.items {
-		if i > 0 {
+// drop takes out the items, by their place, that are duplicates of earlier events.
+func (s *submission) drop(duplicate map[int]bool) {
+	items, lines, counters := s.items, s.lines, s.sums.counters
+	s.items, s.lines, s.sums = nil, nil, sums{}
+	for i, it := range items {
+		if duplicate[i] {
+			s.duplicates++
+			s.accepted--
+			continue
+		}
+		line := lines[it.start:it.end]
+		if len(s.items) > 0 {
 			s.lines = append(s.lines, '\n')
 		}
-		s.lines = append(s.lines, it.line...)
-		sums.add(it.counter)
+		it.start = len(s.lines)
+		s.lines = append(s.lines, line...)
+		it.end = len(s.lines)
+		c := counters[it.counter]
+		c.Tokens, c.Events = it.tokens, 1
+		it.counter = s.sums.add(c)
+		s.items = append(s.items, it)
 	}
-	s.counters = sums.counters
-	s.accepted = len(s.items)
 }
 
-// content is what an event id was sent for, as the client sent it.
-func content(e meter.Event) string {
-	buf := make([]byte, 0, 256)
-	buf = append(buf, e.Feature...)
-	buf = binary.BigEndian.AppendUint64(append(buf, 0), uint64(e.Tokens))
+// eventID is the id of an event as the client sent it, with what it was sent for.
+func eventID(e meter.Event) scripts.EventID {
+	if e.ID == "" {
+		return scripts.EventID{}
+	}
+	content := make([]byte, 0, 256)
+	content = append(content, e.Feature...)
+	content = binary.BigEndian.AppendUint64(append(content, 0), uint64(e.Tokens))
 	if !e.At.IsZero() {
-		buf = binary.BigEndian.AppendUint64(buf, uint64(e.At.UnixMicro()))
+		content = binary.BigEndian.AppendUint64(content, uint64(e.At.UnixMicro()))
 	}
-	return string(buf)
-}
-
-// sums adds up counters, one a (minute, late, day, tenant, feature).
-type sums struct {
-	at       map[scripts.Counter]int // key: the counter without its amounts
-	counters []scripts.Counter
-}
-
-func newSums(size int) sums { return sums{at: make(map[scripts.Counter]int, min(size, 64))} }
-
-func (s *sums) add(c scripts.Counter) {
-	key := c
-	key.Tokens, key.Events = 0, 0
-	i, ok := s.at[key]
-	if !ok {
-		i = len(s.counters)
-		s.at[key] = i
-		s.counters = append(s.counters, key)
-	}
-	s.counters[i].Tokens += c.Tokens // 20,000 events of 10^12 are far below 2^63
-	s.counters[i].Events += c.Events
+	return scripts.EventID{Tenant: e.Tenant, ID: e.ID, Content: string(content)}
 }

@@ -1,0 +1,117 @@
+package ingest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// The answers are written field by field: with reflection, the answer to POST /events
+// took 6 % of the whole process's time, and GET /tenants 50 ms for 10,000 tenants.
+
+// writeJSON answers 200 with body.
+func writeJSON(w http.ResponseWriter, body []byte) {
+	header := w.Header()
+	header["Content-Type"], header["Cache-Control"] = contentTypeJSON, noStore
+	_, _ = w.Write(body) // the client has gone away: there is nobody left to tell
+}
+
+// Values of headers, which net/http only reads.
+var contentTypeJSON, noStore = []string{"application/json"}, []string{"no-store"}
+
+// accepted is the answer to POST /events.
+type accepted struct {
+	events, duplicates int
+	usage              []meter.Usage
+}
+
+func (a accepted) append(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"accepted":`...), int64(a.events), 10)
+	b = strconv.AppendInt(append(b, `,"duplicates":`...), int64(a.duplicates), 10)
+	b = append(b, `,"usage":[`...)
+	for i, u := range a.usage {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendUsage(append(b, '{'), u), '}')
+	}
+	return append(b, "]}"...)
+}
+
+// appendUsage appends the fields that every answer has about a tenant. Quota, percent and
+// remaining are null for a tenant without a quota.
+func appendUsage(b []byte, u meter.Usage) []byte {
+	b = appendString(append(b, `"tenant":`...), u.Tenant.Name)
+	b = strconv.AppendInt(append(b, `,"totalTokens":`...), u.Tokens, 10)
+	if quota := u.Tenant.Quota; quota > 0 {
+		b = strconv.AppendInt(append(b, `,"quota":`...), quota, 10)
+		b = strconv.AppendFloat(append(b, `,"quotaPercent":`...), meter.Percent(u.Tokens, quota), 'f', -1, 64)
+		b = strconv.AppendInt(append(b, `,"remaining":`...), meter.Remaining(u.Tokens, quota), 10)
+	} else {
+		b = append(b, `,"quota":null,"quotaPercent":null,"remaining":null`...)
+	}
+	b = appendTime(append(b, `,"periodStart":`...), u.Period.Start)
+	b = appendTime(append(b, `,"periodEnd":`...), u.Period.End)
+	return strconv.AppendBool(append(b, `,"stale":`...), u.Stale)
+}
+
+// appendTenantUsage appends the answer to GET /usage/:tenant. Its minute is the current one.
+func appendTenantUsage(b []byte, u meter.Usage) []byte {
+	b = appendUsage(append(b, '{'), u)
+	b = appendTime(append(b, `,"minute":`...), u.AsOf.Truncate(time.Minute))
+	b = append(b, `,"features":[`...)
+	for i, f := range u.Features {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(append(b, `{"feature":`...), f.Feature)
+		b = strconv.AppendInt(append(b, `,"tokens":`...), f.Tokens, 10)
+		b = strconv.AppendInt(append(b, `,"events":`...), f.Events, 10)
+		b = append(b, '}')
+	}
+	b = appendTime(append(b, `],"asOf":`...), u.AsOf)
+	return append(b, '}')
+}
+
+// appendTenants appends the answer to GET /tenants.
+func appendTenants(b []byte, usages []meter.Usage, asOf time.Time) []byte {
+	stale := false
+	b = append(b, `{"tenants":[`...)
+	for i, u := range usages {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		stale = stale || u.Stale
+		b = appendUsage(append(b, '{'), u)
+		b = append(b, `,"thresholds":[`...)
+		for i, threshold := range u.Tenant.Thresholds {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendInt(b, int64(threshold), 10)
+		}
+		b = appendString(append(b, `],"timezone":`...), u.Tenant.Zone.String())
+		if u.Tenant.Archived {
+			b = append(b, `,"archived":true`...)
+		}
+		b = append(b, '}')
+	}
+	b = appendTime(append(b, `],"asOf":`...), asOf)
+	b = strconv.AppendBool(append(b, `,"stale":`...), stale)
+	return append(b, '}')
+}
+
+// appendString appends a JSON string. Names are valid UTF-8: they were checked on the way in.
+func appendString(b []byte, s string) []byte {
+	b, _ = jsontext.AppendQuote(b, s)
+	return b
+}
+
+// appendTime appends an instant as RFC 3339.
+func appendTime(b []byte, t time.Time) []byte {
+	return append(t.AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
+}
