@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -133,7 +135,7 @@ func BenchmarkSubmission(b *testing.B) {
 				for b.Loop() {
 					s := newSubmission(0, len(events))
 					for i, e := range events {
-						s.add(i, e, eventID(e), meter.Tenant{Name: e.Tenant, Zone: time.UTC}, arrival)
+						s.add(i, uuid.UUID{}, e, eventID(e), meter.Tenant{Name: e.Tenant, Zone: time.UTC}, arrival)
 					}
 					s.release()
 				}
@@ -169,7 +171,7 @@ func BenchmarkGroupCall(b *testing.B) {
 				g := &group{}
 				for _, e := range eventsOf(256, tenants, ids) {
 					s := newSubmission(0, 1)
-					s.add(0, e, eventID(e), meter.Tenant{Name: e.Tenant, Zone: time.UTC}, arrival)
+					s.add(0, uuid.UUID{}, e, eventID(e), meter.Tenant{Name: e.Tenant, Zone: time.UTC}, arrival)
 					if !g.add(s) {
 						b.Fatal("the group refuses a request")
 					}

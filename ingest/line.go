@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"strconv"
 	"strings"
@@ -50,7 +49,7 @@ func appendUUID(b []byte, id uuid.UUID) []byte {
 }
 
 // appendTimestamp appends t, of a year with four digits, to the microsecond and in UTC:
-// 2006-01-02 15:04:05.000000+00. Package time takes four times as long for that.
+// 2006-01-02 15:04:05.000000+00. Package time reads a layout for that, each time anew.
 func appendTimestamp(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
@@ -73,22 +72,4 @@ func appendDigits(b []byte, n, width int) []byte {
 		n /= 10
 	}
 	return b
-}
-
-// eventIDs are the ids under which a request's events are stored: a UUID version 7, and
-// the numbers after it, as RFC 9562 (6.2, method 2) allows for ids that are made together.
-// A new one takes 200 ns, the next 2 ns. That two requests of the same moment draw numbers
-// of 74 random bits so close to each other that their 10,000 events meet does not happen.
-type eventIDs struct{ last uuid.UUID }
-
-// next is an id that none had before.
-func (ids *eventIDs) next() uuid.UUID {
-	if ids.last == uuid.Nil {
-		ids.last = uuid.Must(uuid.NewV7())
-		return ids.last
-	}
-	const variant = 0b11 << 62 // the first two bits of the second half are not random
-	half := binary.BigEndian.Uint64(ids.last[8:])
-	binary.BigEndian.PutUint64(ids.last[8:], half&variant|(half+1)&^variant)
-	return ids.last
 }

@@ -136,7 +136,7 @@ func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submis
 			}
 			first[key] = id.Content
 		}
-		byShard[shard].add(i, e, id, tenant, now)
+		byShard[shard].add(i, s.ids.next(now), e, id, tenant, now)
 	}
 	if len(unknown) > 0 {
 		return nil, nil, problemUnknownTenants(events, unknown)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -105,7 +107,7 @@ func TestOnlyEventsOlderThanTwoMinutesAreLate(t *testing.T) {
 		}
 		s := &submission{}
 		e := meter.Event{Tenant: "a", Feature: "b", Tokens: 1, At: at}
-		s.add(0, e, eventID(e), meter.Tenant{Name: "a", Zone: time.UTC}, arrival)
+		s.add(0, uuid.UUID{}, e, eventID(e), meter.Tenant{Name: "a", Zone: time.UTC}, arrival)
 		if got := s.sums.counters[0]; got.Late != c.late || got.Minute != at.Unix()/60 {
 			t.Errorf("%s: %+v, want late %t", c.at, got, c.late)
 		}

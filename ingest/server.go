@@ -48,6 +48,7 @@ type Server struct {
 	log          *slog.Logger
 	registry     *prometheus.Registry
 	metrics      *metrics
+	ids          *eventIDs
 	autoCreate   bool
 	defaultQuota int64
 	linger       time.Duration
@@ -59,7 +60,7 @@ type Server struct {
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, metrics: newMetrics(o.Registry), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, linger: o.Linger}
+		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, linger: o.Linger}
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -27,7 +29,6 @@ type submission struct {
 	// duplicates are events that were counted before, here or in an earlier request.
 	duplicates int
 
-	ids   eventIDs
 	lines []byte // COPY text, with a line feed between two events
 	sums  sums
 
@@ -80,8 +81,8 @@ func (s *submission) release() {
 }
 
 // add puts an event of tenant t, the index-th of the request, into the submission. It
-// arrived at now and has the given id, if it has one.
-func (s *submission) add(index int, e meter.Event, id scripts.EventID, t meter.Tenant, now time.Time) {
+// arrived at now, has the given id if the client sent one, and is stored under key.
+func (s *submission) add(index int, key uuid.UUID, e meter.Event, id scripts.EventID, t meter.Tenant, now time.Time) {
 	if e.At.IsZero() {
 		e.At = now
 	}
@@ -90,7 +91,7 @@ func (s *submission) add(index int, e meter.Event, id scripts.EventID, t meter.T
 		s.lines = append(s.lines, '\n')
 		it.start++
 	}
-	s.lines = appendLine(s.lines, s.ids.next(), e)
+	s.lines = appendLine(s.lines, key, e)
 	it.end = len(s.lines)
 	minute := e.At.Unix() / 60
 	it.counter = s.sums.add(scripts.Counter{

@@ -2,9 +2,9 @@ package ingest
 
 import (
 	"fmt"
-	"strings"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
