@@ -1,0 +1,33 @@
+// Command bench measures FlagMeter beside what people would build instead, on stores of
+// its own, and writes one table. Run it with `make bench`; it needs no root and no network
+// and takes less than five minutes.
+//
+// Absolute times differ from machine to machine, and on a shared one from minute to
+// minute. So every figure is a ratio to something measured in the same run: contenders take
+// turns of two seconds, and a ratio is the median of the ratios of neighbouring turns.
+//
+// # Contenders
+//
+//	ceiling  an empty net/http + httprouter handler that reads the body
+//	queue    LPUSH a request; a worker does BRPOP and writes event and rollup to Postgres
+//	insert   INSERT and upsert straight into Postgres, a transaction a request
+//	single   a call of ingest.lua for each event, without grouping
+//	flagmeter  the real roles, each a process of its own, as `flagmeter ingest` and so on
+//
+// Each is a process, and each is driven by the same client (client.go): as many
+// connections as the table says, each with one request under way. The client is as lean as
+// Go's net package allows, because whatever it costs is taken from the server: with a
+// costlier one every ratio to the ceiling would look better.
+//
+// # The parts
+//
+//	singles.go    one event a request: against all contenders, appendfsync always and everysec
+//	rate.go       1,000 requests a second: latency, CPU, memory
+//	batches.go    1,000 events a request: acknowledged and in Postgres, against a bare COPY
+//	reads.go      GET /usage/:tenant, alone and beside writes
+//	growth.go     10 and 10,000 tenants; a year of rollups
+//	coldstart.go  from the start of the process to the first ready answer; bytes of an event
+//
+// The verdict in the last column is about the aim beside it; an aim that is missed is
+// printed as such, and the program still succeeds: a noisy neighbour is no failure.
+package main

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/procfs"
+)
+
+// process is a contender, or a role of FlagMeter, that listens on a port of its own.
+type process struct {
+	rig  *rig
+	cmd  *exec.Cmd
+	addr string // host:port
+}
+
+// startLimit is how long a process may take to say where it listens.
+const startLimit = 10 * time.Second
+
+// role starts a role of FlagMeter on the rig's stores.
+func (r *rig) role(ctx context.Context, name string) (*process, error) {
+	return r.start(ctx, r.binary, name)
+}
+
+// rival starts one of the contenders in this program.
+func (r *rig) rival(ctx context.Context, name string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	return r.start(ctx, self, "serve", name)
+}
+
+func (r *rig) start(ctx context.Context, file string, args ...string) (*process, error) {
+	cmd := exec.Command(file, args...)
+	cmd.Env = append(os.Environ(), "DATABASE_URL="+r.stack.DatabaseURL, "VALKEY_URL="+r.stack.ValkeyURL,
+		"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0")
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for this process to pass on
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", args, err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", args, err)
+	}
+	p := &process{rig: r, cmd: cmd}
+	r.procs = append(r.procs, p)
+	where := make(chan string, 1)
+	go func() {
+		defer close(where)
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			var line struct{ Level, Msg, Address string }
+			switch err := json.Unmarshal(lines.Bytes(), &line); {
+			case err == nil && line.Msg == "started":
+				where <- line.Address
+			case err != nil || line.Level == "WARN" || line.Level == "ERROR":
+				fmt.Fprintln(os.Stderr, lines.Text())
+			}
+		}
+	}()
+	select {
+	case addr, ok := <-where:
+		if !ok {
+			p.stop()
+			return nil, fmt.Errorf("start %s: it has ended", args)
+		}
+		p.addr = addr
+	case <-time.After(startLimit):
+		p.stop()
+		return nil, fmt.Errorf("start %s: it does not say where it listens", args)
+	case <-ctx.Done():
+		p.stop()
+		return nil, ctx.Err()
+	}
+	return p, nil
+}
+
+// stop ends the process in an orderly way and waits for it.
+func (p *process) stop() {
+	p.rig.procs = slices.DeleteFunc(p.rig.procs, func(other *process) bool { return other == p })
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Wait()
+}
+
+// flagmeter are the three roles, each a process.
+type flagmeter struct{ ingest, flusher, alerter *process }
+
+// flagmeter starts the roles and waits until they accept events.
+func (r *rig) flagmeter(ctx context.Context) (f flagmeter, err error) {
+	if f.ingest, err = r.role(ctx, "ingest"); err != nil {
+		return f, err
+	}
+	if f.flusher, err = r.role(ctx, "flusher"); err != nil {
+		return f, err
+	}
+	if f.alerter, err = r.role(ctx, "alerter"); err != nil {
+		return f, err
+	}
+	return f, f.ingest.ready(ctx)
+}
+
+func (f flagmeter) stop() {
+	f.ingest.stop()
+	f.alerter.stop()
+	f.flusher.stop()
+}
+
+// ready waits until an ingest process accepts events.
+func (p *process) ready(ctx context.Context) error {
+	limit := time.Now().Add(startLimit)
+	for {
+		err := fetch(ctx, "http://"+p.addr+"/readyz")
+		if err == nil || time.Now().After(limit) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// usage is what processes have used: time on a processor so far, and memory now.
+type usage struct {
+	cpu time.Duration
+	rss int // bytes
+}
+
+// used adds up the processes with the given ids and all their children.
+func used(pids ...int) (usage, error) {
+	all, err := procfs.AllProcs()
+	if err != nil {
+		return usage{}, fmt.Errorf("list processes: %w", err)
+	}
+	parent := map[int]int{}
+	stats := map[int]procfs.ProcStat{}
+	for _, p := range all {
+		if stat, err := p.Stat(); err == nil { // else it has just ended
+			parent[p.PID], stats[p.PID] = stat.PPID, stat
+		}
+	}
+	var sum usage
+	for pid, stat := range stats {
+		for at := pid; at > 1; at = parent[at] {
+			if slices.Contains(pids, at) {
+				sum.cpu += time.Duration(stat.CPUTime() * float64(time.Second))
+				sum.rss += stat.ResidentMemory()
+				break
+			}
+		}
+	}
+	return sum, nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// storePIDs are the process ids of Valkey and of Postgres' parent.
+func (r *rig) storePIDs(ctx context.Context) (valkey, postgres int, err error) {
+	info, err := r.rdb.Info(ctx, "server").Result()
+	if err != nil {
+		return 0, 0, fmt.Errorf("ask Valkey for its process: %w", err)
+	}
+	for line := range strings.Lines(info) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "process_id:"); ok {
+			valkey, err = strconv.Atoi(text)
+		}
+	}
+	var file string
+	err = errors.Join(err, r.db.GetContext(ctx, &file, "SELECT pg_read_file('postmaster.pid')"))
+	if err == nil {
+		first, _, _ := strings.Cut(file, "\n")
+		postgres, err = strconv.Atoi(first)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("find the processes of the stores: %w", err)
+	}
+	return valkey, postgres, nil
+}
