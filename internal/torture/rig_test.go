@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -74,6 +75,7 @@ var quotaThresholds = []int64{50, 100}
 type options struct {
 	valkeyDir, postgresDir string        // empty: temporary ones
 	crossings              time.Duration // in which the quotas are used up
+	dedupe                 time.Duration // DEDUPE_WINDOW; 0: the default
 }
 
 // newRig starts a deployment and its load, which everything stops at the end of the test.
@@ -95,10 +97,14 @@ func newRig(t *testing.T, g *guard, seed int64, o options) *rig {
 	r.back.valkey, valkey[1] = newProxy(t, r.valkeys.ValkeyURL)
 	r.back.postgres, postgres[1] = newProxy(t, r.postgreses.DatabaseURL)
 	role := func(name, role, addrName string, side int) *process {
-		p := &process{t: t, name: name, argv: []string{program.path, role}, addr: address(t), pgid: g.pgid, log: filepath.Join(g.dir, name+".log")}
+		p := &process{t: t, name: name, argv: []string{program.path, role}, addr: address(t), pgid: g.pgid,
+			log: filepath.Join(g.dir, name+".log"), clock: filepath.Join(g.dir, name+".clock")}
 		p.env = []string{
 			"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + postgres[side], "VALKEY_URL=" + valkey[side], addrName + "=" + p.addr,
-			"SLACK_WEBHOOK_URL=" + r.slack.url, "WEBHOOK_ALLOW_PRIVATE=true",
+			"SLACK_WEBHOOK_URL=" + r.slack.url, "WEBHOOK_ALLOW_PRIVATE=true", clockEnv + "=" + p.clock,
+		}
+		if o.dedupe > 0 {
+			p.env = append(p.env, "DEDUPE_WINDOW="+o.dedupe.String())
 		}
 		if err := p.start(""); err != nil {
 			t.Fatal(err)
@@ -167,12 +173,17 @@ func (r *rig) addTenants() {
 	}
 }
 
+// processes are all roles.
+func (r *rig) processes() []*process {
+	return slices.Concat(r.ingests, r.flushers, []*process{r.alerter})
+}
+
 // heal brings back everything that a fault may have left behind, but the stores.
 func (r *rig) heal(ctx context.Context) error {
 	if err := heal(r.front.valkey, r.front.postgres, r.back.valkey, r.back.postgres); err != nil {
 		return err
 	}
-	for _, p := range append([]*process{r.alerter}, append(r.ingests, r.flushers...)...) {
+	for _, p := range r.processes() {
 		if p.frozen {
 			if err := p.thaw(); err != nil {
 				return err
