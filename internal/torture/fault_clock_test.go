@@ -33,7 +33,8 @@ var clockSteps = []clockStep{
 }
 
 // clockFaults set the clock of one ingest, one flusher, the alerter, or all processes. Those
-// of the stores stay: what theirs mean is said in docs/RELIABILITY.md.
+// of the stores stay: what theirs mean is said in docs/RELIABILITY.md. The alerter keeps
+// Postgres: a message that it cannot record while its clock is ahead waits for that time.
 func clockFaults() []fault {
 	var faults []fault
 	for _, s := range clockSteps {
@@ -44,8 +45,8 @@ func clockFaults() []fault {
 		}{
 			{"ingest", []string{ingest}, func(r *rig, random *rand.Rand) []*process { return r.ingests[random.IntN(2):][:1] }},
 			{"flusher", []string{flusher}, func(r *rig, random *rand.Rand) []*process { return r.flushers[random.IntN(2):][:1] }},
-			{"alerter", []string{alerts}, func(r *rig, _ *rand.Rand) []*process { return []*process{r.alerter} }},
-			{"all", []string{ingest, flusher, alerts}, func(r *rig, _ *rand.Rand) []*process { return r.processes() }},
+			{"alerter", []string{alerts, postgres, back}, func(r *rig, _ *rand.Rand) []*process { return []*process{r.alerter} }},
+			{"all", []string{ingest, flusher, alerts, postgres, back}, func(r *rig, _ *rand.Rand) []*process { return r.processes() }},
 		} {
 			faults = append(faults, fault{name: "clock-" + who.name + "-" + s.name, touches: who.touches,
 				inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
