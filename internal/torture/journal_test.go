@@ -93,6 +93,13 @@ func (j *journal) lose(from, to time.Time) {
 	j.losses = append(j.losses, loss{from, to})
 }
 
+// lossy reports whether there was one.
+func (j *journal) lossy() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.losses) > 0
+}
+
 // mayBeLost reports whether what was acknowledged at that time may be lost.
 func (j *journal) mayBeLost(at time.Duration) bool {
 	return slices.ContainsFunc(j.losses, func(l loss) bool {

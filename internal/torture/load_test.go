@@ -28,6 +28,7 @@ type load struct {
 	// posting is held for reading by every client with an event in hand.
 	posting sync.RWMutex
 
+	watch   func(sending, trying context.Context)
 	clients sync.WaitGroup
 	stop    context.CancelFunc // no new events
 	abandon context.CancelFunc // no more attempts
@@ -38,6 +39,7 @@ func (l *load) begin() {
 	sending, stop := context.WithCancel(context.Background())
 	trying, abandon := context.WithCancel(context.Background())
 	l.stop, l.abandon = stop, abandon
+	l.clients.Go(func() { l.watch(sending, trying) })
 	for i := range 6 {
 		l.run(sending, trying, fmt.Sprint("single-", i), 10*time.Millisecond, l.mixed(1))
 	}
@@ -96,12 +98,7 @@ func (l *load) run(sending, trying context.Context, name string, pause time.Dura
 		timeout = time.Second
 	}
 	repeated := false
-	c := &client.Client{
-		URL:     "http://ingest",
-		HTTP:    &http.Client{Timeout: timeout, Transport: l.spread},
-		OnRetry: func(err error, _ time.Duration) { repeated = true; l.journal.fail(err) },
-		Jitter:  func(limit time.Duration) time.Duration { return rand.N(min(limit, 300*time.Millisecond)) },
-	}
+	c := l.client(timeout, &repeated)
 	l.clients.Go(func() {
 		for n := 0; sending.Err() == nil; n++ {
 			l.posting.RLock()
@@ -131,6 +128,17 @@ func (l *load) run(sending, trying context.Context, name string, pause time.Dura
 			}
 		}
 	})
+}
+
+// client is a client of the ingests that gives each attempt timeout. It sets repeated when
+// it tries again.
+func (l *load) client(timeout time.Duration, repeated *bool) *client.Client {
+	return &client.Client{
+		URL:     "http://ingest",
+		HTTP:    &http.Client{Timeout: timeout, Transport: l.spread},
+		OnRetry: func(err error, _ time.Duration) { *repeated = true; l.journal.fail(err) },
+		Jitter:  func(limit time.Duration) time.Duration { return rand.N(min(limit, 300*time.Millisecond)) },
+	}
 }
 
 // mixed returns batches of most/2 to most events with ids, for any tenant and time.

@@ -12,6 +12,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -37,6 +38,7 @@ type rig struct {
 	slack    *slack
 	journal  *journal
 	load     *load
+	watcher  *watcher
 	alone    bool // one fault only: its error is not some other fault's
 }
 
@@ -124,6 +126,8 @@ func newRig(t *testing.T, g *guard, seed int64, o options) *rig {
 	}
 	r.journal = newJournal()
 	r.load = &load{t: t, journal: r.journal, seed: seed, crossings: o.crossings, spread: newBalancer(r.ingests[0].addr, r.ingests[1].addr)}
+	r.watcher = &watcher{rig: r, used: map[meter.Day]tokens{}}
+	r.load.watch = r.watcher.watch
 	r.load.begin()
 	t.Logf("deployed after %.1f s", time.Since(began).Seconds())
 	t.Cleanup(func() { r.load.end(0) })
@@ -167,7 +171,7 @@ func (r *rig) addTenants() {
 	for _, tenant := range tenants {
 		add("INSERT INTO tenants (name, timezone, billing_day) VALUES ($1, $2, $3)", tenant.name, tenant.zone, tenant.billingDay)
 	}
-	add("INSERT INTO tenants (name) VALUES ($1)", anonymousTenant)
+	add("INSERT INTO tenants (name) VALUES ($1), ($2)", anonymousTenant, watchedTenant)
 	for _, name := range quotaTenants {
 		add("INSERT INTO tenants (name, monthly_quota, thresholds) VALUES ($1, $2, '{50,100}')", name, quota)
 	}

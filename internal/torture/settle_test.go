@@ -74,7 +74,7 @@ func (r *rig) liveUsage(ctx context.Context) map[string]usage {
 }
 
 func (r *rig) tenantNames() []string {
-	names := append([]string{anonymousTenant}, quotaTenants...)
+	names := append([]string{anonymousTenant, watchedTenant}, quotaTenants...)
 	for _, tenant := range tenants {
 		names = append(names, tenant.name)
 	}

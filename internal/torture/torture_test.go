@@ -80,6 +80,10 @@ func (r *rig) finish() {
 	r.checkSums(ctx)
 	told, repeated := r.checkAlerts(ctx)
 	r.t.Logf("seed %d\n%s%s; %d alerts told, %d messages repeated", r.seed, r.journal.table(found), r.journal.totals(found, ran), told, repeated)
+	r.t.Logf("live usage was compared %d times while faults were at work; %d answers were stale", r.watcher.compared, r.watcher.stale)
+	if r.watcher.compared == 0 && !r.journal.lossy() {
+		r.t.Error("live usage was never compared")
+	}
 	if r.t.Failed() {
 		for _, p := range r.processes() {
 			r.t.Logf("the last lines of %s:\n%s", p.name, p.tail(12))

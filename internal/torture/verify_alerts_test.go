@@ -125,7 +125,7 @@ func (r *rig) checkAlerts(ctx context.Context) (messages, repeated int) {
 		r.t.Error(err)
 		return 0, 0
 	}
-	lossy := len(r.journal.losses) > 0
+	lossy := r.journal.lossy()
 	highest := map[crossing]int64{} // of all thresholds, those with an alert
 	seen := map[crossing]bool{}
 	for _, a := range alerts {
