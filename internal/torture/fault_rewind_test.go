@@ -37,6 +37,9 @@ func rewindFaults() []fault {
 		{name: "rewind-empty-under-load", touches: everything, alone: true, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
 			return r.rewind(ctx, random, empty, underLoad)
 		}},
+		// Valkey's clock jumps ahead by more than a day: the numbers of the groups expire. What
+		// such a jump does to event ids is in docs/RELIABILITY.md.
+		{name: "valkey-forgets-groups", touches: everything, long: true, inject: forgetGroups},
 		// The batches of a flusher whose clock was ahead say nothing about when they were made.
 		{name: "rewind-after-clock-flusher-ahead", touches: everything, alone: true, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
 			err := r.stepClocks(ctx, r.flushers, clockSteps[0].step, func() error { return r.awaitFlushes(ctx, 4, 20*time.Second) })
@@ -108,11 +111,39 @@ func (r *rig) rewind(ctx context.Context, random *rand.Rand, old bool, prepare f
 	if err := r.valkeys.Valkey.Restart(ctx); err != nil {
 		return err
 	}
-	err = eventually(ctx, 60*time.Second, "the loss to be recovered from", func() bool {
+	return r.awaitRecovery(ctx, rewinds)
+}
+
+// forgetGroups lets the numbers of the groups expire. Ingest must take that for a loss of
+// writes: a group sent again would be applied again.
+func forgetGroups(ctx context.Context, r *rig, _ *rand.Rand) error {
+	rewinds, err := r.rewinds(ctx)
+	if err != nil {
+		return err
+	}
+	groups, err := r.rdb.Keys(ctx, "fm:{0}:group:*").Result()
+	if err != nil {
+		return fmt.Errorf("look for groups: %w", err)
+	}
+	if len(groups) == 0 {
+		return errors.New("there is no group")
+	}
+	if err := r.rdb.Del(ctx, groups...).Err(); err != nil {
+		return fmt.Errorf("forget groups: %w", err)
+	}
+	return r.awaitRecovery(ctx, rewinds)
+}
+
+// awaitRecovery waits for a recovery more than there were, and checks that it is reported.
+func (r *rig) awaitRecovery(ctx context.Context, before int) error {
+	err := eventually(ctx, 60*time.Second, "the loss to be recovered from", func() bool {
 		n, err := r.rewinds(ctx)
-		return err == nil && n > rewinds
+		return err == nil && n > before
 	})
-	return errors.Join(err, r.checkAlarm(ctx))
+	if err != nil {
+		return err
+	}
+	return r.checkAlarm(ctx)
 }
 
 // copyData copies Valkey's append-only files while they are written to.
