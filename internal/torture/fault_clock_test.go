@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -50,14 +51,59 @@ func clockFaults() []fault {
 		} {
 			faults = append(faults, fault{name: "clock-" + who.name + "-" + s.name, touches: who.touches,
 				inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-					return r.stepClocks(ctx, who.pick(r, random), s.step, func() error {
-						pause(ctx, random, 6*time.Second, 7*time.Second) // longer than the alerter's tick
-						return nil
+					whose := who.pick(r, random)
+					compared := func() error { return nil }
+					if slices.Contains(whose, r.alerter) {
+						compared = func() error { return r.awaitComparison(ctx) }
+					}
+					if err := compared(); err != nil { // some alerts are open now
+						return err
+					}
+					err := r.stepClocks(ctx, whose, s.step, func() error {
+						pause(ctx, random, 2*beforeMidnight, 2*beforeMidnight+time.Second)
+						return compared()
 					})
+					if err != nil {
+						return err
+					}
+					return compared() // a clock that is set right is a clock that is set
 				}})
 		}
 	}
-	return faults
+	return append(faults, fault{name: "clock-flusher-ahead-of-old-views", touches: []string{flusher, ingest, valkey, postgres, front, back}, inject: outdate})
+}
+
+// outdate sets the clocks of the flushers ahead once more while ingests have not heard of
+// Postgres for some seconds. They need batches that are settled meanwhile: only time that
+// has really elapsed may end a batch's grace.
+func outdate(ctx context.Context, r *rig, _ *rand.Rand) error {
+	// An hour ahead all minutes are over, and every flush settles sums.
+	return r.stepClocks(ctx, r.flushers, clockSteps[0].step, func() error {
+		if err := r.front.postgres.harm(silence...); err != nil {
+			return err
+		}
+		err := r.awaitFlushes(ctx, 6, 20*time.Second)
+		for _, p := range r.flushers {
+			err = errors.Join(err, p.setClock(2*time.Hour))
+		}
+		err = errors.Join(err, r.awaitFlushes(ctx, 6, 20*time.Second))
+		return errors.Join(err, r.front.postgres.heal())
+	})
+}
+
+// awaitComparison waits until the alerter has compared usage with thresholds once more.
+func (r *rig) awaitComparison(ctx context.Context) error {
+	before := -1.0
+	return eventually(ctx, 30*time.Second, "the alerter to compare", func() bool {
+		n, err := metric(ctx, r.alerter, "flagmeter_alerter_tick_duration_seconds_count")
+		if err != nil {
+			return false
+		}
+		if before < 0 {
+			before = n
+		}
+		return n > before
+	})
 }
 
 // stepClocks sets clocks, makes sure that they are set, calls do, and sets them right.
