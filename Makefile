@@ -27,6 +27,7 @@ run: ## install what is missing, build, and serve the dashboard with demo traffi
 
 test: deps ## install what is missing and run every test, with the race detector
 	go test -race -timeout 10m ./...
+	go test -race -tags failpoint ./internal/failpoint
 
 torture: deps ## inject faults under load for DURATION (3m), in the order of SEED, and check every event
 	go test ./internal/torture -run TestTorture -count=1 -v -timeout 2h -args -duration $(DURATION) -seed $(SEED)
@@ -40,6 +41,7 @@ cover: deps ## measure test coverage into coverage/, as a profile and as HTML
 lint: ## check the format, go vet and staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt): $$unformatted"; exit 1; }
 	go vet ./...
+	go vet -tags failpoint ./internal/failpoint
 	go run $(STATICCHECK) ./...
 
 fmt: ## format all Go files

@@ -18,7 +18,8 @@
 // webhook refused it, was disabled or deleted, or did not take it for 24 hours).
 // A pending delivery waits for next_attempt_at. Whoever sends it first moves that
 // 30 seconds ahead, which is a lease: nobody else sends it meanwhile, and no
-// transaction is open while the webhook answers.
+// transaction is open while the webhook answers. If the clock is set back then, the next
+// attempt is later by that, up to a day.
 //
 // # Steps, and what a crash right after each of them costs
 //

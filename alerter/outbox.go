@@ -50,7 +50,8 @@ const (
 type outbox struct{ db *sqlx.DB }
 
 // claim takes the delivery that has been due for the longest and leases it to the
-// caller; nil if none is due. Webhooks in busy are passed over; uuid.Nil
+// caller; nil if none is due. One that was never tried is due, and so is one that would wait
+// for longer than any may: its time was set by a clock that was ahead. Webhooks in busy are passed over; uuid.Nil
 // stands for the default URL. Claiming is one statement: two callers never get the
 // same delivery within a lease.
 func (o outbox) claim(ctx context.Context, now time.Time, busy map[uuid.UUID]bool) (*delivery, error) {
@@ -59,7 +60,7 @@ func (o outbox) claim(ctx context.Context, now time.Time, busy map[uuid.UUID]boo
 	err := o.db.GetContext(ctx, &d, `
 		WITH due AS (
 			SELECT id FROM alert_deliveries
-			WHERE status = 'pending' AND next_attempt_at <= $1
+			WHERE status = 'pending' AND (next_attempt_at <= $1 OR attempts = 0 OR next_attempt_at > $5)
 			  AND coalesce(webhook_id, $4) <> ALL ($3::uuid[])
 			ORDER BY next_attempt_at
 			LIMIT 1
@@ -76,7 +77,7 @@ func (o outbox) claim(ctx context.Context, now time.Time, busy map[uuid.UUID]boo
 		FROM claimed c
 		JOIN alerts a ON a.id = c.alert_id
 		LEFT JOIN slack_webhooks w ON w.id = c.webhook_id`,
-		now, now.Add(lease), pq.Array(keys), uuid.Nil)
+		now, now.Add(lease), pq.Array(keys), uuid.Nil, now.Add(giveUp))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

@@ -160,3 +160,25 @@ func TestALateSenderDoesNotOverwriteTheNextOnesResult(t *testing.T) {
 		}
 	})
 }
+
+// TestASetClockHoldsUpNothing sets the clock back, by an hour and by a month, before a delivery
+// was tried and while it was being tried.
+func TestASetClockHoldsUpNothing(t *testing.T) {
+	for _, back := range []time.Duration{time.Hour, 30 * 24 * time.Hour} {
+		w := newWorld(t)
+		a := w.alerter()
+		w.crossing(a)
+		w.advance(-back)
+		d := w.claim(a)
+		if d == nil || d.Attempts != 1 {
+			t.Fatalf("back by %s: got %+v for one that was never tried", back, d)
+		}
+		if d := w.claim(a); d != nil {
+			t.Errorf("back by %s: got %+v within its lease", back, d)
+		}
+		w.advance(-back)
+		if d := w.claim(a); (d != nil) != (back > giveUp) {
+			t.Errorf("back by %s again: got %+v", back, d)
+		}
+	}
+}

@@ -54,6 +54,24 @@ func TestRecoveryLooksTenMinutesBack(t *testing.T) {
 	r.wantTokens("acme", 5, 1)
 }
 
+// TestRecoveryDoubtsAClockThatIsAhead is the same with a hand-out by a flusher whose clock was
+// an hour ahead: its id is newer than the event.
+func TestRecoveryDoubtsAClockThatIsAhead(t *testing.T) {
+	r := newRigWith(t, "acme")
+	r.mustPost("acme", "chat", 5)
+	r.settle()
+	now := r.drained()
+	if _, err := r.DB.Exec("UPDATE flushes SET id = $1 WHERE drained", firstID(now.Add(time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	r.arrived(now)
+	if err := r.Valkey.Del(context.Background(), "fm:{0}:minutes", "fm:{0}:minute:29552400").Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.lose()
+	r.wantTokens("acme", 5, 1)
+}
+
 // TestRecoveryRebuildsWhatSumsAreAbout recovers a counter whose event seems to have been
 // settled long ago, as when the clock of ingest is far behind.
 func TestRecoveryRebuildsWhatSumsAreAbout(t *testing.T) {

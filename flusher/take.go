@@ -64,11 +64,19 @@ func (t *taking) begin(ctx context.Context) error {
 	if _, err := t.tx.ExecContext(ctx, "INSERT INTO own SELECT unnest($1::text[])", pq.Array(names)); err != nil {
 		return fmt.Errorf("name tenants of shard: %w", err)
 	}
-	var drained uuid.UUID
-	err = t.tx.GetContext(ctx, &drained, "SELECT id FROM flushes WHERE shard = $1 AND drained ORDER BY seq DESC, id LIMIT 1", t.shard)
+	var drained struct {
+		ID uuid.UUID
+		At time.Time `db:"committed_at"`
+	}
+	err = t.tx.GetContext(ctx, &drained, "SELECT id, committed_at FROM flushes WHERE shard = $1 AND drained ORDER BY seq DESC, id LIMIT 1", t.shard)
 	switch {
 	case err == nil:
-		t.since = firstID(idTime(drained).Add(-unsettled))
+		// The id was made by the clock of a flusher, which may have been ahead then.
+		at := idTime(drained.ID)
+		if drained.At.Before(at) {
+			at = drained.At
+		}
+		t.since = firstID(at.Add(-unsettled))
 	case !errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("look for last drained hand-out: %w", err)
 	}

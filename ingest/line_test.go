@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,71 +62,6 @@ func TestEveryNameComesBackFromPostgres(t *testing.T) {
 			t.Errorf("row %d\n got %+v\nwant %+v", i, got[i], want[i])
 		}
 	}
-}
-
-// decodeCopy reads a line of COPY's text format as Postgres does; nil is NULL.
-func decodeCopy(line string) ([]*string, error) {
-	var fields []*string
-	for raw := range strings.SplitSeq(line, "\t") {
-		if raw == `\N` {
-			fields = append(fields, nil)
-			continue
-		}
-		var text strings.Builder
-		for i := 0; i < len(raw); i++ {
-			c := raw[i]
-			if c == '\n' || c == '\r' {
-				return nil, fmt.Errorf("byte %d ends the line", i)
-			}
-			if c == '\\' {
-				if i++; i == len(raw) || raw[i] != '\\' {
-					return nil, fmt.Errorf("an escape that appendLine has no reason to write in %q", raw)
-				}
-			}
-			text.WriteByte(c)
-		}
-		decoded := text.String()
-		fields = append(fields, &decoded)
-	}
-	return fields, nil
-}
-
-// FuzzLine holds that a valid event's line has six fields that say what the event says.
-func FuzzLine(f *testing.F) {
-	f.Add("acme-corp", "gpt-4-turbo", "", int64(1500), int64(0))
-	f.Fuzz(func(t *testing.T, tenant, feature, id string, tokens, micros int64) {
-		if meter.CheckName(tenant) != "" || meter.CheckName(feature) != "" || id != "" && meter.CheckName(id) != "" || meter.CheckTokens(tokens) != "" {
-			t.Skip("no valid event")
-		}
-		at := arrival.Truncate(time.Microsecond).Add(time.Duration(micros%(100*365*24*3600*1e6)) * time.Microsecond)
-		key := uuid.Must(uuid.NewV7())
-		line := string(appendLine(nil, key, meter.Event{ID: id, Tenant: tenant, Feature: feature, Tokens: tokens, At: at}))
-		fields, err := decodeCopy(line)
-		if err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		if len(fields) != 6 {
-			t.Fatalf("%q has %d fields", line, len(fields))
-		}
-		for i, want := range []string{key.String(), tenant, feature, strconv.FormatInt(tokens, 10)} {
-			if fields[i] == nil || *fields[i] != want {
-				t.Errorf("field %d of %q is not %q", i, line, want)
-			}
-		}
-		if got, err := time.Parse("2006-01-02 15:04:05-07", *fields[4]); err != nil || !got.Equal(at) {
-			t.Errorf("%q: time %v, %v; want %v", line, got, err, at)
-		}
-		switch got := fields[5]; {
-		case id == "" && got != nil:
-			t.Errorf("%q has the id %q, want none", line, *got)
-		case id != "" && (got == nil || *got != id):
-			t.Errorf("%q has another id than %q", line, id)
-		}
-		// More lines are appended to what is there.
-		if twice := string(appendLine([]byte("x\n"), key, meter.Event{ID: id, Tenant: tenant, Feature: feature, Tokens: tokens, At: at})); twice != "x\n"+line {
-			t.Errorf("appended: %q, want %q", twice, line)
-		}
-	})
 }
 
 func BenchmarkAppendLine(b *testing.B) {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/eduardosanzb/flagmeter/internal/config"
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -55,7 +55,7 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 	directory := tenants.New(db, valkey, log)
 	return &process{
 		cfg: cfg, log: log, registry: registry, db: db, rdb: rdb, valkey: valkey,
-		tenants: directory, live: usage.New(db, valkey, directory, time.Now),
+		tenants: directory, live: usage.New(db, valkey, directory, failpoint.Now),
 	}, nil
 }
 

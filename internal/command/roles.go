@@ -14,6 +14,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/flusher"
 	"github.com/eduardosanzb/flagmeter/ingest"
 	"github.com/eduardosanzb/flagmeter/internal/config"
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 )
 
@@ -94,7 +95,7 @@ func (p *process) keepLive(ctx context.Context, log *slog.Logger) {
 func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	server := ingest.New(ingest.Options{
 		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
-		Now: time.Now, Log: log, Registry: p.registry,
+		Now: failpoint.Now, Log: log, Registry: p.registry,
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota, Linger: linger,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
@@ -131,7 +132,7 @@ func cutOff(ctx context.Context, log *slog.Logger, err error) error {
 
 // flush moves batches to Postgres. The stores must have answered.
 func (p *process) flush(ctx context.Context, log *slog.Logger) error {
-	f := flusher.New(flusher.Options{DB: p.db, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow, Now: time.Now, Log: log, Registerer: p.registry})
+	f := flusher.New(flusher.Options{DB: p.db, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow, Now: failpoint.Now, Log: log, Registerer: p.registry})
 	f.Run(ctx)
 	return nil
 }
@@ -141,7 +142,7 @@ func (p *process) flush(ctx context.Context, log *slog.Logger) error {
 func (p *process) alert(ctx context.Context, log *slog.Logger, dashboard string) error {
 	a := alerter.New(alerter.Options{
 		DB: p.db, Usage: p.live, DefaultURL: string(p.cfg.SlackWebhookURL), AllowPrivate: p.cfg.WebhookAllowPrivate,
-		DashboardURL: dashboard, Log: log, Now: time.Now, Registerer: p.registry,
+		DashboardURL: dashboard, Log: log, Now: failpoint.Now, Registerer: p.registry,
 	})
 	return a.Run(ctx)
 }

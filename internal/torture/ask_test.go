@@ -47,6 +47,7 @@ type usage struct {
 	TotalTokens int64     `json:"totalTokens"`
 	PeriodStart time.Time `json:"periodStart"`
 	PeriodEnd   time.Time `json:"periodEnd"`
+	AsOf        time.Time `json:"asOf"`
 	Stale       bool      `json:"stale"`
 	Features    []struct {
 		Feature string `json:"feature"`
@@ -58,18 +59,23 @@ type usage struct {
 // usage asks an ingest for a tenant's usage until the answer is not stale.
 func (r *rig) usage(ctx context.Context, p *process, tenant string) (u usage, err error) {
 	waited := eventually(ctx, 15*time.Second, "usage that is not stale", func() bool {
-		var resp *http.Response
-		if resp, err = get(ctx, p, "/usage/"+tenant); err != nil {
-			return false
-		}
-		defer resp.Body.Close()
-		u = usage{}
-		err = json.NewDecoder(resp.Body).Decode(&u)
+		u, err = r.ask(ctx, p, tenant)
 		return err == nil && !u.Stale
 	})
 	if err == nil {
 		err = waited
 	}
+	return u, err
+}
+
+// ask asks an ingest once for a tenant's usage.
+func (r *rig) ask(ctx context.Context, p *process, tenant string) (u usage, err error) {
+	resp, err := get(ctx, p, "/usage/"+tenant)
+	if err != nil {
+		return u, err
+	}
+	defer resp.Body.Close()
+	err = json.NewDecoder(resp.Body).Decode(&u)
 	return u, err
 }
 

@@ -37,6 +37,7 @@ func everyFault() []fault {
 	var all []fault
 	for _, some := range [][]fault{
 		ingestFaults(), flusherFaults(), alerterFaults(), valkeyFaults(), postgresFaults(), networkFaults(), diskFaults(),
+		clockFaults(), clientFaults(), rewindFaults(), dataFaults(),
 	} {
 		all = append(all, some...)
 	}

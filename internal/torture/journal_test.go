@@ -25,6 +25,8 @@ type journal struct {
 	open    []*span        // those among them that have not ended
 	full    int            // answers that Valkey is full, with a time to wait
 	failed  map[string]int // requests that got no 200, by reason
+	times   map[string]int // how often an event counts, by key, if not once
+	losses  []loss         // of writes, that cannot be made good
 }
 
 // note is an event as it was sent, and when its outcome was known.
@@ -44,7 +46,7 @@ type span struct {
 }
 
 func newJournal() *journal {
-	return &journal{start: time.Now(), acked: map[string]note{}, unknown: map[string]note{}, failed: map[string]int{}}
+	return &journal{start: time.Now(), acked: map[string]note{}, unknown: map[string]note{}, failed: map[string]int{}, times: map[string]int{}}
 }
 
 // key names an event: by its id, or by its tokens, which no other event of its feature has.
@@ -72,6 +74,38 @@ func (j *journal) ack(events []client.Event) {
 	}
 	j.open = slices.DeleteFunc(j.open, func(s *span) bool { return s.healed })
 	j.lastAck = now
+}
+
+// again notes that an event was acknowledged as another one, its id being forgotten.
+func (j *journal) again(e client.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.times[key(e)] = max(j.times[key(e)], 1) + 1
+}
+
+// loss is a time in which acknowledged events may be lost, and are known to be.
+type loss struct{ from, to time.Time }
+
+// lose notes such a time.
+func (j *journal) lose(from, to time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.losses = append(j.losses, loss{from, to})
+}
+
+// lossy reports whether there was one.
+func (j *journal) lossy() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.losses) > 0
+}
+
+// mayBeLost reports whether what was acknowledged at that time may be lost.
+func (j *journal) mayBeLost(at time.Duration) bool {
+	return slices.ContainsFunc(j.losses, func(l loss) bool {
+		acked := j.start.Add(at)
+		return !acked.Before(l.from) && acked.Before(l.to)
+	})
 }
 
 // giveUp notes events whose outcome stays unknown.

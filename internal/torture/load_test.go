@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,12 @@ type load struct {
 	// crossings is the time in which the tenants with a quota use all of it.
 	crossings time.Duration
 
+	// skewed is until when a clock may be off: timestamps are refused then.
+	skewed atomic.Pointer[time.Time]
+	// posting is held for reading by every client with an event in hand.
+	posting sync.RWMutex
+
+	watch   func(sending, trying context.Context)
 	clients sync.WaitGroup
 	stop    context.CancelFunc // no new events
 	abandon context.CancelFunc // no more attempts
@@ -32,6 +39,7 @@ func (l *load) begin() {
 	sending, stop := context.WithCancel(context.Background())
 	trying, abandon := context.WithCancel(context.Background())
 	l.stop, l.abandon = stop, abandon
+	l.clients.Go(func() { l.watch(sending, trying) })
 	for i := range 6 {
 		l.run(sending, trying, fmt.Sprint("single-", i), 10*time.Millisecond, l.mixed(1))
 	}
@@ -56,6 +64,30 @@ func (l *load) end(limit time.Duration) {
 	l.journal.close()
 }
 
+// hold lets the clients finish what they have in hand and keeps them from going on until
+// release is called.
+func (l *load) hold() (release func()) {
+	l.posting.Lock()
+	return l.posting.Unlock
+}
+
+// skew says that some clock is off from now on, or is right again.
+func (l *load) skew(off bool) {
+	until := time.Now().Add(time.Hour)
+	if !off {
+		until = time.Now().Add(10 * time.Second) // what is under way has ended by then
+	}
+	l.skewed.Store(&until)
+}
+
+// badClock reports whether a refusal is about a timestamp, while a clock may be off: what
+// is right now lies in the future then, or too far in the past.
+func (l *load) badClock(p *client.Problem) bool {
+	until := l.skewed.Load()
+	return until != nil && time.Now().Before(*until) && p.Status == http.StatusBadRequest &&
+		len(p.Errors) > 0 && p.Errors[0].Field == "timestamp"
+}
+
 // run starts a client that posts what next returns, pause on average after each answer.
 func (l *load) run(sending, trying context.Context, name string, pause time.Duration, next func(name string, n int, random *rand.Rand) []client.Event) {
 	random := rand.New(rand.NewPCG(uint64(l.seed), uint64(len(name))<<32+uint64(name[len(name)-1])))
@@ -65,33 +97,48 @@ func (l *load) run(sending, trying context.Context, name string, pause time.Dura
 	if random.IntN(2) == 0 {
 		timeout = time.Second
 	}
-	c := &client.Client{
-		URL:     "http://ingest",
-		HTTP:    &http.Client{Timeout: timeout, Transport: l.spread},
-		OnRetry: func(err error, _ time.Duration) { l.journal.fail(err) },
-		Jitter:  func(limit time.Duration) time.Duration { return rand.N(min(limit, 300*time.Millisecond)) },
-	}
+	repeated := false
+	c := l.client(timeout, &repeated)
 	l.clients.Go(func() {
 		for n := 0; sending.Err() == nil; n++ {
+			l.posting.RLock()
 			events := next(name, n, random)
+			repeated = false
 			_, err := c.Post(trying, events)
 			var refused *client.Problem
 			switch {
 			case err == nil:
 				l.journal.ack(events)
+			case errors.As(err, &refused) && l.badClock(refused):
+				if repeated { // an attempt before may have been counted
+					l.journal.giveUp(events)
+				}
 			case errors.As(err, &refused) && refused.Status < 500:
 				l.t.Errorf("client %s was refused: %v", name, err)
+				l.posting.RUnlock()
 				return
 			default:
 				l.journal.fail(err)
 				l.journal.giveUp(events)
 			}
+			l.posting.RUnlock()
 			select {
 			case <-sending.Done():
 			case <-time.After(pause/2 + time.Duration(random.Int64N(int64(pause)))):
 			}
 		}
 	})
+}
+
+// client is a client of the ingests that gives each attempt timeout. It sets repeated when
+// it tries again.
+func (l *load) client(timeout time.Duration, repeated *bool) *client.Client {
+	return &client.Client{
+		URL:     "http://ingest",
+		HTTP:    &http.Client{Timeout: timeout, Transport: l.spread},
+		OnRetry: func(err error, _ time.Duration) { *repeated = true; l.journal.fail(err) },
+		Jitter:  func(limit time.Duration) time.Duration { return rand.N(min(limit, 300*time.Millisecond)) },
+	}
 }
 
 // mixed returns batches of most/2 to most events with ids, for any tenant and time.

@@ -16,17 +16,22 @@ import (
 	"time"
 )
 
-const failpointEnv = "FLAGMETER_FAILPOINT"
+// The variables of package failpoint.
+const (
+	failpointEnv = "FLAGMETER_FAILPOINT"
+	clockEnv     = "FLAGMETER_CLOCK"
+)
 
 // process is one role as a process of its own, which can be started again and again.
 type process struct {
-	t    testing.TB
-	name string // such as flusher-0
-	argv []string
-	addr string // of its API or metrics, always the same
-	env  []string
-	log  string // file with the output of all its runs
-	pgid int
+	t     testing.TB
+	name  string // such as flusher-0
+	argv  []string
+	addr  string // of its API or metrics, always the same
+	env   []string
+	log   string // file with the output of all its runs
+	clock string // file that sets its clock
+	pgid  int
 
 	mu       sync.Mutex
 	cmd      *exec.Cmd

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -36,6 +38,7 @@ type rig struct {
 	slack    *slack
 	journal  *journal
 	load     *load
+	watcher  *watcher
 	alone    bool // one fault only: its error is not some other fault's
 }
 
@@ -74,6 +77,7 @@ var quotaThresholds = []int64{50, 100}
 type options struct {
 	valkeyDir, postgresDir string        // empty: temporary ones
 	crossings              time.Duration // in which the quotas are used up
+	dedupe                 time.Duration // DEDUPE_WINDOW; 0: the default
 }
 
 // newRig starts a deployment and its load, which everything stops at the end of the test.
@@ -95,10 +99,14 @@ func newRig(t *testing.T, g *guard, seed int64, o options) *rig {
 	r.back.valkey, valkey[1] = newProxy(t, r.valkeys.ValkeyURL)
 	r.back.postgres, postgres[1] = newProxy(t, r.postgreses.DatabaseURL)
 	role := func(name, role, addrName string, side int) *process {
-		p := &process{t: t, name: name, argv: []string{program.path, role}, addr: address(t), pgid: g.pgid, log: filepath.Join(g.dir, name+".log")}
+		p := &process{t: t, name: name, argv: []string{program.path, role}, addr: address(t), pgid: g.pgid,
+			log: filepath.Join(g.dir, name+".log"), clock: filepath.Join(g.dir, name+".clock")}
 		p.env = []string{
 			"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + postgres[side], "VALKEY_URL=" + valkey[side], addrName + "=" + p.addr,
-			"SLACK_WEBHOOK_URL=" + r.slack.url, "WEBHOOK_ALLOW_PRIVATE=true",
+			"SLACK_WEBHOOK_URL=" + r.slack.url, "WEBHOOK_ALLOW_PRIVATE=true", clockEnv + "=" + p.clock,
+		}
+		if o.dedupe > 0 {
+			p.env = append(p.env, "DEDUPE_WINDOW="+o.dedupe.String())
 		}
 		if err := p.start(""); err != nil {
 			t.Fatal(err)
@@ -118,6 +126,8 @@ func newRig(t *testing.T, g *guard, seed int64, o options) *rig {
 	}
 	r.journal = newJournal()
 	r.load = &load{t: t, journal: r.journal, seed: seed, crossings: o.crossings, spread: newBalancer(r.ingests[0].addr, r.ingests[1].addr)}
+	r.watcher = &watcher{rig: r, used: map[meter.Day]tokens{}}
+	r.load.watch = r.watcher.watch
 	r.load.begin()
 	t.Logf("deployed after %.1f s", time.Since(began).Seconds())
 	t.Cleanup(func() { r.load.end(0) })
@@ -161,10 +171,15 @@ func (r *rig) addTenants() {
 	for _, tenant := range tenants {
 		add("INSERT INTO tenants (name, timezone, billing_day) VALUES ($1, $2, $3)", tenant.name, tenant.zone, tenant.billingDay)
 	}
-	add("INSERT INTO tenants (name) VALUES ($1)", anonymousTenant)
+	add("INSERT INTO tenants (name) VALUES ($1), ($2)", anonymousTenant, watchedTenant)
 	for _, name := range quotaTenants {
 		add("INSERT INTO tenants (name, monthly_quota, thresholds) VALUES ($1, $2, '{50,100}')", name, quota)
 	}
+}
+
+// processes are all roles.
+func (r *rig) processes() []*process {
+	return slices.Concat(r.ingests, r.flushers, []*process{r.alerter})
 }
 
 // heal brings back everything that a fault may have left behind, but the stores.
@@ -172,7 +187,7 @@ func (r *rig) heal(ctx context.Context) error {
 	if err := heal(r.front.valkey, r.front.postgres, r.back.valkey, r.back.postgres); err != nil {
 		return err
 	}
-	for _, p := range append([]*process{r.alerter}, append(r.ingests, r.flushers...)...) {
+	for _, p := range r.processes() {
 		if p.frozen {
 			if err := p.thaw(); err != nil {
 				return err

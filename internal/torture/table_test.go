@@ -17,7 +17,7 @@ type row struct {
 }
 
 // table is the account of all faults.
-func (j *journal) table(found loss) string {
+func (j *journal) table(found findings) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	rows := map[string]*row{}
@@ -51,13 +51,13 @@ func (j *journal) table(found loss) string {
 }
 
 // totals is the account of the run.
-func (j *journal) totals(found loss, ran time.Duration) string {
+func (j *journal) totals(found findings, ran time.Duration) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var failed []string
 	for _, reason := range slices.Sorted(maps.Keys(j.failed)) {
 		failed = append(failed, fmt.Sprintf("%s: %d", reason, j.failed[reason]))
 	}
-	return fmt.Sprintf("%d events acknowledged in %.0f s (%.0f/s); of %d with unknown outcome %d counted; failed requests: %s",
-		len(j.acked), ran.Seconds(), float64(len(j.acked))/ran.Seconds(), len(j.unknown), found.unknownIn, strings.Join(failed, ", "))
+	return fmt.Sprintf("%d events acknowledged in %.0f s (%.0f/s); of %d with unknown outcome %d counted; %d lost as announced; failed requests: %s",
+		len(j.acked), ran.Seconds(), float64(len(j.acked))/ran.Seconds(), len(j.unknown), found.unknownIn, found.known, strings.Join(failed, ", "))
 }

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	duration = flag.Duration("duration", 25*time.Second, "how long TestTorture injects faults")
+	duration = flag.Duration("duration", 45*time.Second, "how long TestTorture injects faults")
 	seed     = flag.Int64("seed", 0, "fixes the order of the faults; 0: a random one, which is printed")
 	all      = flag.Bool("all", false, "run every scenario of TestFault")
 )
@@ -80,8 +80,12 @@ func (r *rig) finish() {
 	r.checkSums(ctx)
 	told, repeated := r.checkAlerts(ctx)
 	r.t.Logf("seed %d\n%s%s; %d alerts told, %d messages repeated", r.seed, r.journal.table(found), r.journal.totals(found, ran), told, repeated)
+	r.t.Logf("live usage was compared %d times while faults were at work; %d answers were stale", r.watcher.compared, r.watcher.stale)
+	if r.watcher.compared == 0 && !r.journal.lossy() {
+		r.t.Error("live usage was never compared")
+	}
 	if r.t.Failed() {
-		for _, p := range append([]*process{r.alerter}, append(r.ingests, r.flushers...)...) {
+		for _, p := range r.processes() {
 			r.t.Logf("the last lines of %s:\n%s", p.name, p.tail(12))
 		}
 	}
