@@ -13,6 +13,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -103,7 +104,8 @@ func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submis
 	byShard := make([]*submission, len(s.committers))
 	var first map[scripts.EventID]string // content under which an id occurred in this request
 	var unknown, conflicts []int
-	var tenant meter.Tenant // of the event before, mostly of this one too
+	var tenant meter.Tenant    // of the event before, mostly of this one too
+	arrived := failpoint.Now() // as the ledger's ids: by the machine's clock, not the caller's
 	for i, e := range events {
 		if e.Tenant != tenant.Name {
 			var ok bool
@@ -136,7 +138,7 @@ func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submis
 			}
 			first[key] = id.Content
 		}
-		byShard[shard].add(i, s.ids.next(now), e, id, tenant, now)
+		byShard[shard].add(i, s.ids.next(arrived), e, id, tenant, now)
 	}
 	if len(unknown) > 0 {
 		return nil, nil, problemUnknownTenants(events, unknown)
