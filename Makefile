@@ -4,6 +4,9 @@ BIN         := bin/flagmeter
 # Of make torture; SEED=0 picks one at random and prints it.
 DURATION := 3m
 SEED     := 0
+# Of make bench-compare; an empty BENCH means the hot paths.
+BASE  := HEAD~1
+BENCH :=
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -12,10 +15,10 @@ COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test torture cover lint fmt deps clean
+.PHONY: help build run test torture bench bench-compare cover lint fmt deps clean
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/flagmeter, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) .
@@ -31,6 +34,12 @@ test: deps ## install what is missing and run every test, with the race detector
 
 torture: deps ## inject faults under load for DURATION (3m), in the order of SEED, and check every event
 	go test ./internal/torture -run TestTorture -count=1 -v -timeout 2h -args -duration $(DURATION) -seed $(SEED)
+
+bench: deps build ## measure against what people would build instead, into bench/latest.md and README.md
+	go run ./bench -flagmeter $(BIN) -out bench/latest.md -readme README.md
+
+bench-compare: deps ## compare the Go benchmarks with those of revision BASE (HEAD~1), those matching BENCH
+	sh bench/compare.sh $(BASE) '$(BENCH)'
 
 cover: deps ## measure test coverage into coverage/, as a profile and as HTML
 	@mkdir -p coverage

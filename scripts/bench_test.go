@@ -34,6 +34,7 @@ func valkeyMicros(b *testing.B, r *rig) float64 {
 // the stage, by other means than scripts.
 func measure(b *testing.B, r *rig, prepare func(), run func(i int)) {
 	b.Helper()
+	b.ReportAllocs()
 	run(-1) // loads the script
 	start, n := valkeyMicros(b, r), 0
 	for b.Loop() {
@@ -134,22 +135,29 @@ func BenchmarkFeatures(b *testing.B) {
 	}
 }
 
-// BenchmarkSealAndAck measures a turn of the flusher: what is sealed is acknowledged.
-func BenchmarkSealAndAck(b *testing.B) {
-	for _, c := range []struct{ events, tenants int }{{1, 1}, {1000, 1}, {1000, 1000}} {
+// turns are what a script of the flusher may find.
+var turns = []struct{ events, tenants int }{{1, 1}, {10, 1}, {100, 1}, {1000, 1}, {1000, 1000}}
+
+// stage leaves a raw list and late counters behind, without a script that would count.
+func (r *rig) stage(events, tenants int) {
+	r.Helper()
+	pipe := r.client.Pipeline()
+	pipe.RPush(r.Context(), rawKey(0), make([]byte, 110*events))
+	for _, name := range names(tenants) {
+		pipe.HSet(r.Context(), lateKey(0), "s\t20625\t"+name, 1500)
+	}
+	if _, err := pipe.Exec(r.Context()); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// BenchmarkTurn measures a turn of the flusher, seal.lua, ack.lua and drop.lua: what is
+// sealed is acknowledged, and what was acknowledged in the turn before is dropped.
+func BenchmarkTurn(b *testing.B) {
+	for _, c := range turns {
 		b.Run(fmt.Sprintf("events=%d/tenants=%d", c.events, c.tenants), func(b *testing.B) {
 			r := newRig(b)
-			// What the next turn finds, without a script that would count.
-			stage := func() {
-				pipe := r.client.Pipeline()
-				pipe.RPush(b.Context(), rawKey(0), make([]byte, 110*c.events))
-				for _, name := range names(c.tenants) {
-					pipe.HSet(b.Context(), lateKey(0), "s\t20625\t"+name, 1500)
-				}
-				if _, err := pipe.Exec(b.Context()); err != nil {
-					b.Fatal(err)
-				}
-			}
+			stage := func() { r.stage(c.events, c.tenants) }
 			stage()
 			measure(b, r, stage, func(int) {
 				sealed := r.seal(now)
@@ -158,6 +166,40 @@ func BenchmarkSealAndAck(b *testing.B) {
 				}
 				r.ack(ids(sealed.Raw), ids(sealed.Sums))
 				if err := r.Drop(b.Context(), 0, sealed.Settled); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkRewind measures what a recovery does in Valkey, rewind.lua, remember.lua and
+// resume.lua, with an event id for each event; the batches are acknowledged in between.
+func BenchmarkRewind(b *testing.B) {
+	for _, c := range turns {
+		b.Run(fmt.Sprintf("events=%d/tenants=%d", c.events, c.tenants), func(b *testing.B) {
+			r := newRig(b)
+			var remembered []EventID
+			for i := range c.events {
+				remembered = append(remembered, EventID{Tenant: "customer-0", ID: fmt.Sprint("event-", i)})
+			}
+			stage := func() {
+				r.stage(c.events, c.tenants)
+				if err := r.client.Set(b.Context(), rewoundKey(0), "marker 7 for a test", 0).Err(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			stage()
+			measure(b, r, stage, func(int) {
+				all, ok, err := r.SealAll(b.Context(), 0)
+				if err != nil || !ok {
+					b.Fatalf("%t, %v", ok, err)
+				}
+				r.ack(ids(all.Raw), ids(all.Sums))
+				if err := r.Remember(b.Context(), 0, all.Marker, window, remembered); err != nil {
+					b.Fatal(err)
+				}
+				if err := r.Resume(b.Context(), 0, all.Marker, all.Seq); err != nil {
 					b.Fatal(err)
 				}
 			})
