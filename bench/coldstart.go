@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -76,5 +77,5 @@ func (r *rig) valkeyMemory(ctx context.Context) (int, error) {
 			return strconv.Atoi(text)
 		}
 	}
-	return 0, fmt.Errorf("Valkey does not say used_memory_dataset")
+	return 0, errors.New("used_memory_dataset is missing from the answer of Valkey")
 }

@@ -10,8 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,10 +38,8 @@ type event struct {
 	Tokens  int64  `json:"tokens"`
 }
 
-// serve runs a rival until SIGTERM.
+// serve runs a rival until it is killed.
 func serve(ctx context.Context, name string) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
-	defer stop()
 	open, ok := rivals[name]
 	if !ok {
 		return fmt.Errorf("no rival is called %q", name)
