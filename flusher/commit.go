@@ -40,9 +40,9 @@ type transaction struct {
 	f    *Flusher
 }
 
-// begin starts a transaction with the settings it needs; end gives the connection back.
-func (f *Flusher) begin(ctx context.Context) (transaction, error) {
-	conn, err := f.db.Connx(ctx)
+// begin starts a transaction on db with the settings it needs; end gives the connection back.
+func (f *Flusher) begin(ctx context.Context, db *sqlx.DB) (transaction, error) {
+	conn, err := db.Connx(ctx)
 	if err != nil {
 		return transaction{}, fmt.Errorf("connect to postgres: %w", err)
 	}
@@ -69,7 +69,7 @@ func (t transaction) end() {
 // there, and commits: steps 4 to 7.
 func (f *Flusher) transact(ctx context.Context, shard int, batches []*batch,
 	put func(context.Context, transaction, []*batch) (Result, error)) (done Result, err error) {
-	tx, err := f.begin(ctx)
+	tx, err := f.begin(ctx, f.db)
 	if err != nil {
 		return done, err
 	}

@@ -48,6 +48,7 @@ const (
 // goroutines and processes; calls on one Flusher wait for each other.
 type Flusher struct {
 	db      *sqlx.DB
+	patient *sqlx.DB // waits for long statements
 	valkey  *scripts.Valkey
 	dedupe  time.Duration
 	now     func() time.Time

@@ -110,7 +110,7 @@ func (f *Flusher) alarm(ctx context.Context, shard int, r scripts.Rewound) {
 // returns the seq from which Valkey is to go on: steps 11 to 13. known is the ledger's
 // seq before step 10.
 func (f *Flusher) takeAll(ctx context.Context, shard int, known int64, r scripts.Rewound) (newSeq int64, done Result, err error) {
-	tx, err := f.begin(ctx)
+	tx, err := f.begin(ctx, f.patient)
 	if err != nil {
 		return 0, done, err
 	}
@@ -171,7 +171,7 @@ func (f *Flusher) remember(ctx context.Context, shard int, marker string) (n int
 	if err := f.db.GetContext(ctx, &now, "SELECT clock_timestamp()"); err != nil {
 		return 0, fmt.Errorf("read clock of postgres: %w", err)
 	}
-	rows, err := f.db.QueryxContext(ctx, `SELECT tenant, idempotency_key FROM events
+	rows, err := f.patient.QueryxContext(ctx, `SELECT tenant, idempotency_key FROM events
 		WHERE id >= $1 AND idempotency_key IS NOT NULL`, firstID(now.Add(-f.dedupe)))
 	if err != nil {
 		return 0, fmt.Errorf("read event ids: %w", err)

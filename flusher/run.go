@@ -1,6 +1,7 @@
 package flusher
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -16,10 +17,13 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// Options are what a flusher works with. All are required.
+// Options are what a flusher works with. All are required but Patient.
 type Options struct {
-	DB     *sqlx.DB
-	Valkey *scripts.Valkey
+	DB *sqlx.DB
+	// Patient is DB with connections that wait for long statements (store.Patience), for
+	// recoveries and audits; nil is DB.
+	Patient *sqlx.DB
+	Valkey  *scripts.Valkey
 	// Dedupe is how long an event id is remembered, the same as ingest's.
 	Dedupe     time.Duration
 	Now        func() time.Time
@@ -29,9 +33,10 @@ type Options struct {
 
 // New returns a flusher.
 func New(o Options) *Flusher {
+	patient := cmp.Or(o.Patient, o.DB)
 	return &Flusher{
-		db: o.DB, valkey: o.Valkey, dedupe: o.Dedupe, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
-		audit:        audit.NewJob(audit.Options{DB: o.DB, Valkey: o.Valkey, Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
+		db: o.DB, patient: patient, valkey: o.Valkey, dedupe: o.Dedupe, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
+		audit:        audit.NewJob(audit.Options{DB: patient, Valkey: o.Valkey, Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
 		settledSince: map[int]map[string]time.Time{},
 		rewound:      map[int]string{},
 		stuck:        stuckLimit,

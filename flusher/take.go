@@ -3,10 +3,8 @@ package flusher
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -189,79 +187,4 @@ func (t *taking) dropRepeated(ctx context.Context) error {
 // idMillis is the time of a UUID of version 7 in SQL, in ms since 1970.
 func idMillis(column string) string {
 	return "('x' || left(replace(" + column + "::text, '-', ''), 12))::bit(48)::bigint"
-}
-
-// rebuild makes the rows of rollups that may be wrong again from events, and moves
-// usage_daily by the difference: step 12. Besides the rows touched, those may be wrong
-// whose events reached Postgres while their counters were still open, and are lost. A row
-// of which no event is left, because its day was deleted from events, stays.
-func (t *taking) rebuild(ctx context.Context) error {
-	_, err := t.tx.ExecContext(ctx, `INSERT INTO touched SELECT DISTINCT tenant, feature, date_trunc('minute', created_at)
-		FROM events WHERE id >= $1`, t.since)
-	if err != nil {
-		return fmt.Errorf("look for unsettled events: %w", err)
-	}
-	if _, err := t.tx.ExecContext(ctx, "ANALYZE touched, own"); err != nil {
-		return fmt.Errorf("analyze tables of recovery: %w", err)
-	}
-	// Each stretch of 10 minutes is read by itself, so that a late event of last month
-	// does not cost reading a month.
-	_, err = t.tx.ExecContext(ctx, `CREATE TEMP TABLE rebuilt ON COMMIT DROP AS
-		WITH key AS (SELECT DISTINCT tenant, feature, minute FROM touched JOIN own USING (tenant)),
-		stretch AS MATERIALIZED (SELECT DISTINCT date_bin('10 minutes', minute, 'epoch') AS start FROM key),
-		event AS (SELECT e.* FROM stretch, LATERAL (
-			SELECT tenant, feature, date_trunc('minute', created_at) AS minute,
-				least(sum(tokens), 9223372036854775807)::bigint AS tokens, count(*) AS events
-			FROM events WHERE created_at >= start AND created_at < start + interval '10 minutes' GROUP BY 1, 2, 3) e)
-		SELECT tenant, feature, minute, e.tokens, e.events,
-			coalesce(r.total_tokens, 0) AS old_tokens, coalesce(r.events, 0) AS old_events
-		FROM key JOIN event e USING (tenant, feature, minute) LEFT JOIN rollups r USING (tenant, feature, minute)
-		WHERE (e.tokens, e.events) <> (coalesce(r.total_tokens, 0), coalesce(r.events, 0))`)
-	if err != nil {
-		return fmt.Errorf("add up events: %w", err)
-	}
-	_, err = t.tx.ExecContext(ctx, `INSERT INTO rollups (tenant, feature, minute, total_tokens, events)
-		SELECT tenant, feature, minute, tokens, events FROM rebuilt ORDER BY tenant, feature, minute
-		ON CONFLICT (tenant, feature, minute) DO UPDATE SET total_tokens = excluded.total_tokens,
-			events = excluded.events, updated_at = now()`)
-	if err != nil {
-		return fmt.Errorf("rebuild rollups: %w", err)
-	}
-	return t.moveDays(ctx)
-}
-
-// moveDays adds what the rebuilt rows differ by to usage_daily, on the day of the
-// minute in the tenant's present zone: the day that the event was counted on when it was
-// acknowledged is not known.
-func (t *taking) moveDays(ctx context.Context) error {
-	var rows []struct {
-		Tenant, Feature string
-		Minute          int64
-		Tokens, Events  int64
-	}
-	err := t.tx.SelectContext(ctx, &rows, `SELECT tenant, feature, (extract(epoch FROM minute) / 60)::bigint AS minute,
-		tokens - old_tokens AS tokens, events - old_events AS events FROM rebuilt`)
-	if err != nil {
-		return fmt.Errorf("read rebuilt rows: %w", err)
-	}
-	t.done.Rows = int64(len(rows))
-	moved := newAmounts()
-	for _, r := range rows {
-		day := t.tenants[r.Tenant].Day(time.Unix(r.Minute*60, 0))
-		key := scripts.DayKey{Tenant: r.Tenant, Day: day, Feature: r.Feature}
-		n := moved.days[key]
-		if r.Tokens > 0 && n.Tokens > math.MaxInt64-r.Tokens {
-			r.Tokens = math.MaxInt64 - n.Tokens // Postgres will refuse it
-		}
-		moved.days[key] = scripts.Count{Tokens: n.Tokens + r.Tokens, Events: n.Events + r.Events}
-	}
-	h := halves{tx: t.tx, batch: &batch{Batch: scripts.Batch{ID: t.marker}, kind: kindSum}}
-	err = bisect(ctx, &h, moved.dayRows(),
-		func(part []dayRow) error { return addDays(ctx, t.tx, part) },
-		func(r dayRow) ([]byte, error) { return json.Marshal(deadDay(r)) })
-	if err != nil {
-		return err
-	}
-	t.done.Dead += h.done.Dead
-	return nil
 }

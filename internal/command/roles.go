@@ -16,6 +16,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
 // stopLimit is how long a role may take to end. It is only reached when a store hangs in
@@ -132,7 +133,12 @@ func cutOff(ctx context.Context, log *slog.Logger, err error) error {
 
 // flush moves batches to Postgres. The stores must have answered.
 func (p *process) flush(ctx context.Context, log *slog.Logger) error {
-	f := flusher.New(flusher.Options{DB: p.db, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow, Now: failpoint.Now, Log: log, Registerer: p.registry})
+	patient, err := store.Open(string(p.cfg.DatabaseURL), 2, store.Patience)
+	if err != nil {
+		return err
+	}
+	defer patient.Close()
+	f := flusher.New(flusher.Options{DB: p.db, Patient: patient, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow, Now: failpoint.Now, Log: log, Registerer: p.registry})
 	f.Run(ctx)
 	return nil
 }

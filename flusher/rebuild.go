@@ -1,0 +1,109 @@
+package flusher
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// rebuild makes the rows of rollups that may be wrong again from events, and moves
+// usage_daily by the difference: step 12. Besides the rows touched, those may be wrong
+// whose events reached Postgres while their counters were still open, and are lost. A row
+// of which no event is left, because its day was deleted from events, stays.
+func (t *taking) rebuild(ctx context.Context) error {
+	_, err := t.tx.ExecContext(ctx, `INSERT INTO touched SELECT DISTINCT tenant, feature, date_trunc('minute', created_at)
+		FROM events WHERE id >= $1`, t.since)
+	if err != nil {
+		return fmt.Errorf("look for unsettled events: %w", err)
+	}
+	for _, statement := range []string{
+		"CREATE TEMP TABLE suspect ON COMMIT DROP AS SELECT DISTINCT tenant, feature, minute FROM touched JOIN own USING (tenant)",
+		"ANALYZE suspect", // or the plan below may be a loop
+		`CREATE TEMP TABLE counted (tenant text, feature text, minute timestamptz, tokens bigint, events bigint) ON COMMIT DROP`,
+	} {
+		if _, err := t.tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("make tables of rebuild: %w", err)
+		}
+	}
+	if err := t.count(ctx); err != nil {
+		return err
+	}
+	_, err = t.tx.ExecContext(ctx, `CREATE TEMP TABLE rebuilt ON COMMIT DROP AS
+		SELECT c.*, coalesce(r.total_tokens, 0) AS old_tokens, coalesce(r.events, 0) AS old_events
+		FROM counted c LEFT JOIN rollups r USING (tenant, feature, minute)
+		WHERE (c.tokens, c.events) <> (coalesce(r.total_tokens, 0), coalesce(r.events, 0))`)
+	if err != nil {
+		return fmt.Errorf("compare with rollups: %w", err)
+	}
+	_, err = t.tx.ExecContext(ctx, `INSERT INTO rollups (tenant, feature, minute, total_tokens, events)
+		SELECT tenant, feature, minute, tokens, events FROM rebuilt ORDER BY tenant, feature, minute
+		ON CONFLICT (tenant, feature, minute) DO UPDATE SET total_tokens = excluded.total_tokens,
+			events = excluded.events, updated_at = now()`)
+	if err != nil {
+		return fmt.Errorf("rebuild rollups: %w", err)
+	}
+	return t.moveDays(ctx)
+}
+
+// count adds up the events of all suspect rows. Each day is read once, from its first
+// suspect minute to its last: a late event of last month does not cost reading a month, and
+// a thousand of them, spread over a day, do not cost reading the day a thousand times. The
+// index on created_at finds a stretch of time only where hardly any event is late.
+func (t *taking) count(ctx context.Context) error {
+	var days []struct{ First, Last time.Time }
+	err := t.tx.SelectContext(ctx, &days, `SELECT min(minute) AS first, max(minute) AS last FROM suspect GROUP BY date_trunc('day', minute, 'UTC')`)
+	if err != nil {
+		return fmt.Errorf("look for days to rebuild: %w", err)
+	}
+	for _, d := range days {
+		_, err := t.tx.ExecContext(ctx, `INSERT INTO counted
+			SELECT s.tenant, s.feature, s.minute, least(sum(e.tokens), 9223372036854775807)::bigint, count(*)
+			FROM events e JOIN suspect s ON s.tenant = e.tenant AND s.feature = e.feature AND s.minute = date_trunc('minute', e.created_at)
+			WHERE e.created_at >= $1 AND e.created_at < $2 AND s.minute >= $1 AND s.minute < $2 GROUP BY 1, 2, 3`,
+			d.First, d.Last.Add(time.Minute))
+		if err != nil {
+			return fmt.Errorf("add up events of %s: %w", d.First.UTC().Format(time.DateOnly), err)
+		}
+	}
+	return nil
+}
+
+// moveDays adds what the rebuilt rows differ by to usage_daily, on the day of the
+// minute in the tenant's present zone: the day that the event was counted on when it was
+// acknowledged is not known.
+func (t *taking) moveDays(ctx context.Context) error {
+	var rows []struct {
+		Tenant, Feature string
+		Minute          int64
+		Tokens, Events  int64
+	}
+	err := t.tx.SelectContext(ctx, &rows, `SELECT tenant, feature, (extract(epoch FROM minute) / 60)::bigint AS minute,
+		tokens - old_tokens AS tokens, events - old_events AS events FROM rebuilt`)
+	if err != nil {
+		return fmt.Errorf("read rebuilt rows: %w", err)
+	}
+	t.done.Rows = int64(len(rows))
+	moved := newAmounts()
+	for _, r := range rows {
+		day := t.tenants[r.Tenant].Day(time.Unix(r.Minute*60, 0))
+		key := scripts.DayKey{Tenant: r.Tenant, Day: day, Feature: r.Feature}
+		n := moved.days[key]
+		if r.Tokens > 0 && n.Tokens > math.MaxInt64-r.Tokens {
+			r.Tokens = math.MaxInt64 - n.Tokens // Postgres will refuse it
+		}
+		moved.days[key] = scripts.Count{Tokens: n.Tokens + r.Tokens, Events: n.Events + r.Events}
+	}
+	h := halves{tx: t.tx, batch: &batch{Batch: scripts.Batch{ID: t.marker}, kind: kindSum}}
+	err = bisect(ctx, &h, moved.dayRows(),
+		func(part []dayRow) error { return addDays(ctx, t.tx, part) },
+		func(r dayRow) ([]byte, error) { return json.Marshal(deadDay(r)) })
+	if err != nil {
+		return err
+	}
+	t.done.Dead += h.done.Dead
+	return nil
+}
