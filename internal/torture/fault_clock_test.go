@@ -82,11 +82,11 @@ func outdate(ctx context.Context, r *rig, _ *rand.Rand) error {
 		if err := r.front.postgres.harm(silence...); err != nil {
 			return err
 		}
-		err := r.awaitFlushes(ctx, 6, 20*time.Second)
+		err := r.awaitFlushes(ctx, 6, getsOn)
 		for _, p := range r.flushers {
 			err = errors.Join(err, p.setClock(2*time.Hour))
 		}
-		err = errors.Join(err, r.awaitFlushes(ctx, 6, 20*time.Second))
+		err = errors.Join(err, r.awaitFlushes(ctx, 6, getsOn))
 		return errors.Join(err, r.front.postgres.heal())
 	})
 }

@@ -47,14 +47,14 @@ func poison(ctx context.Context, r *rig, random *rand.Rand) error {
 		}
 		r.journal.ack(events)
 	}
-	if err := eventually(ctx, 30*time.Second, "refused events in dead_events", func() bool {
+	if err := eventually(ctx, getsOn, "refused events in dead_events", func() bool {
 		var n int
 		err := r.db.GetContext(ctx, &n, "SELECT count(*) FROM dead_events")
 		return err == nil && n == poisoned
 	}); err != nil {
 		return err
 	}
-	if err := r.awaitFlushes(ctx, 3, 20*time.Second); err != nil {
+	if err := r.awaitFlushes(ctx, 3, getsOn); err != nil {
 		return err
 	}
 	// What was refused belongs to events: there is no drift. It can be said when the sums
@@ -136,7 +136,7 @@ func corrupt(ctx context.Context, r *rig, random *rand.Rand) error {
 		return err
 	}
 	r.journal.ack(events)
-	if err := eventually(ctx, 30*time.Second, "the rollups of both features", func() bool {
+	if err := eventually(ctx, getsOn, "the rollups of both features", func() bool {
 		var n int
 		err := r.db.GetContext(ctx, &n, "SELECT count(*) FROM rollups WHERE tenant = 'initech' AND minute = $1 AND feature LIKE 'audited _' AND events >= 10", day)
 		return err == nil && n == 2

@@ -148,7 +148,7 @@ func loseCommitReply(ctx context.Context, r *rig, _ *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	return eventually(ctx, 30*time.Second, "a flusher to find the batches in the ledger", func() bool { return r.ledgerHits(ctx) > 0 })
+	return eventually(ctx, getsOn, "a flusher to find the batches in the ledger", func() bool { return r.ledgerHits(ctx) > 0 })
 }
 
 // ledgerHits is how many batches the flushers have found in the ledger since they were started.

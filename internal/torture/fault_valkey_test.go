@@ -71,7 +71,7 @@ func fillValkey(ctx context.Context, r *rig, _ *rand.Rand) (err error) {
 	if full != nil {
 		return full
 	}
-	if err := r.awaitFlushes(ctx, 2, 30*time.Second); err != nil {
+	if err := r.awaitFlushes(ctx, 2, getsOn); err != nil {
 		return err
 	}
 	return r.awaitAcks(ctx, 1, 20*time.Second)
