@@ -41,13 +41,17 @@ type batch struct {
 // acknowledged and removed meanwhile comes back empty or in part; it is in the
 // ledger then, and its content is not used.
 func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([]*batch, error) {
-	var batches []*batch
+	var ids []string
 	for _, s := range sealed.Raw {
-		groups, err := f.valkey.RawLines(ctx, shard, s.ID)
-		if err != nil {
-			return nil, err
-		}
-		b := &batch{Batch: s, kind: kindRaw, handOut: sealed.Seq, groups: groups}
+		ids = append(ids, s.ID)
+	}
+	groups, err := f.valkey.RawLines(ctx, shard, ids...)
+	if err != nil {
+		return nil, err
+	}
+	var batches []*batch
+	for i, s := range sealed.Raw {
+		b := &batch{Batch: s, kind: kindRaw, handOut: sealed.Seq, groups: groups[i]}
 		for line := range b.lines() {
 			b.rows++
 			b.tokens += lineTokens(line)

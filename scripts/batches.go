@@ -122,12 +122,21 @@ func parseBatches(reply any) ([]Batch, error) {
 	return batches, nil
 }
 
-// RawLines returns the groups of a raw batch, each as lines of COPY text without a
-// final line feed; empty if the batch has been acknowledged meanwhile.
-func (v *Valkey) RawLines(ctx context.Context, shard int, id string) ([]string, error) {
-	groups, err := v.rdb.LRange(ctx, rawPrefix(shard)+id, 0, -1).Result()
-	if err != nil {
-		return nil, fmt.Errorf("read raw batch: %w", err)
+// RawLines returns the groups of raw batches, each group as lines of COPY text without a
+// final line feed; a batch that has been acknowledged meanwhile has none. One round trip for
+// all: each waits for Valkey to sync what ingest sends, 4 ms under full load.
+func (v *Valkey) RawLines(ctx context.Context, shard int, ids ...string) ([][]string, error) {
+	pipe := v.rdb.Pipeline()
+	cmds := make([]*redis.StringSliceCmd, len(ids))
+	for i, id := range ids {
+		cmds[i] = pipe.LRange(ctx, rawPrefix(shard)+id, 0, -1)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("read raw batches: %w", err)
+	}
+	groups := make([][]string, len(ids))
+	for i, cmd := range cmds {
+		groups[i] = cmd.Val()
 	}
 	return groups, nil
 }

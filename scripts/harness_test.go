@@ -133,7 +133,7 @@ func (r *rig) lines(id string) []string {
 	if err != nil {
 		r.Fatal(err)
 	}
-	return lines
+	return lines[0]
 }
 
 func (r *rig) dump() map[string]string {

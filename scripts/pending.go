@@ -28,7 +28,7 @@ func (v *Valkey) EachRaw(ctx context.Context, use func(groups []string)) error {
 			if err != nil {
 				return err
 			}
-			use(groups)
+			use(groups[0])
 		}
 	}
 	return nil
