@@ -9,10 +9,15 @@
 // # Contenders
 //
 //	ceiling  an empty net/http + httprouter handler that reads the body
+//	group    the same, answering when one RPUSH for all requests that wait together is on disk
 //	queue    LPUSH a request; a worker does BRPOP and writes event and rollup to Postgres
 //	insert   INSERT and upsert straight into Postgres, a transaction a request
 //	single   a call of ingest.lua for each event, without grouping
 //	flagmeter  the real roles, each a process of its own, as `flagmeter ingest` and so on
+//
+// group counts nothing, checks nothing and flushes nothing: it is the most that a durable
+// answer through net/http can reach, and so how much of the way from FlagMeter to the ceiling
+// is FlagMeter's own.
 //
 // Each is a process, and each is driven by the same client (client.go): as many
 // connections as the table says, each with one request under way. The client is as lean as

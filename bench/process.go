@@ -130,10 +130,13 @@ func (p *process) ready(ctx context.Context) error {
 	}
 }
 
-// usage is what processes have used: time on a processor so far, and memory now.
+// usage is what processes have used: time on a processor so far, and resident memory now.
 type usage struct {
 	cpu time.Duration
 	rss int // bytes
+	// pss is the same with a page that n processes share counted as an nth for each: the
+	// sum of RSS has Postgres' buffers once for every connection.
+	pss int
 }
 
 // used adds up the processes with the given ids and all their children.
@@ -143,18 +146,21 @@ func used(pids ...int) (usage, error) {
 		return usage{}, fmt.Errorf("list processes: %w", err)
 	}
 	parent := map[int]int{}
-	stats := map[int]procfs.ProcStat{}
+	stats := map[procfs.Proc]procfs.ProcStat{}
 	for _, p := range all {
 		if stat, err := p.Stat(); err == nil { // else it has just ended
-			parent[p.PID], stats[p.PID] = stat.PPID, stat
+			parent[p.PID], stats[p] = stat.PPID, stat
 		}
 	}
 	var sum usage
-	for pid, stat := range stats {
-		for at := pid; at > 1; at = parent[at] {
+	for p, stat := range stats {
+		for at := p.PID; at > 1; at = parent[at] {
 			if slices.Contains(pids, at) {
 				sum.cpu += time.Duration(stat.CPUTime() * float64(time.Second))
 				sum.rss += stat.ResidentMemory()
+				if maps, err := p.ProcSMapsRollup(); err == nil {
+					sum.pss += int(maps.Pss)
+				}
 				break
 			}
 		}
