@@ -55,7 +55,7 @@ type feed struct {
 
 	mu       sync.Mutex
 	previous *feedState
-	current  *feedState        // nil until it was made once
+	current  *feedState    // nil until it was made once
 	step     []byte        // the frame from previous to current
 	snapshot []byte        // the frame from nothing to current, once somebody needed it
 	renewed  chan struct{} // closed when current changes
