@@ -80,7 +80,7 @@ func (r *row) encode() {
 		b = append(b, `,"archived":true`...)
 	}
 	r.head = appendProjection(b, r.projection, r.projected)
-	r.sparkline = appendSparkline(make([]byte, 0, 160), r.Minutes)
+	r.sparkline = appendSparkline(make([]byte, 0, 160), r.AppendMinutes(make([]int64, 0, usage.RecentMinutes)))
 }
 
 // append appends the row as JSON.

@@ -24,12 +24,28 @@ type Overview struct {
 	Stale bool
 }
 
-// Recent is a tenant's usage, without features, and its tokens in each of the last
-// RecentMinutes minutes, oldest first: the last one is the current minute. An event that
-// came more than two minutes late is in them when it is in Postgres, a second or two later.
+// Recent is a tenant's usage, without features, and its last minutes.
 type Recent struct {
 	meter.Usage
-	Minutes []int64
+	settled   *minutes
+	first     int64                  // the first minute to tell
+	unsettled []scripts.MinuteTokens // of this tenant
+}
+
+// AppendMinutes appends the tenant's tokens in each of the last RecentMinutes minutes, oldest
+// first: the last one is the current minute. An event that came more than two minutes late is
+// in them when it is in Postgres, a second or two later.
+func (r *Recent) AppendMinutes(to []int64) []int64 {
+	start := len(to)
+	for minute := r.first; minute < r.first+RecentMinutes; minute++ {
+		to = append(to, r.settled.at(minute))
+	}
+	for _, u := range r.unsettled {
+		if m := u.Minute - r.first; m < RecentMinutes {
+			to[start+int(m)] = meter.Add(to[start+int(m)], u.Tokens)
+		}
+	}
+	return to
 }
 
 // Overview reads every tenant's usage. Callers that wait at the same time share an answer,
@@ -77,23 +93,29 @@ func (l *Live) recent(ctx context.Context, shard int, tenants []meter.Tenant) ([
 		return nil, err
 	}
 	usages := r.Usage(unsettled, l.now())
-	all, minutes := make([]Recent, len(usages)), make([]int64, len(usages)*RecentMinutes)
+	own := byTenant(apart, len(usages))
+	all := make([]Recent, len(usages))
 	for i, u := range usages {
-		own := minutes[i*RecentMinutes : (i+1)*RecentMinutes : (i+1)*RecentMinutes]
+		all[i] = Recent{Usage: u, first: first, unsettled: own[i]}
 		if r.view != nil {
-			if settled := r.view.recent[u.Tenant.Name]; settled != nil {
-				for m := range own {
-					own[m] = settled.at(first + int64(m))
-				}
-			}
-		}
-		all[i] = Recent{u, own}
-	}
-	for _, a := range apart {
-		if m := a.Minute - first; m < RecentMinutes {
-			own := all[a.Tenant].Minutes
-			own[m] = meter.Add(own[m], a.Tokens)
+			all[i].settled = r.view.recent[u.Tenant.Name]
 		}
 	}
 	return all, nil
+}
+
+// byTenant divides what the tenants, 0 to n-1, have used.
+func byTenant(all []scripts.MinuteTokens, n int) [][]scripts.MinuteTokens {
+	count := make([]int, n)
+	for _, m := range all {
+		count[m.Tenant]++
+	}
+	room, own := make([]scripts.MinuteTokens, len(all)), make([][]scripts.MinuteTokens, n)
+	for i, c := range count {
+		own[i], room = room[:0:c], room[c:]
+	}
+	for _, m := range all {
+		own[m.Tenant] = append(own[m.Tenant], m)
+	}
+	return own
 }
