@@ -19,7 +19,7 @@
 --   be told; days can.
 -- Cost: 'days', and 'minutes' of hashes of a minute: 2 look-ups a feature and hash. Late
 --   hashes have no index by minute: the minutes asked for are tried, or all counters read
---   if those are fewer. Measured inside Valkey 8: 50,000 counters read take COST.
+--   if those are fewer, ARGV[8] at most.
 
 local minutes, late, sealed_sum, settled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local minute_prefix, sum_prefix, what = ARGV[1], ARGV[2], ARGV[3]
