@@ -83,7 +83,7 @@ func yearOfRollups(ctx context.Context, r *rig) error {
 	if err := r.exec(ctx, "INSERT INTO tenants (name) SELECT 'customer-' || n FROM generate_series(1, $1) AS n", tenants); err != nil {
 		return err
 	}
-	paths := []string{usagePath("customer-1"), "/tenants"}
+	paths := []string{usagePath("customer-1"), "/tenants?limit=10000"}
 	empty, err := r.readTimes(ctx, paths)
 	if err != nil {
 		return err

@@ -33,8 +33,10 @@ type batch struct {
 	// rows and tokens are what the ledger notes: how many events or rollup rows the
 	// batch holds, and their tokens.
 	rows, tokens int64
-	// tenants are those a sum batch adds usage to, in order.
-	tenants []string
+	// tenants are those a sum batch adds usage to, in order; the unix minutes of its rollups
+	// lie between first and last.
+	tenants     []string
+	first, last int64
 }
 
 // read loads the content of sealed batches. A batch that another flusher has
@@ -70,6 +72,12 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 			b.tokens += n.Tokens
 		}
 		b.tenants = slices.Sorted(maps.Keys(tenants))
+		for key := range sum.Minutes {
+			if b.first == 0 || key.Minute < b.first {
+				b.first = key.Minute
+			}
+			b.last = max(b.last, key.Minute)
+		}
 		batches = append(batches, b)
 	}
 	if len(batches) > 0 {

@@ -102,13 +102,13 @@ func claim(ctx context.Context, tx *sqlx.Tx, shard int, batches []*batch) ([]*ba
 	ordered := slices.SortedFunc(slices.Values(batches), func(a, b *batch) int { return cmp.Compare(a.ID, b.ID) })
 	var fresh []*batch
 	for _, b := range ordered {
-		var tenants any
+		var tenants, first, last any
 		if b.kind == kindSum {
-			tenants = pq.Array(b.tenants)
+			tenants, first, last = pq.Array(b.tenants), b.first, b.last
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants, drained)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
-			b.ID, shard, b.kind, b.handOut, b.rows, b.tokens, tenants, b.drained)
+		res, err := tx.ExecContext(ctx, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants, first_minute, last_minute, drained)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
+			b.ID, shard, b.kind, b.handOut, b.rows, b.tokens, tenants, first, last, b.drained)
 		if err != nil {
 			return nil, fmt.Errorf("enter batch into the ledger: %w", err)
 		}

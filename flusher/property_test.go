@@ -74,6 +74,7 @@ type machine struct {
 	paused   []*pause    // by flusher, nil when it is not
 	events   []counted
 	posted   int
+	asked    int                 // series so far
 	saved    map[string]savedKey // Valkey's database at an earlier time, nil if none
 }
 
@@ -337,6 +338,8 @@ func (m *machine) agrees(t *rapid.T, i int) bool {
 			t.Fatalf("reader %d, %s: one says %d, all says %d, features add up to %d", i, total.Tenant.Name, one.Tokens, total.Tokens, sum)
 		}
 	}
+	m.compareSeries(t, i)
+	m.compareOverview(t, i)
 	return true
 }
 

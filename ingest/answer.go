@@ -42,9 +42,14 @@ func (a accepted) append(b []byte) []byte {
 	return append(b, "]}"...)
 }
 
-// appendUsage appends the fields that every answer has about a tenant. Quota, percent and
-// remaining are null for a tenant without a quota.
+// appendUsage appends the fields that every answer has about a tenant.
 func appendUsage(b []byte, u meter.Usage) []byte {
+	return strconv.AppendBool(append(appendFigures(b, u), `,"stale":`...), u.Stale)
+}
+
+// appendFigures is appendUsage without stale. Quota, percent and remaining are null for a
+// tenant without a quota.
+func appendFigures(b []byte, u meter.Usage) []byte {
 	b = appendString(append(b, `"tenant":`...), u.Tenant.Name)
 	b = strconv.AppendInt(append(b, `,"totalTokens":`...), u.Tokens, 10)
 	if quota := u.Tenant.Quota; quota > 0 {
@@ -55,14 +60,19 @@ func appendUsage(b []byte, u meter.Usage) []byte {
 		b = append(b, `,"quota":null,"quotaPercent":null,"remaining":null`...)
 	}
 	b = appendTime(append(b, `,"periodStart":`...), u.Period.Start)
-	b = appendTime(append(b, `,"periodEnd":`...), u.Period.End)
-	return strconv.AppendBool(append(b, `,"stale":`...), u.Stale)
+	return appendTime(append(b, `,"periodEnd":`...), u.Period.End)
 }
 
-// appendTenantUsage appends the answer to GET /usage/:tenant. Its minute is the current one.
+// appendTenantUsage appends the answer to GET /usage/:tenant as a JSON object without its
+// braces and asOf. Its minute is the current one.
 func appendTenantUsage(b []byte, u meter.Usage) []byte {
-	b = appendUsage(append(b, '{'), u)
+	b = appendFigures(b, u)
 	b = appendTime(append(b, `,"minute":`...), u.AsOf.Truncate(time.Minute))
+	b = appendSettings(b, u.Tenant)
+	b = appendInt(append(b, `,"billingDay":`...), u.Tenant.BillingDay)
+	b = strconv.AppendBool(append(b, `,"archived":`...), u.Tenant.Archived)
+	p, ok := project(u)
+	b = appendProjection(b, p, ok)
 	b = append(b, `,"features":[`...)
 	for i, f := range u.Features {
 		if i > 0 {
@@ -73,36 +83,7 @@ func appendTenantUsage(b []byte, u meter.Usage) []byte {
 		b = strconv.AppendInt(append(b, `,"events":`...), f.Events, 10)
 		b = append(b, '}')
 	}
-	b = appendTime(append(b, `],"asOf":`...), u.AsOf)
-	return append(b, '}')
-}
-
-// appendTenants appends the answer to GET /tenants.
-func appendTenants(b []byte, usages []meter.Usage, asOf time.Time) []byte {
-	stale := false
-	b = append(b, `{"tenants":[`...)
-	for i, u := range usages {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		stale = stale || u.Stale
-		b = appendUsage(append(b, '{'), u)
-		b = append(b, `,"thresholds":[`...)
-		for i, threshold := range u.Tenant.Thresholds {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = strconv.AppendInt(b, int64(threshold), 10)
-		}
-		b = appendString(append(b, `],"timezone":`...), u.Tenant.Zone.String())
-		if u.Tenant.Archived {
-			b = append(b, `,"archived":true`...)
-		}
-		b = append(b, '}')
-	}
-	b = appendTime(append(b, `],"asOf":`...), asOf)
-	b = strconv.AppendBool(append(b, `,"stale":`...), stale)
-	return append(b, '}')
+	return append(b, ']')
 }
 
 // appendString appends a JSON string. Names are valid UTF-8: they were checked on the way in.
@@ -110,6 +91,10 @@ func appendString(b []byte, s string) []byte {
 	b, _ = jsontext.AppendQuote(b, s)
 	return b
 }
+
+func appendInt(b []byte, n int) []byte { return appendInt64(b, int64(n)) }
+
+func appendInt64(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
 
 // appendTime appends an instant as RFC 3339.
 func appendTime(b []byte, t time.Time) []byte {

@@ -17,6 +17,19 @@
 // once, a busy one pays for one fsync a group. Only behind a group of eight or more the
 // next one waits, up to 2 ms, for the clients that were just answered to come back.
 //
+// # The way of a question
+//
+//	query            query.go       parameters, or a problem that names each wrong one
+//	sheet, row       row.go         all tenants at one time (usage.Overview)
+//	page             list.go        sort, search, cursor
+//	series           series.go      one tenant over time (usage.Series)
+//	table            csv.go         the same as CSV; events_csv.go streams raw events
+//	tag              etag.go        304 for figures that have not changed
+//	feeds            feed.go        GET /live: one state a second for each distinct query
+//	frame            change.go      what a client has not been told yet
+//
+// openapi.yaml describes every route; a test holds the answers against it.
+//
 // # What a failure costs
 //
 //   - Ingest dies before the call: no answer was given, nothing is counted.

@@ -39,6 +39,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 }
 
+// countFeedClients publishes how many clients follow GET /live.
+func (m *metrics) countFeedClients(reg prometheus.Registerer, count func() int) {
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_live_clients",
+		Help: "Open WebSockets of GET /live."}, func() float64 { return float64(count()) })
+}
+
 // observe times a route's requests.
 func (m *metrics) observe(method, path string, next httprouter.Handle) httprouter.Handle {
 	var classes [6]atomic.Pointer[prometheus.Observer] // 5 is 5xx; looked up once each

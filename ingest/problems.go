@@ -62,6 +62,16 @@ func problemMethod(method string) *Problem {
 		Detail: fmt.Sprintf("%s is not allowed here; see the Allow header", clip(method))}
 }
 
+func problemUpgrade() *Problem {
+	return &Problem{Type: "/problems/upgrade-required", Title: "Upgrade required", Status: http.StatusUpgradeRequired,
+		Detail: "this is a WebSocket: open it with one, or poll GET /tenants"}
+}
+
+func problemOrigin() *Problem {
+	return &Problem{Type: "/problems/foreign-origin", Title: "Foreign origin", Status: http.StatusForbidden,
+		Detail: "a page of another origin may not open this WebSocket"}
+}
+
 func problemInternal() *Problem {
 	return &Problem{Type: "/problems/internal", Title: "Internal error", Status: http.StatusInternalServerError,
 		Detail: "the request failed for a reason that is in the log"}

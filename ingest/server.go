@@ -55,12 +55,21 @@ type Server struct {
 
 	committers []*committer
 	draining   atomic.Bool
+
+	feeds        *feeds
+	feedPatience time.Duration
+	routes       []route // what Handler has registered
 }
+
+// route is a path with its parameters as the router writes them.
+type route struct{ method, path string }
 
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, linger: o.Linger}
+	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
+	s.metrics.countFeedClients(o.Registry, s.feeds.count)
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
 	}
@@ -76,7 +85,12 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	for _, c := range s.committers {
 		running.Go(func() { c.run(commits) })
 	}
-	err := httpd.Serve(ctx, listener, s.Handler(), s.linger, func() { s.draining.Store(true) })
+	err := httpd.Serve(ctx, listener, s.Handler(), s.linger, func() {
+		s.draining.Store(true)
+		s.feeds.end()
+	})
+	s.feeds.end() // also if serving has failed
+	s.feeds.wait()
 	stop()
 	running.Wait()
 	return err
@@ -89,26 +103,47 @@ func (s *Server) Handler() http.Handler {
 		NotFound:               http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { WriteProblem(w, problemNotFound(r.URL.Path)) }),
 		MethodNotAllowed:       http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { WriteProblem(w, problemMethod(r.Method)) }),
 		PanicHandler: func(w http.ResponseWriter, r *http.Request, value any) {
+			if value == http.ErrAbortHandler { // a handler breaks off an answer that it has begun
+				panic(value)
+			}
 			s.log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", value)
 			WriteProblem(w, problemInternal())
 		},
 	}
+	s.routes = nil
+	plain := func(method, path string, h http.Handler) {
+		s.routes = append(s.routes, route{method, path})
+		router.Handler(method, path, h)
+	}
 	handle := func(method, path string, h httprouter.Handle) {
+		s.routes = append(s.routes, route{method, path})
 		router.Handle(method, path, s.metrics.observe(method, path, h))
+		if method == "GET" { // net/http leaves the body out
+			s.routes = append(s.routes, route{"HEAD", path})
+			router.Handle("HEAD", path, s.metrics.observe("HEAD", path, h))
+		}
 	}
 	handle("POST", "/events", s.started(s.postEvents))
 	handle("GET", "/usage/:tenant", s.started(s.getUsage))
+	handle("GET", "/usage/:tenant/series", s.started(s.getSeries))
+	handle("GET", "/usage/:tenant/series.csv", s.started(s.getSeriesCSV))
+	handle("GET", "/usage/:tenant/events.csv", s.started(s.getEventsCSV))
 	handle("GET", "/tenants", s.started(s.getTenants))
+	handle("GET", "/tenants.csv", s.started(s.getTenantsCSV))
 	handle("GET", "/healthz", s.getHealth)
 	handle("GET", "/readyz", s.started(s.getReady))
+	handle("GET", "/openapi.yaml", getOpenAPI)
+	// Not observed: it lasts as long as somebody looks at the page.
+	s.routes = append(s.routes, route{"GET", "/live"})
+	router.GET("/live", s.started(s.getLive))
 
 	pages := web.Handler()
 	for _, method := range []string{"GET", "HEAD"} {
-		router.Handler(method, "/usage", pages)
-		router.Handler(method, "/assets/*path", pages)
+		plain(method, "/usage", pages)
+		plain(method, "/assets/*path", pages)
 	}
-	router.Handler("GET", "/", http.RedirectHandler("/usage", http.StatusFound))
-	router.Handler("GET", "/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	plain("GET", "/", http.RedirectHandler("/usage", http.StatusFound))
+	plain("GET", "/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	return escapedPaths(router)
 }
 

@@ -7,14 +7,18 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
 // getUsage is GET /usage/:tenant.
 func (s *Server) getUsage(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
-	name, err := url.PathUnescape(params.ByName("tenant"))
-	if err != nil {
-		WriteProblem(w, problemNotFound(r.URL.Path))
+	name, problem := tenantName(r, params)
+	if problem == nil {
+		problem = parseQuery(r).problem()
+	}
+	if problem != nil {
+		WriteProblem(w, problem)
 		return
 	}
 	u, err := s.live.Tenant(r.Context(), name)
@@ -26,15 +30,27 @@ func (s *Server) getUsage(w http.ResponseWriter, r *http.Request, params httprou
 		s.unavailable(w, r, "usage cannot be read now", err)
 		return
 	}
-	writeJSON(w, appendTenantUsage(nil, u))
+	writeTagged(w, r, appendTenantUsage([]byte{'{'}, u), u.AsOf, u.Stale)
 }
 
-// getTenants is GET /tenants: every tenant's usage, by name.
-func (s *Server) getTenants(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
-	usages, err := s.live.All(r.Context())
+// tenantName is the name in the path.
+func tenantName(r *http.Request, params httprouter.Params) (string, *Problem) {
+	name, err := url.PathUnescape(params.ByName("tenant"))
 	if err != nil {
-		s.unavailable(w, r, "usage cannot be read now", err)
-		return
+		return "", problemNotFound(r.URL.Path)
 	}
-	writeJSON(w, appendTenants(nil, usages, s.now().UTC()))
+	return name, nil
+}
+
+// tenant is the tenant in the path.
+func (s *Server) tenant(r *http.Request, params httprouter.Params) (meter.Tenant, *Problem) {
+	name, problem := tenantName(r, params)
+	if problem != nil {
+		return meter.Tenant{}, problem
+	}
+	tenant, ok := s.tenants.Get(name)
+	if !ok {
+		return meter.Tenant{}, problemUnknownTenant(name)
+	}
+	return tenant, nil
 }

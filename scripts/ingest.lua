@@ -11,7 +11,8 @@
 -- KEYS[8] order      integer: grows with every sealed batch
 -- KEYS[9] rewound    string: exists while lost writes have been noticed and not dealt with
 -- KEYS[10] slices    list: the slices of remembered ids; their buckets: see seen.lua
--- KEYS[11 .. 10+H]   hashes the counters go to: minutes, late
+-- KEYS[11] accepted  integer: events counted since the shard exists
+-- KEYS[12 .. 11+H]   hashes the counters go to: minutes, late
 --
 -- ARGV[1] number of this group: greater than that of every group this committer sent before
 -- ARGV[2] ms to keep KEYS[3]
@@ -39,9 +40,9 @@
 -- Cost: 3 HINCRBY a counter (5 if late), 5 commands an id. Measured inside Valkey 8: one
 --   event takes about 20 us, 1,000 counters take 4 ms (late 7 ms), 1,000 ids 6 ms more.
 
-local raw, rawbytes, group, seq, sealed, batch, minutes, order, rewound, slices =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
-local fixed_keys, fixed_args = 10, 12
+local raw, rawbytes, group, seq, sealed, batch, minutes, order, rewound, slices, accepted =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local fixed_keys, fixed_args = 11, 12
 local number, group_ttl, lines, batch_size, batch_id, window, bucket_prefix, ids =
   ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local hashes = tonumber(ARGV[9])
@@ -97,7 +98,7 @@ local function undo()
   end
 end
 
-local fresh = {}
+local fresh, all_events = {}, 0
 for i = 1, counters do
   local a = first_counter + (i - 1) * 7
   local hash, minute, day, tenant = KEYS[fixed_keys + ARGV[a]], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
@@ -114,6 +115,7 @@ for i = 1, counters do
     return {'overflow', i}
   end
   if count == tonumber(events) then fresh[#fresh + 1] = a end
+  all_events = all_events + tonumber(events)
 end
 
 -- Index the counters that did not exist before, so that readers find a tenant's.
@@ -144,5 +146,6 @@ if #ids > 0 then
   for at = 1, #ids, id_size do put(struct.unpack(id_format, ids, at)) end
   close()
 end
+redis.call('INCRBY', accepted, string.format('%d', all_events))
 redis.call('SET', group, number, 'PX', group_ttl)
 return {'ok', tonumber(at)}

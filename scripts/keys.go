@@ -84,6 +84,10 @@ func seenPrefix(shard int) string { return prefix(shard) + "seen:" }
 // lost writes. A recovery from that moves it by Generation.
 func seqKey(shard int) string { return prefix(shard) + "seq" }
 
+// acceptedKey (integer) counts the events that were acknowledged since the shard exists: how
+// fast it grows is the rate of all processes together. Nothing else may rely on it.
+func acceptedKey(shard int) string { return prefix(shard) + "accepted" }
+
 // orderKey (integer) numbers the batches in the order in which they are sealed.
 func orderKey(shard int) string { return prefix(shard) + "order" }
 

@@ -29,6 +29,9 @@ var dropLua string
 //go:embed usage.lua
 var usageLua string
 
+//go:embed series.lua
+var seriesLua string
+
 //go:embed rewind.lua
 var rewindLua string
 
@@ -44,6 +47,7 @@ var (
 	ackScript      = redis.NewScript(ackLua)
 	dropScript     = redis.NewScript(dropLua)
 	usageScript    = redis.NewScript(usageLua)
+	seriesScript   = redis.NewScript(seriesLua)
 	rewindScript   = redis.NewScript(rewindLua)
 	rememberScript = withSeen(rememberLua)
 	resumeScript   = redis.NewScript(resumeLua)

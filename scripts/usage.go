@@ -18,6 +18,8 @@ type Query struct {
 	Tenants []meter.TenantDays
 	// Seq is the largest seq of the shard that the caller's view of Postgres contains.
 	Seq int64
+
+	minute int64 // the first to tell apart, of Minutes
 }
 
 // queryChunk is how many tenants one call adds up: 1.2 ms of Valkey's time for each open
@@ -73,16 +75,20 @@ func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.Fe
 }
 
 func usageCall(shard int, q Query, what string) call {
-	keys := []string{minutesKey(shard), lateKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
-	args := make([]any, 0, 5+len(q.Settled)+3*len(q.Tenants))
-	args = append(args, minutePrefix(shard), sumPrefix(shard), what, q.Seq, len(q.Settled))
+	args := make([]any, 0, 6+len(q.Settled)+3*len(q.Tenants))
+	args = append(args, minutePrefix(shard), sumPrefix(shard), what, q.Seq, q.minute, len(q.Settled))
 	for _, id := range q.Settled {
 		args = append(args, id)
 	}
 	for _, t := range q.Tenants {
 		args = append(args, t.Tenant, int(t.From), int(t.To))
 	}
-	return call{usageScript, keys, args}
+	return call{usageScript, unsettledKeys(shard), args}
+}
+
+// unsettledKeys are the keys of the scripts that read what is not known from Postgres.
+func unsettledKeys(shard int) []string {
+	return []string{minutesKey(shard), lateKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
 }
 
 func parseTokens(cmd *redis.Cmd, tenants int) ([]int64, error) {
@@ -90,6 +96,11 @@ func parseTokens(cmd *redis.Cmd, tenants int) ([]int64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("add up unsettled tokens: %w", err)
 	}
+	return joinAll(parts, tenants)
+}
+
+// joinAll puts the parts of each tenant's tokens together.
+func joinAll(parts []int64, tenants int) ([]int64, error) {
 	if len(parts) != 2*tenants {
 		return nil, fmt.Errorf("add up unsettled tokens: %d parts for %d tenants", len(parts), tenants)
 	}

@@ -60,13 +60,26 @@ func (c *Client) Post(ctx context.Context, events []Event) (Result, error) {
 	return result, nil
 }
 
-// Tenants lists every tenant with its live usage. It is tried again like Post.
+// Tenants lists every tenant with its live usage, archived ones included. It is tried again
+// like Post. More than 10,000 come in several pages, each as of its own instant.
 func (c *Client) Tenants(ctx context.Context) (Tenants, error) {
-	var list Tenants
-	if err := c.call(ctx, http.MethodGet, "/tenants", nil, true, &list); err != nil {
-		return Tenants{}, fmt.Errorf("list tenants: %w", err)
+	query := url.Values{"sort": {"name"}, "archived": {"true"}, "limit": {"10000"}}
+	var all Tenants
+	for {
+		var page struct {
+			Tenants
+			Next *string `json:"next"`
+		}
+		if err := c.call(ctx, http.MethodGet, "/tenants?"+query.Encode(), nil, true, &page); err != nil {
+			return Tenants{}, fmt.Errorf("list tenants: %w", err)
+		}
+		all.Tenants, all.AsOf = append(all.Tenants, page.Tenants.Tenants...), page.AsOf
+		all.Stale = all.Stale || page.Stale
+		if page.Next == nil {
+			return all, nil
+		}
+		query.Set("cursor", *page.Next)
 	}
-	return list, nil
 }
 
 func allHaveID(events []Event) bool {

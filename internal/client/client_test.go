@@ -217,3 +217,18 @@ func TestTenants(t *testing.T) {
 		t.Errorf("got %+v, %v after %d calls", list, err, *calls)
 	}
 }
+
+func TestTenantsOfSeveralPages(t *testing.T) {
+	c, calls, _ := scripted(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"tenants":[{"tenant":"a"}],"next":"b c","stale":true}`)
+	}, func(w http.ResponseWriter, r *http.Request) {
+		if q := r.URL.Query(); q.Get("cursor") != "b c" || q.Get("sort") != "name" || q.Get("archived") != "true" {
+			t.Errorf("the second page is asked for with %v", q)
+		}
+		io.WriteString(w, `{"tenants":[{"tenant":"d"}],"next":null}`)
+	})
+	list, err := c.Tenants(t.Context())
+	if err != nil || *calls != 2 || len(list.Tenants) != 2 || list.Tenants[1].Tenant != "d" || !list.Stale {
+		t.Errorf("got %+v, %v after %d calls", list, err, *calls)
+	}
+}

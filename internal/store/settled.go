@@ -19,6 +19,9 @@ type SettledBatch struct {
 	N int64 `db:"n"`
 	// Tenants are those whose usage it changed.
 	Tenants pq.StringArray `db:"tenants"`
+	// First and Last are the unix minutes between which its rollups lie.
+	First int64 `db:"first"`
+	Last  int64 `db:"last"`
 }
 
 // LastSettled is the largest N visible now, 0 if there is none.
@@ -46,7 +49,8 @@ func LedgerSeqs(ctx context.Context, q sqlx.QueryerContext, shards int) ([]int64
 // after the one numbered after.
 func SettledBatches(ctx context.Context, q sqlx.QueryerContext, ids []string, after int64) ([]SettledBatch, error) {
 	var batches []SettledBatch
-	err := sqlx.SelectContext(ctx, q, &batches, `SELECT id, n, tenants FROM flushes
+	err := sqlx.SelectContext(ctx, q, &batches, `SELECT id, n, tenants,
+		coalesce(first_minute, 0) AS first, coalesce(last_minute, 9223372036854775807) AS last FROM flushes
 		WHERE kind = 'sum' AND (id = ANY ($1::uuid[]) OR n > $2)`, pq.Array(ids), after)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)

@@ -34,6 +34,21 @@
 // stays in Valkey for Grace after the commit. A view older than Grace is therefore never
 // continued but read anew.
 //
+// # Series and overviews
+//
+// A series takes a snapshot of its own: (i), and in (ii) the rows of rollups or
+// usage_daily that it is about, beside the ledger. It asks for the ids of (i) and for what
+// entered the ledger since the shared view, so the argument is that of a view, with "the
+// points' rows" in the place of "the sums", and (iii) lists the counters of every batch that
+// is not settled by day or minute. A point therefore has a batch once, wherever the batch is.
+// The counters of late events have no index by minute: if very many wait, a series by minute
+// or hour leaves them out and says stale.
+//
+// An overview is the shared view and one look (iii), which tells minutes apart while it adds
+// up totals, so both leave out the same batches. Late events are in its minutes when they
+// are settled. The view keeps each tenant's last hour and reads again what new ledger rows
+// name: their tenants, between the first and last minute of their batch.
+//
 // # When Valkey has lost writes
 //
 // A view notes the seq that each shard had reached, the larger of the ledger's and, read

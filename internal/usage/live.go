@@ -28,6 +28,8 @@ type Live struct {
 	refreshing chan struct{} // holds one value while a refresh runs
 	view       atomic.Pointer[view]
 	readers    []reader // by shard
+	overviews  round[Overview]
+	rate       rate
 }
 
 // New returns a Live without a view; until the first Refresh its answers are stale.
@@ -108,13 +110,8 @@ func (l *Live) Tenant(ctx context.Context, name string) (meter.Usage, error) {
 
 // All returns the usage of every tenant by name, archived ones included, without features.
 func (l *Live) All(ctx context.Context) ([]meter.Usage, error) {
-	shards := make([][]meter.Tenant, l.valkey.Shards())
-	for _, t := range l.tenants.All() {
-		shard := scripts.ShardOf(t.Name, len(shards))
-		shards[shard] = append(shards[shard], t)
-	}
 	var usages []meter.Usage
-	for shard, tenants := range shards {
+	for shard, tenants := range l.byShard() {
 		r := l.readCovered(ctx, tenants)
 		unsettled, err := l.valkey.Tokens(ctx, shard, r.Query())
 		if errors.Is(err, scripts.ErrRewound) {

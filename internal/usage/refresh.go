@@ -38,6 +38,9 @@ func (l *Live) unlock() { <-l.refreshing }
 
 // refresh is Refresh for the holder of the lock.
 func (l *Live) refresh(ctx context.Context) error {
+	if err := l.measureRate(ctx); err != nil { // first: it needs no Postgres
+		return err
+	}
 	if err := l.tenants.Refresh(ctx); err != nil {
 		return err
 	}
@@ -51,6 +54,30 @@ func (l *Live) refresh(ctx context.Context) error {
 
 // read makes the view that follows prev, which may be nil.
 func (l *Live) read(ctx context.Context, prev *view) (*view, error) {
+	return l.snapshot(ctx, prev, func(ctx context.Context, tx *sqlx.Tx, prev, next *view, batches []store.SettledBatch) error {
+		if prev.recovered(next) {
+			prev = &view{}
+		}
+		changed := map[string]span{}
+		for _, b := range batches {
+			if !prev.knows(b.ID) {
+				for _, tenant := range b.Tenants {
+					changed[tenant] = changed[tenant].with(span{b.First, b.Last})
+				}
+			}
+		}
+		if err := l.readTenants(ctx, tx, prev, next, changed); err != nil {
+			return err
+		}
+		return l.readRecent(ctx, tx, prev, next, changed)
+	})
+}
+
+// snapshot takes steps (i) and (ii): use reads what it wants from Postgres, in the
+// transaction that also says which batches are settled. next is a view without tenants,
+// batches are those that may have been settled since prev, which is never nil for use.
+func (l *Live) snapshot(ctx context.Context, prev *view,
+	use func(ctx context.Context, tx *sqlx.Tx, prev, next *view, batches []store.SettledBatch) error) (*view, error) {
 	now := l.now()
 	ids, err := l.valkey.SumIDs(ctx) // step (i)
 	if err != nil {
@@ -85,20 +112,11 @@ func (l *Live) read(ctx context.Context, prev *view) (*view, error) {
 		if err != nil {
 			return err
 		}
-		if prev.recovered(next) {
-			prev = &view{}
-		}
-		changed := map[string]bool{}
 		for _, b := range batches {
 			next.settled = append(next.settled, b.ID)
 			next.last = max(next.last, b.N)
-			if !prev.knows(b.ID) {
-				for _, tenant := range b.Tenants {
-					changed[tenant] = true
-				}
-			}
 		}
-		return l.readTenants(ctx, tx, prev, next, changed, now)
+		return use(ctx, tx, prev, next, batches)
 	})
 	if err != nil {
 		return nil, err
@@ -121,16 +139,17 @@ func (v *view) recovered(next *view) bool {
 }
 
 // readTenants fills next.tenants: unchanged ones from prev, the others from the snapshot.
-func (l *Live) readTenants(ctx context.Context, tx *sqlx.Tx, prev, next *view, changed map[string]bool, now time.Time) error {
+func (l *Live) readTenants(ctx context.Context, tx *sqlx.Tx, prev, next *view, changed map[string]span) error {
 	all := l.tenants.All()
 	next.tenants = make(map[string]*settled, len(all))
 	var ask []meter.TenantDays
 	for _, t := range all {
-		if before := prev.tenants[t.Name]; before.covers(t, now) && !changed[t.Name] {
+		_, isChanged := changed[t.Name]
+		if before := prev.tenants[t.Name]; before.covers(t, next.taken) && !isChanged {
 			next.tenants[t.Name] = before
 			continue
 		}
-		s := &settled{period: t.Period(now), billingDay: t.BillingDay, zone: t.Zone.String()}
+		s := &settled{period: t.Period(next.taken), billingDay: t.BillingDay, zone: t.Zone.String()}
 		next.tenants[t.Name] = s
 		ask = append(ask, meter.TenantDays{Tenant: t.Name, From: s.period.From, To: s.period.To})
 	}

@@ -20,6 +20,8 @@ type view struct {
 	// settled are the ids of batches in the snapshot that Valkey may still hold.
 	settled []string
 	tenants map[string]*settled
+	// recent are the last minutes of those tenants that have used anything lately.
+	recent map[string]*minutes
 	// seqs is the seq that each shard had reached, by the ledger or by Valkey.
 	seqs []int64
 }

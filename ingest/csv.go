@@ -1,0 +1,59 @@
+package ingest
+
+import (
+	"encoding/csv"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// table writes an answer as CSV (RFC 4180) with a line of headings, for people to save.
+type table struct {
+	w   *csv.Writer
+	err error
+}
+
+// newTable begins the answer; file is the name to save it under, asOf the instant of its
+// figures.
+func newTable(w http.ResponseWriter, file string, asOf time.Time, headings ...string) *table {
+	header := w.Header()
+	header.Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	header.Set("Content-Disposition", `attachment; filename="`+file+`"`)
+	header.Set("X-As-Of", asOf.UTC().Format(time.RFC3339Nano))
+	header["Cache-Control"] = noStore
+	t := &table{w: csv.NewWriter(w)}
+	t.w.UseCRLF = true
+	t.write(headings...)
+	return t
+}
+
+// write adds a line.
+func (t *table) write(cells ...string) {
+	for i, cell := range cells {
+		cells[i] = defuse(cell)
+	}
+	if t.err == nil {
+		t.err = t.w.Write(cells)
+	}
+}
+
+// flush sends what was written. The error says that the client has gone away.
+func (t *table) flush() error {
+	t.w.Flush()
+	if t.err == nil {
+		t.err = t.w.Error()
+	}
+	return t.err
+}
+
+// defuse puts an apostrophe before what a spreadsheet would take for a formula: names come
+// from outside, and whoever opens the file must not run what they say.
+func defuse(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }

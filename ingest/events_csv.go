@@ -1,0 +1,127 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+
+	"github.com/eduardosanzb/flagmeter/internal/store"
+)
+
+const (
+	// maxEventsRange is the longest time whose events are handed out at once.
+	maxEventsRange = 31 * 24 * time.Hour
+	// eventsPage is how many events are held in memory at a time.
+	eventsPage = 5000
+	// eventsQueryLimit bounds one query, eventsWriteLimit how long a client may take for its
+	// answer.
+	eventsQueryLimit = 10 * time.Second
+	eventsWriteLimit = 30 * time.Second
+)
+
+// getEventsCSV is GET /usage/:tenant/events.csv: raw events in the order of time, those that
+// Postgres has. X-Complete-To names the instant such that every event acknowledged before it
+// is in; events of the last second or two may be missing.
+//
+// It reads page by page, each in a query of its own, so that a slow client holds up no
+// transaction. An answer that cannot be finished is broken off, which clients can tell from
+// a whole one.
+func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+	tenant, problem := s.tenant(r, params)
+	if problem != nil {
+		WriteProblem(w, problem)
+		return
+	}
+	q := parseQuery(r, "from", "to")
+	from, to := q.between(tenant, s.now())
+	if to.Sub(from) > maxEventsRange {
+		q.refuse("to", "must be at most 31 days after from")
+	}
+	if problem := q.problem(); problem != nil {
+		WriteProblem(w, problem)
+		return
+	}
+	now := s.now()
+	complete, waits, err := s.valkey.OldestRaw(r.Context()) // before the first query
+	if err != nil {
+		s.unavailable(w, r, "events cannot be read now", err)
+		return
+	}
+	if !waits {
+		complete = now
+	}
+	pages := eventPages{s: s, tenant: tenant.Name, at: from, to: to, slice: 10 * time.Minute}
+	events, err := pages.next(r.Context())
+	if err != nil {
+		s.unavailable(w, r, "events cannot be read now", err)
+		return
+	}
+	w.Header().Set("X-Complete-To", complete.UTC().Format(time.RFC3339Nano))
+	out := newTable(w, "events.csv", now, "id", "tenant", "feature", "tokens", "timestamp", "clientId")
+	control := http.NewResponseController(w)
+	for {
+		if err := control.SetWriteDeadline(time.Now().Add(eventsWriteLimit)); err != nil {
+			s.log.Error("events cannot be sent for as long as they take", "error", err)
+			panic(http.ErrAbortHandler)
+		}
+		for _, e := range events {
+			out.write(e.ID, e.Tenant, e.Feature, decimal(e.Tokens), e.At.UTC().Format(time.RFC3339Nano), e.Key.String)
+		}
+		if out.flush() != nil || control.Flush() != nil {
+			return // the client has gone away
+		}
+		if pages.done() {
+			return
+		}
+		if events, err = pages.next(r.Context()); err != nil {
+			if r.Context().Err() == nil {
+				s.log.Error("events were broken off", "tenant", tenant.Name, "error", err)
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// eventPages walks over the events of a tenant from at to to. Each page is read from a slice
+// of time that is as long as a query can scan quickly: a busy minute may hold more events of
+// others than a quiet month.
+type eventPages struct {
+	s      *Server
+	tenant string
+	at, to time.Time
+	behind string // id of the last event read at the instant at
+	slice  time.Duration
+}
+
+func (p *eventPages) done() bool { return !p.at.Before(p.to) }
+
+// next reads a page, which may be empty.
+func (p *eventPages) next(ctx context.Context) ([]store.StoredEvent, error) {
+	ctx, cancel := context.WithTimeout(ctx, eventsQueryLimit)
+	defer cancel()
+	before := p.at.Add(p.slice)
+	if before.After(p.to) {
+		before = p.to
+	}
+	start := time.Now()
+	events, err := store.EventsAfter(ctx, p.s.db, p.tenant, p.at, p.behind, before, eventsPage)
+	if err != nil {
+		return nil, fmt.Errorf("read a page of events: %w", err)
+	}
+	if len(events) == eventsPage {
+		last := events[len(events)-1]
+		p.at, p.behind = last.At, last.ID
+	} else {
+		p.at, p.behind = before, ""
+	}
+	switch took := time.Since(start); {
+	case took > time.Second:
+		p.slice = max(p.slice/2, time.Minute)
+	case took < 100*time.Millisecond && len(events) < eventsPage:
+		p.slice = min(2*p.slice, 24*time.Hour)
+	}
+	return events, nil
+}

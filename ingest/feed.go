@@ -1,0 +1,256 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
+)
+
+// What clients of GET /live may take. A client costs about 40 kB; a list that nobody else
+// has costs a sort of all tenants each second.
+const (
+	maxFeedClients = 1000
+	maxFeedLists   = 50
+)
+
+// errFeedFull reports that there are as many clients, or different lists, as may be.
+var errFeedFull = errors.New("too many live clients")
+
+// feeds makes the states that clients of GET /live are told about: once a second for each
+// distinct query, whoever waits for it. Nothing runs while there is no client.
+type feeds struct {
+	live *usage.Live
+	log  *slog.Logger
+	// every is the time from one state to the next.
+	every time.Duration
+
+	mu      sync.Mutex
+	all     map[feedQuery]*feed
+	clients int
+	lists   int
+	running bool // a goroutine is in run
+
+	wake    chan struct{} // has a value when a feed waits for its first state
+	stop    chan struct{} // closed when the server ends
+	stopped sync.Once
+	served  sync.WaitGroup // one for each client, and run
+}
+
+// feedQuery is what a client wants to be told about: a list, or a tenant.
+type feedQuery struct {
+	list   listQuery
+	tenant string
+	single bool
+}
+
+// feed is one query's present state.
+type feed struct {
+	query   feedQuery
+	clients int // guarded by feeds.mu
+
+	mu       sync.Mutex
+	previous *feedState
+	current  *feedState    // nil until it was made once
+	step     []byte        // the frame from previous to current
+	snapshot []byte        // the frame from nothing to current, once somebody needed it
+	renewed  chan struct{} // closed when current changes
+}
+
+func newFeeds(live *usage.Live, log *slog.Logger) *feeds {
+	return &feeds{live: live, log: log, every: time.Second, all: map[feedQuery]*feed{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+}
+
+// join adds a client of a query; the caller must leave again. It returns errFeedFull if
+// there are too many, and an error if the feeds have ended.
+func (f *feeds) join(q feedQuery) (*feed, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	select {
+	case <-f.stop:
+		return nil, errors.New("the server is stopping")
+	default:
+	}
+	own := f.all[q]
+	if f.clients >= maxFeedClients || own == nil && !q.single && f.lists >= maxFeedLists {
+		return nil, errFeedFull
+	}
+	if own == nil {
+		own = &feed{query: q, renewed: make(chan struct{})}
+		f.all[q] = own
+		if !q.single {
+			f.lists++
+		}
+		select {
+		case f.wake <- struct{}{}:
+		default: // it will be looked at anyway
+		}
+	}
+	own.clients++
+	f.clients++
+	f.served.Add(1)
+	if !f.running {
+		f.running = true
+		f.served.Go(f.run)
+	}
+	return own, nil
+}
+
+// leave takes a client away.
+func (f *feeds) leave(own *feed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clients--
+	if own.clients--; own.clients == 0 {
+		delete(f.all, own.query)
+		if !own.query.single {
+			f.lists--
+		}
+	}
+	f.served.Done()
+}
+
+// end tells all clients to close, and takes no new ones.
+func (f *feeds) end() {
+	f.mu.Lock() // who has joined before is waited for
+	defer f.mu.Unlock()
+	f.stopped.Do(func() { close(f.stop) })
+}
+
+// wait returns when all clients are gone after end.
+func (f *feeds) wait() { f.served.Wait() }
+
+// count is the number of clients.
+func (f *feeds) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.clients
+}
+
+// run renews every feed until the last client has left or the server ends.
+func (f *feeds) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ticker := time.NewTicker(f.every)
+	defer ticker.Stop()
+	failing, onlyNew := false, false
+	for {
+		due, ok := f.due(onlyNew)
+		if !ok {
+			return
+		}
+		err := f.renew(ctx, due)
+		if err != nil && !failing {
+			f.log.Error("live clients get no new figures", "error", err)
+		}
+		failing = err != nil
+		select {
+		case <-ticker.C:
+			onlyNew = false
+		case <-f.wake:
+			onlyNew = true
+		case <-f.stop:
+			return
+		}
+	}
+}
+
+// due are the feeds to renew: all, or those without a state. It is false when none is left.
+func (f *feeds) due(onlyNew bool) ([]*feed, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.running = len(f.all) > 0
+	var due []*feed
+	for _, feed := range f.all {
+		if !onlyNew || feed.present() == nil {
+			due = append(due, feed)
+		}
+	}
+	return due, f.running
+}
+
+// renew makes the present state of each feed. What cannot be read stays as it is, and stale.
+func (f *feeds) renew(ctx context.Context, all []*feed) error {
+	var sheet *sheet
+	var failed error
+	for _, feed := range all {
+		var next *feedState
+		if feed.query.single {
+			u, err := f.live.Tenant(ctx, feed.query.tenant)
+			switch {
+			case err == nil:
+				next = &feedState{content: appendTenantUsage(nil, u), asOf: u.AsOf, stale: u.Stale}
+			case errors.Is(err, store.ErrNoTenant): // renamed meanwhile: it stays as it was
+			default:
+				failed = err
+			}
+		} else if failed == nil {
+			if sheet == nil {
+				o, err := f.live.Overview(ctx)
+				if failed = err; err == nil {
+					sheet = newSheet(o)
+				}
+			}
+			if sheet != nil {
+				p := feed.query.list.page(sheet)
+				next = &feedState{page: p, asOf: p.asOf, stale: p.stale}
+			}
+		}
+		if next == nil {
+			if next = feed.present(); next == nil {
+				continue
+			}
+			old := *next
+			old.stale = true
+			next = &old
+		}
+		feed.publish(next)
+	}
+	return failed
+}
+
+// publish makes next the present state.
+func (f *feed) publish(next *feedState) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.previous, f.step, f.snapshot = f.current, nil, nil
+	if f.current != nil {
+		f.step = next.frame(f.current)
+	}
+	f.current = next
+	close(f.renewed)
+	f.renewed = make(chan struct{})
+}
+
+// present is the present state, nil if there is none yet.
+func (f *feed) present() *feedState {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.current
+}
+
+// look returns the present state, what to send to a client that has have, nil if nothing,
+// and a channel that is closed when there is another state.
+func (f *feed) look(have *feedState) (now *feedState, frame []byte, renewed <-chan struct{}) {
+	f.mu.Lock()
+	now, renewed = f.current, f.renewed
+	switch {
+	case now == nil || now == have:
+	case have == nil:
+		if f.snapshot == nil {
+			f.snapshot = now.frame(nil)
+		}
+		frame = f.snapshot
+	case have == f.previous:
+		frame = f.step
+	default: // a slow one has missed some: its own work, not under the lock
+		f.mu.Unlock()
+		return now, now.frame(have), renewed
+	}
+	f.mu.Unlock()
+	return now, frame, renewed
+}

@@ -1,0 +1,185 @@
+package ingest
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// The bounds of a page of tenants, and of the text to search for, in characters.
+const (
+	defaultLimit = 100
+	maxLimit     = 10_000
+	maxSearch    = 128
+)
+
+// listQuery is which tenants to list, and how.
+type listQuery struct {
+	sort       string // one of sortNames
+	descending bool
+	limit      int // 0: no limit
+	search     string
+	archived   bool // them too
+	after      position
+}
+
+// position is a place in a sorted list: right behind a tenant, whose key it keeps, since its
+// figures may change until the next page is asked for. The zero position is the start.
+type position struct {
+	Sort string  `json:"s"` // as in the query
+	Null bool    `json:"n"`
+	Int  int64   `json:"i"`
+	Real float64 `json:"f"`
+	Name string  `json:"t"`
+}
+
+// sortNames are what tenants can be sorted by, each also with a - in front.
+var sortNames = []string{"name", "percent", "used", "quota", "pace", "projected", "exhausted"}
+
+// parseList reads the parameters of a list of tenants; those of a page if paged.
+func parseList(q *query) listQuery {
+	l := listQuery{sort: "percent", descending: true, limit: q.integer("limit", defaultLimit, 1, maxLimit)}
+	if q.values.Has("sort") {
+		l.sort, l.descending = strings.CutPrefix(q.values.Get("sort"), "-")
+		if !slices.Contains(sortNames, l.sort) {
+			q.refuse("sort", "must be one of "+strings.Join(sortNames, ", ")+", with a - in front for descending")
+		}
+	}
+	search, _ := q.text("q", maxSearch)
+	l.search = strings.ToLower(search)
+	l.archived = q.oneOf("archived", "false", "true") == "true"
+	if q.values.Has("cursor") {
+		data, err := base64.RawURLEncoding.DecodeString(q.values.Get("cursor"))
+		if err != nil || json.Unmarshal(data, &l.after) != nil || l.after.Name == "" || l.after.Sort != l.sorting() {
+			q.refuse("cursor", "must be the next of an answer to the same query")
+		}
+	}
+	return l
+}
+
+// sorting is how the list is sorted, as in the query.
+func (l listQuery) sorting() string {
+	if l.descending {
+		return "-" + l.sort
+	}
+	return l.sort
+}
+
+// position is where a row is in the list.
+func (l listQuery) position(r *row) position {
+	p := position{Sort: l.sorting(), Name: r.Tenant.Name}
+	switch l.sort {
+	case "percent":
+		p.Null, p.Real = r.Tenant.Quota == 0, meter.Percent(r.Tokens, r.Tenant.Quota)
+	case "used":
+		p.Int = r.Tokens
+	case "quota":
+		p.Null, p.Int = r.Tenant.Quota == 0, r.Tenant.Quota
+	case "pace":
+		p.Null, p.Int = !r.projected, r.projection.PerDay
+	case "projected":
+		p.Null, p.Int = !r.projected, r.projection.Total
+	case "exhausted":
+		if p.Null = r.projection.Exhausted.IsZero(); !p.Null {
+			p.Int = r.projection.Exhausted.Unix()
+		}
+	}
+	return p
+}
+
+// compare orders positions: those without a value last in either direction, equal ones by
+// name.
+func (l listQuery) compare(a, b position) int {
+	if a.Null != b.Null {
+		if a.Null {
+			return 1
+		}
+		return -1
+	}
+	byValue, byName := cmp.Or(cmp.Compare(a.Int, b.Int), cmp.Compare(a.Real, b.Real)), strings.Compare(a.Name, b.Name)
+	if l.sort == "name" {
+		byValue, byName = byName, 0
+	}
+	if l.descending {
+		byValue = -byValue
+	}
+	return cmp.Or(byValue, byName)
+}
+
+// matches reports whether the list holds a row, wherever its pages begin.
+func (l listQuery) matches(r *row) bool {
+	return (l.archived || !r.Tenant.Archived) && (l.search == "" || strings.Contains(strings.ToLower(r.Tenant.Name), l.search))
+}
+
+// page is a part of a list.
+type page struct {
+	*sheet
+	rows     []*row
+	matching int    // rows of the whole list
+	next     string // the cursor of what follows; empty at the end
+}
+
+// page makes a page of a sheet, with its rows encoded.
+func (l listQuery) page(s *sheet) *page {
+	type placed struct {
+		*row
+		position
+	}
+	p, list := &page{sheet: s}, make([]placed, 0, len(s.rows))
+	for _, r := range s.rows {
+		if !l.matches(r) {
+			continue
+		}
+		p.matching++
+		if at := l.position(r); l.after.Name == "" || l.compare(l.after, at) < 0 {
+			list = append(list, placed{r, at})
+		}
+	}
+	slices.SortFunc(list, func(a, b placed) int { return l.compare(a.position, b.position) })
+	if l.limit > 0 && len(list) > l.limit {
+		data, _ := json.Marshal(list[l.limit-1].position) // strings and numbers
+		p.next = base64.RawURLEncoding.EncodeToString(data)
+		list = list[:l.limit]
+	}
+	p.rows = make([]*row, len(list))
+	for i, entry := range list {
+		entry.encode()
+		p.rows[i] = entry.row
+	}
+	return p
+}
+
+// append appends the page as a JSON object without its braces, asOf and stale.
+func (p *page) append(b []byte) []byte {
+	b = append(b, `"tenants":[`...)
+	for i, r := range p.rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = r.append(b)
+	}
+	return p.appendTotals(append(b, ']'))
+}
+
+func (p *page) appendTotals(b []byte) []byte {
+	b = appendInt(append(b, `,"matching":`...), p.matching)
+	if p.next == "" {
+		b = append(b, `,"next":null`...)
+	} else {
+		b = appendString(append(b, `,"next":`...), p.next)
+	}
+	return p.totals.append(append(b, `,"totals":`...))
+}
+
+// size is about how many bytes the page has as JSON.
+func (p *page) size() int {
+	size := 512
+	for _, r := range p.rows {
+		size += len(r.head) + len(r.sparkline) + 3
+	}
+	return size
+}

@@ -1,0 +1,133 @@
+package ingest
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
+)
+
+// row is a tenant in a list.
+type row struct {
+	usage.Recent
+	projection meter.Projection
+	projected  bool
+	// head and sparkline are the row as JSON without its braces, in two parts: most
+	// sparklines change once a minute.
+	head, sparkline []byte
+}
+
+// totals are over all tenants that are not archived.
+type totals struct {
+	tenants    int
+	tokens     int64
+	overQuota  int // the quota is used up
+	nearQuota  int // it is not, but a threshold is reached
+	eventsRate float64
+}
+
+// sheet is all tenants at one time. Its rows are shared by all lists made of it.
+type sheet struct {
+	rows   []*row // by name
+	totals totals
+	asOf   time.Time
+	stale  bool
+}
+
+func newSheet(o usage.Overview) *sheet {
+	s := &sheet{rows: make([]*row, len(o.Tenants)), asOf: o.AsOf, stale: o.Stale, totals: totals{eventsRate: o.EventsPerSecond}}
+	all := make([]row, len(o.Tenants))
+	for i, recent := range o.Tenants {
+		r := &all[i]
+		r.Recent = recent
+		r.projection, r.projected = project(recent.Usage)
+		s.rows[i] = r
+		if !recent.Tenant.Archived {
+			s.totals.add(recent.Usage)
+		}
+	}
+	return s
+}
+
+func (t *totals) add(u meter.Usage) {
+	t.tenants++
+	t.tokens = meter.Add(t.tokens, u.Tokens)
+	thresholds := u.Tenant.Thresholds // ascending
+	switch {
+	case meter.Reached(u.Tokens, u.Tenant.Quota, 100):
+		t.overQuota++
+	case len(thresholds) > 0 && meter.Reached(u.Tokens, u.Tenant.Quota, thresholds[0]):
+		t.nearQuota++
+	}
+}
+
+// project is where usage is heading as seen at the start of the current minute: figures that
+// moved with every instant would make each answer a new one.
+func project(u meter.Usage) (meter.Projection, bool) {
+	u.AsOf = u.AsOf.Truncate(time.Minute)
+	return u.Project()
+}
+
+// encode fills head and sparkline unless they are. It must not be called concurrently.
+func (r *row) encode() {
+	if r.head != nil {
+		return
+	}
+	b := appendUsage(make([]byte, 0, 480), r.Usage)
+	b = appendSettings(b, r.Tenant)
+	if r.Tenant.Archived {
+		b = append(b, `,"archived":true`...)
+	}
+	r.head = appendProjection(b, r.projection, r.projected)
+	r.sparkline = appendSparkline(make([]byte, 0, 160), r.AppendMinutes(make([]int64, 0, usage.RecentMinutes)))
+}
+
+// append appends the row as JSON.
+func (r *row) append(b []byte) []byte {
+	b = append(append(b, '{'), r.head...)
+	return append(append(b, r.sparkline...), '}')
+}
+
+func appendSettings(b []byte, t meter.Tenant) []byte {
+	b = append(b, `,"thresholds":[`...)
+	for i, threshold := range t.Thresholds {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(threshold), 10)
+	}
+	return appendString(append(b, `],"timezone":`...), t.Zone.String())
+}
+
+func appendProjection(b []byte, p meter.Projection, ok bool) []byte {
+	if !ok {
+		return append(b, `,"perDay":null,"projectedTokens":null,"exhaustedAt":null`...)
+	}
+	b = strconv.AppendInt(append(b, `,"perDay":`...), p.PerDay, 10)
+	b = strconv.AppendInt(append(b, `,"projectedTokens":`...), p.Total, 10)
+	if p.Exhausted.IsZero() {
+		return append(b, `,"exhaustedAt":null`...)
+	}
+	return appendTime(append(b, `,"exhaustedAt":`...), p.Exhausted)
+}
+
+func appendSparkline(b []byte, minutes []int64) []byte {
+	b = append(b, `,"sparkline":[`...)
+	for i, tokens := range minutes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, tokens, 10)
+	}
+	return append(b, ']')
+}
+
+func (t totals) append(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"tenants":`...), int64(t.tenants), 10)
+	b = strconv.AppendInt(append(b, `,"totalTokens":`...), t.tokens, 10)
+	b = strconv.AppendInt(append(b, `,"overQuota":`...), int64(t.overQuota), 10)
+	b = strconv.AppendInt(append(b, `,"nearQuota":`...), int64(t.nearQuota), 10)
+	b = strconv.AppendFloat(append(b, `,"eventsPerSecond":`...), t.eventsRate, 'f', 1, 64)
+	return append(b, '}')
+}

@@ -1,0 +1,172 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
+)
+
+// The most points of a series, and features that it tells apart.
+const (
+	maxPoints         = 3000
+	maxSeriesFeatures = 20
+)
+
+// errAnswered says that a problem has been written.
+var errAnswered = errors.New("the request is answered")
+
+// getSeries is GET /usage/:tenant/series.
+func (s *Server) getSeries(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+	q, step, series, err := s.series(w, r, params)
+	if err != nil {
+		return
+	}
+	b := appendString([]byte(`{"tenant":`), q.Tenant.Name)
+	b = appendString(append(b, `,"step":`...), string(step))
+	b = appendString(append(b, `,"timezone":`...), q.Tenant.Zone.String())
+	b = appendTime(append(b, `,"from":`...), q.Starts[0])
+	b = appendTime(append(b, `,"to":`...), q.Starts[q.Len()])
+	b = append(b, `,"points":[`...)
+	for i, p := range series.Points {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendTime(append(b, `{"start":`...), q.Starts[i])
+		b = appendInt64(append(b, `,"tokens":`...), p.Tokens)
+		b = append(appendInt64(append(b, `,"events":`...), p.Events), '}')
+	}
+	b = append(b, ']')
+	if q.Split {
+		b = appendFeatureSeries(append(b, `,"features":[`...), series.Features)
+	}
+	writeTagged(w, r, b, series.AsOf, series.Stale)
+}
+
+func appendFeatureSeries(b []byte, all []usage.FeatureSeries) []byte {
+	named, rest := foldFeatures(all)
+	for i, f := range named {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendSeriesTokens(appendString(append(b, `{"feature":`...), f.Feature), f.Tokens)
+	}
+	if rest != nil {
+		b = appendSeriesTokens(append(b, `,{"feature":null`...), rest)
+	}
+	return append(b, ']')
+}
+
+func appendSeriesTokens(b []byte, tokens []int64) []byte {
+	b = append(b, `,"tokens":[`...)
+	for i, n := range tokens {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendInt64(b, n)
+	}
+	return append(b, "]}"...)
+}
+
+// foldFeatures keeps the largest features and adds up the rest, nil if there is none.
+func foldFeatures(all []usage.FeatureSeries) (named []usage.FeatureSeries, rest []int64) {
+	if len(all) <= maxSeriesFeatures {
+		return all, nil
+	}
+	named, all = all[:maxSeriesFeatures], all[maxSeriesFeatures:]
+	rest = make([]int64, len(all[0].Tokens))
+	for _, f := range all {
+		for i, n := range f.Tokens {
+			rest[i] = meter.Add(rest[i], n)
+		}
+	}
+	return named, rest
+}
+
+// getSeriesCSV is GET /usage/:tenant/series.csv: a line a point, and with split=feature a
+// column a feature.
+func (s *Server) getSeriesCSV(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+	q, step, series, err := s.series(w, r, params)
+	if err != nil {
+		return
+	}
+	headings := []string{"start", "tokens", "events"}
+	named, rest := foldFeatures(series.Features)
+	for _, f := range named {
+		headings = append(headings, f.Feature)
+	}
+	if rest != nil {
+		headings = append(headings, "(other features)")
+	}
+	out := newTable(w, "series-by-"+string(step)+".csv", series.AsOf, headings...)
+	for i, p := range series.Points {
+		cells := []string{q.Starts[i].Format(time.RFC3339), decimal(p.Tokens), decimal(p.Events)}
+		for _, f := range named {
+			cells = append(cells, decimal(f.Tokens[i]))
+		}
+		if rest != nil {
+			cells = append(cells, decimal(rest[i]))
+		}
+		out.write(cells...)
+	}
+	_ = out.flush() // the client has gone away
+}
+
+// series reads the series that was asked for, or writes why not and returns errAnswered.
+func (s *Server) series(w http.ResponseWriter, r *http.Request, params httprouter.Params) (usage.SeriesQuery, meter.Step, usage.Series, error) {
+	tenant, problem := s.tenant(r, params)
+	var q usage.SeriesQuery
+	var step meter.Step
+	if problem == nil {
+		q, step, problem = s.parseSeries(r, tenant)
+	}
+	if problem != nil {
+		WriteProblem(w, problem)
+		return q, step, usage.Series{}, errAnswered
+	}
+	series, err := s.live.Series(r.Context(), q)
+	if err != nil {
+		s.unavailable(w, r, "the series cannot be read now", err)
+		return q, step, usage.Series{}, errAnswered
+	}
+	if !q.Split {
+		series.Features = nil
+	}
+	return q, step, series, nil
+}
+
+// parseSeries reads which series to read: by default, the days of the period so far.
+func (s *Server) parseSeries(r *http.Request, tenant meter.Tenant) (usage.SeriesQuery, meter.Step, *Problem) {
+	q := parseQuery(r, "from", "to", "step", "feature", "split")
+	query := usage.SeriesQuery{Tenant: tenant}
+	step := meter.Step(q.oneOf("step", string(meter.ByDay), string(meter.ByHour), string(meter.ByMinute)))
+	if feature, given := q.text("feature", meter.MaxName); given {
+		query.Feature = &feature
+	}
+	if query.Split = q.values.Has("split"); query.Split {
+		q.oneOf("split", "feature")
+	}
+	from, to := q.between(tenant, s.now())
+	if len(q.errors) == 0 {
+		var ok bool
+		if query.Intervals, ok = meter.Cut(from, to, step, tenant.Zone, maxPoints); !ok {
+			q.refuse("step", fmt.Sprintf("makes more than %d points of this range: choose a longer step or a shorter range", maxPoints))
+		}
+	}
+	return query, step, q.problem()
+}
+
+// between is the range of time from from to to, by default the tenant's period until now.
+func (q *query) between(tenant meter.Tenant, now time.Time) (from, to time.Time) {
+	from = q.instant("from", tenant.Period(now).Start, tenant.Zone)
+	to = q.instant("to", now, tenant.Zone)
+	if len(q.errors) == 0 && !from.Before(to) {
+		q.refuse("to", "must be after from; it is now unless it is given")
+	}
+	return from, to
+}

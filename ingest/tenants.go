@@ -1,0 +1,67 @@
+package ingest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// getTenants is GET /tenants.
+func (s *Server) getTenants(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+	q := parseQuery(r, "sort", "limit", "cursor", "q", "archived")
+	list := parseList(q)
+	p, ok := s.list(w, r, q, list)
+	if !ok {
+		return
+	}
+	writeTagged(w, r, p.append(append(make([]byte, 0, p.size()), '{')), p.asOf, p.stale)
+}
+
+// getTenantsCSV is GET /tenants.csv: the whole list.
+func (s *Server) getTenantsCSV(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+	q := parseQuery(r, "sort", "q", "archived")
+	list := parseList(q)
+	list.limit = 0
+	p, ok := s.list(w, r, q, list)
+	if !ok {
+		return
+	}
+	out := newTable(w, "tenants.csv", p.asOf, "tenant", "totalTokens", "quota", "quotaPercent", "remaining", "perDay", "projectedTokens",
+		"exhaustedAt", "periodStart", "periodEnd", "timezone", "archived", "stale")
+	for _, r := range p.rows {
+		quota, percent, remaining := "", "", ""
+		if q := r.Tenant.Quota; q > 0 {
+			quota, remaining = decimal(q), decimal(meter.Remaining(r.Tokens, q))
+			percent = strconv.FormatFloat(meter.Percent(r.Tokens, q), 'f', -1, 64)
+		}
+		perDay, total, exhausted := "", "", ""
+		if r.projected {
+			perDay, total = decimal(r.projection.PerDay), decimal(r.projection.Total)
+			if at := r.projection.Exhausted; !at.IsZero() {
+				exhausted = at.Format(time.RFC3339)
+			}
+		}
+		out.write(r.Tenant.Name, decimal(r.Tokens), quota, percent, remaining, perDay, total, exhausted,
+			r.Period.Start.Format(time.RFC3339), r.Period.End.Format(time.RFC3339), r.Tenant.Zone.String(),
+			strconv.FormatBool(r.Tenant.Archived), strconv.FormatBool(r.Stale))
+	}
+	_ = out.flush() // the client has gone away
+}
+
+// list reads the page that was asked for, or writes why not.
+func (s *Server) list(w http.ResponseWriter, r *http.Request, q *query, list listQuery) (*page, bool) {
+	if problem := q.problem(); problem != nil {
+		WriteProblem(w, problem)
+		return nil, false
+	}
+	o, err := s.live.Overview(r.Context())
+	if err != nil {
+		s.unavailable(w, r, "usage cannot be read now", err)
+		return nil, false
+	}
+	return list.page(newSheet(o)), true
+}

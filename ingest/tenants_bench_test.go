@@ -1,0 +1,72 @@
+package ingest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+)
+
+// BenchmarkTenants is GET /tenants over a connection, with 10,000 tenants that have all used
+// something in the current minute, in the one before and in the hour before, and with a
+// million rollups behind them or none:
+//
+//	go test ./ingest -run '^$' -bench 'BenchmarkTenants$' -benchtime 40x
+func BenchmarkTenants(b *testing.B) {
+	for _, rollups := range []int{0, 1_000_000} {
+		a := newAPI(b, stacktest.New(b))
+		const tenants = 10_000
+		for _, statement := range []string{
+			fmt.Sprintf("INSERT INTO tenants (name, monthly_quota) SELECT 'customer-' || n, 1000000 FROM generate_series(1, %d) AS n", tenants),
+			fmt.Sprintf(`INSERT INTO rollups (tenant, feature, minute, total_tokens, events)
+				SELECT 'customer-' || 1 + n %% %[2]d, 'gpt-4-turbo', timestamptz '2026-08-01 11:58Z' - (n / %[2]d) * interval '1 minute', 1500, 1
+				FROM generate_series(0, %[1]d - 1) AS n`, rollups, tenants),
+			"ANALYZE",
+		} {
+			if _, err := a.env.DB.Exec(statement); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := a.live.Refresh(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		for _, timestamp := range []string{"2026-08-01T12:00:00Z", "2026-08-01T11:59:30Z"} {
+			var lines strings.Builder
+			for i := range tenants {
+				fmt.Fprintf(&lines, "{\"tenant\":\"customer-%d\",\"feature\":\"gpt-4-turbo\",\"tokens\":%d,\"timestamp\":%q}\n", i+1, 1+i*7919%10_000, timestamp)
+			}
+			if r := a.post(ndjsonType, lines.String()); r.status != 200 {
+				b.Fatalf("%d %.200s", r.status, r.body)
+			}
+		}
+		for _, query := range []string{"?limit=10000", "", "?q=customer-77&sort=name"} {
+			b.Run(fmt.Sprintf("rollups=%d/%s", rollups, query), func(b *testing.B) {
+				bytes := int64(0)
+				for b.Loop() {
+					r, err := http.Get(a.url + "/tenants" + query)
+					if err != nil {
+						b.Fatal(err)
+					}
+					n, err := io.Copy(io.Discard, r.Body)
+					r.Body.Close()
+					if err != nil || r.StatusCode != 200 {
+						b.Fatal(r.Status, err)
+					}
+					bytes = n
+				}
+				b.ReportMetric(float64(bytes), "B/answer")
+			})
+		}
+		b.Run(fmt.Sprintf("rollups=%d/refresh", rollups), func(b *testing.B) {
+			for b.Loop() {
+				if err := a.live.Refresh(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		a.stop()
+	}
+}

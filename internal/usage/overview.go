@@ -1,0 +1,121 @@
+package usage
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// Overview is the usage of all tenants at one time. Several callers may share it: it must
+// not be changed.
+type Overview struct {
+	// Tenants are sorted by name, archived ones included.
+	Tenants []Recent
+	// EventsPerSecond is how fast events have been acknowledged in the last 10 s, by all
+	// processes together; 0 in the first second of the process.
+	EventsPerSecond float64
+	// AsOf is the instant of the answer, UTC. Stale is true if any tenant's usage is.
+	AsOf  time.Time
+	Stale bool
+}
+
+// Recent is a tenant's usage, without features, and its last minutes.
+type Recent struct {
+	meter.Usage
+	settled   *minutes
+	first     int64                  // the first minute to tell
+	unsettled []scripts.MinuteTokens // of this tenant
+}
+
+// AppendMinutes appends the tenant's tokens in each of the last RecentMinutes minutes, oldest
+// first: the last one is the current minute. An event that came more than two minutes late is
+// in them when it is in Postgres, a second or two later.
+func (r *Recent) AppendMinutes(to []int64) []int64 {
+	start := len(to)
+	for minute := r.first; minute < r.first+RecentMinutes; minute++ {
+		to = append(to, r.settled.at(minute))
+	}
+	for _, u := range r.unsettled {
+		if m := u.Minute - r.first; m < RecentMinutes {
+			to[start+int(m)] = meter.Add(to[start+int(m)], u.Tokens)
+		}
+	}
+	return to
+}
+
+// Overview reads every tenant's usage. Callers that wait at the same time share an answer,
+// which was begun after each of them asked. It returns an error if Valkey cannot be read.
+func (l *Live) Overview(ctx context.Context) (Overview, error) {
+	return l.overviews.ask(ctx, l.overview)
+}
+
+func (l *Live) overview(ctx context.Context) (Overview, error) {
+	o := Overview{EventsPerSecond: l.rate.perSecond()}
+	for shard, tenants := range l.byShard() {
+		part, err := l.recent(ctx, shard, tenants)
+		if err != nil {
+			return Overview{}, err
+		}
+		o.Tenants = append(o.Tenants, part...)
+	}
+	slices.SortFunc(o.Tenants, func(a, b Recent) int { return cmp.Compare(a.Tenant.Name, b.Tenant.Name) })
+	o.AsOf = l.now().UTC()
+	for i := range o.Tenants {
+		o.Stale = o.Stale || o.Tenants[i].Stale
+	}
+	return o, nil
+}
+
+// byShard is the tenants of each shard, by name.
+func (l *Live) byShard() [][]meter.Tenant {
+	shards := make([][]meter.Tenant, l.valkey.Shards())
+	for _, t := range l.tenants.All() {
+		shard := scripts.ShardOf(t.Name, len(shards))
+		shards[shard] = append(shards[shard], t)
+	}
+	return shards
+}
+
+// recent reads the tenants of one shard. Their minutes are settled and unsettled by the same
+// view as their totals, so that the argument of the package comment holds for both.
+func (l *Live) recent(ctx context.Context, shard int, tenants []meter.Tenant) ([]Recent, error) {
+	r := l.readCovered(ctx, tenants)
+	first := l.now().Unix()/60 - RecentMinutes + 1
+	unsettled, apart, err := l.valkey.Minutes(ctx, shard, r.Query(), first)
+	if errors.Is(err, scripts.ErrRewound) {
+		unsettled, apart = nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	usages := r.Usage(unsettled, l.now())
+	own := byTenant(apart, len(usages))
+	all := make([]Recent, len(usages))
+	for i, u := range usages {
+		all[i] = Recent{Usage: u, first: first, unsettled: own[i]}
+		if r.view != nil {
+			all[i].settled = r.view.recent[u.Tenant.Name]
+		}
+	}
+	return all, nil
+}
+
+// byTenant divides what the tenants, 0 to n-1, have used.
+func byTenant(all []scripts.MinuteTokens, n int) [][]scripts.MinuteTokens {
+	count := make([]int, n)
+	for _, m := range all {
+		count[m.Tenant]++
+	}
+	room, own := make([]scripts.MinuteTokens, len(all)), make([][]scripts.MinuteTokens, n)
+	for i, c := range count {
+		own[i], room = room[:0:c], room[c:]
+	}
+	for _, m := range all {
+		own[m.Tenant] = append(own[m.Tenant], m)
+	}
+	return own
+}

@@ -1,0 +1,115 @@
+package usage
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// SeriesQuery asks for one tenant's usage over time.
+type SeriesQuery struct {
+	Tenant meter.Tenant
+	meter.Intervals
+	// Feature restricts it to one feature; nil means all.
+	Feature *string
+	// Split tells the features apart.
+	Split bool
+}
+
+// Series is usage over time, in the order of the intervals asked for.
+type Series struct {
+	Points []scripts.Count
+	// Features are the tokens of each point by feature, the largest feature first; nil
+	// unless they were asked for.
+	Features []FeatureSeries
+	// AsOf is the instant of the answer, UTC.
+	AsOf time.Time
+	// Stale means that something acknowledged may be missing.
+	Stale bool
+}
+
+// FeatureSeries is a feature's part of a series.
+type FeatureSeries struct {
+	Feature string
+	Tokens  []int64
+	Total   int64
+}
+
+// Series reads a tenant's usage over time, settled and unsettled; the package comment says
+// why it is exact. It returns an error if one of the stores cannot be read.
+func (l *Live) Series(ctx context.Context, q SeriesQuery) (Series, error) {
+	var settled []store.SeriesUsage
+	v, err := l.snapshot(ctx, l.view.Load(), func(ctx context.Context, tx *sqlx.Tx, _, _ *view, _ []store.SettledBatch) (err error) {
+		settled, err = store.SeriesUsages(ctx, tx, store.Series{Tenant: q.Tenant.Name, Starts: q.Starts, Days: q.Days, Feature: q.Feature, Split: q.Split})
+		return err
+	})
+	if err != nil {
+		return Series{}, err
+	}
+	unsettled, err := l.valkey.Series(ctx, q.unsettled(v)) // step (iii)
+	incomplete := errors.Is(err, scripts.ErrRewound) || errors.Is(err, scripts.ErrManyLate)
+	if err != nil && !incomplete {
+		return Series{}, fmt.Errorf("read series: %w", err)
+	}
+	now := l.now()
+	s := Series{Points: make([]scripts.Count, q.Len()), AsOf: now.UTC(), Stale: incomplete || now.Sub(v.taken) >= Grace}
+	features := map[string]*FeatureSeries{}
+	add := func(i int, feature string, n scripts.Count) {
+		s.Points[i].Tokens = meter.Add(s.Points[i].Tokens, n.Tokens)
+		s.Points[i].Events += n.Events
+		if !q.Split {
+			return
+		}
+		f := features[feature]
+		if f == nil {
+			f = &FeatureSeries{Feature: feature, Tokens: make([]int64, q.Len())}
+			features[feature] = f
+		}
+		f.Tokens[i] = meter.Add(f.Tokens[i], n.Tokens)
+		f.Total = meter.Add(f.Total, n.Tokens)
+	}
+	for _, n := range settled {
+		add(n.Interval, n.Feature, scripts.Count{Tokens: n.Tokens, Events: n.Events})
+	}
+	for _, n := range unsettled {
+		if q.Feature == nil || *q.Feature == n.Feature {
+			add(q.place(n.At), n.Feature, n.Count)
+		}
+	}
+	for _, f := range features {
+		s.Features = append(s.Features, *f)
+	}
+	slices.SortFunc(s.Features, func(a, b FeatureSeries) int {
+		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Feature, b.Feature))
+	})
+	return s, nil
+}
+
+// unsettled is what to ask Valkey for after a snapshot.
+func (q SeriesQuery) unsettled(v *view) scripts.SeriesQuery {
+	s := scripts.SeriesQuery{Tenant: q.Tenant.Name, Settled: v.settled, Seq: v.seqs[scripts.ShardOf(q.Tenant.Name, len(v.seqs))]}
+	if last := q.Len(); q.Days != nil {
+		s.From, s.To = int64(q.Days[0]), int64(q.Days[last])
+	} else {
+		s.Minutes, s.From, s.To = true, q.Starts[0].Unix()/60, q.Starts[last].Unix()/60
+	}
+	return s
+}
+
+// place is the interval that holds a day or unix minute.
+func (q SeriesQuery) place(at int64) int {
+	if q.Days != nil {
+		return int(at - int64(q.Days[0]))
+	}
+	return sort.Search(q.Len(), func(i int) bool { return q.Starts[i+1].Unix() > at*60 })
+}

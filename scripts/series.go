@@ -1,0 +1,74 @@
+package scripts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ErrManyLate reports that more late events wait for Postgres than may be looked at for
+// their minutes.
+var ErrManyLate = errors.New("too many late events wait to be told by minute")
+
+// lateCounters is how many counters of late events a call of Series may read; its cost is in
+// series.lua.
+const lateCounters = 50_000
+
+// SeriesQuery asks for what one tenant has used, by feature, at the days or unix minutes of
+// a half-open range, and the caller does not know from Postgres.
+type SeriesQuery struct {
+	Tenant   string
+	From, To int64
+	// Minutes says that From and To are unix minutes, not days (meter.Day).
+	Minutes bool
+	// Settled and Seq are as in Query.
+	Settled []string
+	Seq     int64
+}
+
+// SeriesCount is a part of what was used of a feature at a day or unix minute.
+type SeriesCount struct {
+	At      int64
+	Feature string
+	Count
+}
+
+// Series returns what q asks for, in no order, the same day or minute possibly in parts. It
+// is one look at Valkey. ErrRewound says that the counts would not fit what the caller knows
+// from Postgres, ErrManyLate that minutes cannot be told now.
+func (v *Valkey) Series(ctx context.Context, q SeriesQuery) ([]SeriesCount, error) {
+	shard, what := ShardOf(q.Tenant, v.shards), "days"
+	if q.Minutes {
+		what = "minutes"
+	}
+	args := []any{minutePrefix(shard), sumPrefix(shard), what, q.Seq, q.Tenant, q.From, q.To, lateCounters}
+	for _, id := range q.Settled {
+		args = append(args, id)
+	}
+	cmds, err := v.run(ctx, nil, call{seriesScript, unsettledKeys(shard), args})
+	if redis.HasErrorPrefix(err, "LATE") {
+		return nil, ErrManyLate
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list unsettled counts: %w", err)
+	}
+	reply, err := cmds[0].Slice()
+	if err != nil || len(reply)%4 != 0 {
+		return nil, fmt.Errorf("list unsettled counts: a reply of %d parts: %w", len(reply), err)
+	}
+	counts := make([]SeriesCount, len(reply)/4)
+	for i := range counts {
+		at, _ := reply[4*i].(int64)
+		feature, _ := reply[4*i+1].(string)
+		tokens, tokensErr := strconv.ParseInt(fmt.Sprint(reply[4*i+2]), 10, 64)
+		events, eventsErr := strconv.ParseInt(fmt.Sprint(reply[4*i+3]), 10, 64)
+		if err := errors.Join(tokensErr, eventsErr); err != nil {
+			return nil, fmt.Errorf("list unsettled counts: %w", err)
+		}
+		counts[i] = SeriesCount{at, feature, Count{tokens, events}}
+	}
+	return counts, nil
+}
