@@ -31,6 +31,7 @@ func TestIngestWritesLinesCountersAndIndexes(t *testing.T) {
 	stacktest.SameDump(t, dump, map[string]string{
 		"fm:{0}:raw":      "list: line 1|line 2",
 		"fm:{0}:rawbytes": "string: 12",
+		"fm:{0}:changed":  "zset: 0=acme|0=zed",
 		"fm:{0}:group:c":  "string, expires: 2",
 		"fm:{0}:minutes":  "zset: 29699999=29699999|29700000=29700000",
 		"fm:{0}:minute:29700000": "hash: " + strings.Join([]string{
@@ -237,7 +238,7 @@ func TestIngestKeepsShardsApart(t *testing.T) {
 			t.Errorf("key %q belongs to no shard", key)
 		}
 	}
-	if zero != one || zero != 5 {
-		t.Errorf("%d keys in shard 0, %d in shard 1, want 5 in each", zero, one)
+	if zero != one || zero != 6 {
+		t.Errorf("%d keys in shard 0, %d in shard 1, want 6 in each", zero, one)
 	}
 }

@@ -29,6 +29,9 @@ var dropLua string
 //go:embed usage.lua
 var usageLua string
 
+//go:embed changed.lua
+var changedLua string
+
 //go:embed rewind.lua
 var rewindLua string
 
@@ -44,6 +47,7 @@ var (
 	ackScript      = redis.NewScript(ackLua)
 	dropScript     = redis.NewScript(dropLua)
 	usageScript    = redis.NewScript(usageLua)
+	changedScript  = redis.NewScript(changedLua)
 	rewindScript   = redis.NewScript(rewindLua)
 	rememberScript = withSeen(rememberLua)
 	resumeScript   = redis.NewScript(resumeLua)

@@ -34,6 +34,14 @@
 // stays in Valkey for Grace after the commit. A view older than Grace is therefore never
 // continued but read anew.
 //
+// # Who may have changed
+//
+// [Changes] names the tenants that are worth another look. Usage grows by acknowledged events,
+// and ingest.lua marks their tenants in the call that acknowledges them (scripts.Changed). All
+// else that can change an answer passes through a view: a tenant is read anew, or its row
+// in the directory is another one. Both are announced when the view is published, so whoever
+// looks then sees it.
+//
 // # When Valkey has lost writes
 //
 // A view notes the seq that each shard had reached, the larger of the ledger's and, read

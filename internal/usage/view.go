@@ -20,6 +20,8 @@ type view struct {
 	// settled are the ids of batches in the snapshot that Valkey may still hold.
 	settled []string
 	tenants map[string]*settled
+	// renewed are those of them that were not taken over from the view before.
+	renewed []string
 	// seqs is the seq that each shard had reached, by the ledger or by Valkey.
 	seqs []int64
 }
