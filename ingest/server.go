@@ -34,6 +34,8 @@ type Options struct {
 	// AutoCreate adds unknown tenants with DefaultQuota tokens, 0 for none.
 	AutoCreate   bool
 	DefaultQuota int64
+	// DefaultThresholds are theirs, in percent.
+	DefaultThresholds []int
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
 }
@@ -51,6 +53,7 @@ type Server struct {
 	ids          *eventIDs
 	autoCreate   bool
 	defaultQuota int64
+	thresholds   []int
 	linger       time.Duration
 
 	committers []*committer
@@ -60,7 +63,7 @@ type Server struct {
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, linger: o.Linger}
+		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger}
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
 	}
@@ -99,6 +102,7 @@ func (s *Server) Handler() http.Handler {
 	handle("POST", "/events", s.started(s.postEvents))
 	handle("GET", "/usage/:tenant", s.started(s.getUsage))
 	handle("GET", "/tenants", s.started(s.getTenants))
+	handle("GET", "/alerts", s.started(s.getAlerts))
 	handle("GET", "/healthz", s.getHealth)
 	handle("GET", "/readyz", s.started(s.getReady))
 
