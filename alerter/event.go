@@ -16,7 +16,7 @@ const (
 	eventCrossed = "quota.threshold_crossed"
 	eventRearmed = "quota.rearmed"
 	// eventTest is sent by `flagmeter alerts test` and never stored.
-	eventTest = "test"
+	eventTest = "flagmeter.test"
 )
 
 // topFeatures is how many features a message names.

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/slack-go/slack"
@@ -178,15 +177,4 @@ func clip(s string, limit int) string {
 		}
 	}
 	return s
-}
-
-// testEvent is what `flagmeter alerts test` sends.
-func testEvent(tenant string, u meter.Usage, now time.Time) event {
-	e := event{Type: eventTest, Tenant: tenant, PeriodStart: u.Period.From, PeriodEnd: u.Period.To,
-		facts: facts{At: now.UTC(), Used: u.Tokens, Quota: u.Tenant.Quota}}
-	if n := len(u.Tenant.Thresholds); n > 0 {
-		e.Threshold = u.Tenant.Thresholds[n-1]
-	}
-	e.Thresholds = []int{e.Threshold}
-	return e
 }
