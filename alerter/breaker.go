@@ -28,6 +28,7 @@ type breakers struct {
 	state *prometheus.GaugeVec
 
 	mu    sync.Mutex
+	trips int                                              // how often any has opened
 	hosts map[string]*gobreaker.TwoStepCircuitBreaker[any] // those that have not answered last, or are being asked
 }
 
@@ -64,6 +65,11 @@ func (b *breakers) begin(host string) (ended func(answered bool) (opened bool)) 
 		breaker = gobreaker.NewTwoStepCircuitBreaker[any](gobreaker.Settings{
 			Timeout:     b.pause,
 			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerTrips },
+			OnStateChange: func(_ string, _, to gobreaker.State) { // under mu, like all calls of a breaker
+				if to == gobreaker.StateOpen {
+					b.trips++
+				}
+			},
 		})
 		b.hosts[host] = breaker
 	}
@@ -79,9 +85,9 @@ func (b *breakers) begin(host string) (ended func(answered bool) (opened bool)) 
 			delete(b.hosts, host) // its next request begins with a new one
 			return false
 		}
-		before := breaker.State()
+		before := b.trips
 		done(errNoAnswer)
-		return before != gobreaker.StateOpen && breaker.State() == gobreaker.StateOpen
+		return b.trips > before
 	}
 }
 

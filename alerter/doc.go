@@ -62,9 +62,11 @@
 // is announced only when it can be read; nothing falls between two looks.
 //
 // Once a minute everybody is on the agenda. That is for what no announcement covers: an ingest
-// of a version that sets no marks yet, an alert edited by hand. Ticks of 10,000 tenants:
+// of a version that sets no marks yet, an alert edited by hand. A tick of 10,000 tenants takes
+// 0.3 ms if nobody has changed, 1.7 ms if 100 have and 67 ms if all have, on 2 cores that
+// Valkey and Postgres share:
 //
-//	go test ./alerter -run '^$' -bench Tick
+//	go test ./alerter -run '^$' -bench Tick -benchtime 20x
 //
 // # Two alerters
 //

@@ -84,7 +84,7 @@ func Alerts(ctx context.Context, q sqlx.QueryerContext, ask AlertQuery) ([]Alert
 		WHERE ($1 = '' OR tenant = $1)
 			AND CASE $2 WHEN '' THEN true WHEN 'open' THEN cleared_at IS NULL WHEN 'cleared' THEN cleared_at IS NOT NULL
 				ELSE EXISTS (SELECT FROM deliveries d WHERE d.alert_id = a.id AND d.status = $2) END
-			AND ($5 = $6 OR (fired_at, id) < ($4, $5))
+			AND ($5::uuid = $6::uuid OR (fired_at, id) < ($4::timestamptz, $5::uuid))
 		ORDER BY fired_at DESC, id DESC LIMIT $3`,
 		ask.Tenant, ask.State, ask.Limit, ask.AfterFired, ask.AfterID, uuid.Nil)
 	if err != nil {
