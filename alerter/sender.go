@@ -59,6 +59,7 @@ func (r reply) answered() bool { return r.status != 0 }
 
 // sender posts messages to webhooks. It is safe for concurrent use.
 type sender struct {
+	dialer       *net.Dialer
 	client       *http.Client
 	allowPrivate bool
 	now          func() time.Time
@@ -73,6 +74,7 @@ func newSender(allowPrivate bool, now func() time.Time) *sender {
 		dialer.Control = refuseNotPublic
 	}
 	return &sender{
+		dialer:       dialer,
 		allowPrivate: allowPrivate,
 		now:          now,
 		client: &http.Client{
