@@ -9,15 +9,6 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
-func (a *api) get(path string) response {
-	a.Helper()
-	r, err := a.do("GET", path, "", nil)
-	if err != nil {
-		a.Fatal(err)
-	}
-	return r
-}
-
 // alertRows are an open alert with a message to Slack that was taken at the second attempt, a
 // cleared one with an event that was given up, and an older one without deliveries.
 const alertRows = `
