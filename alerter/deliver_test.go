@@ -2,11 +2,14 @@ package alerter
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 func TestAFailedPostIsTriedAgainLater(t *testing.T) {
@@ -299,9 +302,26 @@ func TestTheURLIsNeverStoredOrLogged(t *testing.T) {
 	w.exec("INSERT INTO slack_webhooks (tenant, url) VALUES ('acme', $1), ('acme', $2)",
 		"https://["+secret, "http://127.0.0.1:1/"+secret)
 	w.tenant("zeta", 900, 1000, 80)
-	a := w.alerter(func(o *Options) { o.DefaultURL = "http://127.0.0.1:1/default/" + secret })
-	if r := w.run(a); r != (Result{Tenants: 2, Fired: 2, Delivered: 1, Retried: 4, Dead: 2}) {
+	e := w.endpoint(func(rw http.ResponseWriter, r *http.Request) {
+		http.Error(rw, r.URL.String(), http.StatusInternalServerError)
+	})
+	var key string
+	if err := w.db.Get(&key, "INSERT INTO webhooks (tenant, url) VALUES ('acme', $1) RETURNING secret", e.URL+"/"+secret); err != nil {
+		t.Fatal(err)
+	}
+	registry := prometheus.NewRegistry()
+	a := w.alerter(func(o *Options) {
+		o.DefaultURL, o.Registerer = "http://127.0.0.1:1/default/"+secret, registry
+	})
+	if r := w.run(a); r != (Result{Tenants: 2, Fired: 2, Delivered: 1, Retried: 5, Dead: 2}) {
 		t.Errorf("got %+v", r)
+	}
+	metrics, err := registry.Gather()
+	if err != nil || strings.Contains(fmt.Sprint(metrics), secret) || strings.Contains(fmt.Sprint(metrics), "127.0.0.1") {
+		t.Errorf("got metrics %v, %v", metrics, err)
+	}
+	if all := w.logs.String() + w.dump(); strings.Contains(all, strings.TrimPrefix(key, "whsec_")) || strings.Contains(all, e.URL) {
+		t.Errorf("a webhook's secret or URL is in %s", all)
 	}
 	if logs := w.logs.String(); strings.Contains(logs, secret) || !strings.Contains(logs, "HTTP 400") {
 		t.Errorf("got logs %s", logs)
