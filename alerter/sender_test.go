@@ -63,11 +63,6 @@ func TestPostClassifiesEveryFailureAndKeepsTheURLSecret(t *testing.T) {
 		t.Cleanup(srv.Close)
 		return srv.URL
 	}
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
 	wrongTLS := httptest.NewUnstartedServer(http.NotFoundHandler())
 	wrongTLS.Config.ErrorLog = nil
 	wrongTLS.StartTLS()
@@ -106,7 +101,7 @@ func TestPostClassifiesEveryFailureAndKeepsTheURLSecret(t *testing.T) {
 		{"429", answer(429, nil, "rate_limited") + path, "HTTP 429 rate_limited", true},
 		{"500", answer(500, nil, "oops, "+path) + path, "HTTP 500", true},
 		{"503", answer(503, nil, "") + path, "HTTP 503", true},
-		{"refused", "http://" + closed.Addr().String() + path, "connection refused", true},
+		{"refused", "http://127.0.0.1:1" + path, "connection refused", true},
 		{"reset", "http://" + reset + path, "connection reset by peer", true},
 		{"closed", "http://" + empty + path, "connection closed without an answer", true},
 		{"hanging", hanging.URL + path, "no answer in time", true},
