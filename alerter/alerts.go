@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
@@ -20,15 +22,15 @@ import (
 // same rule keeps a late alerter from firing again in a period that is over.
 const settle = 2 * time.Second
 
-// readOpenAlerts reads the open alerts of all tenants in one query.
-func readOpenAlerts(ctx context.Context, db *sqlx.DB) (map[string][]OpenAlert, error) {
+// readOpenAlerts reads the open alerts of the named tenants, or of all, in one query.
+func readOpenAlerts(ctx context.Context, db *sqlx.DB, tenants []string, all bool) (map[string][]OpenAlert, error) {
 	var rows []OpenAlert
 	// date - date is a number of days, which is what a meter.Day is.
 	err := db.SelectContext(ctx, &rows, `
 		SELECT id, tenant, period_start - date '1970-01-01' AS period_start, threshold
 		FROM alerts
-		WHERE cleared_at IS NULL
-		ORDER BY tenant, period_start, threshold`)
+		WHERE cleared_at IS NULL AND ($2 OR tenant = ANY ($1))
+		ORDER BY tenant, period_start, threshold`, pq.Array(tenants), all)
 	if err != nil {
 		return nil, fmt.Errorf("read open alerts: %w", err)
 	}
@@ -57,10 +59,16 @@ func (a *Alerter) apply(ctx context.Context, now time.Time, u meter.Usage, decis
 			if err != nil {
 				return 0, 0, err
 			}
-			if ok {
-				cleared++
-				done = append(done, func() { a.reportCleared(u, d) })
+			if !ok {
+				continue
 			}
+			cleared++
+			if d.Announce {
+				if _, err := a.outbox.put(ctx, tx, now, d.Alert, u.Tenant.Name, eventRearmed, newFacts(now, u, together(decisions, d.Reason), d.Reason)); err != nil {
+					return 0, 0, err
+				}
+			}
+			done = append(done, func() { a.reportCleared(u, d) })
 		case d.Fires():
 			id, err := insertAlert(ctx, tx, now, u, d.Threshold)
 			if errors.Is(err, sql.ErrNoRows) {
@@ -72,7 +80,7 @@ func (a *Alerter) apply(ctx context.Context, now time.Time, u meter.Usage, decis
 			fired++
 			var targets int64
 			if d.Announce {
-				if targets, err = insertDeliveries(ctx, tx, now, id, u.Tenant.Name, a.defaultURL != ""); err != nil {
+				if targets, err = a.outbox.put(ctx, tx, now, id, u.Tenant.Name, eventCrossed, newFacts(now, u, together(decisions, d.Reason), "")); err != nil {
 					return 0, 0, err
 				}
 			}
@@ -86,6 +94,17 @@ func (a *Alerter) apply(ctx context.Context, now time.Time, u meter.Usage, decis
 		report()
 	}
 	return fired, cleared, nil
+}
+
+// together are the thresholds of the decisions for one reason, ascending.
+func together(decisions []Decision, reason Reason) (thresholds []int) {
+	for _, d := range decisions {
+		if d.Reason == reason {
+			thresholds = append(thresholds, d.Threshold)
+		}
+	}
+	slices.Sort(thresholds)
+	return slices.Compact(thresholds)
 }
 
 // clearAlert closes the decision's alert and reports whether it was open.
@@ -126,25 +145,6 @@ func insertAlert(ctx context.Context, tx *sqlx.Tx, now time.Time, u meter.Usage,
 		return uuid.Nil, fmt.Errorf("insert alert: %w", err)
 	}
 	return id, nil
-}
-
-// insertDeliveries puts an alert into the outbox, once for each enabled webhook of the
-// tenant, or, for a tenant without any webhook row, once for the default URL if
-// there is one. It returns how many that are.
-func insertDeliveries(ctx context.Context, tx *sqlx.Tx, now time.Time, alert uuid.UUID, tenant string, hasDefault bool) (int64, error) {
-	res, err := tx.ExecContext(ctx, `
-		INSERT INTO alert_deliveries (alert_id, target, webhook_id, next_attempt_at, created_at)
-		SELECT $1::uuid, 'webhook', id, $2::timestamptz, $2::timestamptz
-		FROM slack_webhooks
-		WHERE tenant = $3 AND enabled
-		UNION ALL
-		SELECT $1::uuid, 'default', NULL, $2::timestamptz, $2::timestamptz
-		WHERE $4::boolean AND NOT EXISTS (SELECT FROM slack_webhooks WHERE tenant = $3)`,
-		alert, now, tenant, hasDefault)
-	if err != nil {
-		return 0, fmt.Errorf("insert deliveries: %w", err)
-	}
-	return res.RowsAffected()
 }
 
 func (a *Alerter) reportFired(u meter.Usage, d Decision, id uuid.UUID, targets int64) {

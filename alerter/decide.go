@@ -48,7 +48,8 @@ type Decision struct {
 	Threshold int
 	// Alert is the open alert that the decision is about, if there is one.
 	Alert uuid.UUID
-	// Announce is set on at most one Fired decision: the one that people are told of.
+	// Announce is set on those that people are told of: of the thresholds that fire the
+	// highest, of those that are armed again the lowest.
 	Announce bool
 }
 
@@ -59,12 +60,13 @@ func (d Decision) Fires() bool { return d.Reason == Fired }
 func (d Decision) Clears() bool { return d.Reason == Rearmed || d.Reason == PeriodOver }
 
 // Decide compares a tenant's usage with its thresholds. open are the tenant's open
-// alerts, of any period. The decisions come in a fixed order: alerts of earlier
-// periods first, then thresholds ascending.
+// alerts, of any period, by period and threshold. The decisions come in a fixed order: alerts
+// of earlier periods first, then thresholds ascending.
 //
 // Thresholds reached at once all fire, and the highest is announced, unless people
-// know of a higher one already. An open alert whose threshold the tenant
-// no longer has is treated as if it had: adding it again announces nothing twice.
+// know of a higher one already. Likewise all that are armed again at once are one message,
+// about the lowest, and so are those of a period that is over. An open alert whose threshold
+// the tenant no longer has is treated as if it had: adding it again announces nothing twice.
 // An open alert of a later period is left alone: it was written by an alerter whose
 // clock is ahead, or before the billing day was moved.
 func Decide(u meter.Usage, open []OpenAlert) []Decision {
@@ -73,10 +75,13 @@ func Decide(u meter.Usage, open []OpenAlert) []Decision {
 	}
 	var decisions []Decision
 	current := make(map[int]uuid.UUID, len(open))
+	over := u.Period.From // the period of the PeriodOver decision before
 	for _, alert := range open {
 		switch {
 		case alert.Period < u.Period.From:
-			decisions = append(decisions, Decision{Reason: PeriodOver, Threshold: alert.Threshold, Alert: alert.ID})
+			decisions = append(decisions, Decision{Reason: PeriodOver, Threshold: alert.Threshold, Alert: alert.ID,
+				Announce: alert.Period != over && !u.Tenant.Archived})
+			over = alert.Period
 		case alert.Period == u.Period.From:
 			current[alert.Threshold] = alert.ID
 		}
@@ -95,26 +100,27 @@ func Decide(u meter.Usage, open []OpenAlert) []Decision {
 	}
 	slices.Sort(thresholds)
 
-	announce := -1 // index of the decision that people are told of
+	highest, rearmed := -1, false // index of the decision to fire that people are told of
 	for _, threshold := range slices.Compact(thresholds) {
 		alert, isOpen := current[threshold]
 		d := Decision{Threshold: threshold, Alert: alert}
 		switch reached := meter.Reached(u.Tokens, u.Tenant.Quota, threshold); {
 		case reached && isOpen:
 			d.Reason = AlreadyFired
-			announce = -1 // they know of this one, which is higher
+			highest = -1 // they know of this one, which is higher
 		case reached:
 			d.Reason = Fired
-			announce = len(decisions)
+			highest = len(decisions)
 		case isOpen:
-			d.Reason = Rearmed
+			d.Reason, d.Announce = Rearmed, !rearmed
+			rearmed = true
 		default:
 			d.Reason = Below
 		}
 		decisions = append(decisions, d)
 	}
-	if announce >= 0 {
-		decisions[announce].Announce = true
+	if highest >= 0 {
+		decisions[highest].Announce = true
 	}
 	return decisions
 }

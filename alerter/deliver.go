@@ -4,32 +4,66 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
-	"github.com/google/uuid"
+	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 )
 
 const (
-	// maxInFlight is how many webhooks are sent to at once.
-	maxInFlight = 8
+	// maxInFlight is how many requests there may be at once. Retries take at most half of
+	// them, so that webhooks that hang leave room for new alerts.
+	maxInFlight = 128
+	// maxPerHost is how many of them may be to one host.
+	maxPerHost = 8
 	// stepPost is the number of the POST in the package comment.
-	stepPost = 6
+	stepPost = 7
 	// dbTime bounds each database call of a delivery and each tenant's transaction.
 	dbTime = 5 * time.Second
 )
 
-// sent is the end of an attempt: the webhook is free again.
+// sent is the end of an attempt: its URL is free again.
 type sent struct {
-	webhook uuid.UUID // uuid.Nil: the default URL
-	outcome string
-	err     error // of the bookkeeping, not of the webhook
+	lane, host string
+	outcome    string
+	err        error // of the bookkeeping, not of the webhook
 }
 
-// deliver sends what is due until nothing is: one message at a time to a webhook,
-// and to maxInFlight webhooks at once, so that one that hangs holds up only itself. A
-// value in wake says that something new may be due meanwhile; wake may be nil.
+// flights are the attempts under way.
+type flights struct {
+	lanes map[string]bool
+	hosts map[string]int
+}
+
+// busy is what the next claim must pass over.
+func (f flights) busy(held []string) busy {
+	b := busy{held: held, first: len(f.lanes) >= maxInFlight/2}
+	for lane := range f.lanes {
+		b.lanes = append(b.lanes, []byte(lane))
+	}
+	for host, n := range f.hosts {
+		if n >= maxPerHost {
+			b.full = append(b.full, host)
+		}
+	}
+	return b
+}
+
+func (f flights) begin(lane, host string) {
+	f.lanes[lane] = true
+	f.hosts[host]++
+}
+
+func (f flights) end(lane, host string) {
+	delete(f.lanes, lane)
+	if f.hosts[host]--; f.hosts[host] == 0 {
+		delete(f.hosts, host)
+	}
+}
+
+// deliver sends what is due until nothing is: one message at a time to a URL, and many URLs
+// at once, so that one that hangs holds up only itself. A value in wake says that something
+// new may be due meanwhile; wake may be nil.
 //
 // When ctx is done it starts nothing more and returns after what is in flight, which
 // takes at most dbTime + postTime + dbTime.
@@ -37,31 +71,31 @@ func (a *Alerter) deliver(ctx context.Context, wake <-chan struct{}) (Result, er
 	var (
 		result Result
 		errs   []error
-		busy   = make(map[uuid.UUID]bool)
+		flying = flights{map[string]bool{}, map[string]int{}}
 		ended  = make(chan sent)
 		stop   = ctx.Done()
 	)
 	for {
-		for len(errs) == 0 && ctx.Err() == nil && len(busy) < maxInFlight {
-			attempt, webhook, err := a.begin(ctx, busy)
+		for len(errs) == 0 && ctx.Err() == nil && len(flying.lanes) < maxInFlight {
+			attempt, lane, host, err := a.begin(ctx, flying)
 			if err != nil {
 				errs = append(errs, err)
 			}
 			if attempt == nil {
 				break
 			}
-			busy[webhook] = true
+			flying.begin(lane, host)
 			go func() {
 				outcome, err := attempt()
-				ended <- sent{webhook, outcome, err}
+				ended <- sent{lane, host, outcome, err}
 			}()
 		}
-		if len(busy) == 0 {
+		if len(flying.lanes) == 0 {
 			return result, errors.Join(errs...)
 		}
 		select {
 		case s := <-ended:
-			delete(busy, s.webhook)
+			flying.end(s.lane, s.host)
 			result.count(s.outcome)
 			if s.err != nil {
 				errs = append(errs, s.err)
@@ -73,69 +107,74 @@ func (a *Alerter) deliver(ctx context.Context, wake <-chan struct{}) (Result, er
 	}
 }
 
-// begin claims a due delivery of a webhook that is not busy and returns the attempt to
-// make it; nil if there is none.
-func (a *Alerter) begin(ctx context.Context, busy map[uuid.UUID]bool) (attempt func() (string, error), webhook uuid.UUID, err error) {
+// begin claims a due delivery whose URL is free and returns the attempt to make it; nil if
+// there is none.
+func (a *Alerter) begin(ctx context.Context, flying flights) (attempt func() (string, error), lane, host string, err error) {
 	// Counted from before the claim, so that a process that was paused meanwhile does
 	// not post after its lease. What is claimed is finished even if ctx ends.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
 	claimCtx, cancelClaim := context.WithTimeout(ctx, dbTime)
 	defer cancelClaim()
-	d, err := a.outbox.claim(claimCtx, a.now(), busy)
+	d, err := a.outbox.claim(claimCtx, a.now(), flying.busy(a.breakers.held(flying.hosts)))
 	if d == nil {
 		cancel()
-		return nil, uuid.Nil, err
+		return nil, "", "", err
+	}
+	lane, host = string(d.Lane), d.Host.String
+	if d.Lane == nil { // it leads nowhere any more
+		lane = d.ID.String()
 	}
 	return func() (string, error) {
 		defer cancel()
 		return a.attempt(ctx, d)
-	}, d.WebhookID.UUID, nil
+	}, lane, host, nil
 }
 
 // attempt posts a claimed delivery and records how it went.
 func (a *Alerter) attempt(ctx context.Context, d *delivery) (outcome string, err error) {
-	f := a.post(ctx, d)
+	log := a.log.With(slog.String("delivery", d.ID.String()), slog.String("alert", d.AlertID.String()),
+		slog.String("event", d.Event), slog.String("tenant", d.Tenant), slog.Int("attempt", d.Attempts))
+	r := a.post(ctx, d, log)
 	failpoint.After("alerter", stepPost)
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dbTime)
 	defer cancel()
-	log := a.log.With(slog.String("delivery", d.ID.String()), slog.String("alert", d.AlertID.String()),
-		slog.String("tenant", d.Tenant), slog.Int("attempt", d.Attempts))
 	now := a.now()
+	at, inTime := nextAttempt(now, d.GiveUpAt, d.Attempts, r.after, random())
 	switch {
-	case f == nil:
-		outcome, err = outcomeDelivered, a.outbox.delivered(ctx, d, now)
+	case r.delivered():
+		outcome = outcomeDelivered
 		log.Info("alert delivered")
+		a.metrics.deliverySeconds.Observe(now.Sub(d.message().At).Seconds())
+	case r.retry && inTime:
+		outcome = outcomeRetried
+		log.Warn("alert not delivered yet", slog.String("reason", r.reason), slog.Time("nextAttempt", at))
 	default:
-		at, inTime := nextAttempt(now, d.CreatedAt, d.Attempts, f.after)
-		if f.retry && inTime {
-			outcome, err = outcomeRetried, a.outbox.retry(ctx, d, at, f.reason)
-			log.Warn("alert not delivered yet", slog.String("reason", f.reason), slog.Time("nextAttempt", at))
-			break
-		}
-		outcome, err = outcomeDead, a.outbox.dead(ctx, d, f.reason)
-		log.Error("alert delivery given up", slog.String("reason", f.reason))
+		outcome = outcomeDead
+		log.Error("alert delivery given up: send it again with 'flagmeter alerts resend'", slog.String("reason", r.reason))
 	}
 	a.metrics.deliveries.WithLabelValues(outcome).Inc()
-	return outcome, err
+	return outcome, a.outbox.record(ctx, d, r, outcome, at, now)
 }
 
 // post sends the delivery's message to where its webhook points now.
-func (a *Alerter) post(ctx context.Context, d *delivery) *failure {
-	url := d.URL.String
+func (a *Alerter) post(ctx context.Context, d *delivery, log *slog.Logger) reply {
 	switch {
-	case d.Target == targetDefault && a.defaultURL == "":
-		return &failure{reason: "no default webhook is set"}
-	case d.Target == targetDefault:
-		url = a.defaultURL
-	case !d.WebhookID.Valid:
-		return &failure{reason: "webhook deleted"}
-	case !d.Enabled.Bool:
-		return &failure{reason: "webhook disabled"}
+	case d.Default && !d.URL.Valid:
+		return reply{reason: "no default webhook is set"}
+	case !d.Default && !d.Row.Valid:
+		return reply{reason: "webhook deleted"}
+	case !d.Default && !d.Enabled.Bool:
+		return reply{reason: "webhook disabled"}
 	}
-	body, err := slackPayload(*d, a.dashboardURL)
+	r, err := newRequest(target{kind: d.Kind, url: d.URL.String, secret: d.Secret.String, previous: d.Old.String}, d.ID.String(), d.message(), a.publicURL)
 	if err != nil {
-		return &failure{reason: "message cannot be encoded"}
+		return reply{reason: err.Error()}
 	}
-	return a.sender.post(ctx, url, body)
+	ended := a.breakers.begin(d.Host.String)
+	out := a.sender.post(ctx, r)
+	if ended(out.answered()) {
+		log.Warn("webhook host does not answer: retries for it wait", slog.Duration("pause", a.breakers.pause))
+	}
+	return out
 }

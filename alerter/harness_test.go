@@ -3,11 +3,13 @@ package alerter
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/slacktest"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
@@ -24,7 +27,7 @@ import (
 type world struct {
 	t     testing.TB
 	db    *sqlx.DB
-	slack *slack
+	slack *inbox
 	logs  *lockedBuffer
 
 	mu      sync.Mutex
@@ -43,6 +46,7 @@ func (w *world) alerter(change ...func(*Options)) *Alerter {
 	o := Options{
 		DB:           w.db,
 		Usage:        w,
+		Changes:      w,
 		AllowPrivate: true,
 		Log:          slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:          w.clock,
@@ -65,6 +69,30 @@ func (w *world) advance(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
+// Next is the Changes: everybody, every time. What looks at changes only has tests with the
+// real one.
+func (w *world) Next(context.Context) ([]string, bool, error) { return nil, true, nil }
+
+// Of and Tenant read what All reads.
+func (w *world) Of(ctx context.Context, names []string) (some []meter.Usage, err error) {
+	all, err := w.All(ctx)
+	for _, u := range all {
+		if slices.Contains(names, u.Tenant.Name) {
+			some = append(some, u)
+		}
+	}
+	return some, err
+}
+
+func (w *world) Tenant(_ context.Context, name string) (meter.Usage, error) {
+	for _, u := range w.usages() {
+		if u.Tenant.Name == name {
+			return u, nil
+		}
+	}
+	return meter.Usage{}, fmt.Errorf("no tenant %q", name)
+}
+
 // All is the UsageReader.
 func (w *world) All(context.Context) ([]meter.Usage, error) {
 	w.mu.Lock()
@@ -73,6 +101,10 @@ func (w *world) All(context.Context) ([]meter.Usage, error) {
 	if reading != nil {
 		reading()
 	}
+	return w.usages(), nil
+}
+
+func (w *world) usages() []meter.Usage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	all := make([]meter.Usage, len(w.tenants))
@@ -80,7 +112,7 @@ func (w *world) All(context.Context) ([]meter.Usage, error) {
 		u.Period, u.AsOf = u.Tenant.Period(w.now), w.now
 		all[i] = u
 	}
-	return all, nil
+	return all
 }
 
 // tenant adds a tenant whose period starts on the first of the month.
@@ -159,14 +191,16 @@ func (w *world) count(from string) (n int) {
 	return n
 }
 
-// dump is every row of alerts and alert_deliveries with the transaction that wrote it.
+// dump is every row of alerts, deliveries and their attempts with the transaction that wrote it.
 func (w *world) dump() (rows string) {
 	w.t.Helper()
 	err := w.db.Get(&rows, `
 		SELECT coalesce(string_agg(row, E'\n' ORDER BY row), '') FROM (
 			SELECT concat(xmin, ' ', ctid, ' ', a) AS row FROM alerts a
 			UNION ALL
-			SELECT concat(xmin, ' ', ctid, ' ', d) FROM alert_deliveries d) rows`)
+			SELECT concat(xmin, ' ', ctid, ' ', d) FROM deliveries d
+			UNION ALL
+			SELECT concat(xmin, ' ', ctid, ' ', t) FROM delivery_attempts t) rows`)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -174,7 +208,11 @@ func (w *world) dump() (rows string) {
 }
 
 // message is what the world's Slack was sent.
-type message struct{ path, text string }
+type message struct {
+	path, text string
+	body       string
+	id         string // webhook-id
+}
 
 var alertID = regexp.MustCompile(`alert ([0-9a-f-]{36})`)
 
@@ -185,29 +223,34 @@ func (m message) alert() string {
 	return ""
 }
 
-// slack is a server that keeps the messages it gets and answers as it is told.
-type slack struct {
+// inbox is a server that keeps the messages it gets and answers as it is told. It refuses
+// what Slack would refuse.
+type inbox struct {
 	*httptest.Server
 	mu       sync.Mutex
 	messages []message
 	answer   func(w http.ResponseWriter, r *http.Request) // nil: 200
 }
 
-func newSlack(t testing.TB) *slack {
-	s := &slack{}
+func newSlack(t testing.TB) *inbox {
+	s := &inbox{}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
 }
 
-func (s *slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var body struct{ Text string }
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		http.Error(w, "invalid_payload", http.StatusBadRequest)
+func (s *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	m, err := slacktest.Check(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	s.mu.Lock()
-	s.messages = append(s.messages, message{r.URL.Path, body.Text})
+	s.messages = append(s.messages, message{r.URL.Path, m.Text, string(body), r.Header.Get("webhook-id")})
 	answer := s.answer
 	s.mu.Unlock()
 	if answer != nil {
@@ -216,7 +259,7 @@ func (s *slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // answers sets what each later request is answered with.
-func (s *slack) answers(f func(w http.ResponseWriter, r *http.Request)) {
+func (s *inbox) answers(f func(w http.ResponseWriter, r *http.Request)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = f
@@ -226,7 +269,7 @@ func status(code int) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
-func (s *slack) got() []message {
+func (s *inbox) got() []message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]message(nil), s.messages...)

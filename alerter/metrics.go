@@ -22,6 +22,11 @@ type metrics struct {
 	cleared     *prometheus.CounterVec
 	deliveries  *prometheus.CounterVec
 	pending     prometheus.Gauge
+	dead        prometheus.Gauge
+	looks       prometheus.Counter
+
+	deliverySeconds prometheus.Histogram
+	breakers        *prometheus.GaugeVec
 }
 
 // newMetrics registers the metrics with r, or with nothing if r is nil.
@@ -30,7 +35,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		ticks: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "flagmeter_alerter_ticks_total",
-			Help: "Comparisons of all tenants' usage with their thresholds, by outcome.",
+			Help: "Comparisons of usage with thresholds, by outcome.",
 		}, []string{"outcome"}),
 		tickSeconds: auto.NewHistogram(prometheus.HistogramOpts{
 			Name:    "flagmeter_alerter_tick_duration_seconds",
@@ -53,6 +58,23 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "flagmeter_alerter_pending_deliveries",
 			Help: "Deliveries in the outbox that are neither delivered nor dead.",
 		}),
+		dead: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "flagmeter_alerter_dead_deliveries",
+			Help: "Deliveries in the outbox that were given up and not sent again.",
+		}),
+		looks: auto.NewCounter(prometheus.CounterOpts{
+			Name: "flagmeter_alerter_tenants_looked_at_total",
+			Help: "Tenants whose usage was compared with their thresholds.",
+		}),
+		deliverySeconds: auto.NewHistogram(prometheus.HistogramOpts{
+			Name:    "flagmeter_alerter_delivery_duration_seconds",
+			Help:    "Time from when a crossing was noticed to when a webhook took its message.",
+			Buckets: []float64{.05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400},
+		}),
+		breakers: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "flagmeter_alerter_breakers",
+			Help: "Webhook hosts that have not answered their last request or are being asked, by state of their circuit breaker.",
+		}, []string{"state"}),
 	}
 	// A series that exists from the start can be alerted on; one that appears with
 	// its first error shows no increase.
@@ -61,6 +83,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	for _, outcome := range []string{outcomeDelivered, outcomeRetried, outcomeDead} {
 		m.deliveries.WithLabelValues(outcome)
+	}
+	for _, state := range []string{"closed", "half-open", "open"} {
+		m.breakers.WithLabelValues(state)
 	}
 	for _, reason := range []Reason{Rearmed, PeriodOver} {
 		m.cleared.WithLabelValues(string(reason))

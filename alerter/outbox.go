@@ -2,16 +2,15 @@ package alerter
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
@@ -20,113 +19,106 @@ import (
 // request may take, so that it ends only if the sender has died.
 const lease = 3 * postTime
 
-// delivery is a row of the outbox with all that its message needs.
-type delivery struct {
-	ID        uuid.UUID `db:"id"`
-	AlertID   uuid.UUID `db:"alert_id"`
-	Attempts  int       `db:"attempts"` // this one included
-	CreatedAt time.Time `db:"created_at"`
-
-	Target    string         `db:"target"` // targetWebhook or targetDefault
-	WebhookID uuid.NullUUID  `db:"webhook_id"`
-	URL       sql.NullString `db:"url"` // secret
-	Enabled   sql.NullBool   `db:"enabled"`
-
-	Tenant      string    `db:"tenant"`
-	PeriodStart meter.Day `db:"period_start"` // first day
-	PeriodEnd   meter.Day `db:"period_end"`   // first day of the next period
-	Threshold   int       `db:"threshold"`    // percent
-	Used        int64     `db:"used"`         // tokens, when the alert fired
-	Quota       int64     `db:"quota"`        // tokens, when the alert fired
-}
-
+// Kinds of a delivery.
 const (
-	targetWebhook = "webhook"
-	targetDefault = "default"
+	kindSlack   = "slack"
+	kindWebhook = "webhook"
 )
 
-// outbox is the table alert_deliveries. All instants come from its callers' clock. It
-// is safe for concurrent use, also by several processes.
-type outbox struct{ db *sqlx.DB }
+// delivery is a row of the outbox with all that its message needs.
+type delivery struct {
+	ID       uuid.UUID `db:"id"`
+	Attempts int       `db:"attempts"` // this one included
+	Attempt  int64     `db:"attempt"`  // its row in delivery_attempts
+	GiveUpAt time.Time `db:"give_up_at"`
 
-// claim takes the delivery that has been due for the longest and leases it to the
-// caller; nil if none is due. One that was never tried is due, and so is one that would wait
-// for longer than any may: its time was set by a clock that was ahead. Webhooks in busy are passed over; uuid.Nil
-// stands for the default URL. Claiming is one statement: two callers never get the
-// same delivery within a lease.
-func (o outbox) claim(ctx context.Context, now time.Time, busy map[uuid.UUID]bool) (*delivery, error) {
-	keys := slices.AppendSeq(make([]uuid.UUID, 0, len(busy)), maps.Keys(busy)) // never nil, which would be NULL
-	var d delivery
-	err := o.db.GetContext(ctx, &d, `
-		WITH due AS (
-			SELECT id FROM alert_deliveries
-			WHERE status = 'pending' AND (next_attempt_at <= $1 OR attempts = 0 OR next_attempt_at > $5)
-			  AND coalesce(webhook_id, $4) <> ALL ($3::uuid[])
-			ORDER BY next_attempt_at
-			LIMIT 1
-			FOR UPDATE SKIP LOCKED
-		), claimed AS (
-			UPDATE alert_deliveries d SET attempts = attempts + 1, next_attempt_at = $2
-			FROM due WHERE d.id = due.id
-			RETURNING d.*
-		)
-		SELECT c.id, c.alert_id, c.attempts, c.created_at,
-			c.target, c.webhook_id, w.url, w.enabled,
-			a.tenant, a.period_start - date '1970-01-01' AS period_start,
-			a.period_end - date '1970-01-01' AS period_end, a.threshold, a.used, a.quota
-		FROM claimed c
-		JOIN alerts a ON a.id = c.alert_id
-		LEFT JOIN slack_webhooks w ON w.id = c.webhook_id`,
-		now, now.Add(lease), pq.Array(keys), uuid.Nil, now.Add(giveUp))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("claim delivery: %w", err)
-	}
-	return &d, nil
+	Kind    string         `db:"kind"`
+	Default bool           `db:"is_default"` // the Slack URL of the settings
+	Row     uuid.NullUUID  `db:"row"`        // of slack_webhooks or webhooks; not valid: it was deleted
+	URL     sql.NullString `db:"url"`        // secret; of Row
+	Enabled sql.NullBool   `db:"enabled"`
+	Secret  sql.NullString `db:"secret"` // secret, like the next
+	Old     sql.NullString `db:"previous_secret"`
+	// Lane is the digest of the URL: one message at a time.
+	Lane []byte         `db:"lane"`
+	Host sql.NullString `db:"host"` // of the URL, with its port
+
+	Event       string    `db:"event"`
+	AlertID     uuid.UUID `db:"alert_id"`
+	Tenant      string    `db:"tenant"`
+	PeriodStart meter.Day `db:"period_start"`
+	PeriodEnd   meter.Day `db:"period_end"`
+	Threshold   int       `db:"threshold"`
+	FiredAt     time.Time `db:"fired_at"`
+	Used        int64     `db:"used"`  // when the alert fired
+	Quota       int64     `db:"quota"` // when the alert fired
+	Facts       facts     `db:"facts"`
 }
 
-// delivered records success. It does so even if the lease has ended meanwhile,
-// because the message did arrive.
-func (o outbox) delivered(ctx context.Context, d *delivery, now time.Time) error {
-	_, err := o.db.ExecContext(ctx, `
-		UPDATE alert_deliveries SET status = 'delivered', delivered_at = $2, last_error = NULL
-		WHERE id = $1 AND status = 'pending'`, d.ID, now)
-	if err != nil {
-		return fmt.Errorf("record delivery: %w", err)
+// message is the event that d tells of. A row that the version before has written has no
+// facts; what its alert has is used then.
+func (d *delivery) message() event {
+	e := event{Type: d.Event, Alert: d.AlertID, Tenant: d.Tenant,
+		PeriodStart: d.PeriodStart, PeriodEnd: d.PeriodEnd, Threshold: d.Threshold, facts: d.Facts}
+	if e.At.IsZero() {
+		e.At, e.Used, e.Quota = d.FiredAt.UTC(), d.Used, d.Quota
 	}
-	return nil
+	if len(e.Thresholds) == 0 {
+		e.Thresholds = []int{d.Threshold}
+	}
+	return e
 }
 
-// retry puts the delivery off until at. It does nothing if another sender has claimed
-// it since: then that one's result counts.
-func (o outbox) retry(ctx context.Context, d *delivery, at time.Time, reason string) error {
-	_, err := o.db.ExecContext(ctx, `
-		UPDATE alert_deliveries SET next_attempt_at = $3, last_error = $4
-		WHERE id = $1 AND status = 'pending' AND attempts = $2`, d.ID, d.Attempts, at, reason)
-	if err != nil {
-		return fmt.Errorf("record retry: %w", err)
-	}
-	return nil
+// outbox is the table deliveries. All instants come from its callers' clock. It is safe for
+// concurrent use, also by several processes.
+type outbox struct {
+	db *sqlx.DB
+	// The default Slack webhook: what Postgres needs to know of it is not the URL.
+	defaultURL  string
+	defaultLane []byte
+	defaultHost string
 }
 
-// dead gives the delivery up, under the same condition as retry.
-func (o outbox) dead(ctx context.Context, d *delivery, reason string) error {
-	_, err := o.db.ExecContext(ctx, `
-		UPDATE alert_deliveries SET status = 'dead', last_error = $3
-		WHERE id = $1 AND status = 'pending' AND attempts = $2`, d.ID, d.Attempts, reason)
-	if err != nil {
-		return fmt.Errorf("record dead delivery: %w", err)
+func newOutbox(db *sqlx.DB, defaultURL string) outbox {
+	o := outbox{db: db, defaultURL: defaultURL}
+	if defaultURL != "" {
+		digest := sha256.Sum256([]byte(defaultURL))
+		o.defaultLane = digest[:]
 	}
-	return nil
+	if u, err := url.Parse(defaultURL); err == nil {
+		o.defaultHost = strings.ToLower(u.Host)
+	}
+	return o
 }
 
-// pending counts the deliveries that are neither delivered nor dead.
-func (o outbox) pending(ctx context.Context) (n int, err error) {
-	err = o.db.GetContext(ctx, &n, "SELECT count(*) FROM alert_deliveries WHERE status = 'pending'")
+// put writes an event's deliveries in the transaction of its alert, and returns how many:
+// one for each enabled row of webhooks of the tenant or of all tenants, and, if a threshold
+// was crossed, one for each enabled Slack webhook of the tenant or, for a tenant without any
+// such row, one for the default URL if there is one.
+func (o outbox) put(ctx context.Context, tx *sqlx.Tx, now time.Time, alert uuid.UUID, tenant, event string, f facts) (int64, error) {
+	res, err := tx.ExecContext(ctx, `
+		INSERT INTO deliveries (alert_id, event, facts, next_attempt_at, created_at, give_up_at, kind, target, slack_webhook_id, webhook_id)
+		SELECT $1::uuid, $2, $3::jsonb, $4::timestamptz, $4::timestamptz, $5::timestamptz, t.* FROM (
+			SELECT 'slack', 'webhook', id, NULL::uuid FROM slack_webhooks WHERE tenant = $6 AND enabled AND $2 = $8
+			UNION ALL
+			SELECT 'slack', 'default', NULL, NULL
+			WHERE $7::boolean AND $2 = $8 AND NOT EXISTS (SELECT FROM slack_webhooks WHERE tenant = $6)
+			UNION ALL
+			SELECT 'webhook', 'webhook', NULL, id FROM webhooks WHERE (tenant = $6 OR tenant IS NULL) AND enabled
+		) t`,
+		alert, event, f, now, now.Add(giveUp), tenant, o.defaultURL != "", eventCrossed)
 	if err != nil {
-		return 0, fmt.Errorf("count pending deliveries: %w", err)
+		return 0, fmt.Errorf("insert deliveries: %w", err)
 	}
-	return n, nil
+	return res.RowsAffected()
+}
+
+// lengths counts the deliveries that wait and those that were given up.
+func (o outbox) lengths(ctx context.Context) (pending, dead int, err error) {
+	err = o.db.QueryRowxContext(ctx, `SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'dead')
+		FROM deliveries WHERE status <> 'delivered'`).Scan(&pending, &dead)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count deliveries: %w", err)
+	}
+	return pending, dead, nil
 }

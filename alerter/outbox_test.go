@@ -1,11 +1,10 @@
 package alerter
 
 import (
+	"crypto/sha256"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // crossing makes one alert with one pending delivery, which nobody has claimed.
@@ -18,13 +17,14 @@ func (w *world) crossing(a *Alerter) {
 	}
 }
 
-func (w *world) claim(a *Alerter, busy ...uuid.UUID) *delivery {
+func (w *world) claim(a *Alerter, urls ...string) *delivery {
 	w.t.Helper()
-	set := map[uuid.UUID]bool{}
-	for _, id := range busy {
-		set[id] = true
+	var b busy
+	for _, url := range urls {
+		digest := sha256.Sum256([]byte(url))
+		b.lanes = append(b.lanes, digest[:])
 	}
-	d, err := a.outbox.claim(w.t.Context(), w.clock(), set)
+	d, err := a.outbox.claim(w.t.Context(), w.clock(), b)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -35,8 +35,8 @@ func TestACrashBetweenPostAndBookkeepingRepeatsTheMessageOnce(t *testing.T) {
 	w := newWorld(t)
 	crashed := w.alerter()
 	w.crossing(crashed)
-	if f := crashed.post(t.Context(), w.claim(crashed)); f != nil {
-		t.Fatal(f.reason)
+	if r := crashed.post(t.Context(), w.claim(crashed), crashed.log); !r.delivered() {
+		t.Fatal(r.reason)
 	}
 
 	next := w.alerter()
@@ -51,7 +51,7 @@ func TestACrashBetweenPostAndBookkeepingRepeatsTheMessageOnce(t *testing.T) {
 	w.advance(time.Hour)
 	w.run(next)
 	got := w.wantMessages("acme", "acme")
-	if got[0] != got[1] || got[0].alert() == "" {
+	if got[0] != got[1] || got[0].alert() == "" || got[0].id == "" {
 		t.Errorf("the repeated message differs: %q", got)
 	}
 }
@@ -64,7 +64,7 @@ func TestOneOfManyGetsTheClaim(t *testing.T) {
 	var done sync.WaitGroup
 	for range 16 {
 		done.Go(func() {
-			d, err := a.outbox.claim(t.Context(), w.clock(), nil)
+			d, err := a.outbox.claim(t.Context(), w.clock(), busy{})
 			if err != nil {
 				t.Error(err)
 			}
@@ -76,7 +76,7 @@ func TestOneOfManyGetsTheClaim(t *testing.T) {
 		})
 	}
 	done.Wait()
-	if n := w.count("alert_deliveries WHERE attempts = 1"); n != 1 {
+	if n := w.count("deliveries WHERE attempts = 1"); n != 1 {
 		t.Errorf("got %d claimed deliveries, want 1", n)
 	}
 }
@@ -89,17 +89,14 @@ func TestClaimPassesOverBusyWebhooks(t *testing.T) {
 	if _, err := a.check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var acme uuid.UUID
-	if err := w.db.Get(&acme, "SELECT id FROM slack_webhooks"); err != nil {
-		t.Fatal(err)
-	}
-	if d := w.claim(a, acme, uuid.Nil); d != nil {
+	acme, byDefault := w.slack.URL+"/a", w.slack.URL+"/default"
+	if d := w.claim(a, acme, byDefault); d != nil {
 		t.Errorf("claimed %+v although both webhooks are busy", d)
 	}
 	if d := w.claim(a, acme); d == nil || d.Tenant != "zeta" {
 		t.Errorf("got %+v, want zeta's", d)
 	}
-	if d := w.claim(a, uuid.Nil); d == nil || d.Tenant != "acme" {
+	if d := w.claim(a, byDefault); d == nil || d.Tenant != "acme" {
 		t.Errorf("got %+v, want acme's", d)
 	}
 }
@@ -113,13 +110,13 @@ func TestALateSenderDoesNotOverwriteTheNextOnesResult(t *testing.T) {
 		want   string
 	}{
 		{"retry", func(a *Alerter, late *delivery, w *world) error {
-			return a.outbox.retry(w.t.Context(), late, w.clock(), "late")
+			return a.outbox.record(w.t.Context(), late, reply{reason: "late"}, outcomeRetried, w.clock(), w.clock())
 		}, "status = 'pending' AND last_error IS NULL AND next_attempt_at > '2026-11-20 12:00:30+00'"},
 		{"dead", func(a *Alerter, late *delivery, w *world) error {
-			return a.outbox.dead(w.t.Context(), late, "late")
+			return a.outbox.record(w.t.Context(), late, reply{reason: "late"}, outcomeDead, w.clock(), w.clock())
 		}, "status = 'pending' AND last_error IS NULL"},
 		{"delivered counts whoever says it", func(a *Alerter, late *delivery, w *world) error {
-			return a.outbox.delivered(w.t.Context(), late, w.clock())
+			return a.outbox.record(w.t.Context(), late, reply{status: 200}, outcomeDelivered, w.clock(), w.clock())
 		}, "status = 'delivered'"},
 	}
 	for _, tt := range tests {
@@ -135,7 +132,7 @@ func TestALateSenderDoesNotOverwriteTheNextOnesResult(t *testing.T) {
 			if err := tt.record(a, late, w); err != nil {
 				t.Fatal(err)
 			}
-			if w.count("alert_deliveries WHERE "+tt.want) != 1 {
+			if w.count("deliveries WHERE "+tt.want) != 1 {
 				t.Errorf("want %s; got %s", tt.want, w.dump())
 			}
 		})
@@ -145,18 +142,16 @@ func TestALateSenderDoesNotOverwriteTheNextOnesResult(t *testing.T) {
 		a := w.alerter()
 		w.crossing(a)
 		d := w.claim(a)
-		if err := a.outbox.delivered(t.Context(), d, w.clock()); err != nil {
+		if err := a.outbox.record(t.Context(), d, reply{status: 200}, outcomeDelivered, w.clock(), w.clock()); err != nil {
 			t.Fatal(err)
 		}
-		before := w.dump()
-		if err := a.outbox.retry(t.Context(), d, w.clock(), "late"); err != nil {
-			t.Fatal(err)
+		for _, outcome := range []string{outcomeRetried, outcomeDead} {
+			if err := a.outbox.record(t.Context(), d, reply{reason: "late"}, outcome, w.clock(), w.clock()); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := a.outbox.dead(t.Context(), d, "late"); err != nil {
-			t.Fatal(err)
-		}
-		if after := w.dump(); after != before {
-			t.Errorf("got %s, want %s", after, before)
+		if n := w.count("deliveries WHERE status = 'delivered' AND last_error IS NULL"); n != 1 {
+			t.Errorf("got %s", w.dump())
 		}
 	})
 }

@@ -12,20 +12,23 @@ const (
 	giveUp = 24 * time.Hour
 )
 
-// nextAttempt is when a delivery that was created at created and has just failed
-// for the attempts-th time (1 or more) is tried again; ok is false if that would be
-// more than 24 hours after created.
+// nextAttempt is when a delivery that has just failed for the attempts-th time (1 or more) is
+// tried again; ok is false if that would be after giveUpAt.
 //
 // The wait is exponential with full jitter: anything from one second to the cap,
 // which is 2 s after the first attempt, doubles, and ends at an hour. That spreads the
-// deliveries that an outage has held up. after is what the webhook has asked for
-// (Retry-After) and lengthens the wait, never shortens it.
-func nextAttempt(now, created time.Time, attempts int, after time.Duration) (at time.Time, ok bool) {
+// deliveries that an outage has held up. random, from 0 to below 1, is the place in that
+// range. after is what the webhook has asked for (Retry-After) and lengthens the wait, never
+// shortens it.
+func nextAttempt(now, giveUpAt time.Time, attempts int, after time.Duration, random float64) (at time.Time, ok bool) {
 	limit := maxBackoff
 	if attempts < 12 { // 2^12 s is more than an hour
 		limit = min(minBackoff<<attempts, maxBackoff)
 	}
-	wait := minBackoff + rand.N(limit-minBackoff+1)
+	wait := minBackoff + time.Duration(random*float64(limit-minBackoff))
 	at = now.Add(max(wait, after))
-	return at, !at.After(created.Add(giveUp))
+	return at, !at.After(giveUpAt)
 }
+
+// random is the jitter.
+func random() float64 { return rand.Float64() }

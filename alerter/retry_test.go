@@ -1,6 +1,7 @@
 package alerter
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -22,7 +23,7 @@ func TestNextAttemptStaysWithinItsBounds(t *testing.T) {
 	for _, tt := range tests {
 		var shortest, longest time.Duration = time.Hour, 0
 		for range 1000 {
-			at, ok := nextAttempt(now, now, tt.attempts, 0)
+			at, ok := nextAttempt(now, now.Add(giveUp), tt.attempts, 0, rand.Float64())
 			if !ok {
 				t.Fatalf("attempt %d: given up at once", tt.attempts)
 			}
@@ -41,23 +42,23 @@ func TestNextAttemptStaysWithinItsBounds(t *testing.T) {
 
 func TestNextAttemptObeysRetryAfter(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	if at, ok := nextAttempt(now, now, 1, 3*time.Hour); !ok || at.Sub(now) != 3*time.Hour {
+	if at, ok := nextAttempt(now, now.Add(giveUp), 1, 3*time.Hour, 0.5); !ok || at.Sub(now) != 3*time.Hour {
 		t.Errorf("got %v, %v; want the 3 hours that were asked for", at.Sub(now), ok)
 	}
-	if at, _ := nextAttempt(now, now, 1, time.Millisecond); at.Sub(now) < time.Second {
+	if at, _ := nextAttempt(now, now.Add(giveUp), 1, time.Millisecond, 0); at.Sub(now) < time.Second {
 		t.Errorf("got %v; want at least a second", at.Sub(now))
 	}
 }
 
 func TestNextAttemptGivesUpAfterADay(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	if _, ok := nextAttempt(now, now.Add(-24*time.Hour+2*time.Second), 1, 0); !ok {
+	if _, ok := nextAttempt(now, now.Add(2*time.Second), 1, 0, 1); !ok {
 		t.Error("given up although the next attempt is within 24 hours")
 	}
-	if _, ok := nextAttempt(now, now.Add(-24*time.Hour), 1, 0); ok {
+	if _, ok := nextAttempt(now, now, 1, 0, 0); ok {
 		t.Error("not given up although the next attempt is after 24 hours")
 	}
-	if _, ok := nextAttempt(now, now, 1, 25*time.Hour); ok {
+	if _, ok := nextAttempt(now, now.Add(giveUp), 1, 25*time.Hour, 0); ok {
 		t.Error("not given up although the webhook asked for 25 hours")
 	}
 }

@@ -2,85 +2,93 @@ package alerter
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"sync"
+	"time"
 
-	"github.com/robfig/cron/v3"
+	"github.com/eduardosanzb/flagmeter/internal/schedule"
 )
 
-// schedule is how often usage is compared with thresholds, as a cron expression.
-const schedule = "@every 5s"
+const (
+	// everyTick is how often the tenants that have changed are looked at.
+	everyTick = "@every 1s"
+	// everyTenant is how often all of them are, as a safety net.
+	everyTenant = "@every 1m"
+	// everyClaim is how often the outbox is looked into besides after each tick: for retries
+	// that are due, for Slack URLs that may be sent to again, and for what others have put
+	// there.
+	everyClaim = 250 * time.Millisecond
+)
 
-// Run compares at once and then every 5 seconds, and delivers beside that, until ctx
-// is done. It then finishes what is in hand, within 20 s, and returns nil. The error
-// it may return is one of start-up.
+// Run compares every second, and delivers beside that, until ctx is done. It then finishes
+// what is in hand, within 20 s, and returns nil.
 func (a *Alerter) Run(ctx context.Context) error {
 	wake := make(chan struct{}, 1)
-	jobs, job, err := a.jobs(ctx, wake)
-	if err != nil {
-		return err
-	}
 	var delivering sync.WaitGroup
 	delivering.Go(func() { a.deliverUntilDone(ctx, wake) })
-
-	job.Run()
-	jobs.Start()
-	<-ctx.Done()
-	<-jobs.Stop().Done()
+	delivering.Go(func() { knock(ctx, wake) })
+	a.jobs(ctx, wake).Run(ctx)
 	delivering.Wait()
 	return nil
 }
 
-// jobs is the schedule, not started yet, and its one job as the schedule runs it.
-func (a *Alerter) jobs(ctx context.Context, wake chan<- struct{}) (*cron.Cron, cron.Job, error) {
-	logger := cronLogger{a.log}
-	// Recover is the innermost: a panic must not take SkipIfStillRunning's token along.
-	jobs := cron.New(cron.WithLogger(logger),
-		cron.WithChain(cron.SkipIfStillRunning(logger), cron.Recover(logger)))
-	id, err := jobs.AddFunc(schedule, func() { a.tick(ctx, wake) })
-	if err != nil {
-		return nil, nil, fmt.Errorf("schedule the comparison: %w", err)
-	}
-	return jobs, jobs.Entry(id).WrappedJob, nil
+// jobs is the schedule of the comparisons.
+func (a *Alerter) jobs(ctx context.Context, wake chan<- struct{}) *schedule.Jobs {
+	check := schedule.Logged(a.log, "the comparison of usage with thresholds", func() error {
+		if _, err := a.check(ctx); ctx.Err() == nil {
+			return err
+		}
+		return nil
+	})
+	jobs := schedule.New(a.log)
+	jobs.Add(everyTick, func() {
+		check()
+		wakeUp(wake)
+	})
+	jobs.Add(everyTenant, a.lookAtAll)
+	return jobs
 }
 
-// tick is one scheduled comparison. Each wakes the deliveries: besides new ones there may
-// be some whose next attempt is due.
-func (a *Alerter) tick(ctx context.Context, wake chan<- struct{}) {
-	if ctx.Err() != nil {
-		return
+// knock wakes the deliveries every now and then.
+func knock(ctx context.Context, wake chan<- struct{}) {
+	ticker := time.NewTicker(everyClaim)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			wakeUp(wake)
+		}
 	}
-	if _, err := a.check(ctx); err != nil && ctx.Err() == nil {
-		a.log.Error("cannot compare usage with thresholds", slog.Any("error", err))
-	}
+}
+
+func wakeUp(wake chan<- struct{}) {
 	select {
 	case wake <- struct{}{}:
 	default: // it has been woken already
 	}
 }
 
-// deliverUntilDone delivers whatever is due after each wake.
+// lookAtAll puts every tenant on the agenda of the next comparison.
+func (a *Alerter) lookAtAll() {
+	a.looking.Lock()
+	defer a.looking.Unlock()
+	a.due.add(nil, true)
+}
+
+// deliverUntilDone delivers whatever is due after each wake. It logs when that begins and
+// ceases to fail.
 func (a *Alerter) deliverUntilDone(ctx context.Context, wake <-chan struct{}) {
+	deliver := schedule.Logged(a.log, "the delivery of alerts", func() error {
+		_, err := a.deliver(ctx, wake)
+		return err
+	})
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-wake:
-		}
-		if _, err := a.deliver(ctx, wake); err != nil {
-			a.log.Error("cannot work off the alert outbox", slog.Any("error", err))
+			deliver()
 		}
 	}
-}
-
-// cronLogger writes cron's messages to slog: its routine to debug, its errors to error.
-type cronLogger struct{ log *slog.Logger }
-
-func (l cronLogger) Info(msg string, keysAndValues ...any) {
-	l.log.Debug("cron: "+msg, keysAndValues...)
-}
-
-func (l cronLogger) Error(err error, msg string, keysAndValues ...any) {
-	l.log.Error("cron: "+msg, append([]any{slog.Any("error", err)}, keysAndValues...)...)
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
 const (
@@ -24,18 +26,40 @@ const (
 	maxAnswer = 64 << 10
 )
 
-// failure is why a message was not delivered.
-type failure struct {
-	// reason is made of fixed words, never of an error of net/http: those hold the URL.
+// request is one message for one webhook.
+type request struct {
+	url  string // secret
+	keys []*webhooks.Webhook
+	id   string // the same in every attempt
+	body []byte // JSON
+}
+
+// reply is how an attempt went.
+type reply struct {
+	// status is that of the HTTP answer; 0: there was none.
+	status int
+	// reason is why the message was not delivered; empty: it was. It is made of fixed words,
+	// never of an error of net/http: those hold the URL.
 	reason string
 	// retry is false if another attempt would fail in the same way.
 	retry bool
+	// gone says that the webhook wants no message ever again.
+	gone bool
 	// after is how long the webhook asked to be left alone; 0 if it did not.
 	after time.Duration
+	// answer is the beginning of the answer's body. It may repeat secrets.
+	answer []byte
+	took   time.Duration
 }
+
+func (r reply) delivered() bool { return r.reason == "" }
+
+// answered reports whether the host is alive, whatever it thinks of the message.
+func (r reply) answered() bool { return r.status != 0 }
 
 // sender posts messages to webhooks. It is safe for concurrent use.
 type sender struct {
+	dialer       *net.Dialer
 	client       *http.Client
 	allowPrivate bool
 	now          func() time.Time
@@ -50,6 +74,7 @@ func newSender(allowPrivate bool, now func() time.Time) *sender {
 		dialer.Control = refuseNotPublic
 	}
 	return &sender{
+		dialer:       dialer,
 		allowPrivate: allowPrivate,
 		now:          now,
 		client: &http.Client{
@@ -66,47 +91,58 @@ func newSender(allowPrivate bool, now func() time.Time) *sender {
 	}
 }
 
-// post sends a JSON body and returns nil if the webhook has answered 2xx. 429, 5xx
-// and network errors are worth a retry, every other answer is final.
-func (s *sender) post(ctx context.Context, rawURL string, body []byte) *failure {
-	u, err := url.Parse(rawURL)
+// post sends a message. 429, 5xx and network errors are worth a retry, every other answer
+// but 2xx is final.
+func (s *sender) post(ctx context.Context, r request) reply {
+	started := time.Now()
+	out := s.send(ctx, r)
+	out.took = time.Since(started)
+	return out
+}
+
+func (s *sender) send(ctx context.Context, r request) reply {
+	u, err := url.Parse(r.url)
 	if err != nil || u.Hostname() == "" {
-		return &failure{reason: "webhook URL is malformed"}
+		return reply{reason: "webhook URL is malformed"}
 	}
 	if u.Scheme != "https" && !(s.allowPrivate && u.Scheme == "http") {
-		return &failure{reason: "webhook URL is not https"}
+		return reply{reason: "webhook URL is not https"}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, rawURL, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(r.body))
 	if err != nil {
-		return &failure{reason: "webhook URL is malformed"}
+		return reply{reason: "webhook URL is malformed"}
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "FlagMeter")
+	if err := sign(req.Header, r, s.now()); err != nil {
+		return reply{reason: "message cannot be signed"}
+	}
 
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return networkFailure(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		return nil
+	// The status is what counts: a body that breaks off is only shorter.
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	out := reply{status: resp.StatusCode, answer: answer}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		s.classify(&out, resp.Header, r.url)
 	}
-	return s.answerFailure(resp, rawURL)
+	return out
 }
 
-// answerFailure classifies an answer that is not 2xx.
-func (s *sender) answerFailure(resp *http.Response, rawURL string) *failure {
-	f := &failure{reason: fmt.Sprintf("HTTP %d", resp.StatusCode)}
-	// The status is what counts: a body that breaks off only shortens the reason.
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if code := string(answer); slackCode.MatchString(code) && !strings.Contains(rawURL, code) {
-		f.reason += " " + code
+// classify judges an answer that is not 2xx.
+func (s *sender) classify(r *reply, header http.Header, rawURL string) {
+	r.reason = fmt.Sprintf("HTTP %d", r.status)
+	if code := strings.TrimSpace(string(r.answer)); slackCode.MatchString(code) && !strings.Contains(rawURL, code) {
+		r.reason += " " + code
 	}
-	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500 {
-		f.retry = true
-		f.after = retryAfter(resp.Header.Get("Retry-After"), s.now())
+	r.gone = r.status == http.StatusGone
+	if r.status == http.StatusTooManyRequests || r.status >= 500 {
+		r.retry = true
+		r.after = retryAfter(header.Get("Retry-After"), s.now())
 	}
-	return f
 }
 
 // slackCode matches the errors that Slack answers with, such as channel_is_archived.
@@ -126,7 +162,7 @@ func retryAfter(header string, now time.Time) time.Duration {
 }
 
 // networkFailure describes an error of http.Client.Do without quoting it.
-func networkFailure(err error) *failure {
+func networkFailure(err error) reply {
 	var (
 		dns   *net.DNSError
 		cert  *tls.CertificateVerificationError
@@ -135,20 +171,20 @@ func networkFailure(err error) *failure {
 	)
 	switch {
 	case errors.Is(err, errNotPublic):
-		return &failure{reason: "webhook address is not public"}
+		return reply{reason: "webhook address is not public"}
 	case errors.As(err, &dns):
-		return &failure{reason: "host name not resolved", retry: true}
+		return reply{reason: "host name not resolved", retry: true}
 	case errors.As(err, &late) && late.Timeout():
-		return &failure{reason: "no answer in time", retry: true}
+		return reply{reason: "no answer in time", retry: true}
 	case errors.As(err, &cert):
-		return &failure{reason: "TLS certificate not accepted", retry: true}
+		return reply{reason: "TLS certificate not accepted", retry: true}
 	case errors.Is(err, http.ErrSchemeMismatch):
-		return &failure{reason: "server does not speak TLS", retry: true}
+		return reply{reason: "server does not speak TLS", retry: true}
 	case errors.As(err, &errno):
-		return &failure{reason: errno.Error(), retry: true} // a fixed text of the system
+		return reply{reason: errno.Error(), retry: true} // a fixed text of the system
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &failure{reason: "connection closed without an answer", retry: true}
+		return reply{reason: "connection closed without an answer", retry: true}
 	default:
-		return &failure{reason: "request failed", retry: true}
+		return reply{reason: "request failed", retry: true}
 	}
 }

@@ -63,11 +63,6 @@ func TestPostClassifiesEveryFailureAndKeepsTheURLSecret(t *testing.T) {
 		t.Cleanup(srv.Close)
 		return srv.URL
 	}
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
 	wrongTLS := httptest.NewUnstartedServer(http.NotFoundHandler())
 	wrongTLS.Config.ErrorLog = nil
 	wrongTLS.StartTLS()
@@ -106,7 +101,7 @@ func TestPostClassifiesEveryFailureAndKeepsTheURLSecret(t *testing.T) {
 		{"429", answer(429, nil, "rate_limited") + path, "HTTP 429 rate_limited", true},
 		{"500", answer(500, nil, "oops, "+path) + path, "HTTP 500", true},
 		{"503", answer(503, nil, "") + path, "HTTP 503", true},
-		{"refused", "http://" + closed.Addr().String() + path, "connection refused", true},
+		{"refused", "http://127.0.0.1:1" + path, "connection refused", true},
 		{"reset", "http://" + reset + path, "connection reset by peer", true},
 		{"closed", "http://" + empty + path, "connection closed without an answer", true},
 		{"hanging", hanging.URL + path, "no answer in time", true},
@@ -130,8 +125,8 @@ func TestPostClassifiesEveryFailureAndKeepsTheURLSecret(t *testing.T) {
 			case "unknown host":
 				s = withoutDNS(s)
 			}
-			f := s.post(t.Context(), tt.url, []byte(`{"text":"x"}`))
-			if f == nil {
+			f := s.post(t.Context(), request{url: tt.url, id: "id", body: []byte(`{"text":"x"}`)})
+			if f.delivered() {
 				t.Fatal("delivered")
 			}
 			if f.reason != tt.want || f.retry != tt.retry {
@@ -169,8 +164,8 @@ func TestPostRefusesWhatIsNotPublic(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := testSender(false).post(t.Context(), tt.url, nil)
-			if f == nil {
+			f := testSender(false).post(t.Context(), request{url: tt.url, id: "id", body: nil})
+			if f.delivered() {
 				t.Fatal("delivered")
 			}
 			if f.reason != tt.want {
@@ -183,7 +178,7 @@ func TestPostRefusesWhatIsNotPublic(t *testing.T) {
 	}
 	// Some resolvers take these for addresses, others for unknown names.
 	for _, odd := range []string{"127.1", "2130706433", "0x7f000001", "0177.0.0.1"} {
-		if f := withoutDNS(testSender(false)).post(t.Context(), "https://"+odd+":"+port, nil); f == nil {
+		if f := withoutDNS(testSender(false)).post(t.Context(), request{url: "https://" + odd + ":" + port, id: "id"}); f.delivered() {
 			t.Errorf("%s: delivered", odd)
 		}
 	}
@@ -208,7 +203,7 @@ func TestPostUsesNoProxy(t *testing.T) {
 		}
 		return dial(ctx, network, address)
 	}
-	s.post(t.Context(), "http://hooks.example/", nil)
+	s.post(t.Context(), request{url: "http://hooks.example/", id: "id"})
 	if proxied {
 		t.Error("the request went through the proxy of the environment")
 	}
@@ -222,7 +217,7 @@ func TestPostSendsJSON(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	t.Cleanup(srv.Close)
-	if f := testSender(true).post(t.Context(), srv.URL, []byte(`{"text":"x"}`)); f != nil {
+	if f := testSender(true).post(t.Context(), request{url: srv.URL, id: "id", body: []byte(`{"text":"x"}`)}); !f.delivered() {
 		t.Fatal(f.reason)
 	}
 	if method != "POST" || contentType != "application/json" || body != `{"text":"x"}` {
@@ -245,7 +240,7 @@ func TestPostReadsALimitedAnswer(t *testing.T) {
 		written <- n
 	}))
 	t.Cleanup(srv.Close)
-	if f := testSender(true).post(t.Context(), srv.URL, nil); f == nil || f.reason != "HTTP 400" {
+	if f := testSender(true).post(t.Context(), request{url: srv.URL, id: "id", body: nil}); f.delivered() || f.reason != "HTTP 400" {
 		t.Errorf("got %+v", f)
 	}
 	// Socket buffers take a few megabytes on top of what is read.
@@ -260,7 +255,7 @@ func TestPostEndsWithItsContext(t *testing.T) {
 	called := false
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }))
 	t.Cleanup(srv.Close)
-	if f := testSender(true).post(ctx, srv.URL, nil); f == nil || !f.retry || called {
+	if f := testSender(true).post(ctx, request{url: srv.URL, id: "id", body: nil}); f.delivered() || !f.retry || called {
 		t.Errorf("got %+v, called %v", f, called)
 	}
 }

@@ -98,7 +98,7 @@ func (r *rig) empty(ctx context.Context) error {
 	if err := r.rdb.FlushDB(ctx).Err(); err != nil {
 		return fmt.Errorf("empty Valkey: %w", err)
 	}
-	if err := r.exec(ctx, "TRUNCATE events, rollups, usage_daily, flushes, alerts, alert_deliveries, dead_events"); err != nil {
+	if err := r.exec(ctx, "TRUNCATE events, rollups, usage_daily, flushes, alerts, deliveries, delivery_attempts, dead_events"); err != nil {
 		return err
 	}
 	if err := r.exec(ctx, "DELETE FROM tenants WHERE name <> $1", tenant); err != nil {

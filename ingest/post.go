@@ -151,7 +151,7 @@ func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submis
 
 // createTenants adds tenants with the default quota; that needs Postgres.
 func (s *Server) createTenants(ctx context.Context, names []string) *Problem {
-	like := meter.Tenant{Quota: s.defaultQuota, BillingDay: 1, Zone: time.UTC, Thresholds: []int{80}}
+	like := meter.Tenant{Quota: s.defaultQuota, BillingDay: 1, Zone: time.UTC, Thresholds: append([]int{}, s.thresholds...)}
 	if err := s.tenants.Create(ctx, names, like); err != nil {
 		s.log.Error("could not create tenants", "tenants", len(names), "error", err)
 		return problemUnavailable("a tenant is new and cannot be created now; nothing was counted")

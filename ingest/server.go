@@ -34,6 +34,8 @@ type Options struct {
 	// AutoCreate adds unknown tenants with DefaultQuota tokens, 0 for none.
 	AutoCreate   bool
 	DefaultQuota int64
+	// DefaultThresholds are theirs, in percent.
+	DefaultThresholds []int
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
 }
@@ -51,6 +53,7 @@ type Server struct {
 	ids          *eventIDs
 	autoCreate   bool
 	defaultQuota int64
+	thresholds   []int
 	linger       time.Duration
 
 	committers []*committer
@@ -67,7 +70,7 @@ type route struct{ method, path string }
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, linger: o.Linger}
+		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger}
 	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
 	s.metrics.countFeedClients(o.Registry, s.feeds.count)
 	for shard := range o.Valkey.Shards() {
@@ -130,6 +133,7 @@ func (s *Server) Handler() http.Handler {
 	handle("GET", "/usage/:tenant/events.csv", s.started(s.getEventsCSV))
 	handle("GET", "/tenants", s.started(s.getTenants))
 	handle("GET", "/tenants.csv", s.started(s.getTenantsCSV))
+	handle("GET", "/alerts", s.started(s.getAlerts))
 	handle("GET", "/healthz", s.getHealth)
 	handle("GET", "/readyz", s.started(s.getReady))
 	handle("GET", "/openapi.yaml", getOpenAPI)

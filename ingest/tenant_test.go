@@ -53,7 +53,7 @@ func TestAutoCreateAddsATenantWithTheDefaultQuota(t *testing.T) {
 		FROM tenants WHERE name IN ('new', 'other') ORDER BY name`); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"new 500 1 UTC {80}", "other 500 1 UTC {80}"}; !slices.Equal(rows, want) {
+	if want := []string{"new 500 1 UTC {70}", "other 500 1 UTC {70}"}; !slices.Equal(rows, want) {
 		t.Errorf("rows %q, want %q", rows, want)
 	}
 }

@@ -133,9 +133,10 @@ func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, batch stri
 		counters = append(counters, hashOf(c), lateMinute, int(c.Day), c.Tenant, c.Feature, c.Tokens, c.Events)
 	}
 
-	keys := make([]string, 0, 11+len(hashKeys))
+	keys := make([]string, 0, 13+len(hashKeys))
 	keys = append(keys, rawKey(shard), rawBytesKey(shard), groupKey(shard, g.Committer), seqKey(shard),
-		sealedRawKey(shard), rawPrefix(shard)+batch, minutesKey(shard), orderKey(shard), rewoundKey(shard), slicesKey(shard), acceptedKey(shard))
+		sealedRawKey(shard), rawPrefix(shard)+batch, minutesKey(shard), orderKey(shard), rewoundKey(shard), slicesKey(shard),
+		acceptedKey(shard), changedKey(shard), lookKey(shard))
 	keys = append(keys, hashKeys...)
 	args := make([]any, 0, 12+len(hashKeys)+len(counters))
 	args = append(args, g.Number, groupTTL.Milliseconds(), g.Lines, sealBytes, batch,

@@ -32,6 +32,7 @@ func TestIngestWritesLinesCountersAndIndexes(t *testing.T) {
 		"fm:{0}:raw":      "list: line 1|line 2",
 		"fm:{0}:rawbytes": "string: 12",
 		"fm:{0}:accepted": "string: 6",
+		"fm:{0}:changed":  "zset: 0=acme|0=zed",
 		"fm:{0}:group:c":  "string, expires: 2",
 		"fm:{0}:minutes":  "zset: 29699999=29699999|29700000=29700000",
 		"fm:{0}:minute:29700000": "hash: " + strings.Join([]string{

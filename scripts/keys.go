@@ -95,6 +95,13 @@ func orderKey(shard int) string { return prefix(shard) + "order" }
 // until a flusher has dealt with it: "<uuid v7> <largest seq known> <what was noticed>".
 func rewoundKey(shard int) string { return prefix(shard) + "rewound" }
 
+// changedKey (zset) are the tenants whose usage has grown: member tenant, score the look at
+// which that happened. A reader that remembers its last look finds those that are new.
+func changedKey(shard int) string { return prefix(shard) + "changed" }
+
+// lookKey (integer) numbers the looks at changed that found something.
+func lookKey(shard int) string { return prefix(shard) + "look" }
+
 // tenantsKey (hash) is a copy of the tenants table as JSON (field "copy") with its
 // SHA-256 ("digest"), so that ingest can start and work while Postgres is away. It
 // belongs to no shard.

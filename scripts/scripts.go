@@ -32,6 +32,9 @@ var usageLua string
 //go:embed series.lua
 var seriesLua string
 
+//go:embed changed.lua
+var changedLua string
+
 //go:embed rewind.lua
 var rewindLua string
 
@@ -48,6 +51,7 @@ var (
 	dropScript     = redis.NewScript(dropLua)
 	usageScript    = redis.NewScript(usageLua)
 	seriesScript   = redis.NewScript(seriesLua)
+	changedScript  = redis.NewScript(changedLua)
 	rewindScript   = redis.NewScript(rewindLua)
 	rememberScript = withSeen(rememberLua)
 	resumeScript   = redis.NewScript(resumeLua)

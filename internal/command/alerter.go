@@ -14,8 +14,8 @@ import (
 // Alerter runs the comparison of usage with quotas.
 func Alerter(env Env) *cobra.Command {
 	return role(env, "alerter", "Alert when a tenant reaches a threshold",
-		`Compare the usage of all tenants with their thresholds, every 5 seconds, and tell Slack
-once per crossing. Several may run at the same time.
+		`Compare the usage of tenants with their thresholds, every second, and tell Slack and
+other webhooks once per crossing. Several may run at the same time.
 
 It serves /metrics and /healthz on METRICS_ADDR (default :9102).`,
 		func(cfg config.Config) string { return cmp.Or(cfg.MetricsAddr, ":9102") },
@@ -27,7 +27,7 @@ It serves /metrics and /healthz on METRICS_ADDR (default :9102).`,
 					return err
 				}
 				p.keepLive(ctx, p.log)
-				return p.alert(ctx, p.log, "")
+				return p.alert(ctx, p.log, p.cfg.PublicURL)
 			})
 			return group.Wait()
 		})

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -166,7 +167,7 @@ func (p *process) startAll(ctx context.Context, listener net.Listener, url strin
 	group.Go(func() error { return p.serveAPI(ctx, as("ingest"), listener) })
 	p.keepLive(ctx, as("ingest"))
 	group.Go(func() error { return p.flush(ctx, as("flusher")) })
-	group.Go(func() error { return p.alert(ctx, as("alerter"), url+"/usage") })
+	group.Go(func() error { return p.alert(ctx, as("alerter"), cmp.Or(p.cfg.PublicURL, url)) })
 	return roles{group, ctx}
 }
 

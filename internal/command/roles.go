@@ -97,7 +97,8 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 	server := ingest.New(ingest.Options{
 		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
 		Now: failpoint.Now, Log: log, Registry: p.registry,
-		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota, Linger: linger,
+		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
+		DefaultThresholds: p.cfg.Thresholds(), Linger: linger,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
 }
@@ -144,11 +145,11 @@ func (p *process) flush(ctx context.Context, log *slog.Logger) error {
 }
 
 // alert compares usage with thresholds. The stores must have answered, and somebody must
-// keep p.live fresh. Messages link to dashboard, unless it is empty.
-func (p *process) alert(ctx context.Context, log *slog.Logger, dashboard string) error {
+// keep p.live fresh. Messages link to publicURL, unless it is empty.
+func (p *process) alert(ctx context.Context, log *slog.Logger, publicURL string) error {
 	a := alerter.New(alerter.Options{
-		DB: p.db, Usage: p.live, DefaultURL: string(p.cfg.SlackWebhookURL), AllowPrivate: p.cfg.WebhookAllowPrivate,
-		DashboardURL: dashboard, Log: log, Now: failpoint.Now, Registerer: p.registry,
+		DB: p.db, Usage: p.live, Changes: p.live.Changes(), DefaultURL: string(p.cfg.SlackWebhookURL),
+		AllowPrivate: p.cfg.WebhookAllowPrivate, PublicURL: publicURL, Log: log, Now: failpoint.Now, Registerer: p.registry,
 	})
 	return a.Run(ctx)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
@@ -26,6 +27,13 @@ func tenantsAdd(env Env) *cobra.Command {
 		Args: tenantName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t.Name = args[0]
+			if !cmd.Flags().Changed("thresholds") {
+				cfg, err := config.Load(env.Getenv)
+				if err != nil {
+					return err
+				}
+				t.Thresholds = cfg.Thresholds()
+			}
 			db, err := env.openMigrated(cmd.Context())
 			if err != nil {
 				return err
@@ -46,7 +54,7 @@ func tenantsAdd(env Env) *cobra.Command {
 	f.Func("quota", quotaUsage+" (default none)", setter(parseQuota, &t.Quota))
 	f.Func("billing-day", billingDayUsage+" (default 1)", setter(parseBillingDay, &t.BillingDay))
 	f.Func("timezone", zoneUsage+" (default UTC)", setter(parseZone, &t.Zone))
-	f.Func("thresholds", thresholdsUsage+" (default 80)", setter(parseThresholds, &t.Thresholds))
+	f.Func("thresholds", thresholdsUsage+" (default DEFAULT_THRESHOLDS, or 80)", setter(meter.ParseThresholds, &t.Thresholds))
 	return cmd
 }
 
@@ -82,7 +90,7 @@ func tenantsSet(env Env) *cobra.Command {
 	f.Func("quota", quotaUsage, setter(optional(parseQuota), &c.Quota))
 	f.Func("billing-day", billingDayUsage, setter(optional(parseBillingDay), &c.BillingDay))
 	f.Func("timezone", zoneUsage, setter(parseZone, &c.Zone))
-	f.Func("thresholds", thresholdsUsage, setter(parseThresholds, &c.Thresholds))
+	f.Func("thresholds", thresholdsUsage, setter(meter.ParseThresholds, &c.Thresholds))
 	f.BoolVar(&archive, "archive", false, "accept no more events")
 	f.BoolVar(&unarchive, "unarchive", false, "accept events again")
 	cmd.MarkFlagsMutuallyExclusive("archive", "unarchive")

@@ -2,9 +2,7 @@ package command
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,23 +62,4 @@ func parseZone(s string) (*time.Location, error) {
 		return nil, errors.New("must be a time zone of the IANA database, like Europe/Berlin")
 	}
 	return zone, nil
-}
-
-const maxThreshold = 1000 // percent
-
-// parseThresholds returns the thresholds in order, each once; never nil.
-func parseThresholds(s string) ([]int, error) {
-	thresholds := []int{}
-	if s == "" {
-		return thresholds, nil
-	}
-	for part := range strings.SplitSeq(s, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil || n < 1 || n > maxThreshold {
-			return nil, fmt.Errorf("must be integers from 1 to %d with commas in between", maxThreshold)
-		}
-		thresholds = append(thresholds, n)
-	}
-	slices.Sort(thresholds)
-	return slices.Compact(thresholds), nil
 }

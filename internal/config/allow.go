@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // allows reports whether the value of a variable that is set is one that works. What the
@@ -32,6 +34,11 @@ func (c Config) allows(name string) bool {
 		return c.DedupeWindow > 0
 	case "DEFAULT_QUOTA":
 		return c.DefaultQuota >= 0
+	case "DEFAULT_THRESHOLDS":
+		_, err := meter.ParseThresholds(c.DefaultThresholds)
+		return err == nil
+	case "PUBLIC_URL":
+		return isOrigin(c.PublicURL)
 	case "SLACK_WEBHOOK_URL":
 		return isURL(c.SlackWebhookURL, "https") || c.WebhookAllowPrivate && isURL(c.SlackWebhookURL, "http")
 	}
@@ -46,6 +53,13 @@ var otherHosts = regexp.MustCompile(`^([^/]*//(?:[^/?#]*@)?[^/?#@,]*),[^/?#]*`)
 func isURL(s Secret, schemes ...string) bool {
 	u, err := url.Parse(string(s))
 	return err == nil && slices.Contains(schemes, u.Scheme) && (u.Hostname() != "" || u.Query().Get("host") != "")
+}
+
+// isOrigin reports whether s is the http or https URL of a server as a whole.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" &&
+		u.User == nil && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == ""
 }
 
 // isAddress reports whether s is host:port with a numeric port; the host may be empty.

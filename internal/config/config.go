@@ -3,6 +3,8 @@ package config
 import (
 	"log/slog"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // Config is all that the environment can set. The tag "want" ends the sentence "NAME must
@@ -48,6 +50,14 @@ type Config struct {
 	// means none.
 	DefaultQuota int64 `env:"DEFAULT_QUOTA" envDefault:"0" want:"an integer from 0 to 9223372036854775807"`
 
+	// DefaultThresholds are the percentages of the quota at which tenants alert that are added
+	// by AutoCreateTenants, or by `flagmeter tenants add` without others. See [Config.Thresholds].
+	DefaultThresholds string `env:"DEFAULT_THRESHOLDS" envDefault:"80" want:"percentages from 1 to 1000 like 80 or 50,80,100"`
+
+	// PublicURL is where people reach the dashboard, without a path: alerts link to it. Empty:
+	// they have no link.
+	PublicURL string `env:"PUBLIC_URL" want:"a URL like https://meter.example.com"`
+
 	// SlackWebhookURL gets the alerts of tenants without a row in slack_webhooks. Empty:
 	// they get no message.
 	SlackWebhookURL Secret `env:"SLACK_WEBHOOK_URL" want:"an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"`
@@ -55,6 +65,12 @@ type Config struct {
 	// WebhookAllowPrivate permits webhooks without TLS and at addresses that are not
 	// public. Whoever may edit webhooks can then reach the machine's own network.
 	WebhookAllowPrivate bool `env:"WEBHOOK_ALLOW_PRIVATE" envDefault:"false" want:"true or false"`
+}
+
+// Thresholds are DefaultThresholds in order, each once.
+func (c Config) Thresholds() []int {
+	thresholds, _ := meter.ParseThresholds(c.DefaultThresholds) // Load has refused what it cannot
+	return thresholds
 }
 
 // Secret is text that must not be seen: it prints as "[secret]" in every format. Convert it

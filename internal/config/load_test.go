@@ -18,7 +18,7 @@ func environment(values map[string]string) func(string) string {
 
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
-	want := Config{LogLevel: slog.LevelInfo, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour}
+	want := Config{LogLevel: slog.LevelInfo, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -29,12 +29,13 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"DATABASE_URL": "postgres://u:p@db/x", "VALKEY_URL": "redis://:p,w@[::1]:1,[::1]:2,b:3/3", "LOG_LEVEL": "debug",
 		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": ":1", "ADMIN_ADDR": "[::1]:0", "SHARDS": "1024", "DEDUPE_WINDOW": "90s",
 		"AUTO_CREATE_TENANTS": "true", "DEFAULT_QUOTA": "9223372036854775807",
+		"DEFAULT_THRESHOLDS": "100,80", "PUBLIC_URL": "https://meter.example.com",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
 	}), "DATABASE_URL", "VALKEY_URL")
 	want := Config{
 		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug,
 		ListenAddr: "127.0.0.1:0", MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second,
-		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
+		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", PublicURL: "https://meter.example.com", SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
 	}
 	if err != nil || got != want {
 		t.Errorf("got %#v, %v", got, err)
@@ -61,6 +62,9 @@ func TestMistakes(t *testing.T) {
 		{"AUTO_CREATE_TENANTS", "yes", `AUTO_CREATE_TENANTS must be true or false, not "yes"`},
 		{"DEFAULT_QUOTA", "-1", `DEFAULT_QUOTA must be an integer from 0 to 9223372036854775807, not "-1"`},
 		{"DEFAULT_QUOTA", "9223372036854775808", `DEFAULT_QUOTA must be an integer from 0 to 9223372036854775807, not "9223372036854775808"`},
+		{"DEFAULT_THRESHOLDS", "80,1001", `DEFAULT_THRESHOLDS must be percentages from 1 to 1000 like 80 or 50,80,100, not "80,1001"`},
+		{"PUBLIC_URL", "meter.example.com", `PUBLIC_URL must be a URL like https://meter.example.com, not "meter.example.com"`},
+		{"PUBLIC_URL", "https://meter.example.com/usage", `PUBLIC_URL must be a URL like https://meter.example.com, not "https://meter.example.com/usage"`},
 		{"SLACK_WEBHOOK_URL", "http://example.com/hook", "SLACK_WEBHOOK_URL must be an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"},
 		{"WEBHOOK_ALLOW_PRIVATE", "on", `WEBHOOK_ALLOW_PRIVATE must be true or false, not "on"`},
 		{"SLACK_WEBHOOK_URL_FILE", "/nowhere/hook", "SLACK_WEBHOOK_URL_FILE cannot be read: open /nowhere/hook: no such file or directory"},

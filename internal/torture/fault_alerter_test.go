@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// alerterStep6 kills the alerter between a POST and its bookkeeping, the one place where a
+// alerterPost kills the alerter between a POST and its bookkeeping, the one place where a
 // message is sent twice: when the lease of 30 s ends.
-const alerterStep6 = "alerter-kill-step-6"
+const alerterPost = "alerter-kill-step-7"
 
 func alerterFaults() []fault {
 	return []fault{
@@ -19,8 +19,8 @@ func alerterFaults() []fault {
 			pause(ctx, random, 0, time.Second)
 			return r.alerter.start("")
 		}},
-		{name: alerterStep6, touches: []string{alerts}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			if err := r.alerter.restart("alerter:6"); err != nil {
+		{name: alerterPost, touches: []string{alerts}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+			if err := r.alerter.restart("alerter:7"); err != nil {
 				return err
 			}
 			died := r.alerter.awaitEnd(ctx, time.Minute)

@@ -43,7 +43,7 @@ func (n *nemesis) draw(others []fault) fault {
 		n.bag = slices.Clone(n.faults)
 		n.random.Shuffle(len(n.bag), func(i, j int) { n.bag[i], n.bag[j] = n.bag[j], n.bag[i] })
 		// First the one whose consequence takes longest.
-		first := slices.IndexFunc(n.bag, func(f fault) bool { return f.name == alerterStep6 })
+		first := slices.IndexFunc(n.bag, func(f fault) bool { return f.name == alerterPost })
 		n.bag[0], n.bag[first] = n.bag[first], n.bag[0]
 	}
 	for i, f := range n.bag {

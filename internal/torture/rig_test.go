@@ -71,6 +71,9 @@ var quotaTenants = func() (names []string) {
 	return names
 }()
 
+// byDefault is how many of them have no Slack webhook of their own.
+const byDefault = 3
+
 var quotaThresholds = []int64{50, 100}
 
 // options are what a scenario may want of its rig.
@@ -90,8 +93,8 @@ func newRig(t *testing.T, g *guard, seed int64, o options) *rig {
 		t.Fatal(err)
 	}
 	r.startStores(o)
-	r.addTenants()
 	r.slack = newSlack(t)
+	r.addTenants()
 
 	var valkey, postgres [2]string
 	r.front.valkey, valkey[0] = newProxy(t, r.valkeys.ValkeyURL)
@@ -172,8 +175,11 @@ func (r *rig) addTenants() {
 		add("INSERT INTO tenants (name, timezone, billing_day) VALUES ($1, $2, $3)", tenant.name, tenant.zone, tenant.billingDay)
 	}
 	add("INSERT INTO tenants (name) VALUES ($1), ($2)", anonymousTenant, watchedTenant)
-	for _, name := range quotaTenants {
+	for i, name := range quotaTenants {
 		add("INSERT INTO tenants (name, monthly_quota, thresholds) VALUES ($1, $2, '{50,100}')", name, quota)
+		if i >= byDefault { // a URL of their own each: one takes a message a second
+			add("INSERT INTO slack_webhooks (tenant, url) VALUES ($1, $2)", name, r.slack.url+"/"+name)
+		}
 	}
 }
 

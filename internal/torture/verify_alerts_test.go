@@ -66,7 +66,7 @@ func (a alert) crossing() crossing { return crossing{a.Tenant, a.Period, a.Thres
 func (r *rig) alerts(ctx context.Context) (all []alert, err error) {
 	err = r.db.SelectContext(ctx, &all, `SELECT a.id, a.tenant, a.period_start - date '1970-01-01' AS period, a.threshold,
 		d.id IS NOT NULL AS announced, coalesce(d.attempts, 0) AS attempts, coalesce(d.status, '') AS status
-		FROM alerts a LEFT JOIN alert_deliveries d ON d.alert_id = a.id`)
+		FROM alerts a LEFT JOIN deliveries d ON d.alert_id = a.id`)
 	if err != nil {
 		return nil, fmt.Errorf("read alerts: %w", err)
 	}

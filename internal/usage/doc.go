@@ -49,6 +49,14 @@
 // are settled. The view keeps each tenant's last hour and reads again what new ledger rows
 // name: their tenants, between the first and last minute of their batch.
 //
+// # Who may have changed
+//
+// [Changes] names the tenants that are worth another look. Usage grows by acknowledged events,
+// and ingest.lua marks their tenants in the call that acknowledges them (scripts.Changed). All
+// else that can change an answer passes through a view: a tenant is read anew, or its row
+// in the directory is another one. Both are announced when the view is published, so whoever
+// looks then sees it.
+//
 // # When Valkey has lost writes
 //
 // A view notes the seq that each shard had reached, the larger of the ledger's and, read

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,10 @@ type Live struct {
 	readers    []reader // by shard
 	overviews  round[Overview]
 	rate       rate
+
+	announced   []meter.Tenant // the directory when changes were last announced; under refreshing
+	followersMu sync.Mutex
+	followers   []*Changes
 }
 
 // New returns a Live without a view; until the first Refresh its answers are stale.
@@ -110,8 +115,27 @@ func (l *Live) Tenant(ctx context.Context, name string) (meter.Usage, error) {
 
 // All returns the usage of every tenant by name, archived ones included, without features.
 func (l *Live) All(ctx context.Context) ([]meter.Usage, error) {
-	var usages []meter.Usage
-	for shard, tenants := range l.byShard() {
+	return l.totals(ctx, l.tenants.All())
+}
+
+// Of is All for the named tenants. Names that are unknown are left out.
+func (l *Live) Of(ctx context.Context, names []string) ([]meter.Usage, error) {
+	tenants := make([]meter.Tenant, 0, len(names))
+	for _, name := range names {
+		if t, ok := l.tenants.Get(name); ok {
+			tenants = append(tenants, t)
+		}
+	}
+	return l.totals(ctx, tenants)
+}
+
+// totals answers for tenants of any shards, by name.
+func (l *Live) totals(ctx context.Context, of []meter.Tenant) ([]meter.Usage, error) {
+	usages := make([]meter.Usage, 0, len(of))
+	for shard, tenants := range l.byShard(of) {
+		if len(tenants) == 0 {
+			continue
+		}
 		r := l.readCovered(ctx, tenants)
 		unsettled, err := l.valkey.Tokens(ctx, shard, r.Query())
 		if errors.Is(err, scripts.ErrRewound) {

@@ -56,7 +56,7 @@ func (l *Live) Overview(ctx context.Context) (Overview, error) {
 
 func (l *Live) overview(ctx context.Context) (Overview, error) {
 	o := Overview{EventsPerSecond: l.rate.perSecond()}
-	for shard, tenants := range l.byShard() {
+	for shard, tenants := range l.byShard(l.tenants.All()) {
 		part, err := l.recent(ctx, shard, tenants)
 		if err != nil {
 			return Overview{}, err
@@ -72,9 +72,9 @@ func (l *Live) overview(ctx context.Context) (Overview, error) {
 }
 
 // byShard is the tenants of each shard, by name.
-func (l *Live) byShard() [][]meter.Tenant {
+func (l *Live) byShard(of []meter.Tenant) [][]meter.Tenant {
 	shards := make([][]meter.Tenant, l.valkey.Shards())
-	for _, t := range l.tenants.All() {
+	for _, t := range of {
 		shard := scripts.ShardOf(t.Name, len(shards))
 		shards[shard] = append(shards[shard], t)
 	}

@@ -49,6 +49,7 @@ func (l *Live) refresh(ctx context.Context) error {
 		return err
 	}
 	l.view.Store(next)
+	l.announce(next)
 	return nil
 }
 
@@ -151,6 +152,7 @@ func (l *Live) readTenants(ctx context.Context, tx *sqlx.Tx, prev, next *view, c
 		}
 		s := &settled{period: t.Period(next.taken), billingDay: t.BillingDay, zone: t.Zone.String()}
 		next.tenants[t.Name] = s
+		next.renewed = append(next.renewed, t.Name)
 		ask = append(ask, meter.TenantDays{Tenant: t.Name, From: s.period.From, To: s.period.To})
 	}
 	if len(ask) == 0 {

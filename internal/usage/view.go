@@ -22,6 +22,8 @@ type view struct {
 	tenants map[string]*settled
 	// recent are the last minutes of those tenants that have used anything lately.
 	recent map[string]*minutes
+	// renewed are those of them that were not taken over from the view before.
+	renewed []string
 	// seqs is the seq that each shard had reached, by the ledger or by Valkey.
 	seqs []int64
 }

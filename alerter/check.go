@@ -1,0 +1,160 @@
+package alerter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// readTime bounds the reading of alerts and figures.
+const readTime = 10 * time.Second
+
+// agenda are the tenants to look at. One stays on it until a look finds that there is
+// nothing to do: a stale figure, an error, or a decision that must wait leave it there.
+type agenda struct {
+	names map[string]struct{}
+	all   bool
+}
+
+func (g *agenda) add(names []string, all bool) {
+	g.all = g.all || all
+	if g.names == nil {
+		g.names = make(map[string]struct{}, len(names))
+	}
+	for _, name := range names {
+		g.names[name] = struct{}{}
+	}
+}
+
+func (g *agenda) done(name string) { delete(g.names, name) }
+
+// check is the comparison: steps 1 to 5 of the package comment. A tenant whose rows
+// cannot be written does not keep the others from theirs.
+func (a *Alerter) check(ctx context.Context) (result Result, err error) {
+	a.looking.Lock()
+	defer a.looking.Unlock()
+	started := time.Now()
+	defer func() {
+		outcome := outcomeOK
+		if err != nil {
+			outcome = outcomeError
+		}
+		a.metrics.ticks.WithLabelValues(outcome).Inc()
+		a.metrics.tickSeconds.Observe(time.Since(started).Seconds())
+		a.metrics.looks.Add(float64(result.Tenants))
+	}()
+
+	now := a.now()
+	open, usage, err := a.read(ctx)
+	if err != nil {
+		return result, err
+	}
+	var errs []error
+	for _, u := range usage {
+		if ctx.Err() != nil {
+			return result, errors.Join(append(errs, ctx.Err())...)
+		}
+		result.Tenants++
+		fired, cleared, err := a.look(ctx, now, u, open[u.Tenant.Name])
+		if err != nil {
+			errs = append(errs, fmt.Errorf("write alerts of %q: %w", u.Tenant.Name, err))
+		}
+		result.Fired += fired
+		result.Cleared += cleared
+	}
+	return result, errors.Join(append(errs, a.measureOutbox(ctx))...)
+}
+
+// read is steps 1 to 3, in this order, within readTime: a store that hangs must not keep the
+// next tick from trying again.
+func (a *Alerter) read(ctx context.Context) (map[string][]OpenAlert, []meter.Usage, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	names, all, err := a.changes.Next(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("ask what has changed: %w", err)
+	}
+	a.due.add(names, all)
+	if !a.due.all && len(a.due.names) == 0 {
+		return nil, nil, nil
+	}
+	names = make([]string, 0, len(a.due.names))
+	for name := range a.due.names {
+		names = append(names, name)
+	}
+	open, err := readOpenAlerts(ctx, a.db, names, a.due.all)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !a.due.all {
+		usage, err := a.usage.Of(ctx, names)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read usage: %w", err)
+		}
+		a.due.keep(usage)
+		return open, usage, nil
+	}
+	usage, err := a.usage.All(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read usage: %w", err)
+	}
+	a.due = agenda{}
+	names = names[:0]
+	for _, u := range usage {
+		names = append(names, u.Tenant.Name)
+	}
+	a.due.add(names, false)
+	return open, usage, nil
+}
+
+// keep drops the names that nobody knows.
+func (g *agenda) keep(known []meter.Usage) {
+	if len(known) == len(g.names) {
+		return
+	}
+	g.names = make(map[string]struct{}, len(known))
+	for _, u := range known {
+		g.names[u.Tenant.Name] = struct{}{}
+	}
+}
+
+// look decides about one tenant and writes what follows. If something is to be told, the
+// figures are read once more, with the features, and decide again: a message says what
+// it was decided by.
+func (a *Alerter) look(ctx context.Context, now time.Time, u meter.Usage, open []OpenAlert) (fired, cleared int, err error) {
+	decisions := Decide(u, open)
+	if slices.ContainsFunc(decisions, Decision.Fires) {
+		if u, err = a.usage.Tenant(ctx, u.Tenant.Name); err != nil {
+			return 0, 0, fmt.Errorf("read its features: %w", err)
+		}
+		decisions = Decide(u, open)
+	}
+	switch {
+	case u.Stale:
+		return 0, 0, nil
+	case !slices.ContainsFunc(decisions, func(d Decision) bool { return d.Fires() || d.Clears() }):
+		a.due.done(u.Tenant.Name)
+		return 0, 0, nil
+	}
+	// What is begun is finished even if ctx ends meanwhile.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dbTime)
+	defer cancel()
+	return a.apply(ctx, now, u, decisions)
+}
+
+// measureOutbox publishes the length of the outbox.
+func (a *Alerter) measureOutbox(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, dbTime)
+	defer cancel()
+	pending, dead, err := a.outbox.lengths(ctx)
+	if err != nil {
+		return err
+	}
+	a.metrics.pending.Set(float64(pending))
+	a.metrics.dead.Set(float64(dead))
+	return nil
+}

@@ -1,0 +1,210 @@
+package alerter
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/tenants"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// pipeline is an alerter on real figures: events go through ingest.lua, usage comes from
+// both stores.
+type pipeline struct {
+	testing.TB
+	db      *sqlx.DB
+	valkey  *scripts.Valkey
+	live    *usage.Live
+	alerter *Alerter
+	group   int64
+}
+
+func newPipeline(tb testing.TB, change ...func(*Options)) *pipeline {
+	tb.Helper()
+	env := stacktest.New(tb)
+	p := &pipeline{TB: tb, db: env.DB, valkey: scripts.New(env.Valkey, 1)}
+	log := slog.New(slog.DiscardHandler)
+	p.live = usage.New(env.DB, p.valkey, tenants.New(env.DB, p.valkey, log), time.Now)
+	o := Options{DB: env.DB, Usage: p.live, Changes: p.live.Changes(), AllowPrivate: true, Log: log}
+	for _, c := range change {
+		c(&o)
+	}
+	p.alerter = New(o)
+	return p
+}
+
+func (p *pipeline) exec(query string, args ...any) {
+	p.Helper()
+	if _, err := p.db.Exec(query, args...); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// use has tokens of each tenant acknowledged.
+func (p *pipeline) use(tokens int64, names ...string) {
+	p.Helper()
+	now := time.Now()
+	p.group++
+	g := scripts.Group{Committer: "c", Number: p.group, Lines: []byte("x")}
+	for _, name := range names {
+		g.Counters = append(g.Counters, scripts.Counter{Minute: now.Unix() / 60, Day: meter.DayAt(now, time.UTC),
+			Tenant: name, Feature: "chat", Tokens: tokens, Events: 1})
+	}
+	if _, _, err := p.valkey.Ingest(context.Background(), 0, g, time.Hour, scripts.Query{}); err != nil {
+		p.Fatal(err)
+	}
+}
+
+func (p *pipeline) check() Result {
+	p.Helper()
+	r, err := p.alerter.check(context.Background())
+	if err != nil {
+		p.Fatal(err)
+	}
+	return r
+}
+
+func (p *pipeline) refresh() {
+	p.Helper()
+	if err := p.live.Refresh(context.Background()); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// TestFromAckToRequestWithinTwoSeconds measures with the clock on the wall, as it runs by
+// default: crossings at moments that fall anywhere between two ticks.
+func TestFromAckToRequestWithinTwoSeconds(t *testing.T) {
+	t.Parallel()
+	const crossings = 12
+	var arrived sync.Map // path to time
+	var count atomic.Int32
+	all := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, twice := arrived.LoadOrStore(r.URL.Path, time.Now()); twice {
+			t.Errorf("%s got two messages", r.URL.Path)
+		}
+		if count.Add(1) == crossings {
+			close(all)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	p := newPipeline(t)
+	name := func(i int) string { return fmt.Sprintf("tenant-%d", i) }
+	for i := range crossings {
+		p.exec("INSERT INTO tenants (name, monthly_quota) VALUES ($1, 1000)", name(i))
+		p.exec("INSERT INTO slack_webhooks (tenant, url) VALUES ($1, $2)", name(i), srv.URL+"/"+name(i))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	t.Cleanup(running.Wait)
+	t.Cleanup(cancel)
+	p.refresh()
+	running.Go(func() { p.live.Keep(ctx, slog.New(slog.DiscardHandler)) })
+	running.Go(func() { _ = p.alerter.Run(ctx) })
+
+	acks := map[string]time.Time{}
+	moments := time.NewTicker(370 * time.Millisecond)
+	defer moments.Stop()
+	for i := range crossings {
+		<-moments.C
+		p.use(800, name(i))
+		acks[name(i)] = time.Now()
+	}
+	select {
+	case <-all:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%d of %d messages have come", count.Load(), crossings)
+	}
+	var longest time.Duration
+	for tenant, ack := range acks {
+		at, _ := arrived.Load("/" + tenant)
+		longest = max(longest, at.(time.Time).Sub(ack))
+	}
+	t.Logf("the longest of %d took %v from the ack to the request", crossings, longest)
+	if longest > 2*time.Second {
+		t.Errorf("%v from the ack to the request, want at most 2 s", longest)
+	}
+}
+
+// Only those that have changed are looked at, and nobody is forgotten.
+func TestLooksAtWhoHasChanged(t *testing.T) {
+	t.Parallel()
+	p := newPipeline(t)
+	p.exec("INSERT INTO tenants (name, monthly_quota) SELECT 'tenant-' || n, 1000 FROM generate_series(0, 99) n")
+	p.refresh()
+	looks := func(why string, want Result) {
+		t.Helper()
+		if r := p.check(); r != want {
+			t.Errorf("%s: got %+v, want %+v", why, r, want)
+		}
+	}
+	looks("first", Result{Tenants: 100})
+	looks("idle", Result{})
+	p.use(700, "tenant-1", "tenant-2")
+	looks("two have used something", Result{Tenants: 2})
+	p.use(100, "tenant-2")
+	looks("a crossing", Result{Tenants: 1, Fired: 1})
+	looks("is looked at once more", Result{Tenants: 1})
+	looks("idle", Result{})
+	p.exec("UPDATE tenants SET monthly_quota = 875 WHERE name = 'tenant-1'")
+	looks("before the edit is in force", Result{})
+	p.refresh()
+	looks("a smaller quota", Result{Tenants: 1, Fired: 1})
+	p.alerter.lookAtAll()
+	looks("the pass over all", Result{Tenants: 100})
+	looks("idle", Result{})
+	// Both alerts are younger than 2 s: a decision to clear them must wait, on the agenda.
+	p.exec("UPDATE tenants SET monthly_quota = 10000")
+	p.refresh()
+	looks("raised at once", Result{Tenants: 100})
+	looks("not forgotten", Result{Tenants: 2})
+	p.exec("UPDATE alerts SET fired_at = fired_at - interval '2 seconds'")
+	looks("old enough", Result{Tenants: 2, Cleared: 2})
+	looks("once more", Result{Tenants: 2})
+	looks("idle", Result{})
+}
+
+// BenchmarkTick is a tick over 10,000 tenants, 1,000 of them with an open alert, of whom none,
+// 100 or all have sent an event since the tick before.
+func BenchmarkTick(b *testing.B) {
+	p := newPipeline(b)
+	p.exec("INSERT INTO tenants (name, monthly_quota) SELECT 'tenant-' || n, 1000000000 FROM generate_series(0, 9999) n")
+	names := make([]string, 10_000)
+	for i := range names {
+		names[i] = fmt.Sprintf("tenant-%d", i)
+	}
+	p.refresh()
+	for part := 0; part < len(names); part += 1000 {
+		p.use(1000, names[part:part+1000]...)
+	}
+	p.use(900_000_000, names[:1000]...)
+	for p.check().Tenants > 0 {
+	}
+	for _, changed := range []int{0, 100, 10_000} {
+		b.Run(fmt.Sprintf("changed=%d", changed), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				p.refresh()
+				for part := 0; part < changed; part += 1000 {
+					p.use(1, names[part:min(part+1000, changed)]...)
+				}
+				b.StartTimer()
+				if r := p.check(); r.Tenants != changed || r.Fired != 0 {
+					b.Fatalf("got %+v", r)
+				}
+			}
+		})
+	}
+}

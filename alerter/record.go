@@ -1,0 +1,63 @@
+package alerter
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// record writes how an attempt has ended, in one transaction: the attempt itself, and what
+// follows for its delivery.
+//
+// Success counts even if the lease has ended or the delivery was given up meanwhile, because
+// the message did arrive. A failure counts only for whoever holds the latest attempt.
+func (o outbox) record(ctx context.Context, d *delivery, r reply, outcome string, nextAttempt, now time.Time) error {
+	tx, err := o.db.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin to record an attempt: %w", err)
+	}
+	defer tx.Rollback() // does nothing after Commit
+	_, err = tx.ExecContext(ctx, `UPDATE delivery_attempts SET status = nullif($2, 0), error = nullif($3, ''), duration_ms = $4 WHERE id = $1`,
+		d.Attempt, r.status, r.reason, r.took.Milliseconds())
+	if err != nil {
+		return fmt.Errorf("record attempt: %w", err)
+	}
+	switch outcome {
+	case outcomeDelivered:
+		_, err = tx.ExecContext(ctx, `UPDATE deliveries SET status = 'delivered', delivered_at = $2, last_error = NULL
+			WHERE id = $1 AND status <> 'delivered'`, d.ID, now)
+	case outcomeRetried:
+		_, err = tx.ExecContext(ctx, `UPDATE deliveries SET next_attempt_at = $3, last_error = $4
+			WHERE id = $1 AND status = 'pending' AND attempt = $2`, d.ID, d.Attempt, nextAttempt, r.reason)
+	case outcomeDead:
+		_, err = tx.ExecContext(ctx, `UPDATE deliveries SET status = 'dead', last_error = $3
+			WHERE id = $1 AND status = 'pending' AND attempt = $2`, d.ID, d.Attempt, r.reason)
+	}
+	if err != nil {
+		return fmt.Errorf("record outcome: %w", err)
+	}
+	if r.gone {
+		if err := disable(ctx, tx, d); err != nil {
+			return err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit outcome: %w", err)
+	}
+	return nil
+}
+
+// disable turns off a webhook that has said that it is gone for good, unless it leads
+// somewhere else by now. The URL of the settings stays: it is not ours to change.
+func disable(ctx context.Context, tx *sqlx.Tx, d *delivery) error {
+	table := "slack_webhooks"
+	if d.Kind == kindWebhook {
+		table = "webhooks"
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET enabled = false WHERE id = $1 AND url = $2", d.Row, d.URL); err != nil {
+		return fmt.Errorf("disable webhook: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,275 @@
+package alerter
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lib/pq"
+	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// endpoint is a receiver of signed events: it keeps them and answers as it is told.
+type endpoint struct {
+	URL string
+
+	mu   sync.Mutex
+	sent []received
+}
+
+type received struct {
+	header http.Header
+	body   []byte
+}
+
+func (w *world) endpoint(answer func(http.ResponseWriter, *http.Request)) *endpoint {
+	e := &endpoint{}
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		e.mu.Lock()
+		e.sent = append(e.sent, received{r.Header, body})
+		e.mu.Unlock()
+		if answer != nil {
+			answer(rw, r)
+		}
+	}))
+	w.t.Cleanup(srv.Close)
+	e.URL = srv.URL
+	return e
+}
+
+func (e *endpoint) got() []received {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]received(nil), e.sent...)
+}
+
+// addWebhook adds a row for the endpoint and returns its secret.
+func (w *world) addWebhook(e *endpoint, tenant *string) (secret string) {
+	w.t.Helper()
+	if err := w.db.Get(&secret, "INSERT INTO webhooks (tenant, url) VALUES ($1, $2) RETURNING secret", tenant, e.URL); err != nil {
+		w.t.Fatal(err)
+	}
+	return secret
+}
+
+func verifies(t *testing.T, secret string, m received) bool {
+	t.Helper()
+	key, err := webhooks.NewWebhook(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.Verify(m.body, m.header) == nil
+}
+
+// atPresent lets the alerter's clock show the real time, by which the library judges.
+func (w *world) atPresent() { w.now = time.Now().UTC() }
+
+func TestASignedEventIsWhatTheSpecSays(t *testing.T) {
+	w := newWorld(t)
+	w.atPresent()
+	w.tenant("acme", 900, 1000, 50, 80)
+	w.change("acme", func(u *meter.Usage) { u.Features = []meter.FeatureUsage{{Feature: "chat", Tokens: 900, Events: 3}} })
+	of, all := w.endpoint(nil), w.endpoint(nil)
+	acme := "acme"
+	secret, other := w.addWebhook(of, &acme), w.addWebhook(all, nil)
+	if r := w.run(w.alerter(func(o *Options) { o.PublicURL = "https://meter.example.com" })); r.Delivered != 2 {
+		t.Fatalf("got %+v", r)
+	}
+	m := of.got()[0]
+	if !verifies(t, secret, m) || !verifies(t, other, all.got()[0]) {
+		t.Error("a signature is not verified")
+	}
+	if verifies(t, other, m) || secret == other {
+		t.Error("another webhook's secret verifies it")
+	}
+	forged := received{m.header, append([]byte(" "), m.body...)}
+	if verifies(t, secret, forged) {
+		t.Error("a changed body is verified")
+	}
+	var got map[string]any
+	if err := json.Unmarshal(m.body, &got); err != nil {
+		t.Fatal(err)
+	}
+	data, _ := got["data"].(map[string]any)
+	for name, want := range map[string]any{"tenant": "acme", "threshold": 80.0, "used": 900.0, "quota": 1000.0, "percent": 90.0,
+		"dashboard": "https://meter.example.com/usage?tenant=acme"} {
+		if data[name] != want {
+			t.Errorf("%s is %v, want %v", name, data[name], want)
+		}
+	}
+	if got["type"] != "quota.threshold_crossed" || !strings.Contains(string(m.body), `"thresholds":[50,80]`) ||
+		!strings.Contains(string(m.body), `"topFeatures":[{"feature":"chat","tokens":900}]`) {
+		t.Errorf("got %s", m.body)
+	}
+}
+
+func TestBothSecretsSignDuringARotation(t *testing.T) {
+	w := newWorld(t)
+	w.atPresent()
+	w.tenant("acme", 900, 1000, 80)
+	e := w.endpoint(nil)
+	before := w.addWebhook(e, nil)
+	w.exec("UPDATE webhooks SET previous_secret = secret, secret = DEFAULT")
+	var after string
+	if err := w.db.Get(&after, "SELECT secret FROM webhooks"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(w.alerter())
+	if m := e.got()[0]; !verifies(t, before, m) || !verifies(t, after, m) || before == after {
+		t.Errorf("signature %q is not verified by both secrets", m.header.Get("webhook-signature"))
+	}
+}
+
+// Slack ignores the headers; a receiver in its place can check them.
+func TestMessagesToSlackCarryTheHeaders(t *testing.T) {
+	w := newWorld(t)
+	w.atPresent()
+	w.tenant("acme", 900, 1000, 80)
+	var header http.Header
+	w.slack.answers(func(_ http.ResponseWriter, r *http.Request) { header = r.Header })
+	w.webhook("acme", "/a")
+	w.run(w.alerter())
+	keys, err := slackKey(w.slack.URL + "/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keys[0].Verify([]byte(w.slack.got()[0].body), header); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRearmedIsToldToWebhooksAndNotToSlack(t *testing.T) {
+	w := newWorld(t)
+	w.tenant("acme", 1000, 1000, 80, 100)
+	w.webhook("acme", "/a")
+	e := w.endpoint(nil)
+	w.addWebhook(e, nil)
+	a := w.alerter()
+	w.run(a)
+	w.advance(time.Minute)
+	w.change("acme", func(u *meter.Usage) { u.Tenant.Quota = 10_000 })
+	if r := w.run(a); r.Cleared != 2 || r.Delivered != 1 {
+		t.Fatalf("got %+v", r)
+	}
+	w.advance(time.Minute)
+	w.change("acme", func(u *meter.Usage) { u.Tokens = 9000 })
+	w.run(a)
+	w.advance(11 * 24 * time.Hour) // December 1st
+	w.change("acme", func(u *meter.Usage) { u.Tokens = 0 })
+	w.run(a)
+	var told []string
+	for _, m := range e.got() {
+		var event struct {
+			Type string
+			Data struct {
+				Threshold  int
+				Thresholds []int
+				Reason     string
+			}
+		}
+		if err := json.Unmarshal(m.body, &event); err != nil {
+			t.Fatal(err)
+		}
+		b, _ := json.Marshal(event.Data)
+		told = append(told, event.Type+" "+string(b))
+	}
+	want := []string{
+		`quota.threshold_crossed {"Threshold":100,"Thresholds":[80,100],"Reason":""}`,
+		`quota.rearmed {"Threshold":80,"Thresholds":[80,100],"Reason":"re-armed"}`,
+		`quota.threshold_crossed {"Threshold":80,"Thresholds":[80],"Reason":""}`,
+		`quota.rearmed {"Threshold":80,"Thresholds":[80],"Reason":"period over"}`,
+	}
+	if strings.Join(told, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+	}
+	w.wantMessages("100%", "80%")
+}
+
+func TestAWebhookThatIsGoneIsDisabled(t *testing.T) {
+	w := newWorld(t)
+	w.tenant("acme", 900, 1000, 80)
+	w.tenant("zeta", 100, 1000, 80)
+	e := w.endpoint(status(http.StatusGone))
+	w.addWebhook(e, nil)
+	w.webhook("acme", "/a")
+	w.slack.answers(status(http.StatusGone))
+	a := w.alerter()
+	if r := w.run(a); r.Dead != 2 {
+		t.Fatalf("got %+v", r)
+	}
+	if w.count("webhooks WHERE enabled")+w.count("slack_webhooks WHERE enabled") != 0 {
+		t.Error("a webhook that has answered 410 is still enabled")
+	}
+	w.advance(time.Minute)
+	w.change("zeta", func(u *meter.Usage) { u.Tokens = 900 })
+	w.run(a)
+	if len(e.got()) != 1 || len(w.slack.got()) != 1 {
+		t.Error("a disabled webhook got a message")
+	}
+}
+
+func TestTheDatabaseRefusesBadWebhooks(t *testing.T) {
+	w := newWorld(t)
+	w.exec("INSERT INTO tenants (name) VALUES ('acme')")
+	of := func(n int) string { return "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, n)) }
+	for _, c := range []struct {
+		url, secret string
+		ok          bool
+	}{
+		{"https://a.example/x?y=z", of(24), true},
+		{"http://a.example", of(64), true},
+		{"https://b.example", of(23), false},
+		{"https://b.example", of(65), false},
+		{"https://b.example", "whsec_", false},
+		{"https://b.example", of(32)[6:], false},
+		{"https://b.example", of(32) + "!", false},
+		{"https://b.example", "whsec_" + strings.Repeat("A ", 40), false},
+		{"ftp://b.example", of(32), false},
+		{"b.example", of(32), false},
+		{"https://", of(32), false},
+		{"https:///x", of(32), false},
+		{"https://b.example/a b", of(32), false},
+		{"https://b.example/\n", of(32), false},
+		{"https://b.example/" + strings.Repeat("x", 2048), of(32), false},
+	} {
+		for _, column := range []string{"secret", "previous_secret"} {
+			_, err := w.db.Exec("INSERT INTO webhooks (url, "+column+") VALUES ($1, $2)", c.url+"#"+column, c.secret)
+			if strings.HasSuffix(c.url, "//") {
+				_, err = w.db.Exec("INSERT INTO webhooks (url, "+column+") VALUES ($1, $2)", c.url, c.secret)
+			}
+			if (err == nil) != c.ok {
+				t.Errorf("%s %s: %v", column, c.url, err)
+			}
+			if err == nil {
+				continue
+			}
+			if refused, ok := err.(*pq.Error); !ok || refused.Code.Class() != "23" && refused.Code.Class() != "22" {
+				t.Errorf("%s: %v", c.url, err)
+			}
+		}
+	}
+	var secret string
+	for range 20 {
+		if err := w.db.Get(&secret, "INSERT INTO webhooks (url) VALUES ('https://c.example/' || gen_random_uuid()) RETURNING secret"); err != nil {
+			t.Fatal(err)
+		}
+		if raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_")); err != nil || len(raw) != 32 {
+			t.Errorf("generated %d bytes, %v", len(raw), err)
+		}
+	}
+	if _, err := w.db.Exec("INSERT INTO webhooks (tenant, url) VALUES (NULL, 'https://d.example'), (NULL, 'https://d.example')"); err == nil {
+		t.Error("the same webhook for all tenants is accepted twice")
+	}
+}
