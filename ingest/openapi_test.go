@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -126,6 +127,7 @@ func TestRequestsAndAnswersFitTheirDescription(t *testing.T) {
 	a.addQuota("over & out", 100, 250)
 	over := "/usage/" + url.PathEscape("over & out")
 	event := acme(5, `,"id":"e","timestamp":"2026-08-01T11:00:00Z"`)
+	icon := regexp.MustCompile(`/assets/\w+/icon\.svg`).FindString(string(a.get("/usage").body))
 	asked := map[string]bool{}
 	for _, c := range []struct {
 		method, target, kind, body string
@@ -139,6 +141,8 @@ func TestRequestsAndAnswersFitTheirDescription(t *testing.T) {
 		{"POST", "/events", jsonType, acme(6, `,"id":"e"`), 409},
 		{"POST", "/events", "text/csv", "a,b", 415},
 		{"POST", "/events", jsonType, `{"tenant":"nobody","feature":"x","tokens":1}`, 404},
+		{"GET", "/alerts", "", "", 200},
+		{"GET", "/alerts?state=colour", "", "", 400},
 		{"GET", "/tenants", "", "", 200},
 		{"GET", "/tenants?sort=exhausted&limit=1&q=a&archived=true", "", "", 200},
 		{"GET", "/tenants?sort=colour", "", "", 400},
@@ -167,8 +171,7 @@ func TestRequestsAndAnswersFitTheirDescription(t *testing.T) {
 		{"GET", "/openapi.yaml", "", "", 200},
 		{"GET", "/", "", "", 302},
 		{"GET", "/usage", "", "", 200},
-		{"GET", "/assets/app.js", "", "", 200},
-		{"GET", "/assets/style.css", "", "", 200},
+		{"GET", icon, "", "", 200},
 	} {
 		asked[c.method+" "+described.check(a, c.method, c.target, c.kind, c.body, c.status)] = true
 	}

@@ -1,84 +1,111 @@
 package web
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
 )
 
-func get(t *testing.T, method, path, ifNoneMatch string) *http.Response {
+func ask(t *testing.T, method, path string, header http.Header) *http.Response {
 	t.Helper()
 	r := httptest.NewRequest(method, path, nil)
-	if ifNoneMatch != "" {
-		r.Header.Set("If-None-Match", ifNoneMatch)
+	for name, values := range header {
+		r.Header[name] = values
 	}
 	w := httptest.NewRecorder()
 	Handler().ServeHTTP(w, r)
 	return w.Result()
 }
 
-var served = map[string]string{
-	"/usage":            "text/html; charset=utf-8",
-	"/assets/app.js":    "text/javascript; charset=utf-8",
-	"/assets/style.css": "text/css; charset=utf-8",
-	"/assets/icon.svg":  "image/svg+xml",
+// everything that is served, with its cache policy.
+func everything() map[string]string {
+	served := map[string]string{"/usage": "no-cache"}
+	for name := range load().assets {
+		served[name] = "public, max-age=31536000, immutable"
+	}
+	return served
 }
 
 func TestEveryFileHasItsHeaders(t *testing.T) {
-	tags := map[string]string{}
-	for path, kind := range served {
+	tags := map[string]bool{}
+	for name, cache := range everything() {
+		kind := contentType(name)
+		if name == "/usage" {
+			kind = "text/html; charset=utf-8"
+		}
 		for _, method := range []string{"GET", "HEAD"} {
-			resp := get(t, method, path, "")
+			resp := ask(t, method, name, nil)
 			if resp.StatusCode != 200 {
-				t.Fatalf("%s %s: status %d", method, path, resp.StatusCode)
+				t.Fatalf("%s %s: status %d", method, name, resp.StatusCode)
 			}
-			for name, want := range map[string]string{
-				"Content-Type": kind, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff",
-				"Referrer-Policy": "no-referrer", "Content-Security-Policy": policy,
+			for header, want := range map[string]string{
+				"Content-Type": kind, "Cache-Control": cache, "X-Content-Type-Options": "nosniff", "Vary": "Accept-Encoding",
+				"Referrer-Policy": "no-referrer", "Content-Security-Policy": policy, "Content-Encoding": "",
+				"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
 			} {
-				if got := resp.Header.Get(name); got != want {
-					t.Errorf("%s %s: %s is %q, want %q", method, path, name, got, want)
+				if got := resp.Header.Get(header); got != want {
+					t.Errorf("%s %s: %s is %q, want %q", method, name, header, got, want)
 				}
 			}
-			tags[resp.Header.Get("ETag")] = path
+			tags[resp.Header.Get("ETag")] = true
 		}
 	}
-	if len(tags) != len(served) || tags[""] != "" {
-		t.Errorf("ETags are not one per file: %v", tags)
+	if len(tags) != len(everything()) || tags[""] {
+		t.Errorf("%d ETags for %d files", len(tags), len(everything()))
 	}
 }
 
 func TestUnchangedFileIs304(t *testing.T) {
-	for path := range served {
-		tag := get(t, "GET", path, "").Header.Get("ETag")
-		if resp := get(t, "GET", path, tag); resp.StatusCode != http.StatusNotModified {
-			t.Errorf("%s: status %d for its own ETag", path, resp.StatusCode)
+	for name := range everything() {
+		for _, coding := range []string{"gzip", "identity"} {
+			header := http.Header{"Accept-Encoding": {coding}}
+			header.Set("If-None-Match", ask(t, "GET", name, header).Header.Get("ETag"))
+			if resp := ask(t, "GET", name, header); resp.StatusCode != http.StatusNotModified {
+				t.Errorf("%s: status %d for its own ETag", name, resp.StatusCode)
+			}
+			header.Set("If-None-Match", `"other"`)
+			if resp := ask(t, "GET", name, header); resp.StatusCode != http.StatusOK {
+				t.Errorf("%s: status %d for another ETag", name, resp.StatusCode)
+			}
 		}
-		if resp := get(t, "GET", path, `"other"`); resp.StatusCode != http.StatusOK {
-			t.Errorf("%s: status %d for another ETag", path, resp.StatusCode)
+	}
+}
+
+func TestGzipIsNegotiated(t *testing.T) {
+	for accept, want := range map[string]string{
+		"gzip": "gzip", "br, GZIP;q=0.5": "gzip", "deflate, gzip ; q=1.0": "gzip",
+		"": "", "br": "", "gzip;q=0": "", "gzip; q=0.000": "", "identity": "",
+	} {
+		if got := ask(t, "GET", "/usage", http.Header{"Accept-Encoding": {accept}}).Header.Get("Content-Encoding"); got != want {
+			t.Errorf("Accept-Encoding %q: %q, want %q", accept, got, want)
 		}
 	}
 }
 
 func TestNothingElseIsServed(t *testing.T) {
-	for _, path := range []string{"/", "/assets/", "/assets/index.html", "/assets/web.go", "/assets/doc.go", "/web.go", "/usage/acme-corp"} {
-		if resp := get(t, "GET", path, ""); resp.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: status %d", path, resp.StatusCode)
+	for _, name := range []string{"/", "/assets/", "/assets/index.html", "/assets/js/main.js", "/assets/web.go", "/web.go", "/usage/acme-corp"} {
+		if resp := ask(t, "GET", name, nil); resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: status %d", name, resp.StatusCode)
 		}
 	}
-	if resp := get(t, "POST", "/usage", ""); resp.StatusCode != http.StatusMethodNotAllowed {
+	if resp := ask(t, "POST", "/usage", nil); resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST /usage: status %d", resp.StatusCode)
 	}
 }
 
-// What the policy forbids would fail silently in the browser.
+// What the policy forbids would fail in the browser only where it is used.
 func TestPageKeepsItsOwnPolicy(t *testing.T) {
-	page, script := read(t, "index.html"), read(t, "app.js")
+	page := read(t, "index.html")
 	for what, pattern := range map[string]string{
 		"inline script":       `(?i)<script(>|\s+[^>]*>)\s*[^<\s]`,
-		"script without src":  `(?i)<script(\s+type="[^"]*")?>`,
+		"script without src":  `(?i)<script(\s+(type="[^"]*"|defer))?>`,
 		"style element":       `(?i)<style`,
 		"style attribute":     `(?i)\sstyle\s*=`,
 		"event attribute":     `(?i)\son[a-z]+\s*=`,
@@ -89,49 +116,92 @@ func TestPageKeepsItsOwnPolicy(t *testing.T) {
 			t.Errorf("index.html has an %s: %q", what, m)
 		}
 	}
-	for _, sink := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", `setAttribute("style"`, "cssText"} {
-		if strings.Contains(script, sink) {
-			t.Errorf("app.js uses %s", sink)
+	for _, name := range list(t, "js") {
+		script := read(t, name)
+		for _, sink := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", `setAttribute("style"`, "cssText", "localStorage"} {
+			if strings.Contains(script, sink) {
+				t.Errorf("%s uses %s", name, sink)
+			}
+		}
+		// bare takes a line that begins with // for a comment.
+		for _, line := range strings.Split(script, "\n") {
+			if strings.Count(line, "`")%2 != 0 {
+				t.Errorf("%s has a string of several lines: %s", name, line)
+			}
 		}
 	}
 }
 
-func TestPageRefersToWhatIsServed(t *testing.T) {
+// A file that the page does not name would be fetched in a second round, or never.
+func TestPageNamesEveryFile(t *testing.T) {
 	page := read(t, "index.html")
-	refs := regexp.MustCompile(`(?:src|href)="(/assets/[^"]*)"`).FindAllStringSubmatch(page, -1)
-	if len(refs) < 3 {
-		t.Fatalf("found only %v", refs)
+	named := map[string]bool{}
+	for _, ref := range regexp.MustCompile(`(?:src|href)="/assets/([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		named[ref[1]] = true
+		if _, err := fs.Stat(files, "static/"+ref[1]); err != nil {
+			t.Errorf("index.html names %s, which is not there", ref[1])
+		}
 	}
-	for _, ref := range refs {
-		if _, ok := served[ref[1]]; !ok {
-			t.Errorf("index.html refers to %s, which is not served", ref[1])
+	for _, dir := range []string{"js", "css"} {
+		for _, name := range list(t, dir) {
+			if !named[name] {
+				t.Errorf("index.html does not name %s", name)
+			}
 		}
 	}
 }
 
-// A mistyped id would only show in a browser.
-func TestScriptFindsItsElements(t *testing.T) {
-	page, script := read(t, "index.html"), read(t, "app.js")
-	ids := regexp.MustCompile(`\$\("([^"]+)"\)`).FindAllStringSubmatch(script, -1)
-	classes := regexp.MustCompile(`part\("([^"]+)"\)`).FindAllStringSubmatch(script, -1)
-	if len(ids) == 0 || len(classes) == 0 {
-		t.Fatal("found no element in app.js")
-	}
-	for _, id := range ids {
-		if !strings.Contains(page, `id="`+id[1]+`"`) {
-			t.Errorf("index.html has no element with the id %q", id[1])
+// A mistyped id would only show where it is used.
+func TestScriptsFindTheirElements(t *testing.T) {
+	page, found := read(t, "index.html"), 0
+	for _, name := range list(t, "js") {
+		for _, id := range regexp.MustCompile(`byId\("([^"]+)"\)`).FindAllStringSubmatch(read(t, name), -1) {
+			found++
+			if !strings.Contains(page, `id="`+id[1]+`"`) {
+				t.Errorf("%s: index.html has no element with the id %q", name, id[1])
+			}
 		}
 	}
-	for _, class := range classes {
-		if !regexp.MustCompile(`class="([^"]* )?` + class[1] + `( [^"]*)?"`).MatchString(page) {
-			t.Errorf("index.html has no element with the class %q", class[1])
+	if found < 50 {
+		t.Errorf("found only %d elements in the scripts", found)
+	}
+}
+
+// What others have written is as they have published it.
+func TestVendoredFilesAreUnchanged(t *testing.T) {
+	for _, dir := range []string{"static/vendor", "testdata"} {
+		sums, err := os.ReadFile(path.Join(dir, "SHA256SUMS"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(sums)) {
+			want, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
+			content, err := os.ReadFile(path.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != want {
+				t.Errorf("%s/%s is not the file that was published", dir, name)
+			}
 		}
 	}
+}
+
+func list(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := fs.ReadDir(files, "static/"+dir)
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("%s: %d files, %v", dir, len(entries), err)
+	}
+	for _, entry := range entries {
+		names = append(names, dir+"/"+entry.Name())
+	}
+	return names
 }
 
 func read(t *testing.T, name string) string {
 	t.Helper()
-	content, err := files.ReadFile(name)
+	content, err := fs.ReadFile(files, "static/"+name)
 	if err != nil {
 		t.Fatal(err)
 	}

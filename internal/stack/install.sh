@@ -2,7 +2,8 @@
 # Installs what FlagMeter needs on a developer's machine and this machine lacks.
 #
 #   install.sh run     Go, Valkey (or Redis 7), Postgres 15 or newer: enough for `make run`
-#   install.sh test    the same and a C compiler, which `go test -race` wants
+#   install.sh test    the same, a C compiler, which `go test -race` wants, and Chromium or
+#                      Chrome, in which the dashboard is tested
 #
 # Says nothing when all is there. Uses apt on Debian and Ubuntu, brew on macOS; elsewhere, or
 # when that fails, it prints the lines to type and exits with 1. No service is started, now or
@@ -50,12 +51,24 @@ has_compiler() {
 	esac
 }
 
-# missing: the words valkey, postgres, compiler, as far as they are missing for $1
+# The same names as in web/browsertest/browser.go.
+has_browser() {
+	[ -z "${FLAGMETER_CHROMIUM-}" ] || { has "$FLAGMETER_CHROMIUM" && return; }
+	for program in chromium chromium-browser google-chrome google-chrome-stable \
+		/Applications/Chromium.app/Contents/MacOS/Chromium \
+		'/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'; do
+		has "$program" && return
+	done
+	return 1
+}
+
+# missing: the words valkey, postgres, compiler, browser, as far as they are missing for $1
 missing() {
 	list=
 	has_valkey || list="$list valkey"
 	has_postgres || list="$list postgres"
 	[ "$1" != test ] || has_compiler || list="$list compiler"
+	[ "$1" != test ] || has_browser || list="$list browser"
 	echo "$list"
 }
 
@@ -113,6 +126,12 @@ install_postgres() {
 	apt install -y --no-install-recommends postgresql
 }
 
+# Ubuntu's package, version 1, only leads to a snap, which does not run everywhere.
+install_browser() {
+	at_least 100 "$(candidate chromium)" || return 0
+	apt install -y --no-install-recommends chromium fonts-dejavu-core
+}
+
 # Two files that are there during the installation only: one forbids packages to start their
 # services, the other keeps postgresql-common from making a cluster on port 5432.
 policy=/usr/sbin/policy-rc.d
@@ -134,6 +153,7 @@ install_with_apt() {
 		valkey) install_valkey ;;
 		postgres) install_postgres ;;
 		compiler) apt install -y --no-install-recommends gcc libc6-dev ;;
+		browser) install_browser ;;
 		esac
 	done
 }
@@ -158,7 +178,7 @@ say_lines() {
 			say "    echo 'deb http://deb.debian.org/debian bookworm-backports main' >/etc/apt/sources.list.d/bookworm-backports.list"
 		fi
 		say '    apt-get update'
-		say '    apt-get install --no-install-recommends valkey-server postgresql gcc libc6-dev'
+		say '    apt-get install --no-install-recommends valkey-server postgresql gcc libc6-dev chromium'
 		say 'If Postgres is older than 15 then, type first:'
 		say '    apt-get install postgresql-common && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y'
 	elif has dnf; then
@@ -200,6 +220,7 @@ main() {
 			case $what in
 			valkey) brew install valkey ;;
 			postgres) brew install postgresql@17 ;;
+			browser) brew install --cask chromium ;;
 			esac
 		done || true
 	elif has apt-get && [ "$(id -u)" = 0 ]; then
@@ -211,6 +232,10 @@ main() {
 	fi
 	list=$(missing "$1")
 	[ -n "$list" ] || return 0
+	if [ "$list" = " browser" ]; then
+		say 'FlagMeter finds neither Chromium nor Chrome: the tests of the dashboard are skipped.'
+		return 0
+	fi
 	say_lines "$list"
 	exit 1
 }

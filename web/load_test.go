@@ -1,0 +1,181 @@
+package web
+
+import (
+	"compress/gzip"
+	"flag"
+	"io"
+	"net/http"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/web/browsertest"
+)
+
+// budget is what the page may weigh in all, gzipped, in bytes.
+const budget = 60_000
+
+// testOneRound counts what the browser itself has loaded. Run with -v, it prints the weight:
+//
+//	go test ./web -run TestInBrowser/one_round -v
+func testOneRound(t *testing.T, b *browsertest.Browser) {
+	f := newFake(t, cast()...)
+	tab := openOverview(t, b, f)
+	var loaded []struct {
+		Name                             string
+		EncodedBodySize, DecodedBodySize int
+	}
+	tab.Eval("['navigation', 'resource'].flatMap(type => performance.getEntriesByType(type)).map(e => e.toJSON())", &loaded)
+	page := read(t, "index.html")
+	weight, plain, files := 0, 0, 0
+	for _, r := range loaded {
+		if !strings.Contains(r.Name, "/assets/") && !strings.HasSuffix(r.Name, "/usage") {
+			continue
+		}
+		files++
+		weight += r.EncodedBodySize
+		plain += r.DecodedBodySize
+		// The page itself names all of them: no file has to come before another is asked for.
+		if _, file, ok := strings.Cut(r.Name, "/assets/"); ok {
+			if _, file, _ = strings.Cut(file, "/"); !strings.Contains(page, `"/assets/`+file+`"`) {
+				t.Errorf("the page does not name %s", file)
+			}
+		}
+	}
+	if files < 20 || weight == 0 || weight > budget {
+		t.Errorf("%d files of %d bytes gzipped, %d is the budget", files, weight, budget)
+	}
+	t.Logf("%d files, %.1f kB gzipped (%.1f kB plain)", files, float64(weight)/1000, float64(plain)/1000)
+}
+
+// testCrowd measures the page with 10,000 tenants:
+//
+//	go test ./web -run TestInBrowser/crowd -v
+func testCrowd(t *testing.T, b *browsertest.Browser) {
+	f := newFake(t, crowd(10_000)...)
+	tab := b.Open(t, f.page())
+	tab.Until("rows are there", names+".length > 10")
+	tab.Until("the table says how long it is", "document.querySelector('#tenants').ariaRowCount === '10001'")
+	var paint struct{ First, Rows float64 }
+	tab.Eval(`({ First: performance.getEntriesByName("first-contentful-paint")[0].startTime,
+		Rows: performance.getEntriesByName("rows")[0]?.startTime ?? 0 })`, &paint)
+	if paint.First > 3000 || paint.Rows > 3000 {
+		t.Errorf("first paint after %.0f ms, rows after %.0f ms", paint.First, paint.Rows)
+	}
+
+	// From top to end and back by a screen a frame, which is faster than anybody reads.
+	tab.Eval("scrollTo(0, document.documentElement.scrollHeight)", nil)
+	tab.Until("the last is in sight", names+".at(-1) === 'tenant-09999'")
+	tab.Eval("scrollTo(0, 0)", nil)
+	tab.Until("the first is in sight", names+"[0] === 'tenant-00000'")
+	var scroll struct {
+		Frames, Blank, Rows int
+		Work                []float64
+	}
+	tab.Eval(`new Promise(done => {
+		const work = [];
+		let blank = 0, rows = 0, last = performance.now();
+		const step = () => {
+			const now = performance.now();
+			work.push(now - last); last = now;
+			const middle = document.elementFromPoint(innerWidth / 2, innerHeight / 2)?.closest("tr");
+			if (!middle || middle.classList.contains("spacer")) blank++;
+			rows = Math.max(rows, document.querySelectorAll("#rows tr").length);
+			if (work.length > 300) done({ Frames: work.length, Blank: blank, Rows: rows, Work: work.slice(1).sort((a, b) => a - b) });
+			else { scrollBy(0, 600); requestAnimationFrame(step); }
+		};
+		requestAnimationFrame(step);
+	})`, &scroll)
+	quantile := func(q float64) float64 { return scroll.Work[int(q*float64(len(scroll.Work)-1))] }
+	if scroll.Rows > 80 {
+		t.Errorf("%d rows exist at once", scroll.Rows)
+	}
+	// Half of a second's frames late would be jank on any machine; this one may be shared.
+	if quantile(0.5) > 40 {
+		t.Errorf("half of the frames take longer than %.1f ms", quantile(0.5))
+	}
+	t.Logf("10,000 tenants: first paint %.0f ms, rows %.0f ms; %d frames of 600 px: median %.1f ms, p95 %.1f ms, longest %.1f ms; %d with no row in the middle; at most %d rows exist",
+		paint.First, paint.Rows, scroll.Frames, quantile(0.5), quantile(0.95), quantile(1), scroll.Blank, scroll.Rows)
+}
+
+// liveFor is for how long testMemory goes on. Ten minutes of live updates are measured by
+//
+//	go test ./web -run TestInBrowser/memory -v -timeout 15m -args -live-for 10m
+var liveFor = flag.Duration("live-for", 0, "how long to send live updates, one a second; 0: 300 at once")
+
+// testMemory sends updates that change ten rows and their order. What the page holds must not
+// grow with them.
+func testMemory(t *testing.T, b *browsertest.Browser) {
+	const few = 300
+	f := newFake(t, crowd(200)...)
+	overview := b.Open(t, f.page())
+	overview.Until("rows are there", names+".length > 10")
+	tenant := b.Open(t, f.page()+"#/t/tenant-00007?range=1h")
+	tenant.Until("the tenant is there", "document.querySelectorAll('#tenant canvas').length === 2 && document.querySelector('#features tr')")
+	n := 0
+	update := func() {
+		n++
+		f.change(func() {
+			for i := range 10 {
+				a := f.tenants[(n*10+i*7)%len(f.tenants)]
+				a.used += int64(n)*977%40_000 + 1
+				a.version++
+			}
+			f.tenants[7].used++
+		})
+	}
+	settle := func(tab *browsertest.Tab) browsertest.Memory {
+		tab.Until("it has drawn", "new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(true))))")
+		return tab.Memory()
+	}
+	for range few { // everything that is made once is made
+		update()
+	}
+	before := []browsertest.Memory{settle(overview), settle(tenant)}
+	if *liveFor > 0 {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for start := time.Now(); time.Since(start) < *liveFor; {
+			<-ticker.C
+			update()
+		}
+	} else {
+		for range few {
+			update()
+		}
+	}
+	after := []browsertest.Memory{settle(overview), settle(tenant)}
+	for i, view := range []string{"overview", "tenant view"} {
+		t.Logf("%s: %d updates: heap %.2f to %.2f MB, nodes %d to %d, listeners %d to %d", view, n-few, float64(before[i].Heap)/1e6, float64(after[i].Heap)/1e6,
+			before[i].Nodes, after[i].Nodes, before[i].Listeners, after[i].Listeners)
+		if after[i].Heap > before[i].Heap+1_000_000 || after[i].Nodes > before[i].Nodes+500 || after[i].Listeners > before[i].Listeners+50 {
+			t.Errorf("%s: it holds more: %+v, before %+v", view, after[i], before[i])
+		}
+	}
+}
+
+// TestWeight is the budget where there is no browser.
+func TestWeight(t *testing.T) {
+	s, weight := load(), len(load().page.packed)
+	for name, f := range s.assets {
+		if path.Base(name) == "LICENSE" || path.Base(name) == "SHA256SUMS" {
+			continue // no page asks for them
+		}
+		if len(f.packed) == 0 {
+			t.Errorf("%s is not compressed", name)
+		}
+		weight += len(f.packed)
+	}
+	if weight > budget {
+		t.Errorf("the page weighs %d bytes gzipped, %d is the budget", weight, budget)
+	}
+	w := ask(t, "GET", "/usage", http.Header{"Accept-Encoding": {"gzip"}})
+	unpacked, err := gzip.NewReader(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page, err := io.ReadAll(unpacked); err != nil || string(page) != string(s.page.plain) {
+		t.Errorf("the compressed page is another one: %v", err)
+	}
+}
