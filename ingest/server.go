@@ -61,7 +61,6 @@ type Server struct {
 
 	feeds        *feeds
 	feedPatience time.Duration
-	routes       []route // what Handler has registered
 }
 
 // route is a path with its parameters as the router writes them.
@@ -101,6 +100,12 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 
 // Handler is the API without a server around it. POST /events works only while Run does.
 func (s *Server) Handler() http.Handler {
+	handler, _ := s.routes()
+	return handler
+}
+
+// routes returns the API and what it has registered.
+func (s *Server) routes() (_ http.Handler, all []route) {
 	router := &httprouter.Router{
 		HandleMethodNotAllowed: true,
 		NotFound:               http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { WriteProblem(w, problemNotFound(r.URL.Path)) }),
@@ -113,16 +118,15 @@ func (s *Server) Handler() http.Handler {
 			WriteProblem(w, problemInternal())
 		},
 	}
-	s.routes = nil
 	plain := func(method, path string, h http.Handler) {
-		s.routes = append(s.routes, route{method, path})
+		all = append(all, route{method, path})
 		router.Handler(method, path, h)
 	}
 	handle := func(method, path string, h httprouter.Handle) {
-		s.routes = append(s.routes, route{method, path})
+		all = append(all, route{method, path})
 		router.Handle(method, path, s.metrics.observe(method, path, h))
 		if method == "GET" { // net/http leaves the body out
-			s.routes = append(s.routes, route{"HEAD", path})
+			all = append(all, route{"HEAD", path})
 			router.Handle("HEAD", path, s.metrics.observe("HEAD", path, h))
 		}
 	}
@@ -138,17 +142,17 @@ func (s *Server) Handler() http.Handler {
 	handle("GET", "/readyz", s.started(s.getReady))
 	handle("GET", "/openapi.yaml", getOpenAPI)
 	// Not observed: it lasts as long as somebody looks at the page.
-	s.routes = append(s.routes, route{"GET", "/live"})
+	all = append(all, route{"GET", "/live"})
 	router.GET("/live", s.started(s.getLive))
 
 	pages := web.Handler()
 	for _, method := range []string{"GET", "HEAD"} {
 		plain(method, "/usage", pages)
-		plain(method, "/assets/*path", pages)
+		plain(method, "/assets/:version/*path", pages)
 	}
 	plain("GET", "/", http.RedirectHandler("/usage", http.StatusFound))
 	plain("GET", "/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
-	return escapedPaths(router)
+	return escapedPaths(router), all
 }
 
 // escapedPaths routes by the path as it is escaped, because a tenant's name may

@@ -239,7 +239,7 @@ func TestIngestKeepsShardsApart(t *testing.T) {
 			t.Errorf("key %q belongs to no shard", key)
 		}
 	}
-	if zero != one || zero != 6 {
-		t.Errorf("%d keys in shard 0, %d in shard 1, want 6 in each", zero, one)
+	if zero != one || zero != 7 {
+		t.Errorf("%d keys in shard 0, %d in shard 1, want 7 in each", zero, one)
 	}
 }
