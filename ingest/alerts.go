@@ -5,9 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,10 +24,9 @@ const (
 
 // getAlerts is GET /alerts: what has fired and what was sent, newest first.
 func (s *Server) getAlerts(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
-	ask, wrong := alertQuery(r.URL.RawQuery)
-	if len(wrong) > 0 {
-		WriteProblem(w, &Problem{Type: "/problems/invalid-query", Title: "Invalid query", Status: http.StatusBadRequest,
-			Detail: "the query has mistakes", Errors: wrong})
+	ask, problem := alertQuery(r)
+	if problem != nil {
+		WriteProblem(w, problem)
 		return
 	}
 	if _, known := s.tenants.Get(ask.Tenant); ask.Tenant != "" && !known {
@@ -62,40 +58,26 @@ func (s *Server) getAlerts(w http.ResponseWriter, r *http.Request, _ httprouter.
 	writeJSON(w, body)
 }
 
-// alertQuery reads the parameters, and names each that is wrong.
-func alertQuery(raw string) (ask store.AlertQuery, wrong []FieldError) {
-	refuse := func(field, detail string) { wrong = append(wrong, FieldError{Field: field, Detail: detail}) }
-	ask.Limit = defaultAlerts
-	query, err := url.ParseQuery(raw)
-	if err != nil {
-		refuse("", "the query is not properly escaped")
-	}
-	for name, values := range query {
-		value := values[0]
-		switch {
-		case len(values) > 1:
-			refuse(clip(name), "is given more than once")
-		case value == "": // as if it were not given
-		case name == "tenant":
-			ask.Tenant = value
-		case name == "state":
-			if ask.State = value; !slices.Contains(store.AlertStates, value) {
-				refuse(name, "must be one of "+strings.Join(store.AlertStates, ", "))
-			}
-		case name == "limit":
-			if ask.Limit, err = strconv.Atoi(value); err != nil || ask.Limit < 1 || ask.Limit > maxAlerts {
-				refuse(name, "must be an integer from 1 to "+strconv.Itoa(maxAlerts))
-			}
-		case name == "cursor":
-			if ask.AfterFired, ask.AfterID, err = decodeCursor(value); err != nil {
-				refuse(name, "is not one that an answer has named as next")
-			}
-		default:
-			refuse(clip(name), "is not a parameter")
+// alertQuery reads the parameters; an empty one is as if it were not given.
+func alertQuery(r *http.Request) (ask store.AlertQuery, problem *Problem) {
+	q := parseQuery(r, "tenant", "state", "limit", "cursor")
+	for name, values := range q.values {
+		if len(values) == 1 && values[0] == "" {
+			q.values.Del(name)
 		}
 	}
-	slices.SortFunc(wrong, func(a, b FieldError) int { return strings.Compare(a.Field, b.Field) })
-	return ask, wrong
+	ask.Tenant = q.values.Get("tenant")
+	if q.values.Has("state") {
+		ask.State = q.oneOf("state", store.AlertStates...)
+	}
+	ask.Limit = q.integer("limit", defaultAlerts, 1, maxAlerts)
+	if cursor := q.values.Get("cursor"); cursor != "" {
+		var err error
+		if ask.AfterFired, ask.AfterID, err = decodeCursor(cursor); err != nil {
+			q.refuse("cursor", "is not one that an answer has named as next")
+		}
+	}
+	return ask, q.problem()
 }
 
 // A cursor is the place of an alert in the order of the answers.
