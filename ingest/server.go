@@ -38,6 +38,10 @@ type Options struct {
 	DefaultThresholds []int
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
+	// CORSOrigins are the origins of other hosts whose pages may use the API.
+	CORSOrigins []string
+	// HSTS tells browsers for how long to come through TLS only; 0: nothing.
+	HSTS time.Duration
 }
 
 // Server is the HTTP API with its committers.
@@ -55,6 +59,8 @@ type Server struct {
 	defaultQuota int64
 	thresholds   []int
 	linger       time.Duration
+	origins      []string
+	headers      httpd.Headers
 
 	committers []*committer
 	draining   atomic.Bool
@@ -69,7 +75,7 @@ type route struct{ method, path string }
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger}
+		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
 	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
 	s.metrics.countFeedClients(o.Registry, s.feeds.count)
 	for shard := range o.Valkey.Shards() {
@@ -87,10 +93,11 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	for _, c := range s.committers {
 		running.Go(func() { c.run(commits) })
 	}
-	err := httpd.Serve(ctx, listener, s.Handler(), s.linger, func() {
+	http := httpd.Server{Handler: s.Handler(), Log: s.log, Linger: s.linger, Draining: func() {
 		s.draining.Store(true)
 		s.feeds.end()
-	})
+	}}
+	err := http.Serve(ctx, listener)
 	s.feeds.end() // also if serving has failed
 	s.feeds.wait()
 	stop()
@@ -152,7 +159,7 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	}
 	plain("GET", "/", http.RedirectHandler("/usage", http.StatusFound))
 	plain("GET", "/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
-	return escapedPaths(router), all
+	return httpd.Guard(lend(escapedPaths(router), s.origins), s.headers), all
 }
 
 // escapedPaths routes by the path as it is escaped, because a tenant's name may

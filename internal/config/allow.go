@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
@@ -39,6 +41,14 @@ func (c Config) allows(name string) bool {
 		return err == nil
 	case "PUBLIC_URL":
 		return isOrigin(c.PublicURL)
+	case "CORS_ORIGINS":
+		return !slices.ContainsFunc(c.Origins(), func(o string) bool { return !isBrowsersOrigin(o) })
+	case "HSTS_MAX_AGE":
+		return c.HSTSMaxAge == 0 || c.HSTSMaxAge >= time.Second
+	case "VALKEY_CERT_FILE", "VALKEY_KEY_FILE":
+		return c.ValkeyCertFile != "" && c.ValkeyKeyFile != ""
+	case "MIGRATE_DATABASE_URL":
+		return isURL(c.MigrateDatabaseURL, "postgres", "postgresql")
 	case "SLACK_WEBHOOK_URL":
 		return isURL(c.SlackWebhookURL, "https") || c.WebhookAllowPrivate && isURL(c.SlackWebhookURL, "http")
 	}
@@ -60,6 +70,17 @@ func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" &&
 		u.User == nil && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == ""
+}
+
+// isBrowsersOrigin reports whether s is an origin letter by letter as a browser sends it: in
+// lower case, without a path, without the port that goes without saying, and no pattern.
+func isBrowsersOrigin(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || !isOrigin(s) || s != strings.ToLower(u.Scheme+"://"+u.Host) || strings.ContainsAny(s, "*?") {
+		return false
+	}
+	port := u.Port()
+	return !strings.HasSuffix(s, ":") && (port == "" || port != map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }
 
 // isAddress reports whether s is host:port with a numeric port; the host may be empty.

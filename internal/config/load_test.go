@@ -30,12 +30,17 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": ":1", "ADMIN_ADDR": "[::1]:0", "SHARDS": "1024", "DEDUPE_WINDOW": "90s",
 		"AUTO_CREATE_TENANTS": "true", "DEFAULT_QUOTA": "9223372036854775807",
 		"DEFAULT_THRESHOLDS": "100,80", "PUBLIC_URL": "https://meter.example.com",
+		"CORS_ORIGINS": "https://app.example.com,http://[::1]:8080", "HSTS_MAX_AGE": "8760h",
+		"VALKEY_CA_FILE": "/ca.pem", "VALKEY_CERT_FILE": "/cert.pem", "VALKEY_KEY_FILE": "/key.pem", "MIGRATE_DATABASE_URL": "postgres://o:p@db/x",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
 	}), "DATABASE_URL", "VALKEY_URL")
 	want := Config{
 		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug,
 		ListenAddr: "127.0.0.1:0", MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second,
-		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", PublicURL: "https://meter.example.com", SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
+		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", PublicURL: "https://meter.example.com",
+		CORSOrigins: "https://app.example.com,http://[::1]:8080", HSTSMaxAge: 8760 * time.Hour,
+		ValkeyCAFile: "/ca.pem", ValkeyCertFile: "/cert.pem", ValkeyKeyFile: "/key.pem", MigrateDatabaseURL: "postgres://o:p@db/x",
+		SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
 	}
 	if err != nil || got != want {
 		t.Errorf("got %#v, %v", got, err)
@@ -65,6 +70,19 @@ func TestMistakes(t *testing.T) {
 		{"DEFAULT_THRESHOLDS", "80,1001", `DEFAULT_THRESHOLDS must be percentages from 1 to 1000 like 80 or 50,80,100, not "80,1001"`},
 		{"PUBLIC_URL", "meter.example.com", `PUBLIC_URL must be a URL like https://meter.example.com, not "meter.example.com"`},
 		{"PUBLIC_URL", "https://meter.example.com/usage", `PUBLIC_URL must be a URL like https://meter.example.com, not "https://meter.example.com/usage"`},
+		{"CORS_ORIGINS", "*", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "*"`},
+		{"CORS_ORIGINS", "null", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "null"`},
+		{"CORS_ORIGINS", "app.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "app.example.com"`},
+		{"CORS_ORIGINS", "https://app.example.com/", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://app.example.com/"`},
+		{"CORS_ORIGINS", "https://App.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://App.example.com"`},
+		{"CORS_ORIGINS", "https://*.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://*.example.com"`},
+		{"CORS_ORIGINS", "https://app.example.com:443", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://app.example.com:443"`},
+		{"CORS_ORIGINS", "https://u@app.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://u@app.example.com"`},
+		{"CORS_ORIGINS", "https://a.example.com, https://b.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://a.example.com, https://b.example.com"`},
+		{"CORS_ORIGINS", "https://a.example.com,", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://a.example.com,"`},
+		{"HSTS_MAX_AGE", "500ms", `HSTS_MAX_AGE must be 0 or a duration of at least 1s like 8760h, not "500ms"`},
+		{"VALKEY_CERT_FILE", "/cert.pem", `VALKEY_CERT_FILE must be the path of a certificate in PEM, beside VALKEY_KEY_FILE, not "/cert.pem"`},
+		{"MIGRATE_DATABASE_URL", "owner", "MIGRATE_DATABASE_URL must be a URL like postgres://owner:password@host:5432/database"},
 		{"SLACK_WEBHOOK_URL", "http://example.com/hook", "SLACK_WEBHOOK_URL must be an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"},
 		{"WEBHOOK_ALLOW_PRIVATE", "on", `WEBHOOK_ALLOW_PRIVATE must be true or false, not "on"`},
 		{"SLACK_WEBHOOK_URL_FILE", "/nowhere/hook", "SLACK_WEBHOOK_URL_FILE cannot be read: open /nowhere/hook: no such file or directory"},

@@ -1,0 +1,28 @@
+package ingest
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/rs/cors"
+)
+
+// preflightAge is how long a browser may remember what it was allowed, in seconds.
+const preflightAge = 600
+
+// lend lets pages of the given origins use the API, each with a token that it sends in
+// Authorization: no answer allows credentials, so a browser sends these pages no cookie.
+// Without origins there is no CORS at all. The same origins may open GET /live.
+func lend(next http.Handler, origins []string) http.Handler {
+	if len(origins) == 0 {
+		return next
+	}
+	return cors.New(cors.Options{
+		// Not AllowedOrigins, which takes patterns and ignores case.
+		AllowOriginFunc: func(origin string) bool { return slices.Contains(origins, origin) },
+		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
+		AllowedHeaders:  []string{"authorization", "content-encoding", "content-type", "idempotency-key", "if-none-match"},
+		ExposedHeaders:  []string{"ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-As-Of", "X-Complete-To"},
+		MaxAge:          preflightAge,
+	}).Handler(next)
+}
