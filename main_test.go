@@ -131,7 +131,7 @@ func request(t *testing.T, method, url, body string) (status int, answer string)
 	return resp.StatusCode, string(text)
 }
 
-// emptyDatabase makes a database without a schema, beside the test's own.
+// emptyDatabase makes a database without a schema, beside the test's own, for its owner.
 func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sqlx.DB) {
 	t.Helper()
 	var own string
@@ -139,7 +139,7 @@ func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sq
 		t.Fatal(err)
 	}
 	name := own + "_empty"
-	if _, err := env.DB.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+	if _, err := env.DB.ExecContext(t.Context(), "CREATE DATABASE "+name+" OWNER flagmeter_owner"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -147,7 +147,7 @@ func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sq
 			t.Error(err)
 		}
 	})
-	u, err := url.Parse(env.DatabaseURL)
+	u, err := url.Parse(env.OwnerURL)
 	if err != nil {
 		t.Fatal(err)
 	}

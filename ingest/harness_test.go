@@ -82,10 +82,10 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	tb.Cleanup(a.client.CloseIdleConnections)
-	o := Options{DB: env.DB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
+	o := Options{DB: env.AppDB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
 		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70}, CORSOrigins: s.origins, HSTS: s.hsts}
-	a.dir = tenants.New(env.DB, a.valkey, o.Log)
-	a.live = usage.New(env.DB, a.valkey, a.dir, o.Now)
+	a.dir = tenants.New(env.AppDB, a.valkey, o.Log)
+	a.live = usage.New(env.AppDB, a.valkey, a.dir, o.Now)
 	o.Tenants, o.Live = a.dir, a.live
 	if err := a.dir.Start(tb.Context()); err != nil {
 		tb.Fatal(err)
