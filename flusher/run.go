@@ -3,6 +3,7 @@ package flusher
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -52,6 +53,9 @@ func (f *Flusher) Run(ctx context.Context) {
 	jobs.Add("@every 1s", schedule.Logged(f.log, "flush", func() error {
 		start := time.Now()
 		_, err := f.RunOnce(ctx)
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			return nil // the process ends; the next one finishes what was broken off
+		}
 		f.metrics.ran(time.Since(start), err)
 		return err
 	}))
