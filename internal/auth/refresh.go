@@ -92,7 +92,7 @@ func (d *Directory) refresh(ctx context.Context) error {
 	d.mu.Unlock()
 	if !same {
 		// Read after the version: a change in between is loaded once more by the next refresh.
-		keys, err := store.LiveAPIKeys(ctx, d.db)
+		keys, err := store.LiveAPIKeys(ctx, d.db, d.now())
 		if err != nil {
 			return err
 		}

@@ -60,8 +60,8 @@ func (d *Directory) session(value string) *Principal {
 	return &who
 }
 
-// cookie is the session's cookie; an empty value takes it away.
-func cookie(r *http.Request, value string, ends time.Time) *http.Cookie {
+// newCookie is the session's cookie; an empty value takes it away.
+func newCookie(r *http.Request, value string, ends time.Time) *http.Cookie {
 	c := &http.Cookie{Name: cookieName(r), Value: value, Path: "/", HttpOnly: true, Secure: !local(r), SameSite: http.SameSiteStrictMode}
 	if value == "" {
 		c.MaxAge = -1

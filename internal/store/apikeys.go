@@ -38,9 +38,10 @@ func APIKeysVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
 	return version, nil
 }
 
-// LiveAPIKeys returns every key that is neither revoked nor expired, in order of creation.
-func LiveAPIKeys(ctx context.Context, q sqlx.QueryerContext) ([]APIKey, error) {
-	return apiKeys(ctx, q, "WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())")
+// LiveAPIKeys returns every key that is neither revoked nor, at now, expired, in order of
+// creation.
+func LiveAPIKeys(ctx context.Context, q sqlx.QueryerContext, now time.Time) ([]APIKey, error) {
+	return apiKeys(ctx, q, "WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)", now)
 }
 
 // APIKeys returns every key, revoked and expired ones included, in order of creation: all of
