@@ -152,7 +152,7 @@ func (g *Gate) SignIn(w http.ResponseWriter, r *http.Request) (*Principal, error
 	if err != nil {
 		return nil, err
 	}
-	http.SetCookie(w, newCookie(r, value, who.Expires))
+	http.SetCookie(w, newCookie(r, value, who.Expires.Sub(g.keys.now())))
 	return &who, nil
 }
 
@@ -161,6 +161,6 @@ func (g *Gate) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if g.origin.Check(r) != nil {
 		return ErrCrossOrigin
 	}
-	http.SetCookie(w, newCookie(r, "", time.Time{}))
+	http.SetCookie(w, newCookie(r, "", 0))
 	return nil
 }

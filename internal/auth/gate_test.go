@@ -186,17 +186,17 @@ func TestACookieIsForThisSiteAlone(t *testing.T) {
 		}
 	}
 	for host, want := range map[string]string{
-		"meter.example.com":      "__Host-flagmeter=x; Path=/; HttpOnly; Secure; SameSite=Strict",
-		"10.0.0.5:3000":          "__Host-flagmeter=x; Path=/; HttpOnly; Secure; SameSite=Strict",
-		"localhost.example.com":  "__Host-flagmeter=x; Path=/; HttpOnly; Secure; SameSite=Strict",
-		"127.0.0.1.example:3000": "__Host-flagmeter=x; Path=/; HttpOnly; Secure; SameSite=Strict",
-		"127.0.0.1:3000":         "flagmeter=x; Path=/; HttpOnly; SameSite=Strict",
-		"localhost":              "flagmeter=x; Path=/; HttpOnly; SameSite=Strict",
-		"[::1]:3000":             "flagmeter=x; Path=/; HttpOnly; SameSite=Strict",
+		"meter.example.com":      "__Host-flagmeter=x; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict",
+		"10.0.0.5:3000":          "__Host-flagmeter=x; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict",
+		"localhost.example.com":  "__Host-flagmeter=x; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict",
+		"127.0.0.1.example:3000": "__Host-flagmeter=x; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict",
+		"127.0.0.1:3000":         "flagmeter=x; Path=/; Max-Age=60; HttpOnly; SameSite=Strict",
+		"localhost":              "flagmeter=x; Path=/; Max-Age=60; HttpOnly; SameSite=Strict",
+		"[::1]:3000":             "flagmeter=x; Path=/; Max-Age=60; HttpOnly; SameSite=Strict",
 	} {
 		req := ask("POST", "")
 		req.Host = host
-		if got := newCookie(req, "x", time.Time{}).String(); got != want {
+		if got := newCookie(req, "x", time.Minute).String(); got != want {
 			t.Errorf("%s: %s, want %s", host, got, want)
 		}
 	}

@@ -60,13 +60,12 @@ func (d *Directory) session(value string) *Principal {
 	return &who
 }
 
-// newCookie is the session's cookie; an empty value takes it away.
-func newCookie(r *http.Request, value string, ends time.Time) *http.Cookie {
+// newCookie is the session's cookie, which a browser keeps for so long; an empty value takes
+// it away.
+func newCookie(r *http.Request, value string, keep time.Duration) *http.Cookie {
 	c := &http.Cookie{Name: cookieName(r), Value: value, Path: "/", HttpOnly: true, Secure: !local(r), SameSite: http.SameSiteStrictMode}
-	if value == "" {
+	if c.MaxAge = int(keep / time.Second); value == "" {
 		c.MaxAge = -1
-	} else {
-		c.Expires = ends
 	}
 	return c
 }
