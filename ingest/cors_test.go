@@ -20,6 +20,9 @@ func (a *api) ask(method, path string, headers ...string) response {
 	if err != nil {
 		a.Fatal(err)
 	}
+	if a.key != "" {
+		req.Header.Set("Authorization", "Bearer "+a.key)
+	}
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}

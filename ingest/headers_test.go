@@ -12,9 +12,9 @@ import (
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	_, routes := a.server.routes()
-	routes = append(routes, route{"GET", "/nowhere"}, route{"DELETE", "/events"}, route{"OPTIONS", "/tenants"}, route{"POST", "/events"}, route{"GET", "/usage/nobody"})
+	routes = append(routes, route{method: "GET", path: "/nowhere"}, route{method: "DELETE", path: "/events"}, route{method: "OPTIONS", path: "/tenants"}, route{method: "POST", path: "/events"}, route{method: "GET", path: "/usage/nobody"})
 	for _, route := range routes {
-		path := strings.NewReplacer(":tenant", "acme", ":version", "x", "*path", "x").Replace(route.path)
+		path := strings.NewReplacer(":id", "x", ":tenant", "acme", ":version", "x", "*path", "x").Replace(route.path)
 		r := a.ask(route.method, path)
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",

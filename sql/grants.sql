@@ -19,5 +19,9 @@ GRANT SELECT, INSERT, UPDATE (cleared_at) ON alerts TO flagmeter_app;
 GRANT SELECT, INSERT, UPDATE ON deliveries, delivery_attempts, slack_pace TO flagmeter_app;
 GRANT SELECT, UPDATE (enabled) ON slack_webhooks, webhooks TO flagmeter_app;
 
+-- Hashes of API keys: for the API, and for `flagmeter keys`.
+GRANT SELECT, INSERT, UPDATE (revoked_at, last_used_at) ON api_keys TO flagmeter_ingest;
+GRANT SELECT, UPDATE (version) ON api_keys_version TO flagmeter_ingest; -- by the trigger on api_keys
+
 REVOKE EXECUTE ON FUNCTION create_event_partitions(date, date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION create_event_partitions(date, date) TO flagmeter_app;

@@ -18,7 +18,7 @@ func environment(values map[string]string) func(string) string {
 
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
-	want := Config{LogLevel: slog.LevelInfo, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80"}
+	want := Config{LogLevel: slog.LevelInfo, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -33,6 +33,8 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"CORS_ORIGINS": "https://app.example.com,http://[::1]:8080", "HSTS_MAX_AGE": "8760h",
 		"VALKEY_CA_FILE": "/ca.pem", "VALKEY_CERT_FILE": "/cert.pem", "VALKEY_KEY_FILE": "/key.pem", "MIGRATE_DATABASE_URL": "postgres://o:p@db/x",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
+		"AUTH": "required", "API_KEY": "a.b.c", "JWT_SECRET": "0123456789abcdef0123456789abcdef", "JWT_JWKS": "http://[::1]:1/keys",
+		"JWT_ISSUER": "us", "JWT_AUDIENCE": "you",
 	}), "DATABASE_URL", "VALKEY_URL")
 	want := Config{
 		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug,
@@ -41,6 +43,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		CORSOrigins: "https://app.example.com,http://[::1]:8080", HSTSMaxAge: 8760 * time.Hour,
 		ValkeyCAFile: "/ca.pem", ValkeyCertFile: "/cert.pem", ValkeyKeyFile: "/key.pem", MigrateDatabaseURL: "postgres://o:p@db/x",
 		SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
+		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you",
 	}
 	if err != nil || got != want {
 		t.Errorf("got %#v, %v", got, err)
@@ -85,6 +88,10 @@ func TestMistakes(t *testing.T) {
 		{"MIGRATE_DATABASE_URL", "owner", "MIGRATE_DATABASE_URL must be a URL like postgres://owner:password@host:5432/database"},
 		{"SLACK_WEBHOOK_URL", "http://example.com/hook", "SLACK_WEBHOOK_URL must be an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"},
 		{"WEBHOOK_ALLOW_PRIVATE", "on", `WEBHOOK_ALLOW_PRIVATE must be true or false, not "on"`},
+		{"AUTH", "on", `AUTH must be off or required, not "on"`},
+		{"API_KEY", "fm_ingest_short", "API_KEY must be a key like fm_ingest_…, as 'flagmeter keys create' has printed it"},
+		{"JWT_SECRET", "0123456789abcdef0123456789abcde", "JWT_SECRET must be at least 32 bytes"},
+		{"JWT_JWKS", "http://example.com/keys", `JWT_JWKS must be a file, or an https URL (http on loopback), not "http://example.com/keys"`},
 		{"SLACK_WEBHOOK_URL_FILE", "/nowhere/hook", "SLACK_WEBHOOK_URL_FILE cannot be read: open /nowhere/hook: no such file or directory"},
 	}
 	for _, tt := range tests {
@@ -163,7 +170,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 		}
 	}
 
-	c := Config{DatabaseURL: word, ValkeyURL: word, SlackWebhookURL: word}
+	c := Config{DatabaseURL: word, ValkeyURL: word, SlackWebhookURL: word, APIKey: word, JWTSecret: word}
 	var shown strings.Builder
 	slog.New(slog.NewTextHandler(&shown, nil)).Info("config", "config", c, "url", c.DatabaseURL)
 	slog.New(slog.NewJSONHandler(&shown, nil)).Info("config", "config", c, "url", c.DatabaseURL)
