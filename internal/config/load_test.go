@@ -62,6 +62,8 @@ func TestMistakes(t *testing.T) {
 		{"LISTEN_ADDR", "3000", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not "3000"`},
 		{"LISTEN_ADDR", ":65536", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not ":65536"`},
 		{"METRICS_ADDR", "localhost", `METRICS_ADDR must be an address like :9101 or 127.0.0.1:9101, not "localhost"`},
+		{"ADMIN_ADDR", ":6060", `ADMIN_ADDR must be an address on loopback like 127.0.0.1:6060, not ":6060"`},
+		{"ADMIN_ADDR", "10.0.0.1:6060", `ADMIN_ADDR must be an address on loopback like 127.0.0.1:6060, not "10.0.0.1:6060"`},
 		{"SHARDS", "0", `SHARDS must be an integer from 1 to 1024, not "0"`},
 		{"SHARDS", "1025", `SHARDS must be an integer from 1 to 1024, not "1025"`},
 		{"SHARDS", "two", `SHARDS must be an integer from 1 to 1024, not "two"`},
