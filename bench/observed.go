@@ -30,16 +30,31 @@ const (
 // bounds how many there can be; and unlike their number in a second it depends little on who
 // else uses the machine. The verdict is about that.
 func observed(ctx context.Context, r *rig) error {
+	// Valkey's memory only grows without a flusher, so it would rewrite its file in some slices.
+	if err := r.rewriteAt(ctx, "0"); err != nil {
+		return err
+	}
 	var p pairs
 	for range observedAnew {
 		if err := r.observePairs(ctx, &p); err != nil {
 			return err
 		}
 	}
+	if err := r.rewriteAt(ctx, "100"); err != nil {
+		return err
+	}
 	share := median(p.cost)
 	r.report.judge("POST /events, 256 connections, no flush: requests counted, timed, numbered and logged, a scrape every second",
 		perSecond(median(p.rate)), fmt.Sprintf("%.1f %% of what is possible with OBSERVE=false by processor time, %.0f %% measured with this noise",
 			100*share, 100*median(p.measured)), "≥ 97 %", share >= 0.97)
+	return nil
+}
+
+// rewriteAt sets the growth in percent at which Valkey rewrites its append-only file, 0 for never.
+func (r *rig) rewriteAt(ctx context.Context, percent string) error {
+	if err := r.rdb.ConfigSet(ctx, "auto-aof-rewrite-percentage", percent).Err(); err != nil {
+		return fmt.Errorf("set when to rewrite the append-only file: %w", err)
+	}
 	return nil
 }
 
