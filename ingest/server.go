@@ -12,26 +12,30 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
+	"github.com/eduardosanzb/flagmeter/internal/schedule"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
 	"github.com/eduardosanzb/flagmeter/web"
 )
 
-// Options are what the API works with. All before AutoCreate are required.
+// Options are what the API works with. All before Registry are required.
 type Options struct {
-	DB       *sqlx.DB
-	Valkey   *scripts.Valkey
-	Tenants  *tenants.Directory
-	Live     *usage.Live
-	Dedupe   time.Duration // how long an event id is remembered
-	Now      func() time.Time
-	Log      *slog.Logger
+	DB      *sqlx.DB
+	Valkey  *scripts.Valkey
+	Tenants *tenants.Directory
+	Live    *usage.Live
+	Dedupe  time.Duration // how long an event id is remembered
+	Now     func() time.Time
+	Log     *slog.Logger
+	// Registry gets the metrics and is served at /metrics. Without one, requests are neither
+	// counted nor timed, numbered or logged.
 	Registry *prometheus.Registry
+	// TopTenants is how many tenants metrics may name, at most 50.
+	TopTenants int
 	// AutoCreate adds unknown tenants with DefaultQuota tokens, 0 for none.
 	AutoCreate   bool
 	DefaultQuota int64
@@ -57,6 +61,8 @@ type Server struct {
 	log          *slog.Logger
 	registry     *prometheus.Registry
 	metrics      *metrics
+	observer     *httpd.Observer
+	top          *topTenants
 	ids          *eventIDs
 	autoCreate   bool
 	defaultQuota int64
@@ -82,10 +88,11 @@ type route struct {
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, origins: o.CORSOrigins, gate: o.Gate,
+		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, origins: o.CORSOrigins, gate: o.Gate,
 		headers: httpd.Data().WithHSTS(o.HSTS)}
 	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
-	s.metrics.countFeedClients(o.Registry, s.feeds.count)
+	s.metrics = newMetrics(o.Registry, s.feeds.count)
+	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
 	}
@@ -100,6 +107,12 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	var running sync.WaitGroup
 	for _, c := range s.committers {
 		running.Go(func() { c.run(commits) })
+	}
+	running.Go(func() { s.observer.LogSums(commits) })
+	if s.top != nil {
+		jobs := schedule.New(s.log, s.registry)
+		s.top.addTo(commits, jobs)
+		running.Go(func() { jobs.Run(commits) })
 	}
 	http := httpd.Server{Handler: s.Handler(), Log: s.log, Linger: s.linger, Draining: func() {
 		s.draining.Store(true)
@@ -129,7 +142,7 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 			if value == http.ErrAbortHandler { // a handler breaks off an answer that it has begun
 				panic(value)
 			}
-			s.log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", value)
+			httpd.Logger(w, s.log).Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", value)
 			WriteProblem(w, problemInternal())
 		},
 	}
@@ -139,13 +152,18 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	}
 	handle := func(need auth.Need, method, path string, h httprouter.Handle) {
 		h = s.guard(need, h)
-		add(need, method, path, s.metrics.observe(method, path, h))
-		if method == "GET" { // net/http leaves the body out
-			add(need, "HEAD", path, s.metrics.observe("HEAD", path, h))
+		observed := s.observer.Route(method, path)
+		observe := func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+			observed.Takes(w)
+			h(w, r, params)
+		}
+		add(need, method, path, observe)
+		if method == "GET" && path != "/live" { // net/http leaves the body out
+			add(need, "HEAD", path, observe)
 		}
 	}
-	plain := func(need auth.Need, method, path string, h http.Handler) {
-		add(need, method, path, s.guard(need, func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { h.ServeHTTP(w, r) }))
+	plain := func(need auth.Need, path string, h http.Handler) {
+		handle(need, "GET", path, func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { h.ServeHTTP(w, r) })
 	}
 	handle(auth.ToIngest, "POST", "/events", s.started(s.postEvents))
 	handle(auth.ToRead, "GET", "/usage/:tenant", s.started(s.getUsage))
@@ -164,17 +182,16 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	handle(auth.Public, "GET", "/healthz", s.getHealth)
 	handle(auth.Public, "GET", "/readyz", s.started(s.getReady))
 	handle(auth.Public, "GET", "/openapi.yaml", getOpenAPI)
-	// Not observed: it lasts as long as somebody looks at the page.
-	add(auth.ToRead, "GET", "/live", s.guard(auth.ToRead, s.started(s.getLive)))
+	handle(auth.ToRead, "GET", "/live", s.started(s.getLive))
 
 	pages := web.Handler()
-	for _, method := range []string{"GET", "HEAD"} {
-		plain(auth.Public, method, "/usage", pages)
-		plain(auth.Public, method, "/assets/:version/*path", pages)
+	plain(auth.Public, "/usage", pages)
+	plain(auth.Public, "/assets/:version/*path", pages)
+	plain(auth.Public, "/", http.RedirectHandler("/usage", http.StatusFound))
+	if s.registry != nil {
+		plain(auth.ToReadAll, "/metrics", httpd.Scrape(s.registry))
 	}
-	plain(auth.Public, "GET", "/", http.RedirectHandler("/usage", http.StatusFound))
-	plain(auth.ToReadAll, "GET", "/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
-	return httpd.Guard(lend(escapedPaths(router), s.origins), s.headers), all
+	return s.observer.Handler(httpd.Guard(lend(escapedPaths(router), s.origins), s.headers)), all
 }
 
 // escapedPaths routes by the path as it is escaped, because a tenant's name may
@@ -196,7 +213,7 @@ func escapedPaths(next http.Handler) http.Handler {
 // unavailable answers 503, and logs why unless the client has gone away.
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, detail string, err error) {
 	if r.Context().Err() == nil {
-		s.log.Error(detail, "path", r.URL.Path, "error", err)
+		httpd.Logger(w, s.log).Error(detail, "path", r.URL.Path, "error", err)
 	}
 	WriteProblem(w, problemUnavailable(detail))
 }

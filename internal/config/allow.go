@@ -39,6 +39,8 @@ func (c Config) allows(name string) bool {
 		return len(c.JWTSecret) >= 32
 	case "JWT_JWKS":
 		return isKeySet(c.JWTKeys)
+	case "METRICS_TOP_TENANTS":
+		return c.TopTenants >= 0 && c.TopTenants <= 50
 	case "SHARDS":
 		return c.Shards >= 1 && c.Shards <= 1024
 	case "DEDUPE_WINDOW":
