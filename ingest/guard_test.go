@@ -186,7 +186,8 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 			}
 			a.refused(res, 401, "unauthorized")
 			res.header.Del("Date")
-			answer := fmt.Sprint(res.header, res.body)
+			res.header.Del("X-Request-Id")
+			answer := fmt.Sprint(res.header, res.text())
 			if first == "" {
 				first = answer
 			}
@@ -218,7 +219,7 @@ func TestAnotherTenantDoesNotExist(t *testing.T) {
 			}
 			exists, unknown := own.get(fmt.Sprintf(path, "other")), own.get(fmt.Sprintf(path, "where"))
 			own.refused(exists, 404, "unknown-tenant")
-			if strings.ReplaceAll(exists.body, "other", "where") != unknown.body {
+			if strings.ReplaceAll(exists.text(), "other", "where") != unknown.text() {
 				t.Errorf("%s: %s tells them apart: %s and %s", name, path, exists.body, unknown.body)
 			}
 		}
@@ -226,7 +227,7 @@ func TestAnotherTenantDoesNotExist(t *testing.T) {
 			before := a.state()
 			exists, unknown := own.post(jsonType, fmt.Sprintf(body, "other")), own.post(jsonType, fmt.Sprintf(body, "where"))
 			own.refused(exists, 404, "unknown-tenant")
-			if strings.ReplaceAll(exists.body, "other", "where") != unknown.body {
+			if strings.ReplaceAll(exists.text(), "other", "where") != unknown.text() {
 				t.Errorf("%s: POST /events tells them apart: %s and %s", name, exists.body, unknown.body)
 			}
 			a.unchanged(before)

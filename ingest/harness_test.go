@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -149,6 +150,12 @@ type response struct {
 	header http.Header
 	body   string
 }
+
+// requestID is in every problem, and differs.
+var requestID = regexp.MustCompile(`,"requestId":"[^"]*"`)
+
+// text is the body without what differs from request to request.
+func (r response) text() string { return requestID.ReplaceAllString(r.body, "") }
 
 // do sends a request; it may be called from any goroutine.
 func (a *api) do(method, path, contentType string, body io.Reader) (response, error) {
