@@ -13,6 +13,7 @@ import (
 	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
@@ -40,6 +41,8 @@ type Options struct {
 	DefaultQuota int64
 	// DefaultThresholds are theirs, in percent.
 	DefaultThresholds []int
+	// Gate tells who makes a request; nil: nobody is asked for a credential.
+	Gate *auth.Gate
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
 }
@@ -61,6 +64,7 @@ type Server struct {
 	defaultQuota int64
 	thresholds   []int
 	linger       time.Duration
+	gate         *auth.Gate // nil: everybody may do everything
 
 	committers []*committer
 	draining   atomic.Bool
@@ -69,13 +73,16 @@ type Server struct {
 	feedPatience time.Duration
 }
 
-// route is a path with its parameters as the router writes them.
-type route struct{ method, path string }
+// route is a path with its parameters as the router writes them, and what it asks of callers.
+type route struct {
+	method, path string
+	need         auth.Need
+}
 
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger}
+		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, gate: o.Gate}
 	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
@@ -131,8 +138,8 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 			WriteProblem(w, problemInternal())
 		},
 	}
-	handle := func(method, path string, h httprouter.Handle) {
-		all = append(all, route{method, path})
+	handle := func(need auth.Need, method, path string, h httprouter.Handle) {
+		h = s.guard(need, h)
 		observed := s.observer.Route(method, path)
 		observe := func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 			observed.Takes(w)
@@ -140,32 +147,38 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 		}
 		router.Handle(method, path, observe)
 		if method == "GET" && path != "/live" { // net/http leaves the body out
-			all = append(all, route{"HEAD", path})
+			all = append(all, route{"HEAD", path, need})
 			router.Handle("HEAD", path, observe)
 		}
 	}
-	plain := func(path string, h http.Handler) {
-		handle("GET", path, func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { h.ServeHTTP(w, r) })
+	plain := func(need auth.Need, path string, h http.Handler) {
+		handle(need, "GET", path, func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { h.ServeHTTP(w, r) })
 	}
-	handle("POST", "/events", s.started(s.postEvents))
-	handle("GET", "/usage/:tenant", s.started(s.getUsage))
-	handle("GET", "/usage/:tenant/series", s.started(s.getSeries))
-	handle("GET", "/usage/:tenant/series.csv", s.started(s.getSeriesCSV))
-	handle("GET", "/usage/:tenant/events.csv", s.started(s.getEventsCSV))
-	handle("GET", "/tenants", s.started(s.getTenants))
-	handle("GET", "/tenants.csv", s.started(s.getTenantsCSV))
-	handle("GET", "/alerts", s.started(s.getAlerts))
-	handle("GET", "/healthz", s.getHealth)
-	handle("GET", "/readyz", s.started(s.getReady))
-	handle("GET", "/openapi.yaml", getOpenAPI)
-	handle("GET", "/live", s.started(s.getLive))
+	handle(auth.ToIngest, "POST", "/events", s.started(s.postEvents))
+	handle(auth.ToRead, "GET", "/usage/:tenant", s.started(s.getUsage))
+	handle(auth.ToRead, "GET", "/usage/:tenant/series", s.started(s.getSeries))
+	handle(auth.ToRead, "GET", "/usage/:tenant/series.csv", s.started(s.getSeriesCSV))
+	handle(auth.ToRead, "GET", "/usage/:tenant/events.csv", s.started(s.getEventsCSV))
+	handle(auth.ToRead, "GET", "/tenants", s.started(s.getTenants))
+	handle(auth.ToRead, "GET", "/tenants.csv", s.started(s.getTenantsCSV))
+	handle(auth.ToRead, "GET", "/alerts", s.started(s.getAlerts))
+	handle(auth.ToRead, "GET", "/live", s.started(s.getLive))
+	handle(auth.ToAdmin, "GET", "/keys", s.started(s.getKeys))
+	handle(auth.ToAdmin, "POST", "/keys", s.started(s.postKeys))
+	handle(auth.ToAdmin, "DELETE", "/keys/:id", s.started(s.deleteKey))
+	handle(auth.ToRead, "GET", "/session", s.getSession)
+	handle(auth.Public, "POST", "/session", s.postSession)
+	handle(auth.Public, "DELETE", "/session", s.deleteSession)
+	handle(auth.Public, "GET", "/healthz", s.getHealth)
+	handle(auth.Public, "GET", "/readyz", s.started(s.getReady))
+	handle(auth.Public, "GET", "/openapi.yaml", getOpenAPI)
 
 	pages := web.Handler()
-	plain("/usage", pages)
-	plain("/assets/:version/*path", pages)
-	plain("/", http.RedirectHandler("/usage", http.StatusFound))
+	plain(auth.Public, "/usage", pages)
+	plain(auth.Public, "/assets/:version/*path", pages)
+	plain(auth.Public, "/", http.RedirectHandler("/usage", http.StatusFound))
 	if s.registry != nil {
-		plain("/metrics", httpd.Scrape(s.registry))
+		plain(auth.ToReadAll, "/metrics", httpd.Scrape(s.registry))
 	}
 	return s.observer.Handler(escapedPaths(router)), all
 }
