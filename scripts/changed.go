@@ -3,6 +3,8 @@ package scripts
 import (
 	"context"
 	"fmt"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Look is a reader's place in the changes of one shard: the zero value is the beginning.
@@ -17,11 +19,19 @@ type Look int64
 // either in what this returns or in what the next call will. If the reply is lost, passing
 // the same look again returns all of it again.
 func (v *Valkey) Changed(ctx context.Context, shard int, before Look) (tenants []string, next Look, ok bool, err error) {
-	cmds, err := v.run(ctx, nil, call{changedScript, []string{changedKey(shard), lookKey(shard)}, []any{int64(before)}})
+	cmds, err := v.run(ctx, nil, changedCall(shard, before))
 	if err != nil {
 		return nil, before, false, fmt.Errorf("list changed tenants: %w", err)
 	}
-	reply, err := cmds[0].Slice()
+	return parseChanged(cmds[0], before)
+}
+
+func changedCall(shard int, before Look) call {
+	return call{changedScript, []string{changedKey(shard), lookKey(shard)}, []any{int64(before)}}
+}
+
+func parseChanged(cmd *redis.Cmd, before Look) (tenants []string, next Look, ok bool, err error) {
+	reply, err := cmd.Slice()
 	if err != nil || len(reply) != 2 {
 		return nil, before, false, fmt.Errorf("list changed tenants: reply of %d parts: %w", len(reply), err)
 	}

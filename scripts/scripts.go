@@ -29,6 +29,12 @@ var dropLua string
 //go:embed usage.lua
 var usageLua string
 
+//go:embed parts.lua
+var partsLua string
+
+//go:embed sums.lua
+var sumsLua string
+
 //go:embed series.lua
 var seriesLua string
 
@@ -50,6 +56,8 @@ var (
 	ackScript      = redis.NewScript(ackLua)
 	dropScript     = redis.NewScript(dropLua)
 	usageScript    = redis.NewScript(usageLua)
+	partsScript    = redis.NewScript(partsLua)
+	sumsScript     = redis.NewScript(sumsLua)
 	seriesScript   = redis.NewScript(seriesLua)
 	changedScript  = redis.NewScript(changedLua)
 	rewindScript   = redis.NewScript(rewindLua)
