@@ -59,6 +59,8 @@ type Server struct {
 	committers []*committer
 	draining   atomic.Bool
 
+	sheets       sheets
+	bodies       sync.Pool // of *[]byte: answers of GET /tenants
 	feeds        *feeds
 	feedPatience time.Duration
 }
@@ -70,7 +72,7 @@ type route struct{ method, path string }
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger}
-	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
+	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
 	s.metrics.countFeedClients(o.Registry, s.feeds.count)
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))

@@ -32,13 +32,25 @@ type Recent struct {
 	unsettled []scripts.Part
 }
 
+// Same reports whether the figures of both are the same, whenever they were read.
+func (r *Recent) Same(other *Recent) bool {
+	return r.Tokens == other.Tokens && r.Stale == other.Stale && r.Period == other.Period &&
+		r.Tenant.Name == other.Tenant.Name && sameSettings(r.Tenant, other.Tenant) &&
+		r.first == other.first && r.settled == other.settled && slices.Equal(r.unsettled, other.unsettled)
+}
+
 // AppendMinutes appends the tenant's tokens in each of the last RecentMinutes minutes, oldest
 // first: the last one is the current minute. An event that came more than two minutes late is
 // in them when it is in Postgres, a second or two later.
 func (r *Recent) AppendMinutes(to []int64) []int64 {
 	start := len(to)
-	for minute := r.first; minute < r.first+RecentMinutes; minute++ {
-		to = append(to, r.settled.at(minute))
+	to = append(to, make([]int64, RecentMinutes)...)
+	if m := r.settled; m != nil {
+		if skip := r.first - m.first; skip >= 0 {
+			copy(to[start:], m.tokens[min(skip, int64(len(m.tokens))):])
+		} else if skip > -RecentMinutes {
+			copy(to[start-int(skip):], m.tokens)
+		}
 	}
 	for _, u := range r.unsettled {
 		if m := u.Minute - r.first; 0 <= m && m < RecentMinutes {
