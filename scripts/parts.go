@@ -77,9 +77,12 @@ func (v *Valkey) Grown(ctx context.Context, shard int, seq int64, before Look) (
 	return g, nil
 }
 
-// partsWork is how many hashes times tenants one call of parts.lua reads, about a
-// millisecond of Valkey's time: it answers nobody else meanwhile.
-const partsWork = 1000
+// partsWork is how many hashes times tenants one call of parts.lua reads, about 1 ms of
+// Valkey's time: it answers nobody else meanwhile.
+const partsWork = 500
+
+// partsTenants is how many tenants one call reads in so many hashes.
+func partsTenants(hashes int) int { return max(1, partsWork/max(1, hashes)) }
 
 // Parts lists what each tenant, by its place, has in open minutes, late events and every sum
 // batch but known. hashes is about how many that are: it decides how many tenants one
@@ -87,7 +90,7 @@ const partsWork = 1000
 // seq and ErrRewound are those of Grown.
 func (v *Valkey) Parts(ctx context.Context, shard int, seq int64, known, tenants []string, hashes int) ([][]Part, error) {
 	parts := make([][]Part, len(tenants))
-	size := max(1, partsWork/max(1, hashes))
+	size := partsTenants(hashes)
 	// Two at a time: Valkey works on one while this process reads the answer to the other,
 	// and still gets to other clients between them.
 	group, ctx := errgroup.WithContext(ctx)
