@@ -44,7 +44,13 @@ type world struct {
 	acked   map[string]int64 // tokens by tenant
 	groups  int64
 	waiting []string // batches to commit
-	settled []string // batches to drop
+	settled []settledAt
+}
+
+// settledAt is a batch to drop when the grace is over.
+type settledAt struct {
+	id string
+	at time.Time
 }
 
 // happen does one thing that a client, a flusher or the clock may do.
@@ -85,19 +91,18 @@ func (w *world) happen() {
 		w.waiting = w.waiting[1:]
 		w.commit(id)
 		w.ack(nil, []string{id})
-		w.settled = append(w.settled, id)
+		w.settled = append(w.settled, settledAt{id, w.time})
 	case 6:
 		w.refresh()
-	case 7: // the grace is over
-		if w.random.IntN(3) > 0 {
-			return
+	case 7: // time passes, and batches whose grace is over are dropped
+		w.time = w.time.Add(Grace / 3)
+		var over []string
+		for len(w.settled) > 0 && w.time.Sub(w.settled[0].at) > Grace {
+			over, w.settled = append(over, w.settled[0].id), w.settled[1:]
 		}
-		w.time = w.time.Add(Grace + time.Second)
-		w.refresh()
-		if err := w.valkey.Drop(ctx, 0, w.settled); err != nil {
+		if err := w.valkey.Drop(ctx, 0, over); err != nil {
 			w.t.Fatal(err)
 		}
-		w.settled = nil
 	}
 }
 
@@ -142,7 +147,7 @@ func TestOverviewWhileUsageMoves(t *testing.T) {
 	b.env.Valkey.AddHook(hook)
 	certain := 0
 	for range 300 {
-		for range w.random.IntN(6) {
+		for range w.random.IntN(4) {
 			w.happen()
 		}
 		before := map[string]int64{}
@@ -150,7 +155,7 @@ func TestOverviewWhileUsageMoves(t *testing.T) {
 			before[name] = tokens
 		}
 		hook.do = func() {
-			if w.random.IntN(2) == 0 {
+			for range max(0, w.random.IntN(7)-2) {
 				w.happen()
 			}
 		}
