@@ -38,38 +38,29 @@ type Grown struct {
 	All     bool
 	// Next is the look to pass next time.
 	Next Look
-	// Batches are all sum batches that Valkey held before the look, in the order of sealing:
-	// who has anything in one of them is named by this look or by one before.
+	// Batches are all sum batches that Valkey held at the look, in the order of sealing.
 	Batches []SumBatch
 }
 
-// Grown is Changed together with the sum batches, in one round trip. seq is the largest seq of
+// Grown is Changed together with the sum batches of the same moment. seq is the largest seq of
 // the shard that the caller's view of Postgres contains; ErrRewound says that batches
 // would not fit it.
 func (v *Valkey) Grown(ctx context.Context, shard int, seq int64, before Look) (Grown, error) {
-	keys := []string{sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
-	cmds, err := v.run(ctx, nil, call{sumsScript, keys, []any{sumPrefix(shard), seq}}, changedCall(shard, before))
+	keys := []string{changedKey(shard), lookKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
+	reply, err := v.changed(ctx, keys, int64(before), sumPrefix(shard), seq)
 	if err != nil {
 		return Grown{}, fmt.Errorf("look at unsettled usage: %w", err)
 	}
-	g := Grown{}
-	var ok bool
-	if g.Tenants, g.Next, ok, err = parseChanged(cmds[1], before); err != nil {
-		return Grown{}, err
-	}
-	g.All = !ok
-	reply, err := cmds[0].StringSlice()
-	if err != nil || len(reply)%3 != 0 {
-		return Grown{}, fmt.Errorf("list sum batches: a reply of %d parts: %w", len(reply), err)
-	}
-	for b := range slices.Chunk(reply, 3) {
+	tenants, next, batches := parseChanged(reply)
+	g := Grown{Tenants: tenants, All: next < before, Next: next}
+	for b := range slices.Chunk(batches, 3) {
 		order, err := strconv.ParseFloat(b[1], 64)
 		if err != nil {
-			return Grown{}, fmt.Errorf("list sum batches: %w", err)
+			return Grown{}, fmt.Errorf("look at unsettled usage: %w", err)
 		}
 		minute, err := parseMinute(b[2])
 		if err != nil {
-			return Grown{}, fmt.Errorf("list sum batches: %w", err)
+			return Grown{}, fmt.Errorf("look at unsettled usage: %w", err)
 		}
 		g.Batches = append(g.Batches, SumBatch{ID: b[0], Minute: minute, order: order})
 	}

@@ -32,9 +32,6 @@ var usageLua string
 //go:embed parts.lua
 var partsLua string
 
-//go:embed sums.lua
-var sumsLua string
-
 //go:embed series.lua
 var seriesLua string
 
@@ -57,7 +54,6 @@ var (
 	dropScript     = redis.NewScript(dropLua)
 	usageScript    = redis.NewScript(usageLua)
 	partsScript    = redis.NewScript(partsLua)
-	sumsScript     = redis.NewScript(sumsLua)
 	seriesScript   = redis.NewScript(seriesLua)
 	changedScript  = redis.NewScript(changedLua)
 	rewindScript   = redis.NewScript(rewindLua)

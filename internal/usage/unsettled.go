@@ -25,17 +25,19 @@ type unsettled struct {
 // renew brings u up to date: it contains every event that was acknowledged before the call.
 // tenants are all of the shard, seq is that of the caller's view of Postgres, read before.
 // After an error u is what it was, or empty after ErrRewound.
-func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int, tenants []meter.Tenant, seq int64, now time.Time) error {
-	if now.Sub(u.taken) >= Grace || now.Before(u.taken) || seq >= u.seq+scripts.Generation {
-		*u = unsettled{}
-	}
+func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int, tenants []meter.Tenant, seq int64, now func() time.Time) error {
+	taken := now()
 	grown, err := valkey.Grown(ctx, shard, seq, u.look)
-	if err == nil && grown.All {
-		*u = unsettled{}
-		grown, err = valkey.Grown(ctx, shard, seq, 0)
-	}
 	if err != nil {
 		return u.forget(err)
+	}
+	// The age is judged after the look: batches that it does not list were dropped before.
+	tooOld := now().Sub(u.taken) >= Grace || taken.Before(u.taken)
+	if u.parts != nil && (grown.All || tooOld || seq >= u.seq+scripts.Generation) {
+		*u, taken = unsettled{}, now()
+		if grown, err = valkey.Grown(ctx, shard, seq, 0); err != nil {
+			return u.forget(err)
+		}
 	}
 	names := grown.Tenants
 	if u.parts == nil {
@@ -59,7 +61,7 @@ func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int
 	for i, name := range names {
 		u.parts[name] = append(u.only(name, known), read[i]...)
 	}
-	u.taken, u.seq, u.look = now, seq, grown.Next
+	u.taken, u.seq, u.look = taken, seq, grown.Next
 	return nil
 }
 
