@@ -16,6 +16,14 @@ import (
 // between two requests:
 //
 //	go test ./ingest -run '^$' -bench 'BenchmarkTenants$' -benchtime 40x
+//
+// On 2 cores that Valkey, Postgres and the client share, in ms, with a million rollups:
+//
+//	                    changed=0   1,000   10,000
+//	?limit=10000 (6 MB)        23      30      114
+//	the first 100              12      23
+//
+// If all 10,000 have used something, 39 ms of that are Valkey's, in 40 calls of 1 ms.
 func BenchmarkTenants(b *testing.B) {
 	for _, rollups := range []int{0, 1_000_000} {
 		a := newAPI(b, stacktest.New(b))

@@ -13,7 +13,8 @@
 --   minute ('' for late events), and a text of numbers: tenant (1..) day tokens, ... One text
 --   is read several times faster than as many values of their own;
 --   or the error REWOUND, see usage.lua.
--- Cost: 2 look-ups a tenant and hash, as usage.lua.
+-- Cost: 2 look-ups a tenant and hash. Measured inside Valkey 8 by BenchmarkParts: 1,000 tenants
+--   in 2 open minutes take 2.7 ms, 10,000 take 39 ms; callers divide them into calls of 1 ms.
 
 local minutes, late, sealed_sum, settled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local minute_prefix, sum_prefix, witness, known = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
