@@ -38,6 +38,7 @@ func TestWrongCommandLineExitsWith2(t *testing.T) {
 		{"tenants add", "give one tenant's name, not 0"},
 		{"tenants add a b", "give one tenant's name, not 2"},
 		{"tenants add \t", "tenant name must not contain control characters"},
+		{"tenants add ..", "tenant name must not be . or .., which no URL can hold as a name"},
 		{"tenants add a --quota 1.5", `invalid argument "1.5" for "--quota" flag: must be an integer from 0 to 9223372036854775807; underscores may group digits`},
 		{"tenants add a --billing-day 32", `invalid argument "32" for "--billing-day" flag: must be an integer from 1 to 31`},
 		{"tenants add a --timezone Mars/Base", `invalid argument "Mars/Base" for "--timezone" flag: must be a time zone of the IANA database, like Europe/Berlin`},

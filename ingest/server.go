@@ -69,6 +69,8 @@ type Server struct {
 	committers []*committer
 	draining   atomic.Bool
 
+	sheets       sheets
+	bodies       sync.Pool // of *[]byte: answers of GET /tenants
 	feeds        *feeds
 	feedPatience time.Duration
 }
@@ -83,7 +85,7 @@ type route struct {
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, gate: o.Gate}
-	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
+	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	for shard := range o.Valkey.Shards() {

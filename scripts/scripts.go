@@ -34,6 +34,9 @@ var queueLua string
 //go:embed usage.lua
 var usageLua string
 
+//go:embed parts.lua
+var partsLua string
+
 //go:embed series.lua
 var seriesLua string
 
@@ -56,6 +59,7 @@ var (
 	dropScript     = newScript("drop", dropLua)
 	queueScript    = newScript("queue", queueLua)
 	usageScript    = newScript("usage", usageLua)
+	partsScript    = newScript("parts", partsLua)
 	seriesScript   = newScript("series", seriesLua)
 	changedScript  = newScript("changed", changedLua)
 	rewindScript   = newScript("rewind", rewindLua)

@@ -24,7 +24,12 @@ func tenantsAdd(env Env) *cobra.Command {
 		Long:  "Add a tenant. It can send events within 2 seconds.",
 		Example: `  flagmeter tenants add acme-corp --quota 1_000_000
   flagmeter tenants add kontor-legal --quota 50_000_000 --billing-day 15 --timezone Europe/Berlin --thresholds 80,100`,
-		Args: tenantName,
+		Args: cobra.MatchAll(tenantName, func(_ *cobra.Command, args []string) error {
+			if wrong := meter.CheckSegment(args[0]); wrong != "" {
+				return fmt.Errorf("tenant name %s", wrong)
+			}
+			return nil
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t.Name = args[0]
 			if !cmd.Flags().Changed("thresholds") {

@@ -87,14 +87,30 @@ func (r Reading) complete() bool {
 	return true
 }
 
+// seq is the seq of the tenants' shard that the view contains, 0 without a view.
+func (r Reading) seq() int64 {
+	if r.view == nil || len(r.tenants) == 0 {
+		return 0
+	}
+	return r.view.seqs[scripts.ShardOf(r.tenants[0].Name, len(r.view.seqs))]
+}
+
+// settledBatches are the ids of batches in the view that Valkey may still hold.
+func (r Reading) settledBatches() map[string]struct{} {
+	ids := map[string]struct{}{}
+	if r.view != nil {
+		for _, id := range r.view.settled {
+			ids[id] = struct{}{}
+		}
+	}
+	return ids
+}
+
 // Query is what to ask Valkey for.
 func (r Reading) Query() scripts.Query {
 	q := scripts.Query{Tenants: make([]meter.TenantDays, len(r.tenants))}
 	if r.view != nil {
-		q.Settled = r.view.settled
-		if len(r.tenants) > 0 {
-			q.Seq = r.view.seqs[scripts.ShardOf(r.tenants[0].Name, len(r.view.seqs))]
-		}
+		q.Settled, q.Seq = r.view.settled, r.seq()
 	}
 	for i, t := range r.tenants {
 		q.Tenants[i] = meter.TenantDays{Tenant: t.Name, From: r.periods[i].From, To: r.periods[i].To}

@@ -10,6 +10,7 @@
 
 import { Resource } from "./api.js";
 import { Backoff } from "./backoff.js";
+import { parse } from "./whole.js";
 
 const pollEvery = 2000; // ms from one answer to the next question
 const refusedEvery = 5000; // ms: a tenant that does not exist may be added yet
@@ -123,7 +124,7 @@ export class Feed {
   #socketSays(data) {
     let message;
     try {
-      message = JSON.parse(data);
+      message = parse(data);
     } catch {
       this.#socketLost();
       return;
