@@ -88,6 +88,17 @@ func seqKey(shard int) string { return prefix(shard) + "seq" }
 // fast it grows is the rate of all processes together. Nothing else may rely on it.
 func acceptedKey(shard int) string { return prefix(shard) + "accepted" }
 
+// ratePrefix + "t:" tenant or "k:" id of an API key (string, TTL) is the bucket of a rate
+// limit, see limits.lua.
+func ratePrefix(shard int) string { return prefix(shard) + "rate:" }
+
+// featuresPrefix + tenant (hash, TTL) are the features that a tenant has lately used: the
+// field is the feature, the value the UTC day on which it was last new to an ingest process.
+func featuresPrefix(shard int) string { return prefix(shard) + "features:" }
+
+// droppedKey (integer) is the largest order of a sum batch that was dropped.
+func droppedKey(shard int) string { return prefix(shard) + "dropped" }
+
 // orderKey (integer) numbers the batches in the order in which they are sealed.
 func orderKey(shard int) string { return prefix(shard) + "order" }
 

@@ -14,6 +14,9 @@ import (
 //go:embed seen.lua
 var seenLua string
 
+//go:embed limits.lua
+var limitsLua string
+
 //go:embed ingest.lua
 var ingestLua string
 
@@ -45,7 +48,7 @@ var rememberLua string
 var resumeLua string
 
 var (
-	ingestScript   = withSeen(ingestLua)
+	ingestScript   = with(ingestLua, seenLua, limitsLua)
 	sealScript     = redis.NewScript(sealLua)
 	ackScript      = redis.NewScript(ackLua)
 	dropScript     = redis.NewScript(dropLua)
@@ -53,14 +56,14 @@ var (
 	seriesScript   = redis.NewScript(seriesLua)
 	changedScript  = redis.NewScript(changedLua)
 	rewindScript   = redis.NewScript(rewindLua)
-	rememberScript = withSeen(rememberLua)
+	rememberScript = with(rememberLua, seenLua)
 	resumeScript   = redis.NewScript(resumeLua)
 )
 
-// withSeen is a script with seen.lua behind its first line, which holds its flags.
-func withSeen(lua string) *redis.Script {
+// with is a script with parts behind its first line, which holds its flags.
+func with(lua string, parts ...string) *redis.Script {
 	flags, body, _ := strings.Cut(lua, "\n")
-	return redis.NewScript(flags + "\n" + seenLua + body)
+	return redis.NewScript(flags + "\n" + strings.Join(parts, "") + body)
 }
 
 // ErrFull reports that Valkey has reached maxmemory; nothing was written.

@@ -18,6 +18,9 @@ type Query struct {
 	Tenants []meter.TenantDays
 	// Seq is the largest seq of the shard that the caller's view of Postgres contains.
 	Seq int64
+	// Lacks is the order (Batch.Seq) of the first sum batch of the shard that the view may
+	// not contain; Limits need it.
+	Lacks int64
 
 	minute int64 // the first to tell apart, of Minutes
 }
