@@ -24,7 +24,7 @@ func BenchmarkCommitter(b *testing.B) {
 					for i, e := range events {
 						s.add(i, a.server.ids.next(arrival), e, eventID(e), meter.Tenant{Name: e.Tenant, Zone: time.UTC}, arrival)
 					}
-					if _, problem := a.server.commit([]*submission{s}); problem != nil {
+					if _, problem := a.server.commit(b.Context(), []*submission{s}); problem != nil {
 						b.Error(problem)
 						return
 					}

@@ -18,11 +18,19 @@ type metrics struct {
 	groupEvents prometheus.Histogram
 	callSeconds prometheus.Histogram
 	retries     prometheus.Counter
+
+	limitedRate, limitedQuota prometheus.Counter
+	featuresRefused           prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
+	limited := f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_requests_limited_total",
+		Help: "Requests refused by a rate limit or because a quota is used up."}, []string{"reason"})
 	return &metrics{
+		limitedRate: limited.WithLabelValues("rate"), limitedQuota: limited.WithLabelValues("quota"),
+		featuresRefused: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_features_refused_total",
+			Help: "Requests refused because a tenant would have too many features: a client may send names that it should not."}),
 		requests: f.NewHistogramVec(prometheus.HistogramOpts{Name: "flagmeter_http_request_seconds",
 			Help:    "Duration of HTTP requests by route, method and status class.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .2, .5, 1, 2.5, 5}}, []string{"route", "method", "class"}),
@@ -43,6 +51,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 func (m *metrics) countFeedClients(reg prometheus.Registerer, count func() int) {
 	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_live_clients",
 		Help: "Open WebSockets of GET /live."}, func() float64 { return float64(count()) })
+}
+
+// showFeatures publishes how many features the tenant with the most has.
+func (m *metrics) showFeatures(reg prometheus.Registerer, most func() int64) {
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_features_largest",
+		Help: "Most features in use by one tenant, among those that this process has first seen today."}, func() float64 { return float64(most()) })
 }
 
 // observe times a route's requests.

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -36,6 +37,10 @@ type Options struct {
 	DefaultQuota int64
 	// DefaultThresholds are theirs, in percent.
 	DefaultThresholds []int
+	// Rate limits the events of tenants without a rate of their own; zero: nothing does.
+	Rate meter.Rate
+	// MaxFeatures is how many features a tenant may have; 0: any number.
+	MaxFeatures int
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
 }
@@ -56,6 +61,7 @@ type Server struct {
 	thresholds   []int
 	linger       time.Duration
 
+	limiter    *limiter
 	committers []*committer
 	draining   atomic.Bool
 
@@ -72,9 +78,16 @@ func New(o Options) *Server {
 		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger}
 	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
 	s.metrics.countFeedClients(o.Registry, s.feeds.count)
+	s.limiter = newLimiter(o, s.metrics)
 	for shard := range o.Valkey.Shards() {
-		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
+		s.committers = append(s.committers, newCommitter(shard, o, s.limiter, s.metrics))
 	}
+	s.metrics.showFeatures(o.Registry, func() (most int64) {
+		for _, c := range s.committers {
+			most = max(most, c.features.largest.Load())
+		}
+		return most
+	})
 	return s
 }
 

@@ -96,6 +96,9 @@ func (r Reading) Settled(i int) (days meter.TenantDays, tokens int64, ok bool) {
 	return days, r.settled[i].tokens, true
 }
 
+// Period is the current period of the i-th tenant.
+func (r Reading) Period(i int) meter.Period { return r.periods[i] }
+
 // complete reports whether the view covers every tenant asked for.
 func (r Reading) complete() bool {
 	for _, s := range r.settled {
