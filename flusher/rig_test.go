@@ -39,25 +39,31 @@ func newRig(t testing.TB, env *stacktest.Env) *rig {
 	t.Helper()
 	r := &rig{Env: env, t: t, valkey: scripts.New(env.Valkey, 1), time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
 	r.dir = tenants.New(env.DB, r.valkey, quiet())
+	r.url = r.another()
+	return r
+}
+
+// another runs an ingest server and returns its URL.
+func (r *rig) another() string {
+	r.t.Helper()
 	server := ingest.New(ingest.Options{
-		DB: env.DB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
+		DB: r.DB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
 		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry(),
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	r.url = "http://" + listener.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx, listener) }()
-	t.Cleanup(func() {
+	r.t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
-			t.Errorf("ingest server: %v", err)
+			r.t.Errorf("ingest server: %v", err)
 		}
 	})
-	return r
+	return "http://" + listener.Addr().String()
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }

@@ -175,7 +175,7 @@ func (s *Server) commit(ctx context.Context, submissions []*submission) (result 
 	for _, sub := range submissions {
 		got := <-sub.done
 		if got.outdated != nil {
-			got = s.resubmit(ctx, sub, *got.outdated)
+			got = s.resubmit(ctx, sub, got.outdated)
 		}
 		if got.problem != nil {
 			problem = got.problem
@@ -200,19 +200,19 @@ func (s *Server) submit(sub *submission) {
 const renewLimit = 2 * time.Second
 
 // resubmit commits what could not be judged with an outdated view of Postgres with a new one.
-func (s *Server) resubmit(ctx context.Context, sub *submission, outdated usage.Version) answer {
-	unknown := answer{problem: problemUnavailable("whether the quota is used up cannot be told while Postgres is away; nothing was counted")}
-	limited, cancel := context.WithTimeout(ctx, renewLimit)
+func (s *Server) resubmit(ctx context.Context, sub *submission, outdated *usage.Version) (got answer) {
+	ctx, cancel := context.WithTimeout(ctx, renewLimit)
 	defer cancel()
-	if err := s.live.Renew(limited, outdated); err != nil {
-		s.log.Error("usage of a tenant whose quota is enforced is not known", "error", err)
-		return unknown
+	for outdated != nil {
+		if err := s.live.Renew(ctx, *outdated); err != nil {
+			s.log.Error("usage of a tenant whose quota is enforced is not known", "error", err)
+			return answer{problem: problemUnavailable("whether the quota is used up cannot be told while Postgres is away; nothing was counted")}
+		}
+		s.submit(sub)
+		got = <-sub.done
+		outdated = got.outdated
 	}
-	s.submit(sub)
-	if got := <-sub.done; got.outdated == nil {
-		return got
-	}
-	return unknown
+	return got
 }
 
 func releaseAll(submissions []*submission) {
