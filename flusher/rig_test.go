@@ -48,7 +48,7 @@ func (r *rig) another() string {
 	r.t.Helper()
 	server := ingest.New(ingest.Options{
 		DB: r.DB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
-		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry(),
+		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry(), MaxFeatures: 1000,
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -44,6 +44,9 @@ var rewindLua string
 //go:embed remember.lua
 var rememberLua string
 
+//go:embed features.lua
+var featuresLua string
+
 //go:embed resume.lua
 var resumeLua string
 
@@ -57,6 +60,7 @@ var (
 	changedScript  = redis.NewScript(changedLua)
 	rewindScript   = redis.NewScript(rewindLua)
 	rememberScript = with(rememberLua, seenLua)
+	featuresScript = redis.NewScript(featuresLua)
 	resumeScript   = redis.NewScript(resumeLua)
 )
 
