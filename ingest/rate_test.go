@@ -201,12 +201,12 @@ func TestAGroupWhoseReplyIsLostIsChargedOnce(t *testing.T) {
 	a := newAPI(t, env, rated(1, 100), func(s *setup) { s.valkeyURL = through })
 	a.counted(acme(1, ""))
 	p.cutReplies.Store(2)
-	r := a.post(jsonType, batchOf("acme", 60))
+	r := a.post(jsonType, batchOf("acme", 30))
 	if r.status != 200 || p.lost.Load() != 2 {
 		t.Fatalf("%d %s after %d lost replies", r.status, r.body, p.lost.Load())
 	}
-	a.rateHeaders(r, `"tenant";q=100;qu="events";w=100`, `"tenant";r=39;t=61`)
-	a.counted(batchOf("acme", 39))
+	a.rateHeaders(r, `"tenant";q=100;qu="events";w=100`, `"tenant";r=69;t=31`)
+	a.counted(batchOf("acme", 69))
 	a.refused(a.post(jsonType, batchOf("acme", 2)), 429, "rate-limited")
 	if got := a.total("acme"); got != 100 {
 		t.Errorf("%d tokens, want 100", got)

@@ -32,7 +32,7 @@ func NewRate(perSecond, burst int64) Rate {
 func (r Rate) Limited() bool { return r.PerSecond > 0 }
 
 // Enforcement says what becomes of events once a tenant's quota is used up.
-type Enforcement int
+type Enforcement uint8
 
 const (
 	// EnforceOff accepts them: a quota is for alerts alone.
