@@ -114,11 +114,20 @@ func (d *daemon) stop() (status int, rest string) {
 // request returns the status and body of an answer; the status is 0 if there was none.
 func request(t *testing.T, method, url, body string) (status int, answer string) {
 	t.Helper()
+	return requestAs(t, "", method, url, body)
+}
+
+// requestAs is request with an API key or a token, unless that is empty.
+func requestAs(t *testing.T, key, method, url, body string) (status int, answer string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err.Error()

@@ -48,6 +48,9 @@ type feedQuery struct {
 	single bool
 }
 
+// one reports whether it is about one tenant, which costs next to nothing.
+func (q feedQuery) one() bool { return q.single || q.list.only != "" }
+
 // feed is one query's present state.
 type feed struct {
 	query   feedQuery
@@ -76,13 +79,13 @@ func (f *feeds) join(q feedQuery) (*feed, error) {
 	default:
 	}
 	own := f.all[q]
-	if f.clients >= maxFeedClients || own == nil && !q.single && f.lists >= maxFeedLists {
+	if f.clients >= maxFeedClients || own == nil && !q.one() && f.lists >= maxFeedLists {
 		return nil, errFeedFull
 	}
 	if own == nil {
 		own = &feed{query: q, renewed: make(chan struct{})}
 		f.all[q] = own
-		if !q.single {
+		if !q.one() {
 			f.lists++
 		}
 		select {
@@ -107,7 +110,7 @@ func (f *feeds) leave(own *feed) {
 	f.clients--
 	if own.clients--; own.clients == 0 {
 		delete(f.all, own.query)
-		if !own.query.single {
+		if !own.query.one() {
 			f.lists--
 		}
 	}

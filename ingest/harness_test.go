@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
@@ -32,6 +33,8 @@ type api struct {
 	valkey *scripts.Valkey
 	dir    *tenants.Directory
 	live   *usage.Live
+	keys   *auth.Directory // nil unless callers need one
+	key    string          // what requests are sent with
 	clock  *clock
 	server *Server
 	url    string
@@ -53,6 +56,7 @@ type setup struct {
 	defaultQuota int64
 	rate         meter.Rate
 	maxFeatures  int
+	auth         bool // callers need a key
 }
 
 // newAPI runs a server with the tenants acme (1,000,000 tokens), free (no quota) and
@@ -89,6 +93,17 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	a.dir = tenants.New(env.DB, a.valkey, o.Log)
 	a.live = usage.New(env.DB, a.valkey, a.dir, o.Now)
 	o.Tenants, o.Live = a.dir, a.live
+	if s.auth {
+		a.keys = auth.NewDirectory(env.DB, a.valkey, o.Log, o.Now)
+		tokens, err := auth.NewTokens(a.tokens())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		o.Gate = auth.NewGate(a.keys, tokens)
+		if err := a.keys.Start(tb.Context()); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	if err := a.dir.Start(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
@@ -149,6 +164,9 @@ func (a *api) do(method, path, contentType string, body io.Reader) (response, er
 }
 
 func (a *api) send(req *http.Request) (response, error) {
+	if a.key != "" {
+		req.Header.Set("Authorization", "Bearer "+a.key)
+	}
 	res, err := a.client.Do(req)
 	if err != nil {
 		return response{}, err

@@ -10,6 +10,8 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/julienschmidt/httprouter"
+
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 )
 
 const (
@@ -41,17 +43,18 @@ func (s *Server) getLive(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 		return
 	}
 	defer s.feeds.leave(feed)
-	conn, err := websocket.Accept(w, r, nil)
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{auth.SubProtocol}})
 	if err != nil {
 		return // it has answered
 	}
 	defer conn.CloseNow()
-	status, reason := s.tell(conn.CloseRead(r.Context()), conn, feed)
+	status, reason := s.tell(conn.CloseRead(r.Context()), conn, feed, auth.Of(r.Context()))
 	_ = conn.Close(status, reason) // whoever does not answer is cut off
 }
 
-// tell sends a feed until the client or the server ends, and returns how to close.
-func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed) (websocket.StatusCode, string) {
+// tell sends a feed until the client, its credential or the server ends, and returns how to
+// close.
+func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed, who *auth.Principal) (websocket.StatusCode, string) {
 	var have *feedState
 	lastSent, lastPing := time.Now(), time.Now()
 	alive := time.NewTimer(aliveEvery)
@@ -90,6 +93,9 @@ func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed) (we
 		case <-s.feeds.stop:
 			return websocket.StatusGoingAway, "the server is stopping"
 		}
+		if s.gate != nil && !s.gate.Still(who) { // a feed is renewed every second
+			return websocket.StatusPolicyViolation, "the credential is no longer valid"
+		}
 	}
 }
 
@@ -113,6 +119,7 @@ func (s *Server) parseFeed(r *http.Request) (feedQuery, *Problem) {
 	q := parseQuery(r, "q", "sort", "limit", "archived", "tenant")
 	if !q.values.Has("tenant") {
 		list := parseList(q)
+		list.only = auth.Of(r.Context()).Tenant
 		return feedQuery{list: list}, q.problem()
 	}
 	if len(q.values) > 1 {
@@ -122,7 +129,7 @@ func (s *Server) parseFeed(r *http.Request) (feedQuery, *Problem) {
 	if problem := q.problem(); problem != nil {
 		return feedQuery{}, problem
 	}
-	if _, ok := s.tenants.Get(name); !ok {
+	if _, ok := s.visible(r, name); !ok {
 		return feedQuery{}, problemUnknownTenant(name)
 	}
 	return feedQuery{single: true, tenant: name}, nil

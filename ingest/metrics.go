@@ -18,6 +18,7 @@ type metrics struct {
 	groupEvents prometheus.Histogram
 	callSeconds prometheus.Histogram
 	retries     prometheus.Counter
+	refused     *prometheus.CounterVec
 
 	limitedRate, limitedQuota prometheus.Counter
 	featuresRefused           prometheus.Counter
@@ -44,6 +45,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Duration of one call of ingest.lua, with its fsync.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 11)}),
 		retries: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_retries_total",
 			Help: "Calls of ingest.lua repeated because the outcome was unknown or Valkey not ready."}),
+		refused: f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_auth_refused_total",
+			Help: "Requests refused for want of a valid credential (401) or of its scope (403)."}, []string{"status"}),
 	}
 }
 

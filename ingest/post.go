@@ -13,6 +13,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -94,20 +95,22 @@ func readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) *Probl
 // prepare finds the tenants of events and makes a submission for each shard they lie
 // in. Tenants are created, if the settings say so, only for a request without a fault.
 func (s *Server) prepare(ctx context.Context, events []meter.Event, now time.Time) ([]*submission, *Problem) {
-	submissions, missing, problem := s.sort(events, now, s.autoCreate)
+	who := auth.Of(ctx)
+	submissions, missing, problem := s.sort(events, now, who, s.autoCreate)
 	if problem != nil || len(missing) == 0 {
 		return submissions, problem
 	}
 	if problem := s.createTenants(ctx, missing); problem != nil {
 		return nil, problem
 	}
-	submissions, _, problem = s.sort(events, now, false)
+	submissions, _, problem = s.sort(events, now, who, false)
 	return submissions, problem
 }
 
 // sort makes a submission for each shard in which the tenants of events lie. With
-// mayMiss it returns the names of tenants that do not exist; they are no fault then.
-func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submissions []*submission, missing []string, problem *Problem) {
+// mayMiss it returns the names of tenants that do not exist; they are no fault then. Tenants
+// that who may not know of do not exist, and cannot be missing.
+func (s *Server) sort(events []meter.Event, now time.Time, who *auth.Principal, mayMiss bool) (submissions []*submission, missing []string, problem *Problem) {
 	byShard := make([]*submission, len(s.committers))
 	var first map[scripts.EventID]string // content under which an id occurred in this request
 	var unknown, conflicts []int
@@ -116,10 +119,11 @@ func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submis
 	for i, e := range events {
 		if e.Tenant != tenant.Name {
 			var ok bool
-			if tenant, ok = s.tenants.Get(e.Tenant); !ok && mayMiss {
+			sees := who.Sees(e.Tenant)
+			if tenant, ok = s.tenants.Get(e.Tenant); !ok && sees && mayMiss {
 				missing = append(missing, e.Tenant)
 				tenant = meter.Tenant{Zone: time.UTC} // to look for conflicts
-			} else if !ok || tenant.Archived {
+			} else if !ok || !sees || tenant.Archived {
 				unknown = append(unknown, i)
 				tenant = meter.Tenant{}
 				continue

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -22,9 +24,9 @@ type row struct {
 type totals struct {
 	tenants    int
 	tokens     int64
-	overQuota  int // the quota is used up
-	nearQuota  int // it is not, but a threshold is reached
-	eventsRate float64
+	overQuota  int     // the quota is used up
+	nearQuota  int     // it is not, but a threshold is reached
+	eventsRate float64 // below 0: not told
 }
 
 // sheet is all tenants at one time. Its rows are shared by all lists made of it.
@@ -48,6 +50,23 @@ func newSheet(o usage.Overview) *sheet {
 		}
 	}
 	return s
+}
+
+// of is the sheet of one tenant, or of all for "". How busy the others are is not told.
+func (s *sheet) of(tenant string) *sheet {
+	if tenant == "" {
+		return s
+	}
+	own := &sheet{asOf: s.asOf, totals: totals{eventsRate: -1}}
+	at, ok := slices.BinarySearchFunc(s.rows, tenant, func(r *row, name string) int { return strings.Compare(r.Tenant.Name, name) })
+	if !ok {
+		return own
+	}
+	own.rows, own.stale = s.rows[at:at+1], s.rows[at].Stale
+	if !s.rows[at].Tenant.Archived {
+		own.totals.add(s.rows[at].Usage)
+	}
+	return own
 }
 
 func (t *totals) add(u meter.Usage) {
@@ -128,6 +147,9 @@ func (t totals) append(b []byte) []byte {
 	b = strconv.AppendInt(append(b, `,"totalTokens":`...), t.tokens, 10)
 	b = strconv.AppendInt(append(b, `,"overQuota":`...), int64(t.overQuota), 10)
 	b = strconv.AppendInt(append(b, `,"nearQuota":`...), int64(t.nearQuota), 10)
+	if t.eventsRate < 0 {
+		return append(b, `,"eventsPerSecond":null}`...)
+	}
 	b = strconv.AppendFloat(append(b, `,"eventsPerSecond":`...), t.eventsRate, 'f', 1, 64)
 	return append(b, '}')
 }

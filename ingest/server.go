@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
@@ -41,6 +42,8 @@ type Options struct {
 	Rate meter.Rate
 	// MaxFeatures is how many features a tenant may have; 0: any number.
 	MaxFeatures int
+	// Gate tells who makes a request; nil: nobody is asked for a credential.
+	Gate *auth.Gate
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
 }
@@ -60,6 +63,7 @@ type Server struct {
 	defaultQuota int64
 	thresholds   []int
 	linger       time.Duration
+	gate         *auth.Gate // nil: everybody may do everything
 
 	limiter    *limiter
 	committers []*committer
@@ -69,13 +73,16 @@ type Server struct {
 	feedPatience time.Duration
 }
 
-// route is a path with its parameters as the router writes them.
-type route struct{ method, path string }
+// route is a path with its parameters as the router writes them, and what it asks of callers.
+type route struct {
+	method, path string
+	need         auth.Need
+}
 
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger}
+		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, gate: o.Gate}
 	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
 	s.metrics.countFeedClients(o.Registry, s.feeds.count)
 	s.limiter = newLimiter(o, s.metrics)
@@ -131,40 +138,47 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 			WriteProblem(w, problemInternal())
 		},
 	}
-	plain := func(method, path string, h http.Handler) {
-		all = append(all, route{method, path})
-		router.Handler(method, path, h)
+	add := func(need auth.Need, method, path string, h httprouter.Handle) {
+		all = append(all, route{method, path, need})
+		router.Handle(method, path, h)
 	}
-	handle := func(method, path string, h httprouter.Handle) {
-		all = append(all, route{method, path})
-		router.Handle(method, path, s.metrics.observe(method, path, h))
+	handle := func(need auth.Need, method, path string, h httprouter.Handle) {
+		h = s.guard(need, h)
+		add(need, method, path, s.metrics.observe(method, path, h))
 		if method == "GET" { // net/http leaves the body out
-			all = append(all, route{"HEAD", path})
-			router.Handle("HEAD", path, s.metrics.observe("HEAD", path, h))
+			add(need, "HEAD", path, s.metrics.observe("HEAD", path, h))
 		}
 	}
-	handle("POST", "/events", s.started(s.postEvents))
-	handle("GET", "/usage/:tenant", s.started(s.getUsage))
-	handle("GET", "/usage/:tenant/series", s.started(s.getSeries))
-	handle("GET", "/usage/:tenant/series.csv", s.started(s.getSeriesCSV))
-	handle("GET", "/usage/:tenant/events.csv", s.started(s.getEventsCSV))
-	handle("GET", "/tenants", s.started(s.getTenants))
-	handle("GET", "/tenants.csv", s.started(s.getTenantsCSV))
-	handle("GET", "/alerts", s.started(s.getAlerts))
-	handle("GET", "/healthz", s.getHealth)
-	handle("GET", "/readyz", s.started(s.getReady))
-	handle("GET", "/openapi.yaml", getOpenAPI)
+	plain := func(need auth.Need, method, path string, h http.Handler) {
+		add(need, method, path, s.guard(need, func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { h.ServeHTTP(w, r) }))
+	}
+	handle(auth.ToIngest, "POST", "/events", s.started(s.postEvents))
+	handle(auth.ToRead, "GET", "/usage/:tenant", s.started(s.getUsage))
+	handle(auth.ToRead, "GET", "/usage/:tenant/series", s.started(s.getSeries))
+	handle(auth.ToRead, "GET", "/usage/:tenant/series.csv", s.started(s.getSeriesCSV))
+	handle(auth.ToRead, "GET", "/usage/:tenant/events.csv", s.started(s.getEventsCSV))
+	handle(auth.ToRead, "GET", "/tenants", s.started(s.getTenants))
+	handle(auth.ToRead, "GET", "/tenants.csv", s.started(s.getTenantsCSV))
+	handle(auth.ToRead, "GET", "/alerts", s.started(s.getAlerts))
+	handle(auth.ToAdmin, "GET", "/keys", s.started(s.getKeys))
+	handle(auth.ToAdmin, "POST", "/keys", s.started(s.postKeys))
+	handle(auth.ToAdmin, "DELETE", "/keys/:id", s.started(s.deleteKey))
+	handle(auth.ToRead, "GET", "/session", s.getSession)
+	handle(auth.Public, "POST", "/session", s.postSession)
+	handle(auth.Public, "DELETE", "/session", s.deleteSession)
+	handle(auth.Public, "GET", "/healthz", s.getHealth)
+	handle(auth.Public, "GET", "/readyz", s.started(s.getReady))
+	handle(auth.Public, "GET", "/openapi.yaml", getOpenAPI)
 	// Not observed: it lasts as long as somebody looks at the page.
-	all = append(all, route{"GET", "/live"})
-	router.GET("/live", s.started(s.getLive))
+	add(auth.ToRead, "GET", "/live", s.guard(auth.ToRead, s.started(s.getLive)))
 
 	pages := web.Handler()
 	for _, method := range []string{"GET", "HEAD"} {
-		plain(method, "/usage", pages)
-		plain(method, "/assets/:version/*path", pages)
+		plain(auth.Public, method, "/usage", pages)
+		plain(auth.Public, method, "/assets/:version/*path", pages)
 	}
-	plain("GET", "/", http.RedirectHandler("/usage", http.StatusFound))
-	plain("GET", "/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	plain(auth.Public, "GET", "/", http.RedirectHandler("/usage", http.StatusFound))
+	plain(auth.ToReadAll, "GET", "/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	return escapedPaths(router), all
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -63,5 +64,6 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, q *query, list lis
 		s.unavailable(w, r, "usage cannot be read now", err)
 		return nil, false
 	}
+	list.only = auth.Of(r.Context()).Tenant
 	return list.page(newSheet(o)), true
 }

@@ -117,3 +117,11 @@ func lookKey(shard int) string { return prefix(shard) + "look" }
 // SHA-256 ("digest"), so that ingest can start and work while Postgres is away. It
 // belongs to no shard.
 const tenantsKey = "fm:tenants"
+
+// keysKey (hash) is the same for the API keys: their hashes, and what each may do. It
+// belongs to no shard.
+const keysKey = "fm:keys"
+
+// revokedKey (zset) are the API keys that were revoked: member id, score the unix second.
+// One stays until Postgres has known of it for a day. It belongs to no shard.
+const revokedKey = "fm:keys:revoked"

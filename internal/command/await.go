@@ -55,8 +55,8 @@ func (p *process) awaitStores(ctx context.Context) error {
 	return await(ctx, p.log, "postgres", func(ctx context.Context) error { return schema.Check(ctx, p.db) })
 }
 
-// awaitTenants waits until Valkey answers and the tenants are known: from Postgres or, while
-// that is away, from their copy in Valkey.
+// awaitTenants waits until Valkey answers and the tenants are known, with the API keys if
+// there must be some: from Postgres or, while that is away, from their copy in Valkey.
 func (p *process) awaitTenants(ctx context.Context) error {
 	if err := await(ctx, p.log, "valkey", p.valkey.Ping); err != nil {
 		return err
@@ -66,7 +66,10 @@ func (p *process) awaitTenants(ctx context.Context) error {
 		if err := schema.Check(ctx, p.db); errors.Is(err, schema.ErrOutdated) {
 			return err
 		}
-		return p.tenants.Start(ctx)
+		if err := p.tenants.Start(ctx); err != nil {
+			return err
+		}
+		return p.startKeys(ctx)
 	})
 }
 

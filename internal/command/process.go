@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -32,6 +33,11 @@ type process struct {
 	valkey   *scripts.Valkey
 	tenants  *tenants.Directory
 	live     *usage.Live
+
+	// Set by setGate if callers of the API need a credential.
+	gate   *auth.Gate
+	keys   *auth.Directory
+	tokens *auth.Tokens // nil: none are taken
 }
 
 // newProcess prepares everything and connects to nothing yet.

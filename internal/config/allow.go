@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
@@ -28,6 +29,14 @@ func (c Config) allows(name string) bool {
 		return isAddress(c.MetricsAddr)
 	case "ADMIN_ADDR":
 		return isAddress(c.AdminAddr)
+	case "AUTH":
+		return c.Auth == "off" || c.Auth == "required"
+	case "API_KEY":
+		return isKey.MatchString(string(c.APIKey))
+	case "JWT_SECRET":
+		return len(c.JWTSecret) >= 32
+	case "JWT_JWKS":
+		return isKeySet(c.JWTKeys)
 	case "SHARDS":
 		return c.Shards >= 1 && c.Shards <= 1024
 	case "DEDUPE_WINDOW":
@@ -66,6 +75,26 @@ func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" &&
 		u.User == nil && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == ""
+}
+
+// isKey is what goes into a header: an API key, or a token.
+var isKey = regexp.MustCompile(`^(fm_[a-z]+_[0-9A-Za-z]{49}|[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+)$`)
+
+// isKeySet reports whether s is a file or a URL that nobody on the way can change.
+func isKeySet(s string) bool {
+	scheme, _, remote := strings.Cut(s, "://")
+	if !remote {
+		return true
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Hostname() != "" && (scheme == "https" || scheme == "http" && IsLoopback(u.Hostname()))
+}
+
+// IsLoopback reports whether a host, without a port, is this machine by a name that nobody
+// else can have.
+func IsLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
 // isAddress reports whether s is host:port with a numeric port; the host may be empty.

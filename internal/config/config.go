@@ -32,6 +32,27 @@ type Config struct {
 	// no authentication and is meant for loopback.
 	AdminAddr string `env:"ADMIN_ADDR" want:"an address like 127.0.0.1:6060"`
 
+	// Auth says whether callers of the API need a credential: "off" or "required". Empty means
+	// required, unless only this machine can reach the API.
+	Auth string `env:"AUTH" want:"off or required"`
+
+	// APIKey is what commands that use the API identify themselves with. Empty: with nothing.
+	APIKey Secret `env:"API_KEY" want:"a key like fm_ingest_…, as 'flagmeter keys create' has printed it"`
+
+	// JWTSecret is what tokens are signed with by HS256, 32 bytes at least. Empty: no such
+	// token is taken.
+	JWTSecret Secret `env:"JWT_SECRET" want:"at least 32 bytes"`
+
+	// JWTKeys is the JWKS of whoever signs tokens by EdDSA, ES256 or RS256: a file, read every
+	// 30 s, or a URL, read every 5 minutes. Empty: no such token is taken.
+	JWTKeys string `env:"JWT_JWKS" want:"a file, or an https URL (http on loopback)"`
+
+	// JWTIssuer is what the claim iss of a token must be.
+	JWTIssuer string `env:"JWT_ISSUER" envDefault:"flagmeter" want:"text"`
+
+	// JWTAudience is what the claim aud of a token must contain.
+	JWTAudience string `env:"JWT_AUDIENCE" envDefault:"flagmeter" want:"text"`
+
 	// Shards is how many parts the tenants are split into, for a Valkey Cluster. It must be
 	// the same for all roles, and must not change while Valkey holds unsettled events.
 	Shards int `env:"SHARDS" envDefault:"1" want:"an integer from 1 to 1024"`

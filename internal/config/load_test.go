@@ -19,7 +19,7 @@ func environment(values map[string]string) func(string) string {
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
 	want := Config{LogLevel: slog.LevelInfo, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80",
-		MaxFeatures: 1000}
+		MaxFeatures: 1000, JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -32,12 +32,15 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"AUTO_CREATE_TENANTS": "true", "DEFAULT_QUOTA": "9223372036854775807",
 		"DEFAULT_THRESHOLDS": "100,80", "RATE_LIMIT": "1000000", "RATE_BURST": "1000000000", "MAX_FEATURES": "0", "PUBLIC_URL": "https://meter.example.com",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
+		"AUTH": "required", "API_KEY": "a.b.c", "JWT_SECRET": "0123456789abcdef0123456789abcdef", "JWT_JWKS": "http://[::1]:1/keys",
+		"JWT_ISSUER": "us", "JWT_AUDIENCE": "you",
 	}), "DATABASE_URL", "VALKEY_URL")
 	want := Config{
 		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug,
 		ListenAddr: "127.0.0.1:0", MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second,
 		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", RateLimit: 1_000_000, RateBurst: 1_000_000_000,
 		PublicURL: "https://meter.example.com", SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
+		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you",
 	}
 	if err != nil || got != want {
 		t.Errorf("got %#v, %v", got, err)
@@ -73,6 +76,10 @@ func TestMistakes(t *testing.T) {
 		{"PUBLIC_URL", "https://meter.example.com/usage", `PUBLIC_URL must be a URL like https://meter.example.com, not "https://meter.example.com/usage"`},
 		{"SLACK_WEBHOOK_URL", "http://example.com/hook", "SLACK_WEBHOOK_URL must be an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"},
 		{"WEBHOOK_ALLOW_PRIVATE", "on", `WEBHOOK_ALLOW_PRIVATE must be true or false, not "on"`},
+		{"AUTH", "on", `AUTH must be off or required, not "on"`},
+		{"API_KEY", "fm_ingest_short", "API_KEY must be a key like fm_ingest_…, as 'flagmeter keys create' has printed it"},
+		{"JWT_SECRET", "0123456789abcdef0123456789abcde", "JWT_SECRET must be at least 32 bytes"},
+		{"JWT_JWKS", "http://example.com/keys", `JWT_JWKS must be a file, or an https URL (http on loopback), not "http://example.com/keys"`},
 		{"SLACK_WEBHOOK_URL_FILE", "/nowhere/hook", "SLACK_WEBHOOK_URL_FILE cannot be read: open /nowhere/hook: no such file or directory"},
 	}
 	for _, tt := range tests {
@@ -151,7 +158,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 		}
 	}
 
-	c := Config{DatabaseURL: word, ValkeyURL: word, SlackWebhookURL: word}
+	c := Config{DatabaseURL: word, ValkeyURL: word, SlackWebhookURL: word, APIKey: word, JWTSecret: word}
 	var shown strings.Builder
 	slog.New(slog.NewTextHandler(&shown, nil)).Info("config", "config", c, "url", c.DatabaseURL)
 	slog.New(slog.NewJSONHandler(&shown, nil)).Info("config", "config", c, "url", c.DatabaseURL)

@@ -29,6 +29,8 @@ type Options struct {
 	Stdin io.Reader
 	// URL is where the server is; "" means DefaultURL.
 	URL string
+	// Key is the API key or token to identify with; "" means none.
+	Key string
 	// Tenant and Feature are those of every event.
 	Tenant  string
 	Feature string

@@ -196,7 +196,7 @@ func TestADirectoryWithNeitherTableNorCopyDoesNotStart(t *testing.T) {
 		t.Errorf("without a copy: %v", err)
 	}
 	for _, broken := range []string{"", "{", `[{"name":"a","timezone":"Nowhere/Land"}]`} {
-		if err := r.valkey.SaveTenants(t.Context(), []byte(broken)); err != nil {
+		if err := r.valkey.TenantsCopy().Save(t.Context(), []byte(broken)); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "decode copy of tenants") {
@@ -230,7 +230,7 @@ func TestTheCopyIsRenewedWhenValkeyIsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.refresh() // the table has not changed again
-	copy, err := r.valkey.LoadTenants(t.Context())
+	copy, err := r.valkey.TenantsCopy().Load(t.Context())
 	if err != nil || !strings.Contains(string(copy), `"zed"`) {
 		t.Errorf("copy %s, %v: zed is missing", copy, err)
 	}
