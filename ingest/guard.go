@@ -20,7 +20,7 @@ func (s *Server) guard(need auth.Need, next httprouter.Handle) httprouter.Handle
 	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 		who, err := s.gate.Authenticate(r)
 		if err == nil && !who.May(need) {
-			s.metrics.refused.WithLabelValues("403").Inc()
+			s.metrics.unwelcome("403")
 			WriteProblem(w, problemForbidden(need))
 			return
 		}
@@ -38,10 +38,10 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	case errors.Is(err, auth.ErrNotReady):
 		WriteProblem(w, problemStarting())
 	case errors.Is(err, auth.ErrCrossOrigin):
-		s.metrics.refused.WithLabelValues("403").Inc()
+		s.metrics.unwelcome("403")
 		WriteProblem(w, problemForeignPage())
 	default:
-		s.metrics.refused.WithLabelValues("401").Inc()
+		s.metrics.unwelcome("401")
 		w.Header()["Www-Authenticate"] = challenge
 		WriteProblem(w, problemUnauthorized())
 	}

@@ -19,6 +19,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -53,6 +54,8 @@ type setup struct {
 	shards       int
 	autoCreate   bool
 	defaultQuota int64
+	rate         meter.Rate
+	maxFeatures  int
 	auth         bool // callers need a key
 }
 
@@ -85,7 +88,8 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	}}
 	tb.Cleanup(a.client.CloseIdleConnections)
 	o := Options{DB: env.DB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
-		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70}}
+		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70},
+		Rate: s.rate, MaxFeatures: s.maxFeatures}
 	a.dir = tenants.New(env.DB, a.valkey, o.Log)
 	a.live = usage.New(env.DB, a.valkey, a.dir, o.Now)
 	o.Tenants, o.Live = a.dir, a.live
@@ -255,7 +259,7 @@ func (a *api) refused(r response, status int, kind string) problem {
 	if got := r.header.Get("Content-Type"); got != "application/problem+json" {
 		a.Errorf("content type %q", got)
 	}
-	if retry := r.header.Get("Retry-After"); (retry != "") != (status == 503) {
+	if retry := r.header.Get("Retry-After"); (retry != "") != (status == 503 || status == 429) {
 		a.Errorf("status %d with Retry-After %q", status, retry)
 	}
 	return p

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -41,6 +42,10 @@ type Options struct {
 	DefaultQuota int64
 	// DefaultThresholds are theirs, in percent.
 	DefaultThresholds []int
+	// Rate limits the events of tenants without a rate of their own; zero: nothing does.
+	Rate meter.Rate
+	// MaxFeatures is how many features a tenant may have; 0: any number.
+	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
 	Gate *auth.Gate
 	// Linger is how long Run goes on answering after its end has begun.
@@ -66,6 +71,7 @@ type Server struct {
 	linger       time.Duration
 	gate         *auth.Gate // nil: everybody may do everything
 
+	limiter    *limiter
 	committers []*committer
 	draining   atomic.Bool
 
@@ -88,9 +94,16 @@ func New(o Options) *Server {
 	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
+	s.limiter = newLimiter(o, s.metrics)
 	for shard := range o.Valkey.Shards() {
-		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
+		s.committers = append(s.committers, newCommitter(shard, o, s.limiter, s.metrics))
 	}
+	s.metrics.showFeatures(o.Registry, func() (most int64) {
+		for _, c := range s.committers {
+			most = max(most, c.features.largest.Load())
+		}
+		return most
+	})
 	return s
 }
 

@@ -87,7 +87,7 @@ func BenchmarkIngest(b *testing.B) {
 								g.IDs = append(g.IDs, EventID{"customer", fmt.Sprintf("0198f3c2-7a4e-7cc1-%d-%d", i, e), "0123456789ab"})
 							}
 						}
-						r.only(r.ingestCall(0, g, window, "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e"))
+						r.only(r.ingestCall(0, g, window, Query{}, "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e"))
 					})
 				})
 			}

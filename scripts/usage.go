@@ -18,6 +18,9 @@ type Query struct {
 	Tenants []meter.TenantDays
 	// Seq is the largest seq of the shard that the caller's view of Postgres contains.
 	Seq int64
+	// Lacks is the order (Batch.Seq) of the first sum batch of the shard that the view may
+	// not contain; Limits need it.
+	Lacks int64
 }
 
 // queryChunk is how many tenants one call adds up: about 0.4 ms of Valkey's time for each

@@ -17,6 +17,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/logging"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -96,6 +97,7 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants, Gate: p.gate,
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
 		DefaultThresholds: p.cfg.Thresholds(), Linger: linger,
+		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), MaxFeatures: p.cfg.MaxFeatures,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
 }

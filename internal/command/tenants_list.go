@@ -47,7 +47,7 @@ func tenantsList(env Env) *cobra.Command {
 // writeTenants prints a table.
 func writeTenants(w io.Writer, tenants []meter.Tenant) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TENANT\tQUOTA\tBILLING DAY\tTIMEZONE\tTHRESHOLDS\tSTATE")
+	fmt.Fprintln(table, "TENANT\tQUOTA\tENFORCE\tRATE LIMIT\tBILLING DAY\tTIMEZONE\tTHRESHOLDS\tSTATE")
 	for _, t := range tenants {
 		quota, state := "none", "active"
 		if t.Quota > 0 {
@@ -56,9 +56,22 @@ func writeTenants(w io.Writer, tenants []meter.Tenant) error {
 		if t.Archived {
 			state = "archived"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", t.Name, quota, t.BillingDay, t.Zone, percents(t.Thresholds), state)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.Name, quota, t.Enforce, rateText(t), t.BillingDay, t.Zone, percents(t.Thresholds), state)
 	}
 	return table.Flush()
+}
+
+// rateText is a tenant's rate limit as a person writes it.
+func rateText(t meter.Tenant) string {
+	switch {
+	case !t.OwnRate:
+		return "default"
+	case !t.Rate.Limited():
+		return "none"
+	case t.Rate.Burst == t.Rate.PerSecond:
+		return humanize.Comma(t.Rate.PerSecond) + "/s"
+	}
+	return fmt.Sprintf("%s/s, %s at once", humanize.Comma(t.Rate.PerSecond), humanize.Comma(t.Rate.Burst))
 }
 
 // percents is thresholds as a person writes them.
@@ -81,14 +94,24 @@ type tenantJSON struct {
 	Timezone   string `json:"timezone"`
 	Thresholds []int  `json:"thresholds"`
 	Archived   bool   `json:"archived"`
+	Enforce    string `json:"enforce"`
+	RateLimit  *int64 `json:"rateLimit"` // null: the deployment's; 0: none
+	RateBurst  *int64 `json:"rateBurst"` // null unless rateLimit is above 0
 }
 
 func writeTenantsJSON(w io.Writer, tenants []meter.Tenant) error {
 	list := make([]tenantJSON, len(tenants))
 	for i, t := range tenants {
-		list[i] = tenantJSON{t.Name, nil, t.BillingDay, t.Zone.String(), t.Thresholds, t.Archived}
+		list[i] = tenantJSON{Tenant: t.Name, BillingDay: t.BillingDay, Timezone: t.Zone.String(),
+			Thresholds: t.Thresholds, Archived: t.Archived, Enforce: t.Enforce.String()}
 		if t.Quota > 0 {
 			list[i].Quota = &t.Quota
+		}
+		if t.OwnRate {
+			list[i].RateLimit = &t.Rate.PerSecond
+		}
+		if t.Rate.Limited() {
+			list[i].RateBurst = &t.Rate.Burst
 		}
 	}
 	encoder := json.NewEncoder(w)

@@ -48,6 +48,12 @@ func (c Config) allows(name string) bool {
 	case "DEFAULT_THRESHOLDS":
 		_, err := meter.ParseThresholds(c.DefaultThresholds)
 		return err == nil
+	case "RATE_LIMIT":
+		return c.RateLimit >= 0 && c.RateLimit <= meter.MaxRate
+	case "RATE_BURST":
+		return c.RateBurst >= 0 && c.RateBurst <= meter.MaxBurst
+	case "MAX_FEATURES":
+		return c.MaxFeatures >= 0 && c.MaxFeatures <= 1_000_000
 	case "PUBLIC_URL":
 		return isOrigin(c.PublicURL)
 	case "SLACK_WEBHOOK_URL":

@@ -83,6 +83,18 @@ type Config struct {
 	// by AutoCreateTenants, or by `flagmeter tenants add` without others. See [Config.Thresholds].
 	DefaultThresholds string `env:"DEFAULT_THRESHOLDS" envDefault:"80" want:"percentages from 1 to 1000 like 80 or 50,80,100"`
 
+	// RateLimit is how many events a second a tenant may send that has no rate_limit of its own;
+	// 0 means any number.
+	RateLimit int64 `env:"RATE_LIMIT" envDefault:"0" want:"an integer from 0 to 1000000"`
+
+	// RateBurst is how many events such a tenant may send at once, and so the largest request;
+	// 0 means as many as RateLimit.
+	RateBurst int64 `env:"RATE_BURST" envDefault:"0" want:"an integer from 0 to 1000000000"`
+
+	// MaxFeatures is how many features a tenant may have: those that were used in the last 35
+	// days count. 0 means any number.
+	MaxFeatures int `env:"MAX_FEATURES" envDefault:"1000" want:"an integer from 0 to 1000000"`
+
 	// PublicURL is where people reach the dashboard, without a path: alerts link to it. Empty:
 	// they have no link.
 	PublicURL string `env:"PUBLIC_URL" want:"a URL like https://meter.example.com"`

@@ -18,7 +18,8 @@ func environment(values map[string]string) func(string) string {
 
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
-	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
+	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80",
+		MaxFeatures: 1000, JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -29,7 +30,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"DATABASE_URL": "postgres://u:p@db/x", "VALKEY_URL": "redis://:p,w@[::1]:1,[::1]:2,b:3/3", "LOG_LEVEL": "debug", "OBSERVE": "false", "METRICS_TOP_TENANTS": "50",
 		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": ":1", "ADMIN_ADDR": "[::1]:0", "SHARDS": "1024", "DEDUPE_WINDOW": "90s",
 		"AUTO_CREATE_TENANTS": "true", "DEFAULT_QUOTA": "9223372036854775807",
-		"DEFAULT_THRESHOLDS": "100,80", "PUBLIC_URL": "https://meter.example.com",
+		"DEFAULT_THRESHOLDS": "100,80", "RATE_LIMIT": "1000000", "RATE_BURST": "1000000000", "MAX_FEATURES": "0", "PUBLIC_URL": "https://meter.example.com",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
 		"AUTH": "required", "API_KEY": "a.b.c", "JWT_SECRET": "0123456789abcdef0123456789abcdef", "JWT_JWKS": "http://[::1]:1/keys",
 		"JWT_ISSUER": "us", "JWT_AUDIENCE": "you",
@@ -37,7 +38,8 @@ func TestEveryVariableIsRead(t *testing.T) {
 	want := Config{
 		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug, TopTenants: 50,
 		ListenAddr: "127.0.0.1:0", MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second,
-		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", PublicURL: "https://meter.example.com", SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
+		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", RateLimit: 1_000_000, RateBurst: 1_000_000_000,
+		PublicURL: "https://meter.example.com", SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
 		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you",
 	}
 	if err != nil || got != want {
@@ -63,6 +65,10 @@ func TestMistakes(t *testing.T) {
 		{"SHARDS", "0", `SHARDS must be an integer from 1 to 1024, not "0"`},
 		{"SHARDS", "1025", `SHARDS must be an integer from 1 to 1024, not "1025"`},
 		{"SHARDS", "two", `SHARDS must be an integer from 1 to 1024, not "two"`},
+		{"RATE_LIMIT", "-1", `RATE_LIMIT must be an integer from 0 to 1000000, not "-1"`},
+		{"RATE_LIMIT", "1000001", `RATE_LIMIT must be an integer from 0 to 1000000, not "1000001"`},
+		{"RATE_BURST", "1000000001", `RATE_BURST must be an integer from 0 to 1000000000, not "1000000001"`},
+		{"MAX_FEATURES", "-1", `MAX_FEATURES must be an integer from 0 to 1000000, not "-1"`},
 		{"DEDUPE_WINDOW", "0s", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, not "0s"`},
 		{"DEDUPE_WINDOW", "3600", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, not "3600"`},
 		{"AUTO_CREATE_TENANTS", "yes", `AUTO_CREATE_TENANTS must be true or false, not "yes"`},

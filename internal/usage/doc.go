@@ -27,6 +27,20 @@
 //     batch is dropped at the earliest Grace after its commit was known, so the snapshot is
 //     older than Grace: the answer says stale.
 //
+// # When a figure decides
+//
+// Whether a quota is used up is decided inside Valkey, in the call that counts the events
+// (limits.lua): nobody can judge the view's age after that. In its place stands what the age is
+// about. The sum batches of a shard are numbered in the order in which they are sealed, and
+// drop.lua remembers the largest number dropped. A view knows from (i), which is one instant
+// of the shard, the smallest number that it may lack: that of the first batch held then that
+// is not settled in (ii), or the one after all numbers given until then. All below it are in
+// its sums: a batch that was no longer held at (i) had been dropped, so its commit was before
+// (ii). As long as no batch from that number on has been dropped, every batch is in the
+// view's sums or in Valkey, and the figure is exact however old the view is: an hour without
+// Postgres settles nothing, so nothing is dropped. If one has been, the call refuses, and the
+// process renews its view.
+//
 // # Keeping sums from view to view
 //
 // A new view reads again only the tenants named by ledger rows it had not seen. A
