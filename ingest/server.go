@@ -160,6 +160,7 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 			observed.Takes(w)
 			h(w, r, params)
 		}
+		all = append(all, route{method, path, need})
 		router.Handle(method, path, observe)
 		if method == "GET" && path != "/live" { // net/http leaves the body out
 			all = append(all, route{"HEAD", path, need})

@@ -20,6 +20,14 @@ func (h *between) DialHook(next redis.DialHook) redis.DialHook          { return
 func (h *between) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 func (h *between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if len(cmds) > 0 && cmds[0].Name() == "multi" { // one moment, whatever happens
+			if do := h.do; do != nil {
+				h.do = nil
+				do()
+				h.do = do
+			}
+			return next(ctx, cmds)
+		}
 		var first error
 		for i := range cmds {
 			if do := h.do; do != nil {
