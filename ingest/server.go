@@ -39,6 +39,8 @@ type Options struct {
 	DefaultThresholds []int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
 	Gate *auth.Gate
+	// Embedders are the origins whose pages may show the dashboard in a frame.
+	Embedders []string
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
 }
@@ -59,6 +61,7 @@ type Server struct {
 	thresholds   []int
 	linger       time.Duration
 	gate         *auth.Gate // nil: everybody may do everything
+	embedders    []string
 
 	committers []*committer
 	draining   atomic.Bool
@@ -76,7 +79,7 @@ type route struct {
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, gate: o.Gate}
+		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, gate: o.Gate, embedders: o.Embedders}
 	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
 	s.metrics.countFeedClients(o.Registry, s.feeds.count)
 	for shard := range o.Valkey.Shards() {
@@ -159,7 +162,7 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	// Not observed: it lasts as long as somebody looks at the page.
 	add(auth.ToRead, "GET", "/live", s.guard(auth.ToRead, s.started(s.getLive)))
 
-	pages := web.Handler()
+	pages := web.Handler(s.embedders...)
 	for _, method := range []string{"GET", "HEAD"} {
 		plain(auth.Public, method, "/usage", pages)
 		plain(auth.Public, method, "/assets/:version/*path", pages)

@@ -55,19 +55,19 @@ byId("skip").addEventListener("click", (event) => {
 const linked = new URLSearchParams(location.search).get("tenant");
 if (linked && !location.hash) history.replaceState(null, "", `${location.pathname}${write(parse(`#/t/${encodeURIComponent(linked)}`))}`);
 
+const linkEnded = session.token ? "This link has ended. Ask for a new one where you got it." : "";
 session.onRefused = () => {
   session.onRefused = () => {};
   feed.pause();
   view.leave();
   for (const { root } of Object.values(views)) root.remove();
-  showLogin(session.token ? "This link has ended. Ask for a new one where you got it." : "Your session has ended. Sign in again.");
+  showLogin(linkEnded || "Your session has ended. Sign in again.");
 };
 
 // Nothing is shown before it is known who looks: no figures, and no form for who needs none.
-const refused = session.token ? "This link has ended. Ask for a new one where you got it." : "";
 if (await session.open()) {
   router.only = session.tenant;
   byId("back").hidden = session.tenant !== null;
   byId("sign-out").hidden = session.kind !== "session";
   router.start();
-} else showLogin(refused);
+} else showLogin(linkEnded);

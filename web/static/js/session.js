@@ -5,19 +5,22 @@
 const stored = "flagmeter-token";
 const form = /^#token=([\w-]+\.[\w-]+\.[\w-]+)$/;
 
-let token = take();
-
-// take moves the token of a link out of the address, into the tab.
-function take() {
-  const given = location.hash.match(form)?.[1];
-  if (given) history.replaceState(null, "", location.pathname + location.search);
+// inTab uses the tab's storage; a frame may have none.
+function inTab(use) {
   try {
-    if (given) sessionStorage.setItem(stored, given);
-    return given ?? sessionStorage.getItem(stored);
+    return use(sessionStorage);
   } catch {
-    return given ?? null; // a frame may have no storage
+    return null;
   }
 }
+
+// A link's token moves out of the address, into the tab.
+let token = location.hash.match(form)?.[1];
+if (token) {
+  history.replaceState(null, "", location.pathname + location.search);
+  inTab((tab) => tab.setItem(stored, token));
+}
+token ??= inTab((tab) => tab.getItem(stored));
 
 // Another link in the same tab is another reader.
 addEventListener("hashchange", () => form.test(location.hash) && location.reload());
@@ -61,29 +64,21 @@ export const session = {
       const response = await fetch("/session", { method: "POST", headers: { Authorization: `Bearer ${key}` } });
       if (response.status === 401) return "This key is not known here, or no longer.";
       if (response.status === 403) return "This key may not read. Use one of scope read or admin.";
-      if (!response.ok) return `The server answered ${response.status}. Try again.`;
+      if (!response.ok) throw new Error();
     } catch {
-      return "The server cannot be reached. Try again.";
+      return "The server does not answer. Try again.";
     }
-    if (await this.open()) return "";
-    return "Your browser does not keep the session: open this page with https.";
+    return (await this.open()) ? "" : "Your browser does not keep the session: open this page with https.";
   },
 
-  async signOut() {
+  // signOut asks for the cookie to be taken away, which only the server can.
+  signOut() {
     this.forget();
-    try {
-      await fetch("/session", { method: "DELETE" });
-    } catch {
-      return; // still signed in: the cookie is the server's to take away
-    }
+    return fetch("/session", { method: "DELETE" }).catch(() => {});
   },
 
   forget() {
     token = null;
-    try {
-      sessionStorage.removeItem(stored);
-    } catch {
-      return;
-    }
+    inTab((tab) => tab.removeItem(stored));
   },
 };
