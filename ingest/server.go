@@ -48,6 +48,8 @@ type Options struct {
 	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
 	Gate *auth.Gate
+	// Embedders are the origins whose pages may show the dashboard in a frame.
+	Embedders []string
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
 }
@@ -70,6 +72,7 @@ type Server struct {
 	thresholds   []int
 	linger       time.Duration
 	gate         *auth.Gate // nil: everybody may do everything
+	embedders    []string
 
 	limiter    *limiter
 	committers []*committer
@@ -90,7 +93,7 @@ type route struct {
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, gate: o.Gate}
+		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, gate: o.Gate, embedders: o.Embedders}
 	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
@@ -189,7 +192,7 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	handle(auth.Public, "GET", "/readyz", s.started(s.getReady))
 	handle(auth.Public, "GET", "/openapi.yaml", getOpenAPI)
 
-	pages := web.Handler()
+	pages := web.Handler(s.embedders...)
 	plain(auth.Public, "/usage", pages)
 	plain(auth.Public, "/assets/:version/*path", pages)
 	plain(auth.Public, "/", http.RedirectHandler("/usage", http.StatusFound))
