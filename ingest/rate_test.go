@@ -100,9 +100,10 @@ func TestATenantsOwnRateReplacesTheDefault(t *testing.T) {
 		{"rate_limit = 1, rate_burst = 50", 50, 200},
 		{"rate_limit = 1, rate_burst = 50", 1, 429},
 		{"rate_limit = 1, rate_burst = 60", 10, 200}, // raised: in force although a refusal was remembered
-		{"rate_limit = 1000000, rate_burst = 60", 60, 200},
 		{"rate_limit = 0, rate_burst = NULL", 10_000, 200},
 		{"rate_limit = NULL", 5, 429},
+		{"rate_limit = 1000000, rate_burst = 60", 60, 200}, // drains in no time
+		{"rate_limit = NULL, rate_burst = NULL", 5, 200},
 		{"rate_limit = NULL", 6, 413},
 		{"rate_limit = 7", 8, 413},
 	} {
