@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -13,4 +14,10 @@ type caller struct {
 }
 
 // callerOf is who sent the request of ctx.
-func callerOf(context.Context) caller { return caller{} }
+func callerOf(ctx context.Context) caller {
+	who := auth.Of(ctx)
+	if !who.Rate.Limited() {
+		return caller{}
+	}
+	return caller{who.KeyID.String(), who.Rate}
+}

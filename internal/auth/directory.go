@@ -120,7 +120,7 @@ func (d *Directory) rebuild() {
 			continue
 		}
 		e := &entry{hash: [sha256.Size]byte(k.Hash), sessionKey: k.SessionKey, use: d.uses[k.ID],
-			who: Principal{Scope: scope, Tenant: k.Tenant.String, KeyID: k.ID, Expires: k.ExpiresAt.Time, Kind: "key"}}
+			who: Principal{Scope: scope, Tenant: k.Tenant.String, KeyID: k.ID, Rate: k.Rate(), Expires: k.ExpiresAt.Time, Kind: "key"}}
 		if e.use == nil {
 			e.use = &use{}
 		}

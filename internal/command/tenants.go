@@ -67,7 +67,7 @@ func tenantsAdd(env Env) *cobra.Command {
 	f.Func("timezone", zoneUsage+" (default UTC)", setter(parseZone, &t.Zone))
 	f.Func("thresholds", thresholdsUsage+" (default DEFAULT_THRESHOLDS, or 80)", setter(meter.ParseThresholds, &t.Thresholds))
 	f.Func("enforce", enforceUsage+" (default off)", setter(meter.ParseEnforcement, &t.Enforce))
-	rate.register(cmd)
+	rate.register(cmd, rateUsage, 0)
 	return cmd
 }
 
@@ -111,7 +111,7 @@ func tenantsSet(env Env) *cobra.Command {
 	f.Func("timezone", zoneUsage, setter(parseZone, &c.Zone))
 	f.Func("thresholds", thresholdsUsage, setter(meter.ParseThresholds, &c.Thresholds))
 	f.Func("enforce", enforceUsage, setter(optional(meter.ParseEnforcement), &c.Enforce))
-	rate.register(cmd)
+	rate.register(cmd, rateUsage, 0)
 	f.BoolVar(&archive, "archive", false, "accept no more events")
 	f.BoolVar(&unarchive, "unarchive", false, "accept events again")
 	cmd.MarkFlagsMutuallyExclusive("archive", "unarchive")

@@ -73,16 +73,17 @@ func parseZone(s string) (*time.Location, error) {
 	return zone, nil
 }
 
-// rateFlags are --rate-limit and --rate-burst of a tenant.
+// rateFlags are --rate-limit and --rate-burst of a tenant or an API key.
 type rateFlags struct {
 	perSecond, burst int64
 	own              bool // not "default"
 }
 
-func (r *rateFlags) register(cmd *cobra.Command) {
-	cmd.Flags().Func("rate-limit", rateUsage, func(s string) (err error) {
-		if r.own = s != "default"; r.own {
-			r.perSecond, err = parseUpTo(s, 0, meter.MaxRate)
+// register adds the flags. With a least rate of 0 there is a default to go back to.
+func (r *rateFlags) register(cmd *cobra.Command, usage string, least int64) {
+	cmd.Flags().Func("rate-limit", usage, func(s string) (err error) {
+		if r.own = least > 0 || s != "default"; r.own {
+			r.perSecond, err = parseUpTo(s, least, meter.MaxRate)
 		}
 		return err
 	})

@@ -56,22 +56,27 @@ func writeTenants(w io.Writer, tenants []meter.Tenant) error {
 		if t.Archived {
 			state = "archived"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.Name, quota, t.Enforce, rateText(t), t.BillingDay, t.Zone, percents(t.Thresholds), state)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.Name, quota, t.Enforce, tenantRate(t), t.BillingDay, t.Zone, percents(t.Thresholds), state)
 	}
 	return table.Flush()
 }
 
-// rateText is a tenant's rate limit as a person writes it.
-func rateText(t meter.Tenant) string {
-	switch {
-	case !t.OwnRate:
+func tenantRate(t meter.Tenant) string {
+	if !t.OwnRate {
 		return "default"
-	case !t.Rate.Limited():
-		return "none"
-	case t.Rate.Burst == t.Rate.PerSecond:
-		return humanize.Comma(t.Rate.PerSecond) + "/s"
 	}
-	return fmt.Sprintf("%s/s, %s at once", humanize.Comma(t.Rate.PerSecond), humanize.Comma(t.Rate.Burst))
+	return rateText(t.Rate)
+}
+
+// rateText is a rate limit as a person writes it.
+func rateText(r meter.Rate) string {
+	switch {
+	case !r.Limited():
+		return "none"
+	case r.Burst == r.PerSecond:
+		return humanize.Comma(r.PerSecond) + "/s"
+	}
+	return fmt.Sprintf("%s/s, %s at once", humanize.Comma(r.PerSecond), humanize.Comma(r.Burst))
 }
 
 // percents is thresholds as a person writes them.
