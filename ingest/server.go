@@ -62,7 +62,8 @@ type Server struct {
 	sheets       sheets
 	bodies       sync.Pool // of *[]byte: answers of GET /tenants
 	feeds        *feeds
-	feedPatience time.Duration
+	feedPatience time.Duration // how long a client may take for a frame
+	feedCut      time.Duration // and until it is cut off, without another word
 }
 
 // route is a path with its parameters as the router writes them.
@@ -73,6 +74,7 @@ func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger}
 	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
+	s.feedCut = 2 * s.feedPatience
 	s.metrics.countFeedClients(o.Registry, s.feeds.count)
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
