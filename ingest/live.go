@@ -101,7 +101,7 @@ func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed, r *
 
 // send writes a frame and says how long the client took for it.
 func (s *Server) send(ctx context.Context, conn *websocket.Conn, frame []byte) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*s.feedPatience)
+	ctx, cancel := context.WithTimeout(ctx, s.feedCut)
 	defer cancel()
 	start := time.Now()
 	err := conn.Write(ctx, websocket.MessageText, frame)

@@ -81,7 +81,8 @@ type Server struct {
 	sheets       sheets
 	bodies       sync.Pool // of *[]byte: answers of GET /tenants
 	feeds        *feeds
-	feedPatience time.Duration
+	feedPatience time.Duration // how long a client may take for a frame
+	feedCut      time.Duration // and until it is cut off, without another word
 }
 
 // route is a path with its parameters as the router writes them, and what it asks of callers.
@@ -95,6 +96,7 @@ func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, gate: o.Gate, embedders: o.Embedders}
 	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
+	s.feedCut = 2 * s.feedPatience
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	s.limiter = newLimiter(o, s.metrics)
