@@ -140,7 +140,7 @@ func requestAs(t *testing.T, key, method, url, body string) (status int, answer 
 	return resp.StatusCode, string(text)
 }
 
-// emptyDatabase makes a database without a schema, beside the test's own.
+// emptyDatabase makes a database without a schema, beside the test's own, for its owner.
 func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sqlx.DB) {
 	t.Helper()
 	var own string
@@ -148,7 +148,7 @@ func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sq
 		t.Fatal(err)
 	}
 	name := own + "_empty"
-	if _, err := env.DB.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+	if _, err := env.DB.ExecContext(t.Context(), "CREATE DATABASE "+name+" OWNER flagmeter_owner"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -156,7 +156,7 @@ func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sq
 			t.Error(err)
 		}
 	})
-	u, err := url.Parse(env.DatabaseURL)
+	u, err := url.Parse(env.OwnerURL)
 	if err != nil {
 		t.Fatal(err)
 	}

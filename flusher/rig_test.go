@@ -37,8 +37,8 @@ type rig struct {
 
 func newRig(t testing.TB, env *stacktest.Env) *rig {
 	t.Helper()
-	r := &rig{Env: env, t: t, valkey: scripts.New(env.Valkey, 1), time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
-	r.dir = tenants.New(env.DB, r.valkey, quiet())
+	r := &rig{Env: env, t: t, valkey: scripts.New(env.AppValkey, 1), time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
+	r.dir = tenants.New(env.AppDB, r.valkey, quiet())
 	r.url = r.another()
 	return r
 }
@@ -47,7 +47,7 @@ func newRig(t testing.TB, env *stacktest.Env) *rig {
 func (r *rig) another() string {
 	r.t.Helper()
 	server := ingest.New(ingest.Options{
-		DB: r.DB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
+		DB: r.AppDB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
 		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry(), MaxFeatures: 1000,
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -82,7 +82,7 @@ func (r *rig) setTime(t time.Time) {
 
 func (r *rig) advance(d time.Duration) { r.setTime(r.now().Add(d)) }
 
-func (r *rig) reader() *usage.Live { return usage.New(r.DB, r.valkey, r.dir, r.now) }
+func (r *rig) reader() *usage.Live { return usage.New(r.AppDB, r.valkey, r.dir, r.now) }
 
 // amid is a reader into whose Refresh a test can step, between its reading of Valkey
 // and its reading of Postgres.
@@ -101,7 +101,7 @@ func (r *rig) amid() *amid {
 			do()
 		}
 	}))
-	a.Live = usage.New(r.DB, scripts.New(client, 1), r.dir, r.now)
+	a.Live = usage.New(r.AppDB, scripts.New(client, 1), r.dir, r.now)
 	return a
 }
 
@@ -125,7 +125,7 @@ func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 }
 
 func (r *rig) flusher() *Flusher {
-	return New(Options{DB: r.DB, Valkey: r.valkey, Dedupe: time.Hour, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
+	return New(Options{DB: r.AppDB, Valkey: r.valkey, Dedupe: time.Hour, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
 }
 
 // addTenant inserts a tenant the way an operator does.

@@ -3,6 +3,7 @@
 // # The way of an event
 //
 //	POST /events     post.go        read the body, find the tenants, answer
+//	body             body.go        within its limits, unpacked (gzip.go)
 //	decode           decode.go      strict JSON to meter.Event, or a precise problem
 //	submission       submission.go  one request's events: COPY lines, sums, ids
 //	group            group.go       the submissions of concurrent requests in one
@@ -70,6 +71,9 @@
 //	tag              etag.go        304 for figures that have not changed
 //	feeds            feed.go        GET /live: one state a second for each distinct query
 //	frame            change.go      what a client has not been told yet
+//
+// Every answer carries the headers of httpd.Guard; cors.go lends the API to pages of other
+// origins, if the settings name any.
 //
 // openapi.yaml describes every route; a test holds the answers against it.
 //

@@ -56,6 +56,8 @@ type setup struct {
 	defaultQuota int64
 	rate         meter.Rate
 	maxFeatures  int
+	origins      []string
+	hsts         time.Duration
 	auth         bool // callers need a key
 	topTenants   int
 }
@@ -88,14 +90,14 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	tb.Cleanup(a.client.CloseIdleConnections)
-	o := Options{DB: env.DB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
+	o := Options{DB: env.AppDB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
 		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70},
-		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants}
-	a.dir = tenants.New(env.DB, a.valkey, o.Log)
-	a.live = usage.New(env.DB, a.valkey, a.dir, o.Now)
+		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, CORSOrigins: s.origins, HSTS: s.hsts}
+	a.dir = tenants.New(env.AppDB, a.valkey, o.Log)
+	a.live = usage.New(env.AppDB, a.valkey, a.dir, o.Now)
 	o.Tenants, o.Live = a.dir, a.live
 	if s.auth {
-		a.keys = auth.NewDirectory(env.DB, a.valkey, o.Log, o.Now)
+		a.keys = auth.NewDirectory(env.AppDB, a.valkey, o.Log, o.Now)
 		tokens, err := auth.NewTokens(a.tokens())
 		if err != nil {
 			tb.Fatal(err)

@@ -3,13 +3,9 @@ package ingest
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -57,41 +53,6 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter
 	buffer.Reset() // the decoder has kept nothing of the body
 	setRateLimits(w.Header(), accepted.rates)
 	writeJSON(w, accepted.append(buffer.AvailableBuffer()))
-}
-
-// buffers are for request bodies and answers.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// putBuffer gives b up. Rare large ones are left to the garbage collector.
-func putBuffer(b *bytes.Buffer) {
-	if b.Cap() <= 64<<10 {
-		b.Reset()
-		buffers.Put(b)
-	}
-}
-
-func readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) *Problem {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return &Problem{Type: "/problems/unsupported-media-type", Title: "Unsupported media type", Status: http.StatusUnsupportedMediaType,
-			Detail: fmt.Sprintf("Content-Encoding %q is not supported: send the body as it is", clip(encoding))}
-	}
-	if r.ContentLength > meter.MaxBody {
-		return problemTooLarge()
-	}
-	var src io.Reader = r.Body
-	if r.ContentLength < 0 { // else the server reads no more than it says
-		src = http.MaxBytesReader(w, r.Body, meter.MaxBody)
-	}
-	_, err := body.ReadFrom(src)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return problemTooLarge()
-	case err != nil:
-		return &Problem{Type: "/problems/incomplete-body", Title: "The body did not arrive whole", Status: http.StatusBadRequest,
-			Detail: "the connection ended or the time ran out before the end of the body"}
-	}
-	return nil
 }
 
 // prepare finds the tenants of events and makes a submission for each shard they lie

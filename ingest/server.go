@@ -52,6 +52,10 @@ type Options struct {
 	Embedders []string
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
+	// CORSOrigins are the origins of other hosts whose pages may use the API.
+	CORSOrigins []string
+	// HSTS tells browsers for how long to come through TLS only; 0: nothing.
+	HSTS time.Duration
 }
 
 // Server is the HTTP API with its committers.
@@ -71,6 +75,8 @@ type Server struct {
 	defaultQuota int64
 	thresholds   []int
 	linger       time.Duration
+	origins      []string
+	headers      httpd.Headers
 	gate         *auth.Gate // nil: everybody may do everything
 	embedders    []string
 
@@ -94,7 +100,8 @@ type route struct {
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, gate: o.Gate, embedders: o.Embedders}
+		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
+		gate: o.Gate, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
 	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
 	s.feedCut = 2 * s.feedPatience
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
@@ -127,10 +134,11 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		s.top.addTo(commits, jobs)
 		running.Go(func() { jobs.Run(commits) })
 	}
-	err := httpd.Serve(ctx, listener, s.Handler(), s.linger, func() {
+	http := httpd.Server{Handler: s.Handler(), Log: s.log, Linger: s.linger, Draining: func() {
 		s.draining.Store(true)
 		s.feeds.end()
-	})
+	}}
+	err := http.Serve(ctx, listener)
 	s.feeds.end() // also if serving has failed
 	s.feeds.wait()
 	stop()
@@ -201,7 +209,7 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	if s.registry != nil {
 		plain(auth.ToReadAll, "/metrics", httpd.Scrape(s.registry))
 	}
-	return s.observer.Handler(escapedPaths(router)), all
+	return s.observer.Handler(httpd.Guard(lend(escapedPaths(router), s.origins), s.headers)), all
 }
 
 // escapedPaths routes by the path as it is escaped, because a tenant's name may

@@ -43,15 +43,6 @@ func (a *api) session() (s struct {
 	return s
 }
 
-func (a *api) ask(method, path string) response {
-	a.Helper()
-	r, err := a.do(method, path, "", nil)
-	if err != nil {
-		a.Fatal(err)
-	}
-	return r
-}
-
 func TestABrowserSignsInAndOut(t *testing.T) {
 	a := guarded(t)
 	b := a.browser()

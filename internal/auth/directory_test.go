@@ -36,10 +36,10 @@ func TestAKeyWorksUntilItEnds(t *testing.T) {
 	if knows(r.dir, key) || !knows(r.dir, other) {
 		t.Error("it has not ended, or the other one has")
 	}
-	if _, _, err := Create(t.Context(), r.env.DB, NewKey{Scope: "read", Tenant: "nobody"}, r.now()); !errors.Is(err, store.ErrNoTenant) {
+	if _, _, err := Create(t.Context(), r.env.AppDB, NewKey{Scope: "read", Tenant: "nobody"}, r.now()); !errors.Is(err, store.ErrNoTenant) {
 		t.Errorf("a key of a tenant that does not exist: %v", err)
 	}
-	if _, _, err := Create(t.Context(), r.env.DB, NewKey{Scope: "all"}, r.now()); err == nil {
+	if _, _, err := Create(t.Context(), r.env.AppDB, NewKey{Scope: "all"}, r.now()); err == nil {
 		t.Error("a key of a scope that does not exist")
 	}
 }
@@ -116,7 +116,7 @@ func TestUseIsNotedOnceAMinute(t *testing.T) {
 	lastUsed(time.Time{})
 	use()
 	lastUsed(noon)
-	version, err := store.APIKeysVersion(t.Context(), r.env.DB)
+	version, err := store.APIKeysVersion(t.Context(), r.env.AppDB)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestUseIsNotedOnceAMinute(t *testing.T) {
 	r.advance(time.Second)
 	use()
 	lastUsed(noon.Add(time.Minute))
-	if now, err := store.APIKeysVersion(t.Context(), r.env.DB); err != nil || now != version {
+	if now, err := store.APIKeysVersion(t.Context(), r.env.AppDB); err != nil || now != version {
 		t.Errorf("version %d, before %d: a use makes every process read all keys", now, version)
 	}
 }
@@ -141,16 +141,16 @@ func TestFind(t *testing.T) {
 	r := newRig(t, stacktest.New(t))
 	key, id := r.create(NewKey{Scope: "read"})
 	for _, text := range []string{key, id.String()} {
-		if got, err := Find(t.Context(), r.env.DB, r.valkey, text); got != id || err != nil {
+		if got, err := Find(t.Context(), r.env.AppDB, r.valkey, text); got != id || err != nil {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{newKey("read"), uuid.NewString()} {
-		if _, err := Find(t.Context(), r.env.DB, r.valkey, text); !errors.Is(err, store.ErrNoKey) {
+		if _, err := Find(t.Context(), r.env.AppDB, r.valkey, text); !errors.Is(err, store.ErrNoKey) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if _, err := Find(t.Context(), r.env.DB, r.valkey, key[1:]); err == nil || strings.Contains(err.Error(), key[1:]) {
+	if _, err := Find(t.Context(), r.env.AppDB, r.valkey, key[1:]); err == nil || strings.Contains(err.Error(), key[1:]) {
 		t.Errorf("something else: %v", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // revoke revokes a key as the command does, and fails unless the given stores were told.
 func (r *rig) revoke(id uuid.UUID, all bool) {
 	r.Helper()
-	pending, err := Revoke(r.Context(), r.env.DB, r.valkey, id, r.now())
+	pending, err := Revoke(r.Context(), r.env.AppDB, r.valkey, id, r.now())
 	if err != nil || (pending == nil) != all {
 		r.Fatalf("revoke: %v, pending %v", err, pending)
 	}
@@ -75,10 +75,10 @@ func TestAKeyThatWasRevokedWithoutPostgresNeverComesBack(t *testing.T) {
 	if !knows(second, key) || !knows(second, kept) {
 		t.Fatal("the copy does not have them")
 	}
-	if found, err := Find(t.Context(), r.env.DB, r.valkey, key); found != id || err != nil {
+	if found, err := Find(t.Context(), r.env.AppDB, r.valkey, key); found != id || err != nil {
 		t.Errorf("find without Postgres: %v, %v", found, err)
 	}
-	if _, err := Find(t.Context(), r.env.DB, r.valkey, uuid.NewString()); err == nil || !strings.Contains(err.Error(), "no such API key") {
+	if _, err := Find(t.Context(), r.env.AppDB, r.valkey, uuid.NewString()); err == nil || !strings.Contains(err.Error(), "no such API key") {
 		t.Errorf("find one that does not exist, without Postgres: %v", err)
 	}
 	r.revoke(id, false)
@@ -124,7 +124,7 @@ func TestWithNeitherStoreRevokingFails(t *testing.T) {
 		t.Error("Postgres alone does not tell")
 	}
 	r.env.Stack.Postgres.Kill()
-	if pending, err := Revoke(t.Context(), r.env.DB, r.valkey, id, r.now()); err == nil {
+	if pending, err := Revoke(t.Context(), r.env.AppDB, r.valkey, id, r.now()); err == nil {
 		t.Errorf("revoked, pending %v", pending)
 	}
 	if !knows(r.dir, key) {

@@ -32,7 +32,7 @@ type rig struct {
 
 func newRig(t testing.TB, env *stacktest.Env) *rig {
 	t.Helper()
-	r := &rig{TB: t, env: env, valkey: scripts.New(env.Valkey, 1)}
+	r := &rig{TB: t, env: env, valkey: scripts.New(env.AppValkey, 1)}
 	if _, err := env.DB.Exec("INSERT INTO tenants (name) VALUES ('acme'), ('globex')"); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func (r *rig) advance(d time.Duration) { r.ahead.Add(int64(d)) }
 
 // another is the directory of another process.
 func (r *rig) another() *Directory {
-	return NewDirectory(r.env.DB, r.valkey, slog.New(slog.DiscardHandler), r.now)
+	return NewDirectory(r.env.AppDB, r.valkey, slog.New(slog.DiscardHandler), r.now)
 }
 
 func (r *rig) start(d *Directory) {
@@ -60,7 +60,7 @@ func (r *rig) start(d *Directory) {
 // create makes a key that is in force at once.
 func (r *rig) create(k NewKey) (key string, id uuid.UUID) {
 	r.Helper()
-	key, stored, err := Create(r.Context(), r.env.DB, k, r.now())
+	key, stored, err := Create(r.Context(), r.env.AppDB, k, r.now())
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 	tuneMemory(env.Getenv, log)
 	// The client reports each failed connection on stderr, beside the error it returns.
 	redis.SetLogger(debugLogger{log})
-	rdb, err := scripts.Connect(string(cfg.ValkeyURL))
+	rdb, err := scripts.ConnectTLS(string(cfg.ValkeyURL), scripts.TLS{CAFile: cfg.ValkeyCAFile, CertFile: cfg.ValkeyCertFile, KeyFile: cfg.ValkeyKeyFile})
 	if err != nil {
 		return nil, err
 	}

@@ -98,13 +98,14 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
 		DefaultThresholds: p.cfg.Thresholds(), Linger: linger,
 		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), MaxFeatures: p.cfg.MaxFeatures,
+		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
 }
 
 // serveMetrics answers /metrics and /healthz of a role without an API.
 func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener net.Listener) error {
-	return cutOff(ctx, log, httpd.Serve(ctx, listener, httpd.Metrics(log, p.registry), 0, func() {}))
+	return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, p.registry), Log: log}.Serve(ctx, listener))
 }
 
 // startAdmin serves profiles until ctx is done, if the settings say where.

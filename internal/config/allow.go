@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
@@ -58,6 +59,14 @@ func (c Config) allows(name string) bool {
 		return isOrigin(c.PublicURL)
 	case "EMBED_ORIGINS":
 		return !slices.ContainsFunc(c.Embedders(), func(s string) bool { return !isPlainOrigin.MatchString(s) })
+	case "CORS_ORIGINS":
+		return !slices.ContainsFunc(c.Origins(), func(o string) bool { return !isBrowsersOrigin(o) })
+	case "HSTS_MAX_AGE":
+		return c.HSTSMaxAge == 0 || c.HSTSMaxAge >= time.Second
+	case "VALKEY_CERT_FILE", "VALKEY_KEY_FILE":
+		return c.ValkeyCertFile != "" && c.ValkeyKeyFile != ""
+	case "MIGRATE_DATABASE_URL":
+		return isURL(c.MigrateDatabaseURL, "postgres", "postgresql")
 	case "SLACK_WEBHOOK_URL":
 		return isURL(c.SlackWebhookURL, "https") || c.WebhookAllowPrivate && isURL(c.SlackWebhookURL, "http")
 	}
@@ -79,6 +88,17 @@ func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" &&
 		u.User == nil && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == ""
+}
+
+// isBrowsersOrigin reports whether s is an origin letter by letter as a browser sends it: in
+// lower case, without a path, without the port that goes without saying, and no pattern.
+func isBrowsersOrigin(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || !isOrigin(s) || s != strings.ToLower(u.Scheme+"://"+u.Host) || strings.ContainsAny(s, "*?") {
+		return false
+	}
+	port := u.Port()
+	return !strings.HasSuffix(s, ":") && (port == "" || port != map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }
 
 // isKey is what goes into a header: an API key, or a token.

@@ -104,6 +104,27 @@ type Config struct {
 	// commas. Empty: nobody may.
 	EmbedOrigins string `env:"EMBED_ORIGINS" want:"origins like https://app.example.com, with commas between"`
 
+	// CORSOrigins are the origins of other hosts whose pages may use the API with a token,
+	// separated by commas. Empty: none may. See [Config.Origins].
+	CORSOrigins string `env:"CORS_ORIGINS" want:"origins as browsers send them, like https://app.example.com,https://example.com:8443"`
+
+	// HSTSMaxAge tells browsers for how long to come to this host through TLS only. It takes
+	// a proxy that ends TLS, for as long as that. 0: nothing is told.
+	HSTSMaxAge time.Duration `env:"HSTS_MAX_AGE" envDefault:"0" want:"0 or a duration of at least 1s like 8760h"`
+
+	// ValkeyCAFile names the certificates, in PEM, that Valkey's is checked against with
+	// rediss://. Empty: those that the machine trusts.
+	ValkeyCAFile string `env:"VALKEY_CA_FILE" want:"the path of certificates in PEM"`
+
+	// ValkeyCertFile and ValkeyKeyFile name this client's certificate and its key, in PEM, for
+	// a Valkey that asks for one (tls-auth-clients).
+	ValkeyCertFile string `env:"VALKEY_CERT_FILE" want:"the path of a certificate in PEM, beside VALKEY_KEY_FILE"`
+	ValkeyKeyFile  string `env:"VALKEY_KEY_FILE" want:"the path of a key in PEM, beside VALKEY_CERT_FILE"`
+
+	// MigrateDatabaseURL is DatabaseURL of `flagmeter migrate` alone: the owner of the schema,
+	// where the roles have less rights than that. Empty: DatabaseURL.
+	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" want:"a URL like postgres://owner:password@host:5432/database"`
+
 	// SlackWebhookURL gets the alerts of tenants without a row in slack_webhooks. Empty:
 	// they get no message.
 	SlackWebhookURL Secret `env:"SLACK_WEBHOOK_URL" want:"an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"`
@@ -122,6 +143,14 @@ func (c Config) Embedders() []string {
 func (c Config) Thresholds() []int {
 	thresholds, _ := meter.ParseThresholds(c.DefaultThresholds) // Load has refused what it cannot
 	return thresholds
+}
+
+// Origins are CORSOrigins one by one.
+func (c Config) Origins() []string {
+	if c.CORSOrigins == "" {
+		return nil
+	}
+	return strings.Split(c.CORSOrigins, ",")
 }
 
 // Secret is text that must not be seen: it prints as "[secret]" in every format. Convert it
