@@ -30,23 +30,23 @@ type variable struct {
 type source struct{ Type, UID string }
 
 type panel struct {
-	ID                           int
-	Type, Title, Description     string
-	GridPos                      struct{ X, Y, W, H int }
-	Datasource                   source
-	Interval                     string
-	Targets                      []target
-	FieldConfig                  fieldConfig
-	Panels                       []panel // of a collapsed row
+	ID                             int
+	Type, Title, Description       string
+	GridPos                        struct{ X, Y, W, H int }
+	Datasource                     source
+	Interval                       string
+	Targets                        []target
+	FieldConfig                    fieldConfig
+	Panels                         []panel // of a collapsed row
 	Transformations, Alert, Repeat any
 }
 
 type fieldConfig struct {
 	Defaults struct {
-		Unit     string
-		NoValue  string
-		Mappings []any
-		Min, Max *float64
+		Unit       string
+		NoValue    string
+		Mappings   []any
+		Min, Max   *float64
 		Thresholds struct {
 			Steps []struct {
 				Color string
