@@ -9,6 +9,7 @@
 //	alloy/config.alloy           log shipping        mount at /etc/alloy/config.alloy
 //	provisioning/                data sources        mount at /etc/grafana/provisioning
 //	dashboards/                                      mount at /etc/grafana/dashboards
+//	postgres.sql                 Grafana's user      run once in FlagMeter's database
 //
 // # What the configurations assume
 //
