@@ -80,11 +80,13 @@ func grafanaUser(t *testing.T, owner *sqlx.DB, databaseURL string) *sqlx.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1)
+	execute(t, db, "SET default_transaction_read_only = off") // as anybody may
 	for _, query := range []string{
 		"UPDATE tenants SET monthly_quota = 1", "DELETE FROM deliveries", "CREATE TABLE mine (n int)",
 		"SELECT url FROM slack_webhooks", "SELECT * FROM events", "SELECT content FROM dead_events",
 	} {
-		_, err := db.ExecContext(t.Context(), "SET default_transaction_read_only = off; "+query)
+		_, err := db.ExecContext(t.Context(), query)
 		var refused *pq.Error
 		if !errors.As(err, &refused) || refused.Code.Name() != "insufficient_privilege" {
 			t.Errorf("Grafana's user is not refused %s: %v", query, err)
