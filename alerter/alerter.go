@@ -62,6 +62,8 @@ type Alerter struct {
 	log       *slog.Logger
 	now       func() time.Time
 	metrics   *metrics
+	// registerer gets the metrics of its jobs.
+	registerer prometheus.Registerer
 
 	looking sync.Mutex // one comparison at a time
 	due     agenda     // under looking
@@ -85,6 +87,8 @@ func New(o Options) *Alerter {
 		log:       o.Log,
 		now:       now,
 		metrics:   m,
+
+		registerer: o.Registerer,
 	}
 }
 

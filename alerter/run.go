@@ -33,18 +33,18 @@ func (a *Alerter) Run(ctx context.Context) error {
 
 // jobs is the schedule of the comparisons.
 func (a *Alerter) jobs(ctx context.Context, wake chan<- struct{}) *schedule.Jobs {
-	check := schedule.Logged(a.log, "the comparison of usage with thresholds", func() error {
+	jobs := schedule.New(a.log, a.registerer)
+	jobs.Add("thresholds", everyTick, func() error {
+		defer wakeUp(wake)
 		if _, err := a.check(ctx); ctx.Err() == nil {
 			return err
 		}
 		return nil
 	})
-	jobs := schedule.New(a.log)
-	jobs.Add(everyTick, func() {
-		check()
-		wakeUp(wake)
+	jobs.Add("all_tenants", everyTenant, func() error {
+		a.lookAtAll()
+		return nil
 	})
-	jobs.Add(everyTenant, a.lookAtAll)
 	return jobs
 }
 
@@ -88,7 +88,7 @@ func (a *Alerter) deliverUntilDone(ctx context.Context, wake <-chan struct{}) {
 		case <-ctx.Done():
 			return
 		case <-wake:
-			deliver()
+			_ = deliver() // it has logged
 		}
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -106,6 +109,20 @@ func (b *batch) lines() func(yield func(string) bool) {
 		}
 	}
 }
+
+// arrival is when the first event of a group of lines arrived, by the clock of the ingest that
+// took it, to the millisecond: its id says so. The other events of the group came with it or
+// while it waited.
+func arrival(group string) (time.Time, bool) {
+	if len(group) < idSize {
+		return time.Time{}, false
+	}
+	id, err := uuid.Parse(group[:idSize])
+	return idTime(id), err == nil && id.Version() == 7
+}
+
+// idSize is the length of a UUID as text.
+const idSize = 36
 
 // lineTokens is the fourth field of a line, 0 if that is no count.
 func lineTokens(line string) int64 {

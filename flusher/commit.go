@@ -21,8 +21,10 @@ func (f *Flusher) commit(ctx context.Context, shard int, batches []*batch) (Resu
 	f.log.Warn("postgres refuses data, trying batch by batch", "batches", len(batches), "error", err)
 	var total Result
 	for _, b := range batches {
+		f.metrics.retries.Inc()
 		done, err := f.transact(ctx, shard, []*batch{b}, putAll)
 		if refused(err) {
+			f.metrics.retries.Inc()
 			done, err = f.transact(ctx, shard, []*batch{b}, putByHalves)
 		}
 		total.add(done)
@@ -91,7 +93,7 @@ func (f *Flusher) transact(ctx context.Context, shard int, batches []*batch,
 	if err := tx.Commit(); err != nil {
 		return Result{}, fmt.Errorf("commit: %w", err)
 	}
-	f.metrics.committed(batches, done, f.now())
+	f.metrics.committed(fresh, done, f.now())
 	return done, f.after(stepCommit)
 }
 

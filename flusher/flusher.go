@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -55,8 +56,11 @@ type Flusher struct {
 	log     *slog.Logger
 	metrics *metrics
 	audit   *audit.Job
+	// registerer gets the metrics of its jobs.
+	registerer prometheus.Registerer
 
 	running sync.Mutex
+	failed  bool // the run before; under running
 	// settledSince is when this process first knew a batch as settled, by shard and id.
 	settledSince map[int]map[string]time.Time
 	// stuck is stuckLimit, shorter in tests.
@@ -94,7 +98,18 @@ func (r *Result) add(o Result) {
 func (f *Flusher) RunOnce(ctx context.Context) (Result, error) {
 	f.running.Lock()
 	defer f.running.Unlock()
-	var total Result
+	if f.failed {
+		f.metrics.retries.Inc()
+	}
+	start := time.Now()
+	done, err := f.flushAll(ctx)
+	f.metrics.ran(time.Since(start), err)
+	f.failed = err != nil
+	return done, err
+}
+
+// flushAll takes round after round of each shard through all steps.
+func (f *Flusher) flushAll(ctx context.Context) (total Result, err error) {
 	for shard := range f.valkey.Shards() {
 		for {
 			done, more, err := f.flush(ctx, shard)
@@ -156,10 +171,11 @@ func (f *Flusher) flush(ctx context.Context, shard int) (done Result, more bool,
 	if err != nil {
 		return done, false, err
 	}
-	var raw, sums []string
+	var raw []scripts.Stored
+	var sums []string
 	for _, b := range batches {
 		if b.kind == kindRaw {
-			raw = append(raw, b.ID)
+			raw = append(raw, scripts.Stored{ID: b.ID, Events: b.rows})
 		} else {
 			sums = append(sums, b.ID)
 		}

@@ -41,7 +41,7 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 	if err != nil {
 		return done, fmt.Errorf("recover from lost writes: %w", err)
 	}
-	if _, err := f.valkey.Ack(ctx, shard, ids(r.Raw), ids(r.Sums)); err != nil { // step 14
+	if _, err := f.valkey.Ack(ctx, shard, stored(r.Raw), ids(r.Sums)); err != nil { // step 14
 		return done, err
 	}
 	done.Batches = len(r.Raw) + len(r.Sums)
@@ -71,6 +71,16 @@ func ids(batches []scripts.Batch) []string {
 		ids[i] = b.ID
 	}
 	return ids
+}
+
+// stored is raw batches whose numbers of events are not known any more. Nothing waits behind
+// them, so none need be.
+func stored(batches []scripts.Batch) []scripts.Stored {
+	all := make([]scripts.Stored, len(batches))
+	for i, b := range batches {
+		all[i].ID = b.ID
+	}
+	return all
 }
 
 // over notes that no loss of the shard is being dealt with any more.

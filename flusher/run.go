@@ -37,6 +37,7 @@ func New(o Options) *Flusher {
 	return &Flusher{
 		db: o.DB, patient: patient, valkey: o.Valkey, dedupe: o.Dedupe, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
 		audit:        audit.NewJob(audit.Options{DB: patient, Valkey: o.Valkey, Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
+		registerer:   o.Registerer,
 		settledSince: map[int]map[string]time.Time{},
 		rewound:      map[int]string{},
 		stuck:        stuckLimit,
@@ -47,28 +48,27 @@ func New(o Options) *Flusher {
 // Run flushes every second, and every hour looks after the partitions of events and
 // audits the last day, until ctx is done; then it finishes the batches in hand and returns.
 func (f *Flusher) Run(ctx context.Context) {
-	f.partition(ctx)
-	jobs := schedule.New(f.log)
-	jobs.Add("@every 1s", schedule.Logged(f.log, "flush", func() error {
-		start := time.Now()
-		_, err := f.RunOnce(ctx)
-		f.metrics.ran(time.Since(start), err)
-		return err
-	}))
-	jobs.Add("@hourly", func() { f.partition(ctx) })
-	jobs.Add("@hourly", schedule.Logged(f.log, "audit", func() error {
-		_, err := f.audit.Run(ctx)
-		return err
-	}))
-	jobs.Run(ctx)
-}
-
-// partition logs what CreatePartitions returns: events without a partition of their
-// own still find a place in the default one.
-func (f *Flusher) partition(ctx context.Context) {
-	if err := f.CreatePartitions(ctx); err != nil && ctx.Err() == nil {
+	// Events without a partition of their own still find a place in the default one.
+	partition := func() error {
+		if err := f.CreatePartitions(ctx); ctx.Err() == nil {
+			return err
+		}
+		return nil
+	}
+	if err := partition(); err != nil {
 		f.log.Error("could not create partitions of events", "error", err)
 	}
+	jobs := schedule.New(f.log, f.registerer)
+	jobs.Add("flush", "@every 1s", func() error {
+		_, err := f.RunOnce(ctx)
+		return err
+	})
+	jobs.Add("partitions", "@hourly", partition)
+	jobs.Add("audit", "@hourly", func() error {
+		_, err := f.audit.Run(ctx)
+		return err
+	})
+	jobs.Run(ctx)
 }
 
 // CreatePartitions makes the daily partitions of events for every timestamp that

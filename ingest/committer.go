@@ -148,7 +148,7 @@ func (c *committer) commit(g *group) {
 		}
 		return late
 	})
-	c.metrics.groupEvents.Observe(float64(g.events))
+	c.metrics.grouped(g)
 	for len(g.submissions) > 0 {
 		c.number++
 		call, owner := g.call(c.name, c.number)
@@ -167,13 +167,13 @@ func (c *committer) commit(g *group) {
 		case outcome.Overflow >= 0:
 			c.refuseOverflow(g, call.Counters[outcome.Overflow])
 		case len(outcome.Seen) > 0:
-			c.metrics.seen.Add(float64(len(outcome.Seen)))
+			c.metrics.seenBefore(len(outcome.Seen))
 			g.drop(outcome.Seen, owner)
 		default:
 			if len(call.Lines) > 0 {
 				c.known, c.knownSeq, c.knownAt = call.Number, outcome.Seq, time.Now()
 			}
-			c.metrics.events.Add(float64(g.accepted()))
+			c.metrics.counted(g.accepted())
 			g.answer(reading.Usage(tokens, c.now()))
 			return
 		}
@@ -203,11 +203,11 @@ func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome
 			outcome, tokens, err = c.valkey.Ingest(attempt, c.shard, call, c.dedupe, q)
 		}
 		cancelAttempt()
-		c.metrics.callSeconds.Observe(time.Since(start).Seconds())
+		c.metrics.called(time.Since(start))
 		if err == nil || !scripts.Transient(err) || errors.Is(err, scripts.ErrOldGroup) {
 			return outcome, tokens, err
 		}
-		c.metrics.retries.Inc()
+		c.metrics.retried()
 		select {
 		case <-ctx.Done():
 			return outcome, nil, err

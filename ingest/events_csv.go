@@ -8,6 +8,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -45,12 +46,13 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 		return
 	}
 	now := s.now()
-	complete, waits, err := s.valkey.OldestRaw(r.Context()) // before the first query
+	queue, err := s.valkey.Queue(r.Context()) // before the first query
 	if err != nil {
 		s.unavailable(w, r, "events cannot be read now", err)
 		return
 	}
-	if !waits {
+	complete := queue.Oldest
+	if complete.IsZero() {
 		complete = now
 	}
 	pages := eventPages{s: s, tenant: tenant.Name, at: from, to: to, slice: 10 * time.Minute}
@@ -64,7 +66,7 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 	control := http.NewResponseController(w)
 	for {
 		if err := control.SetWriteDeadline(time.Now().Add(eventsWriteLimit)); err != nil {
-			s.log.Error("events cannot be sent for as long as they take", "error", err)
+			httpd.Logger(w, s.log).Error("events cannot be sent for as long as they take", "error", err)
 			panic(http.ErrAbortHandler)
 		}
 		for _, e := range events {
@@ -78,7 +80,7 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 		}
 		if events, err = pages.next(r.Context()); err != nil {
 			if r.Context().Err() == nil {
-				s.log.Error("events were broken off", "tenant", tenant.Name, "error", err)
+				httpd.Logger(w, s.log).Error("events were broken off", "tenant", tenant.Name, "error", err)
 			}
 			panic(http.ErrAbortHandler)
 		}

@@ -1,37 +1,41 @@
 package ingest
 
 import (
-	"net/http"
-	"strconv"
-	"sync/atomic"
 	"time"
 
-	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
+// metrics are those of the write path; package httpd has the requests'. A nil metrics counts
+// nothing.
 type metrics struct {
-	requests    *prometheus.HistogramVec
 	events      prometheus.Counter
 	seen        prometheus.Counter
 	groupEvents prometheus.Histogram
+	groupWait   prometheus.Histogram
 	callSeconds prometheus.Histogram
 	retries     prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+// newMetrics registers the metrics, among them the number of clients that follow GET /live. It
+// is nil without a registry.
+func newMetrics(reg *prometheus.Registry, liveClients func() int) *metrics {
+	if reg == nil {
+		return nil
+	}
 	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_live_clients",
+		Help: "Open WebSockets of GET /live."}, func() float64 { return float64(liveClients()) })
 	return &metrics{
-		requests: f.NewHistogramVec(prometheus.HistogramOpts{Name: "flagmeter_http_request_seconds",
-			Help:    "Duration of HTTP requests by route, method and status class.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .2, .5, 1, 2.5, 5}}, []string{"route", "method", "class"}),
 		events: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_events_total",
 			Help: "Events counted."}),
 		seen: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_seen_ids_total",
-			Help: "Events whose id was seen before: duplicates and conflicts."}),
+			Help: "Events whose id was seen before in another request: duplicates and conflicts."}),
 		groupEvents: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_group_events",
 			Help: "Events in a group commit.", Buckets: prometheus.ExponentialBuckets(1, 4, 8)}),
+		groupWait: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_group_wait_seconds",
+			Help: "Time a request waits until its group is sent to Valkey.", Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5}}),
 		callSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_call_seconds",
 			Help: "Duration of one call of ingest.lua, with its fsync.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 11)}),
 		retries: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_retries_total",
@@ -39,41 +43,41 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 }
 
-// countFeedClients publishes how many clients follow GET /live.
-func (m *metrics) countFeedClients(reg prometheus.Registerer, count func() int) {
-	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_live_clients",
-		Help: "Open WebSockets of GET /live."}, func() float64 { return float64(count()) })
-}
-
-// observe times a route's requests.
-func (m *metrics) observe(method, path string, next httprouter.Handle) httprouter.Handle {
-	var classes [6]atomic.Pointer[prometheus.Observer] // 5 is 5xx; looked up once each
-	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
-		start := time.Now()
-		recorder := statusRecorder{ResponseWriter: w, status: http.StatusOK}
-		next(&recorder, r, params)
-		class := recorder.status / 100
-		seconds := classes[class].Load()
-		if seconds == nil {
-			observer := m.requests.WithLabelValues(path, method, strconv.Itoa(class)+"xx")
-			seconds = &observer
-			classes[class].Store(seconds)
-		}
-		(*seconds).Observe(time.Since(start).Seconds())
+// grouped counts a group that is about to be sent.
+func (m *metrics) grouped(g *group) {
+	if m == nil {
+		return
+	}
+	m.groupEvents.Observe(float64(g.events))
+	now := time.Now()
+	for _, s := range g.submissions {
+		m.groupWait.Observe(now.Sub(s.queued).Seconds())
 	}
 }
 
-// statusRecorder remembers the status that a handler answers with.
-type statusRecorder struct {
-	http.ResponseWriter
-	status int
+// called counts a call of ingest.lua.
+func (m *metrics) called(took time.Duration) {
+	if m != nil {
+		m.callSeconds.Observe(took.Seconds())
+	}
 }
 
-// WriteHeader passes the status on and remembers it.
-func (r *statusRecorder) WriteHeader(status int) {
-	r.status = status
-	r.ResponseWriter.WriteHeader(status)
+func (m *metrics) retried() {
+	if m != nil {
+		m.retries.Inc()
+	}
 }
 
-// Unwrap gives http.ResponseController the writer below.
-func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+// counted counts events that were accepted.
+func (m *metrics) counted(events int) {
+	if m != nil {
+		m.events.Add(float64(events))
+	}
+}
+
+// seenBefore counts events with ids of earlier ones.
+func (m *metrics) seenBefore(events int) {
+	if m != nil {
+		m.seen.Add(float64(events))
+	}
+}

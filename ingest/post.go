@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/julienschmidt/httprouter"
 
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
+	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -35,7 +37,7 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter
 		WriteProblem(w, problem)
 		return
 	}
-	submissions, problem := s.prepare(r.Context(), events, now)
+	submissions, problem := s.prepare(w, r, events, now)
 	if problem != nil {
 		WriteProblem(w, problem)
 		return
@@ -86,12 +88,12 @@ func readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) *Probl
 
 // prepare finds the tenants of events and makes a submission for each shard they lie
 // in. Tenants are created, if the settings say so, only for a request without a fault.
-func (s *Server) prepare(ctx context.Context, events []meter.Event, now time.Time) ([]*submission, *Problem) {
+func (s *Server) prepare(w http.ResponseWriter, r *http.Request, events []meter.Event, now time.Time) ([]*submission, *Problem) {
 	submissions, missing, problem := s.sort(events, now, s.autoCreate)
 	if problem != nil || len(missing) == 0 {
 		return submissions, problem
 	}
-	if problem := s.createTenants(ctx, missing); problem != nil {
+	if problem := s.createTenants(r.Context(), httpd.Logger(w, s.log), missing); problem != nil {
 		return nil, problem
 	}
 	submissions, _, problem = s.sort(events, now, false)
@@ -150,10 +152,10 @@ func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submis
 }
 
 // createTenants adds tenants with the default quota; that needs Postgres.
-func (s *Server) createTenants(ctx context.Context, names []string) *Problem {
+func (s *Server) createTenants(ctx context.Context, log *slog.Logger, names []string) *Problem {
 	like := meter.Tenant{Quota: s.defaultQuota, BillingDay: 1, Zone: time.UTC, Thresholds: append([]int{}, s.thresholds...)}
 	if err := s.tenants.Create(ctx, names, like); err != nil {
-		s.log.Error("could not create tenants", "tenants", len(names), "error", err)
+		log.Error("could not create tenants", "tenants", len(names), "error", err)
 		return problemUnavailable("a tenant is new and cannot be created now; nothing was counted")
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/eduardosanzb/flagmeter/internal/httpd"
 )
 
 // Problem is the answer to a request that was refused, an RFC 9457 problem detail.
@@ -25,6 +27,8 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 	// Errors lists what is wrong with the events of the request.
 	Errors []FieldError `json:"errors,omitempty"`
+	// RequestID is the id of the request, by which it is found in the log. WriteProblem sets it.
+	RequestID string `json:"requestId,omitempty"`
 	// RetryAfter is how long the client should wait before it tries again; it is
 	// sent as a header, in whole seconds rounded up, unless it is 0.
 	RetryAfter time.Duration `json:"-"`
@@ -52,9 +56,11 @@ func (p *Problem) Error() string {
 // WriteProblem answers a request with p. The answer is complete: nothing else may
 // be written to w before or after.
 func WriteProblem(w http.ResponseWriter, p *Problem) {
+	own := *p // several requests of a group may share one
+	own.RequestID = httpd.RequestID(w)
 	// Text from the client was cleaned where it entered p. Should some slip through,
 	// a problem with U+FFFD in it is better than none; nothing else can fail here.
-	body, err := json.Marshal(p, jsontext.AllowInvalidUTF8(true))
+	body, err := json.Marshal(&own, jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		http.Error(w, p.Title, p.Status)
 		return

@@ -12,25 +12,29 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
+	"github.com/eduardosanzb/flagmeter/internal/schedule"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
 	"github.com/eduardosanzb/flagmeter/web"
 )
 
-// Options are what the API works with. All before AutoCreate are required.
+// Options are what the API works with. All before Registry are required.
 type Options struct {
-	DB       *sqlx.DB
-	Valkey   *scripts.Valkey
-	Tenants  *tenants.Directory
-	Live     *usage.Live
-	Dedupe   time.Duration // how long an event id is remembered
-	Now      func() time.Time
-	Log      *slog.Logger
+	DB      *sqlx.DB
+	Valkey  *scripts.Valkey
+	Tenants *tenants.Directory
+	Live    *usage.Live
+	Dedupe  time.Duration // how long an event id is remembered
+	Now     func() time.Time
+	Log     *slog.Logger
+	// Registry gets the metrics and is served at /metrics. Without one, requests are neither
+	// counted nor timed, numbered or logged.
 	Registry *prometheus.Registry
+	// TopTenants is how many tenants metrics may name, at most 50.
+	TopTenants int
 	// AutoCreate adds unknown tenants with DefaultQuota tokens, 0 for none.
 	AutoCreate   bool
 	DefaultQuota int64
@@ -50,6 +54,8 @@ type Server struct {
 	log          *slog.Logger
 	registry     *prometheus.Registry
 	metrics      *metrics
+	observer     *httpd.Observer
+	top          *topTenants
 	ids          *eventIDs
 	autoCreate   bool
 	defaultQuota int64
@@ -69,9 +75,10 @@ type route struct{ method, path string }
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger}
+		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger}
 	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
-	s.metrics.countFeedClients(o.Registry, s.feeds.count)
+	s.metrics = newMetrics(o.Registry, s.feeds.count)
+	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
 	}
@@ -86,6 +93,12 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	var running sync.WaitGroup
 	for _, c := range s.committers {
 		running.Go(func() { c.run(commits) })
+	}
+	running.Go(func() { s.observer.LogSums(commits) })
+	if s.top != nil {
+		jobs := schedule.New(s.log, s.registry)
+		s.top.addTo(commits, jobs)
+		running.Go(func() { jobs.Run(commits) })
 	}
 	err := httpd.Serve(ctx, listener, s.Handler(), s.linger, func() {
 		s.draining.Store(true)
@@ -114,21 +127,25 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 			if value == http.ErrAbortHandler { // a handler breaks off an answer that it has begun
 				panic(value)
 			}
-			s.log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", value)
+			httpd.Logger(w, s.log).Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", value)
 			WriteProblem(w, problemInternal())
 		},
 	}
-	plain := func(method, path string, h http.Handler) {
-		all = append(all, route{method, path})
-		router.Handler(method, path, h)
-	}
 	handle := func(method, path string, h httprouter.Handle) {
 		all = append(all, route{method, path})
-		router.Handle(method, path, s.metrics.observe(method, path, h))
-		if method == "GET" { // net/http leaves the body out
-			all = append(all, route{"HEAD", path})
-			router.Handle("HEAD", path, s.metrics.observe("HEAD", path, h))
+		observed := s.observer.Route(method, path)
+		observe := func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+			observed.Takes(w)
+			h(w, r, params)
 		}
+		router.Handle(method, path, observe)
+		if method == "GET" && path != "/live" { // net/http leaves the body out
+			all = append(all, route{"HEAD", path})
+			router.Handle("HEAD", path, observe)
+		}
+	}
+	plain := func(path string, h http.Handler) {
+		handle("GET", path, func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { h.ServeHTTP(w, r) })
 	}
 	handle("POST", "/events", s.started(s.postEvents))
 	handle("GET", "/usage/:tenant", s.started(s.getUsage))
@@ -141,18 +158,16 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	handle("GET", "/healthz", s.getHealth)
 	handle("GET", "/readyz", s.started(s.getReady))
 	handle("GET", "/openapi.yaml", getOpenAPI)
-	// Not observed: it lasts as long as somebody looks at the page.
-	all = append(all, route{"GET", "/live"})
-	router.GET("/live", s.started(s.getLive))
+	handle("GET", "/live", s.started(s.getLive))
 
 	pages := web.Handler()
-	for _, method := range []string{"GET", "HEAD"} {
-		plain(method, "/usage", pages)
-		plain(method, "/assets/:version/*path", pages)
+	plain("/usage", pages)
+	plain("/assets/:version/*path", pages)
+	plain("/", http.RedirectHandler("/usage", http.StatusFound))
+	if s.registry != nil {
+		plain("/metrics", httpd.Scrape(s.registry))
 	}
-	plain("GET", "/", http.RedirectHandler("/usage", http.StatusFound))
-	plain("GET", "/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
-	return escapedPaths(router), all
+	return s.observer.Handler(escapedPaths(router)), all
 }
 
 // escapedPaths routes by the path as it is escaped, because a tenant's name may
@@ -174,7 +189,7 @@ func escapedPaths(next http.Handler) http.Handler {
 // unavailable answers 503, and logs why unless the client has gone away.
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, detail string, err error) {
 	if r.Context().Err() == nil {
-		s.log.Error(detail, "path", r.URL.Path, "error", err)
+		httpd.Logger(w, s.log).Error(detail, "path", r.URL.Path, "error", err)
 	}
 	WriteProblem(w, problemUnavailable(detail))
 }

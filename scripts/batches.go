@@ -44,7 +44,7 @@ func (v *Valkey) Seal(ctx context.Context, shard int, openFrom int64, most int) 
 	}
 	keys := []string{rawKey(shard), rawBytesKey(shard), minutesKey(shard), lateKey(shard),
 		sealedRawKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard),
-		orderKey(shard), rewoundKey(shard)}
+		orderKey(shard), rewoundKey(shard), acceptedKey(shard), flushedKey(shard)}
 	reply, err := v.durably(ctx, shard, call{sealScript, keys, args})
 	if err != nil {
 		return Sealed{}, fmt.Errorf("seal: %w", err)
@@ -106,7 +106,7 @@ func (v *Valkey) node(ctx context.Context, shard int) (*Valkey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the master of shard %d: %w", shard, err)
 	}
-	return &Valkey{rdb: node, shards: v.shards, witness: v.witness}, nil
+	return &Valkey{rdb: node, shards: v.shards, witness: v.witness, seconds: v.seconds}, nil
 }
 
 func parseBatches(reply any) ([]Batch, error) {
@@ -141,17 +141,24 @@ func (v *Valkey) RawLines(ctx context.Context, shard int, ids ...string) ([][]st
 	return groups, nil
 }
 
+// Stored is a raw batch that is in Postgres, with its number of events; Queue counts them
+// as gone. 0 if that is not known.
+type Stored struct {
+	ID     string
+	Events int64
+}
+
 // Ack records that batches are in Postgres and returns how many still waited. It
 // may be repeated.
-func (v *Valkey) Ack(ctx context.Context, shard int, raw, sums []string) (int64, error) {
+func (v *Valkey) Ack(ctx context.Context, shard int, raw []Stored, sums []string) (int64, error) {
 	args := []any{rawPrefix(shard), len(raw)}
-	for _, id := range raw {
-		args = append(args, id)
+	for _, b := range raw {
+		args = append(args, b.ID, b.Events)
 	}
 	for _, id := range sums {
 		args = append(args, id)
 	}
-	keys := []string{sealedRawKey(shard), sealedSumKey(shard), settledKey(shard)}
+	keys := []string{sealedRawKey(shard), sealedSumKey(shard), settledKey(shard), rawKey(shard), acceptedKey(shard), flushedKey(shard)}
 	cmds, err := v.run(ctx, nil, call{ackScript, keys, args})
 	if err != nil {
 		return 0, fmt.Errorf("acknowledge batches: %w", err)

@@ -22,6 +22,8 @@
 // Event ids live beside that: ingest.lua remembers them for the dedupe window, and
 // remember.lua puts them back; seen.lua, which both share, says how.
 //
+// queue.lua tells, at any moment, how much waits and since when, at next to no cost.
+//
 // usage.lua reads, at any moment, the sum of all counters that the caller does not
 // already know from Postgres.
 //

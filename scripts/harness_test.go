@@ -100,7 +100,11 @@ func (r *rig) seal(openFrom int64) Sealed {
 
 func (r *rig) ack(raw, sums []string) int64 {
 	r.Helper()
-	n, err := r.Ack(r.Context(), 0, raw, sums)
+	stored := make([]Stored, len(raw))
+	for i, id := range raw {
+		stored[i].ID = id
+	}
+	n, err := r.Ack(r.Context(), 0, stored, sums)
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -88,6 +88,12 @@ func seqKey(shard int) string { return prefix(shard) + "seq" }
 // fast it grows is the rate of all processes together. Nothing else may rely on it.
 func acceptedKey(shard int) string { return prefix(shard) + "accepted" }
 
+// flushedKey (integer) is how many of the accepted events have left Valkey for Postgres: the
+// difference waits as raw events. It is exact from the first hand-out on, and again whenever
+// nothing waits, should a flusher of an earlier version have worked beside. Nothing else may
+// rely on it.
+func flushedKey(shard int) string { return prefix(shard) + "flushed" }
+
 // orderKey (integer) numbers the batches in the order in which they are sealed.
 func orderKey(shard int) string { return prefix(shard) + "order" }
 

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -25,6 +27,9 @@ var ackLua string
 
 //go:embed drop.lua
 var dropLua string
+
+//go:embed queue.lua
+var queueLua string
 
 //go:embed usage.lua
 var usageLua string
@@ -45,22 +50,31 @@ var rememberLua string
 var resumeLua string
 
 var (
-	ingestScript   = withSeen(ingestLua)
-	sealScript     = redis.NewScript(sealLua)
-	ackScript      = redis.NewScript(ackLua)
-	dropScript     = redis.NewScript(dropLua)
-	usageScript    = redis.NewScript(usageLua)
-	seriesScript   = redis.NewScript(seriesLua)
-	changedScript  = redis.NewScript(changedLua)
-	rewindScript   = redis.NewScript(rewindLua)
-	rememberScript = withSeen(rememberLua)
-	resumeScript   = redis.NewScript(resumeLua)
+	ingestScript   = withSeen("ingest", ingestLua)
+	sealScript     = newScript("seal", sealLua)
+	ackScript      = newScript("ack", ackLua)
+	dropScript     = newScript("drop", dropLua)
+	queueScript    = newScript("queue", queueLua)
+	usageScript    = newScript("usage", usageLua)
+	seriesScript   = newScript("series", seriesLua)
+	changedScript  = newScript("changed", changedLua)
+	rewindScript   = newScript("rewind", rewindLua)
+	rememberScript = withSeen("remember", rememberLua)
+	resumeScript   = newScript("resume", resumeLua)
 )
 
+// script is a script with the name of its file, without the ending.
+type script struct {
+	*redis.Script
+	name string
+}
+
+func newScript(name, lua string) script { return script{redis.NewScript(lua), name} }
+
 // withSeen is a script with seen.lua behind its first line, which holds its flags.
-func withSeen(lua string) *redis.Script {
+func withSeen(name, lua string) script {
 	flags, body, _ := strings.Cut(lua, "\n")
-	return redis.NewScript(flags + "\n" + seenLua + body)
+	return newScript(name, flags+"\n"+seenLua+body)
 }
 
 // ErrFull reports that Valkey has reached maxmemory; nothing was written.
@@ -73,6 +87,7 @@ type Valkey struct {
 	shards int
 	// witness is the largest seq this process knows of, by shard, see Witness.
 	witness []atomic.Int64
+	seconds *prometheus.HistogramVec // of calls, by script; nil if nobody wants to know
 }
 
 // New returns the scripts of a deployment with the given number of shards, at least 1.
@@ -94,7 +109,7 @@ func (v *Valkey) Ping(ctx context.Context) error {
 
 // call is one EVALSHA of a pipeline.
 type call struct {
-	script *redis.Script
+	script script
 	keys   []string
 	args   []any
 }
@@ -112,7 +127,9 @@ func (v *Valkey) run(ctx context.Context, extra func(redis.Pipeliner), calls ...
 		if extra != nil {
 			extra(pipe)
 		}
+		start := time.Now()
 		_, err := pipe.Exec(ctx)
+		v.observe(calls[0].script.name, start)
 		if err != nil && !loaded && redis.HasErrorPrefix(err, "NOSCRIPT") {
 			for _, c := range calls {
 				if err := c.script.Load(ctx, v.rdb).Err(); err != nil {

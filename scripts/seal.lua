@@ -4,7 +4,7 @@
 --
 -- KEYS[1] raw  KEYS[2] rawbytes  KEYS[3] minutes  KEYS[4] late
 -- KEYS[5] sealed:raw  KEYS[6] sealed:sum  KEYS[7] settled  KEYS[8] seq
--- KEYS[9] order  KEYS[10] rewound
+-- KEYS[9] order  KEYS[10] rewound  KEYS[11] accepted  KEYS[12] flushed
 --
 -- ARGV[1] first unix minute that is still open: those before it are over
 -- ARGV[2] prefix of raw:<id>  ARGV[3] prefix of sum:<id>  ARGV[4] prefix of minute:<m>
@@ -22,7 +22,7 @@
 
 local raw, rawbytes, minutes, late = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local sealed_raw, sealed_sum, settled, seq = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local order, rewound = KEYS[9], KEYS[10]
+local order, rewound, accepted, flushed = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local open_from, raw_prefix, sum_prefix, minute_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local most, witness = tonumber(ARGV[5]), ARGV[6]
 
@@ -71,7 +71,13 @@ end
 -- A hand-out always writes. WAITAOF behind this call then covers the batches that an
 -- earlier call, on another connection, has sealed; and a Valkey that forgets the
 -- hand-out is found out by the number.
-if #raws + #sums > 0 then at = redis.call('INCR', seq) end
+if #raws + #sums > 0 then
+  -- Events that were handed out before ack.lua began to count them have left, or nearly.
+  if redis.call('EXISTS', flushed) == 0 then
+    redis.call('SET', flushed, at ~= '0' and redis.call('GET', accepted) or '0')
+  end
+  at = redis.call('INCR', seq)
+end
 
 local more = redis.call('ZCARD', sealed_raw) > #raws / 2
   or redis.call('ZCARD', sealed_sum) > #sums / 2

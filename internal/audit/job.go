@@ -38,11 +38,11 @@ type Job struct {
 	driftRows   *prometheus.GaugeVec
 }
 
-// NewJob returns a job and registers its metrics. Of drift there is none to see before the
-// first run.
+// NewJob returns a job and registers its metrics. Drift is 0 before the first run, which the
+// time of the last success tells from an audit that has found none.
 func NewJob(o Options) *Job {
 	f := promauto.With(o.Registerer)
-	return &Job{
+	j := &Job{
 		auditor: New(o.DB, o.Valkey, o.Now), now: o.Now, log: o.Log,
 		runs: f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_audit_runs_total",
 			Help: "Audits by outcome (clean, drift, error)."}, []string{"outcome"}),
@@ -55,6 +55,14 @@ func NewJob(o Options) *Job {
 		driftRows: f.NewGaugeVec(prometheus.GaugeOpts{Name: "flagmeter_audit_drift_rows",
 			Help: "Rows of a table (rollups, usage_daily) that differed from the events in the last audit."}, []string{"table"}),
 	}
+	for _, outcome := range []string{"clean", "drift", "error"} {
+		j.runs.WithLabelValues(outcome)
+	}
+	for _, table := range []string{"rollups", "usage_daily"} {
+		j.driftTokens.WithLabelValues(table)
+		j.driftRows.WithLabelValues(table)
+	}
+	return j
 }
 
 // Run audits once and returns what it found. Drift is logged, an error only returned. The

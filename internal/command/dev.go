@@ -15,6 +15,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/client"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/demo"
+	"github.com/eduardosanzb/flagmeter/internal/logging"
 	"github.com/eduardosanzb/flagmeter/internal/stack"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
@@ -64,7 +65,7 @@ func dev(ctx context.Context, env Env, o devOptions, stdout, stderr io.Writer) (
 	if env.Getenv("LOG_LEVEL") == "" {
 		cfg.LogLevel = slog.LevelWarn
 	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	log := logging.Text(stderr, cfg.LogLevel)
 
 	listener, err := listen(ctx, o.listen)
 	if err != nil {
@@ -167,6 +168,7 @@ func (p *process) startAll(ctx context.Context, listener net.Listener, url strin
 	group.Go(func() error { return p.serveAPI(ctx, as("ingest"), listener) })
 	p.keepLive(ctx, as("ingest"))
 	group.Go(func() error { return p.flush(ctx, as("flusher")) })
+	group.Go(func() error { p.watchQueue(ctx, as("flusher")); return nil })
 	group.Go(func() error { return p.alert(ctx, as("alerter"), cmp.Or(p.cfg.PublicURL, url)) })
 	return roles{group, ctx}
 }

@@ -21,6 +21,7 @@ It serves /metrics and /healthz on METRICS_ADDR (default :9101).`,
 		func(ctx context.Context, p *process, l net.Listener) error {
 			group, ctx := errgroup.WithContext(ctx)
 			group.Go(func() error { return p.serveMetrics(ctx, p.log, l) })
+			group.Go(func() error { p.watchQueue(ctx, p.log); return nil })
 			group.Go(func() error {
 				if err := p.awaitStores(ctx); err != nil {
 					return err

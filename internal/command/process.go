@@ -11,7 +11,6 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/eduardosanzb/flagmeter/internal/config"
@@ -26,7 +25,7 @@ import (
 type process struct {
 	cfg      config.Config
 	log      *slog.Logger
-	registry *prometheus.Registry
+	registry *prometheus.Registry // nil if nobody observes
 	db       *sqlx.DB
 	rdb      redis.UniversalClient
 	valkey   *scripts.Valkey
@@ -48,10 +47,8 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 		rdb.Close()
 		return nil, err
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	env.Build.register(registry)
 	valkey := scripts.New(rdb, cfg.Shards)
+	registry := newRegistry(cfg, env.Build, db, valkey)
 	directory := tenants.New(db, valkey, log)
 	return &process{
 		cfg: cfg, log: log, registry: registry, db: db, rdb: rdb, valkey: valkey,

@@ -3,11 +3,11 @@ package command
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
 	"github.com/eduardosanzb/flagmeter/alerter"
@@ -16,6 +16,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
+	"github.com/eduardosanzb/flagmeter/internal/logging"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -39,7 +40,7 @@ func role(env Env, name, short, long string, address func(config.Config) string,
 			if err != nil {
 				return err
 			}
-			p, err := newProcess(env, cfg, jsonLog(cmd.OutOrStdout(), cfg).With("role", name))
+			p, err := newProcess(env, cfg, logging.JSON(cmd.OutOrStdout(), cfg.LogLevel).With("role", name))
 			if err != nil {
 				return err
 			}
@@ -59,10 +60,6 @@ func role(env Env, name, short, long string, address func(config.Config) string,
 			return nil
 		},
 	}
-}
-
-func jsonLog(w io.Writer, cfg config.Config) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: cfg.LogLevel}))
 }
 
 // within returns what work returns, or gives up with a warning if that takes longer than
@@ -96,7 +93,7 @@ func (p *process) keepLive(ctx context.Context, log *slog.Logger) {
 func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	server := ingest.New(ingest.Options{
 		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
-		Now: failpoint.Now, Log: log, Registry: p.registry,
+		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants,
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
 		DefaultThresholds: p.cfg.Thresholds(), Linger: linger,
 	})
@@ -105,7 +102,7 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 
 // serveMetrics answers /metrics and /healthz of a role without an API.
 func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener net.Listener) error {
-	return cutOff(ctx, log, httpd.Serve(ctx, listener, httpd.Metrics(p.registry), 0, func() {}))
+	return cutOff(ctx, log, httpd.Serve(ctx, listener, httpd.Metrics(log, p.registry), 0, func() {}))
 }
 
 // startAdmin serves profiles until ctx is done, if the settings say where.
@@ -139,9 +136,19 @@ func (p *process) flush(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer patient.Close()
-	f := flusher.New(flusher.Options{DB: p.db, Patient: patient, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow, Now: failpoint.Now, Log: log, Registerer: p.registry})
+	if p.registry != nil {
+		p.registry.MustRegister(collectors.NewDBStatsCollector(patient.DB, "flagmeter_patient"))
+	}
+	f := flusher.New(flusher.Options{DB: p.db, Patient: patient, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow, Now: failpoint.Now, Log: log, Registerer: p.registerer()})
 	f.Run(ctx)
 	return nil
+}
+
+// watchQueue publishes what waits in Valkey, also while Postgres is away.
+func (p *process) watchQueue(ctx context.Context, log *slog.Logger) {
+	if p.registry != nil {
+		flusher.NewQueue(p.valkey, failpoint.Now, log, p.registry).Run(ctx)
+	}
 }
 
 // alert compares usage with thresholds. The stores must have answered, and somebody must
@@ -149,7 +156,7 @@ func (p *process) flush(ctx context.Context, log *slog.Logger) error {
 func (p *process) alert(ctx context.Context, log *slog.Logger, publicURL string) error {
 	a := alerter.New(alerter.Options{
 		DB: p.db, Usage: p.live, Changes: p.live.Changes(), DefaultURL: string(p.cfg.SlackWebhookURL),
-		AllowPrivate: p.cfg.WebhookAllowPrivate, PublicURL: publicURL, Log: log, Now: failpoint.Now, Registerer: p.registry,
+		AllowPrivate: p.cfg.WebhookAllowPrivate, PublicURL: publicURL, Log: log, Now: failpoint.Now, Registerer: p.registerer(),
 	})
 	return a.Run(ctx)
 }

@@ -32,7 +32,7 @@ func NewBuild(version, commit string) Build {
 func (b Build) register(reg prometheus.Registerer) {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_build_info",
 		Help:        "Always 1; the labels say what runs.",
-		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "goversion": runtime.Version()}})
+		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Commit, "goversion": runtime.Version()}})
 	info.Set(1)
 	reg.MustRegister(info)
 }

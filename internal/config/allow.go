@@ -28,6 +28,8 @@ func (c Config) allows(name string) bool {
 		return isAddress(c.MetricsAddr)
 	case "ADMIN_ADDR":
 		return isAddress(c.AdminAddr)
+	case "METRICS_TOP_TENANTS":
+		return c.TopTenants >= 0 && c.TopTenants <= 50
 	case "SHARDS":
 		return c.Shards >= 1 && c.Shards <= 1024
 	case "DEDUPE_WINDOW":

@@ -20,6 +20,14 @@ type Config struct {
 	// LogLevel is the least important level that is logged.
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info" want:"debug, info, warn or error"`
 
+	// Observe counts, times, numbers and logs requests, and serves /metrics. Without it one can
+	// measure what that costs.
+	Observe bool `env:"OBSERVE" envDefault:"true" want:"true or false"`
+
+	// TopTenants is of how many tenants, those with the largest usage, ingest publishes usage
+	// and quota as metrics. Each is two series with the tenant's name as a label.
+	TopTenants int `env:"METRICS_TOP_TENANTS" envDefault:"0" want:"an integer from 0 to 50"`
+
 	// ListenAddr is host:port of the API and the dashboard; without a host it is every
 	// address of the machine.
 	ListenAddr string `env:"LISTEN_ADDR" envDefault:":3000" want:"an address like :3000 or 127.0.0.1:3000"`

@@ -18,7 +18,7 @@ func environment(values map[string]string) func(string) string {
 
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
-	want := Config{LogLevel: slog.LevelInfo, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80"}
+	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -26,14 +26,14 @@ func TestDefaults(t *testing.T) {
 
 func TestEveryVariableIsRead(t *testing.T) {
 	got, err := Load(environment(map[string]string{
-		"DATABASE_URL": "postgres://u:p@db/x", "VALKEY_URL": "redis://:p,w@[::1]:1,[::1]:2,b:3/3", "LOG_LEVEL": "debug",
+		"DATABASE_URL": "postgres://u:p@db/x", "VALKEY_URL": "redis://:p,w@[::1]:1,[::1]:2,b:3/3", "LOG_LEVEL": "debug", "OBSERVE": "false", "METRICS_TOP_TENANTS": "50",
 		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": ":1", "ADMIN_ADDR": "[::1]:0", "SHARDS": "1024", "DEDUPE_WINDOW": "90s",
 		"AUTO_CREATE_TENANTS": "true", "DEFAULT_QUOTA": "9223372036854775807",
 		"DEFAULT_THRESHOLDS": "100,80", "PUBLIC_URL": "https://meter.example.com",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
 	}), "DATABASE_URL", "VALKEY_URL")
 	want := Config{
-		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug,
+		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug, TopTenants: 50,
 		ListenAddr: "127.0.0.1:0", MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second,
 		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", PublicURL: "https://meter.example.com", SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
 	}
@@ -54,6 +54,9 @@ func TestMistakes(t *testing.T) {
 		{"LISTEN_ADDR", "3000", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not "3000"`},
 		{"LISTEN_ADDR", ":65536", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not ":65536"`},
 		{"METRICS_ADDR", "localhost", `METRICS_ADDR must be an address like :9101 or 127.0.0.1:9101, not "localhost"`},
+		{"OBSERVE", "metrics", `OBSERVE must be true or false, not "metrics"`},
+		{"METRICS_TOP_TENANTS", "51", `METRICS_TOP_TENANTS must be an integer from 0 to 50, not "51"`},
+		{"METRICS_TOP_TENANTS", "-1", `METRICS_TOP_TENANTS must be an integer from 0 to 50, not "-1"`},
 		{"SHARDS", "0", `SHARDS must be an integer from 1 to 1024, not "0"`},
 		{"SHARDS", "1025", `SHARDS must be an integer from 1 to 1024, not "1025"`},
 		{"SHARDS", "two", `SHARDS must be an integer from 1 to 1024, not "two"`},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -59,12 +60,31 @@ func closing(ctx context.Context, next http.Handler) http.Handler {
 }
 
 // Metrics is the handler of a role without an API: /metrics and /healthz.
-func Metrics(registry *prometheus.Registry) http.Handler {
+func Metrics(log *slog.Logger, registry *prometheus.Registry) http.Handler {
+	observer := NewObserver(log, registry)
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+	handle := func(path string, h http.Handler) {
+		observed := observer.Route(http.MethodGet, path)
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			observed.Takes(w)
+			h.ServeHTTP(w, r)
+		})
+	}
+	if registry != nil {
+		handle("/metrics", Scrape(registry))
+	}
+	handle("/healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"status":"ok"}`))
-	})
-	return mux
+	}))
+	return observer.Handler(mux)
 }
+
+// Scrape is the handler of /metrics. It speaks the formats that Prometheus asks for; only in
+// protobuf are there native histograms. A metric that cannot be had does not hide the others.
+func Scrape(registry *prometheus.Registry) http.Handler {
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes})
+}
+
+// maxScrapes is how many may run at once: beyond that somebody does not scrape but attack.
+const maxScrapes = 8

@@ -2,7 +2,7 @@
 //
 // A job is a function that can be called by itself; the schedule is a shell around it.
 // A run that takes longer than its interval is not overtaken by the next one, and a
-// panic ends the run, not the process.
+// panic ends the run, not the process. Each run is counted and timed (metrics.go).
 package schedule
 
 import (
@@ -10,22 +10,32 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/robfig/cron/v3"
 )
 
 // Jobs is a set of jobs with their times.
-type Jobs struct{ cron *cron.Cron }
-
-// New returns an empty set that logs to log.
-func New(log *slog.Logger) *Jobs {
-	adapter := logger{log}
-	return &Jobs{cron.New(cron.WithLogger(adapter), cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger), cron.Recover(adapter)))}
+type Jobs struct {
+	cron    *cron.Cron
+	log     *slog.Logger
+	metrics metrics
 }
 
-// Add schedules a job by a cron expression such as "@every 1s". It panics on an
-// expression that cannot be parsed: these are written in the source.
-func (j *Jobs) Add(expression string, job func()) {
-	if _, err := j.cron.AddFunc(expression, job); err != nil {
+// New returns an empty set that logs to log. Its metrics go to reg, which several sets may
+// share as long as no two jobs have the same name; nil is nowhere.
+func New(log *slog.Logger, reg prometheus.Registerer) *Jobs {
+	return &Jobs{cron: cron.New(), log: log, metrics: newMetrics(reg)}
+}
+
+// Add schedules a job by a cron expression such as "@every 1s". The name is the job's label in
+// metrics and its name in the log, which says when the job begins and ceases to fail. Add
+// panics on an expression that cannot be parsed: these are written in the source.
+func (j *Jobs) Add(name, expression string, job func() error) {
+	m := j.metrics.of(name)
+	logged := Logged(j.log, "the job "+name, job)
+	chain := cron.NewChain(cron.SkipIfStillRunning(skips{m.skipped}), cron.Recover(logger{j.log}))
+	run := chain.Then(cron.FuncJob(func() { m.run(logged) }))
+	if _, err := j.cron.AddJob(expression, run); err != nil {
 		panic(fmt.Sprintf("schedule %q: %v", expression, err))
 	}
 }
@@ -38,10 +48,10 @@ func (j *Jobs) Run(ctx context.Context) {
 }
 
 // Logged is a job that logs when it begins and ceases to fail, not every time in
-// between.
-func Logged(log *slog.Logger, name string, job func() error) func() {
+// between. It returns the job's error to be counted.
+func Logged(log *slog.Logger, name string, job func() error) func() error {
 	failing := false
-	return func() {
+	return func() error {
 		err := job()
 		switch {
 		case err != nil && !failing:
@@ -50,10 +60,11 @@ func Logged(log *slog.Logger, name string, job func() error) func() {
 			log.Info(name + " works again")
 		}
 		failing = err != nil
+		return err
 	}
 }
 
-// logger lets cron report a recovered panic; its chatter about each run is dropped.
+// logger lets cron report a recovered panic.
 type logger struct{ log *slog.Logger }
 
 func (l logger) Info(string, ...any) {}
@@ -61,3 +72,10 @@ func (l logger) Info(string, ...any) {}
 func (l logger) Error(err error, msg string, keysAndValues ...any) {
 	l.log.Error("scheduled job: "+msg, append(keysAndValues, "error", err)...)
 }
+
+// skips counts what cron says when it leaves out a run: it says nothing else.
+type skips struct{ counter prometheus.Counter }
+
+func (s skips) Info(string, ...any) { s.counter.Inc() }
+
+func (skips) Error(error, string, ...any) {}

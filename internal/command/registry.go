@@ -1,0 +1,33 @@
+package command
+
+import (
+	"github.com/jmoiron/sqlx"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/eduardosanzb/flagmeter/internal/config"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// newRegistry returns a registry with what every role publishes: its build, the Go runtime, the
+// process, and its connections to both stores. It is nil if the settings say that nobody
+// observes.
+func newRegistry(cfg config.Config, build Build, db *sqlx.DB, valkey *scripts.Valkey) *prometheus.Registry {
+	if !cfg.Observe {
+		return nil
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewDBStatsCollector(db.DB, "flagmeter"))
+	build.register(registry)
+	valkey.Observe(registry)
+	return registry
+}
+
+// registerer is the registry for those who only register, or none.
+func (p *process) registerer() prometheus.Registerer {
+	if p.registry == nil {
+		return nil // and not an interface that holds nil
+	}
+	return p.registry
+}

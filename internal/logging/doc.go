@@ -1,0 +1,14 @@
+// Package logging makes the loggers of the program.
+//
+// Roles write JSON to stdout, a line each, with time, level, msg and role; `flagmeter dev`
+// writes text for people. Both go through [Redact], which takes secrets out of every line:
+//
+//   - the value of an attribute whose name says that it is one (password, token, ...), in any
+//     group;
+//   - in every text, error and message: the user and password of a URL, parameters like
+//     password=, credentials behind Bearer and Basic, JSON Web Tokens, and the path of a Slack
+//     webhook, which is its password.
+//
+// It is the last net, not the first: code does not hand secrets to the logger. What looks like
+// none of these cannot be told from other text.
+package logging

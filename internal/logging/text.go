@@ -1,0 +1,34 @@
+package logging
+
+import (
+	"regexp"
+	"strings"
+)
+
+// The patterns of secrets in text, each with what is kept of it.
+var patterns = []struct {
+	sign    string // that must be in the text, in lower case: a regexp on every line is dear
+	pattern *regexp.Regexp
+	keep    string
+}{
+	// Of the stores' URLs everything up to the last @ goes: a password may contain what should
+	// have been escaped. Of others, whose paths may contain an @, only what is before a slash.
+	{"://", regexp.MustCompile(`(?i)\b((?:postgres|postgresql|redis|rediss|valkey|valkeys)://)[^\s"'<>]*@`), "${1}" + Hidden + "@"},
+	{"://", regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#"'<>]*@`), "${1}" + Hidden + "@"},
+	{"hooks.slack", regexp.MustCompile(`(?i)(\bhooks\.slack(?:-gov)?\.com/)[^\s"'<>]+`), "${1}" + Hidden},
+	{"=", regexp.MustCompile(`(?i)\b((?:[a-z0-9]+[_-])*(?:password|passwd|secret|token|api_?key|signature|sig)=)(?:'[^']*'|"[^"]*"|[^\s&"';,)]+)`), "${1}" + Hidden},
+	{"bearer", regexp.MustCompile(`(?i)\b(bearer\s+)[a-z0-9._~+/=-]+`), "${1}" + Hidden},
+	{"basic", regexp.MustCompile(`(?i)\b(basic\s+)[a-z0-9+/]{8,}=*`), "${1}" + Hidden},
+	{"eyj", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?`), Hidden},
+}
+
+// cleanText is a text without the secrets in it.
+func cleanText(text string) string {
+	lower := strings.ToLower(text)
+	for _, p := range patterns {
+		if strings.Contains(lower, p.sign) {
+			text = p.pattern.ReplaceAllString(text, p.keep)
+		}
+	}
+	return text
+}
