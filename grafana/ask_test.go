@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -55,12 +56,23 @@ func (w *watched) faults(t *testing.T) {
 	}
 }
 
+var legendLabel = regexp.MustCompile(`\{\{(\w+)\}\}`)
+
 // dashboard asks the queries of its panels and variables.
 func (w *watched) dashboard(t *testing.T, d dashboard) {
 	for _, p := range d.queries(prometheusSource) {
 		for _, target := range p.Targets {
-			if _, err := w.prometheus.query(t.Context(), substitute(target.Expr, w.variables()), target.Instant, w.from, w.to); err != nil {
+			lines, err := w.prometheus.query(t.Context(), substitute(target.Expr, w.variables()), target.Instant, w.from, w.to)
+			if err != nil {
 				t.Errorf("%q: %s: %v", p.Title, target.Expr, err)
+			}
+			// A legend by a label that no metric has is no error to Prometheus.
+			for _, label := range legendLabel.FindAllStringSubmatch(target.LegendFormat, -1) {
+				for _, l := range lines {
+					if l.Metric[label[1]] == "" {
+						t.Errorf("%q: %s: a line has no %s: %v", p.Title, target.Expr, label[1], l.Metric)
+					}
+				}
 			}
 		}
 	}
