@@ -14,7 +14,7 @@ type metrics struct {
 	seconds *prometheus.HistogramVec
 }
 
-// newMetrics registers them. The label is task, since job is what Prometheus calls the role.
+// The label is called task, since Prometheus itself puts job on every series it scrapes.
 func newMetrics(reg prometheus.Registerer) metrics {
 	return metrics{
 		running: shared(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flagmeter_jobs_running",
