@@ -56,6 +56,33 @@ func (w *watched) faults(t *testing.T) {
 	}
 }
 
+// seriesLimit is how many series a role may have: what Prometheus must keep of it.
+const seriesLimit = 1500
+
+// cost looks at what Prometheus says of its scrapes. How long they took is logged only: other
+// tests run on the same machine.
+func (w *watched) cost(t *testing.T) {
+	samples, err := w.prometheus.query(t.Context(), "max by (job) (max_over_time(scrape_samples_scraped[2m]))", true, w.from, w.to)
+	if err != nil || len(samples) != 3 {
+		t.Fatalf("%d jobs, %v", len(samples), err)
+	}
+	seconds, err := w.prometheus.query(t.Context(), "max by (job) (quantile_over_time(0.5, scrape_duration_seconds[2m]))", true, w.from, w.to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	took := map[string]float64{}
+	for _, l := range seconds {
+		took[l.Metric["job"]] = l.Value.number()
+	}
+	for _, l := range samples {
+		job, n := l.Metric["job"], l.Value.number()
+		if n > seriesLimit {
+			t.Errorf("%s has %.0f series", job, n)
+		}
+		t.Logf("%s: %.0f series, half of the scrapes within %.1f ms", job, n, 1000*took[job])
+	}
+}
+
 var legendLabel = regexp.MustCompile(`\{\{(\w+)\}\}`)
 
 // dashboard asks the queries of its panels and variables.

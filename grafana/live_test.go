@@ -65,6 +65,7 @@ func TestEveryQueryAnswers(t *testing.T) {
 
 	w := &watched{prometheus: prometheus, from: from, to: time.Now().Truncate(time.Second), db: env.DB}
 	t.Run("faults", w.faults)
+	t.Run("cost", w.cost)
 	for file, d := range dashboards(t) {
 		t.Run(file, func(t *testing.T) { w.dashboard(t, d) })
 	}
