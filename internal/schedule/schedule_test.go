@@ -66,7 +66,7 @@ func TestRunsAreCountedAndTimed(t *testing.T) {
 		time.Sleep(6500 * time.Millisecond)
 		stop()
 		<-ended
-		want := map[string]float64{"job_runs_total/work/ok": 3, "job_runs_total/work/error": 3, "job_runs_total/work/skipped": 2, "jobs_running/work": 0, "job_seconds/work": 2.5}
+		want := map[string]float64{"job_runs_total/ok/work": 3, "job_runs_total/error/work": 3, "job_runs_total/skipped/work": 2, "jobs_running/work": 0, "job_seconds/work": 2.5}
 		if got := values(t, registry); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("got %v\nwant %v", got, want)
 		}
@@ -85,7 +85,7 @@ func TestSetsOfOneProcessShareTheirMetrics(t *testing.T) {
 	}
 	New(slog.New(slog.DiscardHandler), nil).Add("three", "@hourly", nothing)
 	got := values(t, registry)
-	for _, name := range []string{"jobs_running/one", "jobs_running/two", "job_runs_total/two/skipped", "job_seconds/one"} {
+	for _, name := range []string{"jobs_running/one", "jobs_running/two", "job_runs_total/skipped/two", "job_seconds/one"} {
 		if value, ok := got[name]; !ok || value != 0 {
 			t.Errorf("%s is %v, %v before the first run", name, value, ok)
 		}
