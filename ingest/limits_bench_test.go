@@ -12,53 +12,63 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
-// BenchmarkNeighbour posts single events of one tenant, 200 a second, while another is quiet, sends
-// ten times what its rate allows, or sends the same without a limit. It reports how long the
-// first one's requests take. Run it with -benchtime 2000x.
+// BenchmarkNeighbour posts single events of one tenant, 200 a second, and reports how long
+// that takes while another tenant is quiet, sends ten times what its rate allows, or sends as
+// much without a limit; and beside as many requests for /healthz, which need nothing but
+// HTTP. All clients are in the server's process. Run it with -benchtime 1000x.
 func BenchmarkNeighbour(b *testing.B) {
+	const perSecond, clients = 1000, 16
 	for _, c := range []struct {
-		name      string
-		perSecond int // what the other sends
-		limited   bool
+		name         string
+		sends        bool
+		limit, other string // other: a route to ask for instead
 	}{
-		{"quiet", 0, false},
-		{"within=100", 100, true},
-		{"at its limit of 100, sends=1000", 1000, true},
-		{"without a limit, sends=1000", 1000, false},
+		{name: "quiet"},
+		{name: "at_its_limit", sends: true, limit: "rate_limit = 100"},
+		{name: "without_a_limit", sends: true},
+		{name: "healthz", sends: true, other: "/healthz"},
 	} {
-		b.Run(strings.ReplaceAll(c.name, " ", "_"), func(b *testing.B) {
+		b.Run(c.name, func(b *testing.B) {
 			a := newAPI(b, stacktest.New(b))
-			if c.limited {
-				a.set("acme", "rate_limit = 100")
+			if c.limit != "" {
+				a.set("acme", c.limit)
 			}
 			var refused, accepted atomic.Int64
+			send := func() {
+				method, path := "POST", "/events"
+				if c.other != "" {
+					method, path = "GET", c.other
+				}
+				if r, err := a.do(method, path, jsonType, strings.NewReader(acme(1, ""))); err == nil && r.status == 200 {
+					accepted.Add(1)
+				} else if err == nil && r.status == 429 {
+					refused.Add(1)
+				}
+			}
 			done := make(chan struct{})
 			var other sync.WaitGroup
-			for range 16 {
+			for i := range clients {
+				if !c.sends {
+					break
+				}
 				other.Go(func() {
-					if c.perSecond == 0 {
-						return
-					}
-					tick := time.NewTicker(16 * time.Second / time.Duration(c.perSecond))
+					time.Sleep(time.Duration(i) * time.Second / perSecond) // not all at once
+					tick := time.NewTicker(clients * time.Second / perSecond)
 					defer tick.Stop()
 					for {
 						select {
 						case <-done:
 							return
 						case <-tick.C:
-						}
-						r, err := a.do("POST", "/events", jsonType, strings.NewReader(acme(1, "")))
-						if err == nil && r.status == 200 {
-							accepted.Add(1)
-						} else if err == nil && r.status == 429 {
-							refused.Add(1)
+							send()
 						}
 					}
 				})
 			}
 			took := make([]time.Duration, 0, b.N)
 			began := time.Now()
-			tick := time.NewTicker(5 * time.Millisecond)
+			tick := time.NewTicker(5100 * time.Microsecond) // in step with nobody
+			defer tick.Stop()
 			for b.Loop() {
 				<-tick.C
 				start := time.Now()
