@@ -281,3 +281,17 @@ func TestWarnsOfAValkeyThatForgets(t *testing.T) {
 		}
 	}
 }
+
+func TestSaysThatAValkeyCannotBeChecked(t *testing.T) {
+	env := stacktest.Own(t)
+	if err := env.Valkey.ACLSetUser(t.Context(), "flagmeter", "-config|get").Err(); err != nil {
+		t.Fatal(err)
+	}
+	d := launch(t, settingsOf(env), "flusher")
+	if line := d.line("cannot check that valkey keeps what it acknowledges"); !strings.Contains(line, "appendfsync always") || !strings.Contains(line, `"level":"WARN"`) {
+		t.Errorf("it logs %s", line)
+	}
+	if status, rest := d.stop(); status != 0 || strings.Contains(rest, "cannot check") {
+		t.Errorf("exit %d: %s", status, rest)
+	}
+}

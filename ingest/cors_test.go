@@ -92,6 +92,27 @@ func TestCORSAllowsNamedOriginsWithoutCredentials(t *testing.T) {
 	}
 }
 
+// TestAForeignPageHasNoUseForACookie lets a page that may use the API send the cookie of an
+// operator, as a browser does when both are of one site.
+func TestAForeignPageHasNoUseForACookie(t *testing.T) {
+	a := newAPI(t, stacktest.New(t), func(s *setup) { s.origins, s.auth = []string{friend}, true })
+	r := a.as(a.newKey("admin", "")).ask("POST", "/session")
+	cookie, _, _ := strings.Cut(r.header.Get("Set-Cookie"), ";")
+	if r.status != 200 || cookie == "" {
+		t.Fatalf("sign in: %d %s", r.status, r.body)
+	}
+	a = a.as("")
+	for origin, status := range map[string]int{"": 200, a.url: 200, friend: 401} {
+		headers := []string{"Cookie", cookie}
+		if origin != "" {
+			headers = append(headers, "Origin", origin)
+		}
+		if r := a.ask("GET", "/tenants", headers...); r.status != status {
+			t.Errorf("a page of %q is answered %d, want %d", origin, r.status, status)
+		}
+	}
+}
+
 func TestLiveIsForPagesOfNamedOriginsOnly(t *testing.T) {
 	open := func(a *api, origin string) int {
 		t.Helper()

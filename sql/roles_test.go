@@ -45,6 +45,10 @@ func TestRolesMayDoNoMoreThanTheyNeed(t *testing.T) {
 		"DELETE FROM slack_webhooks",
 		"INSERT INTO webhooks (url) VALUES ('https://example.com')",
 		"UPDATE webhooks SET secret = DEFAULT",
+		"DELETE FROM api_keys",
+		"UPDATE api_keys SET scope = 'admin'",
+		"UPDATE api_keys SET hash = ''",
+		"UPDATE api_keys SET expires_at = NULL",
 		"DELETE FROM schema_migrations",
 		"INSERT INTO schema_migrations (id) VALUES ('x')",
 		"CREATE TABLE mine (n int)",
@@ -73,6 +77,10 @@ func TestRolesMayDoNoMoreThanTheyNeed(t *testing.T) {
 	}
 	for _, role := range []string{"flagmeter_app", "flagmeter_ingest"} {
 		t.Run(role, func(t *testing.T) {
+			hashes := try(t, env, role, "SELECT hash, session_key FROM api_keys")
+			if role == "flagmeter_app" && !denied(hashes) || role == "flagmeter_ingest" && hashes != nil {
+				t.Errorf("the hashes of API keys: %v", hashes)
+			}
 			for _, statement := range refused {
 				if err := try(t, env, role, statement); !denied(err) {
 					t.Errorf("%s: %v, want permission denied", statement, err)

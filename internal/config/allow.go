@@ -29,7 +29,8 @@ func (c Config) allows(name string) bool {
 	case "METRICS_ADDR":
 		return isAddress(c.MetricsAddr)
 	case "ADMIN_ADDR":
-		return isAddress(c.AdminAddr)
+		host, _, _ := net.SplitHostPort(c.AdminAddr)
+		return isAddress(c.AdminAddr) && IsLoopback(host)
 	case "METRICS_TOP_TENANTS":
 		return c.TopTenants >= 0 && c.TopTenants <= 50
 	case "AUTH":

@@ -37,9 +37,9 @@ type Config struct {
 	// means the role's own default: :9101 for the flusher, :9102 for the alerter.
 	MetricsAddr string `env:"METRICS_ADDR" want:"an address like :9101 or 127.0.0.1:9101"`
 
-	// AdminAddr is host:port of /debug/pprof, of every role. Empty: nobody listens. It has
-	// no authentication and is meant for loopback.
-	AdminAddr string `env:"ADMIN_ADDR" want:"an address like 127.0.0.1:6060"`
+	// AdminAddr is host:port of /debug/pprof, of every role, on loopback: a profile contains
+	// memory, and nobody is asked for a credential. Empty: nobody listens.
+	AdminAddr string `env:"ADMIN_ADDR" want:"an address on loopback like 127.0.0.1:6060"`
 
 	// Auth says whether callers of the API need a credential: "off" or "required". Empty means
 	// required, unless only this machine can reach the API.

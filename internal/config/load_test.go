@@ -66,6 +66,8 @@ func TestMistakes(t *testing.T) {
 		{"OBSERVE", "metrics", `OBSERVE must be true or false, not "metrics"`},
 		{"METRICS_TOP_TENANTS", "51", `METRICS_TOP_TENANTS must be an integer from 0 to 50, not "51"`},
 		{"METRICS_TOP_TENANTS", "-1", `METRICS_TOP_TENANTS must be an integer from 0 to 50, not "-1"`},
+		{"ADMIN_ADDR", ":6060", `ADMIN_ADDR must be an address on loopback like 127.0.0.1:6060, not ":6060"`},
+		{"ADMIN_ADDR", "10.0.0.1:6060", `ADMIN_ADDR must be an address on loopback like 127.0.0.1:6060, not "10.0.0.1:6060"`},
 		{"SHARDS", "0", `SHARDS must be an integer from 1 to 1024, not "0"`},
 		{"SHARDS", "1025", `SHARDS must be an integer from 1 to 1024, not "1025"`},
 		{"SHARDS", "two", `SHARDS must be an integer from 1 to 1024, not "two"`},

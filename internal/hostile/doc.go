@@ -13,6 +13,6 @@
 // 501 for an unknown transfer coding. Those have no type in the tables.
 //
 //	go test ./internal/hostile                                     the tables, and the corpus of the fuzzer
-//	go test ./internal/hostile -run Fuzz -args -for 1m -seed 7     mutations of both, as in make torture
+//	go test ./internal/hostile -run Fuzz -v -args -for 1m -seed 7  mutations of both, as in make torture
 //	go test ./internal/hostile -run Idle -v                        10,000 connections, and what each costs
 package hostile
