@@ -126,10 +126,45 @@ func TestDevNamesAnAddressInUse(t *testing.T) {
 	}
 }
 
-func TestDevWarnsOutsideLoopback(t *testing.T) {
-	d := launch(t, settingsOf(stacktest.New(t)), "dev", "--listen", ":0")
-	d.ready() // at 127.0.0.1
-	if status, _ := d.stop(); status != 0 || !strings.Contains(d.stderr.String(), "there is no authentication") {
+func TestDevSaysWhoMayUseIt(t *testing.T) {
+	for _, c := range []struct{ listen, auth, says string }{
+		{"127.0.0.1:0", "", "authentication is off: everybody on this machine, and nobody else, can use 127.0.0.1:"},
+		{":0", "off", "authentication is off: everybody who can reach it can use [::]:"},
+		{":0", "", "authentication is required; this key of scope admin ends in 24 hours:"},
+		{"127.0.0.1:0", "required", "authentication is required; this key of scope admin ends in 24 hours:"},
+	} {
+		t.Run(c.listen+c.auth, func(t *testing.T) {
+			d := launch(t, settingsOf(stacktest.New(t)).with("AUTH", c.auth), "dev", "--listen", c.listen)
+			d.line(c.says)
+			key := ""
+			if strings.Contains(c.says, "required") {
+				key = strings.TrimPrefix(d.line("API_KEY="), "API_KEY=")
+			}
+			address := d.ready() // at 127.0.0.1
+			status, _ := request(t, "GET", address+"/usage/acme-corp", "")
+			if (status == 200) != (key == "") || key != "" && status != 401 {
+				t.Errorf("without a key: %d", status)
+			}
+			if status, body := requestAs(t, key, "GET", address+"/usage/acme-corp", ""); status != 200 {
+				t.Errorf("with the key: %d %s", status, body)
+			}
+			if status, _ := d.stop(); status != 0 {
+				t.Errorf("exit %d: %s", status, d.stderr)
+			}
+		})
+	}
+}
+
+// The demo sends its events with the key that dev has made.
+func TestDevDemoWithAuthentication(t *testing.T) {
+	d := launch(t, settingsOf(stacktest.New(t)).with("AUTH", "required"), "dev", "--listen", "127.0.0.1:0", "--demo")
+	key := strings.TrimPrefix(d.line("API_KEY="), "API_KEY=")
+	address := d.ready()
+	eventually(t, "the demo has sent something", func() bool {
+		_, body := requestAs(t, key, "GET", address+"/tenants?sort=-used&limit=1", "")
+		return !strings.Contains(body, `"totalTokens":0`)
+	})
+	if status, _ := d.stop(); status != 0 {
 		t.Errorf("exit %d: %s", status, d.stderr)
 	}
 }

@@ -114,11 +114,20 @@ func (d *daemon) stop() (status int, rest string) {
 // request returns the status and body of an answer; the status is 0 if there was none.
 func request(t *testing.T, method, url, body string) (status int, answer string) {
 	t.Helper()
+	return requestAs(t, "", method, url, body)
+}
+
+// requestAs is request with an API key or a token, unless that is empty.
+func requestAs(t *testing.T, key, method, url, body string) (status int, answer string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err.Error()
@@ -131,7 +140,7 @@ func request(t *testing.T, method, url, body string) (status int, answer string)
 	return resp.StatusCode, string(text)
 }
 
-// emptyDatabase makes a database without a schema, beside the test's own.
+// emptyDatabase makes a database without a schema, beside the test's own, for its owner.
 func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sqlx.DB) {
 	t.Helper()
 	var own string
@@ -139,7 +148,7 @@ func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sq
 		t.Fatal(err)
 	}
 	name := own + "_empty"
-	if _, err := env.DB.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+	if _, err := env.DB.ExecContext(t.Context(), "CREATE DATABASE "+name+" OWNER flagmeter_owner"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -147,7 +156,7 @@ func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sq
 			t.Error(err)
 		}
 	})
-	u, err := url.Parse(env.DatabaseURL)
+	u, err := url.Parse(env.OwnerURL)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,8 @@ import (
 // tenants whose usage the test says.
 type world struct {
 	t     testing.TB
-	db    *sqlx.DB
+	db    *sqlx.DB // the operator's
+	app   *sqlx.DB // the alerter's
 	slack *inbox
 	logs  *lockedBuffer
 
@@ -38,13 +39,14 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	return &world{t: t, db: stacktest.New(t).DB, slack: newSlack(t), logs: &lockedBuffer{}, now: noon}
+	env := stacktest.New(t)
+	return &world{t: t, db: env.DB, app: env.AppDB, slack: newSlack(t), logs: &lockedBuffer{}, now: noon}
 }
 
 // alerter makes an Alerter of this world; more than one may work at once.
 func (w *world) alerter(change ...func(*Options)) *Alerter {
 	o := Options{
-		DB:           w.db,
+		DB:           w.app,
 		Usage:        w,
 		Changes:      w,
 		AllowPrivate: true,

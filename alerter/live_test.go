@@ -34,10 +34,10 @@ type pipeline struct {
 func newPipeline(tb testing.TB, change ...func(*Options)) *pipeline {
 	tb.Helper()
 	env := stacktest.New(tb)
-	p := &pipeline{TB: tb, db: env.DB, valkey: scripts.New(env.Valkey, 1)}
+	p := &pipeline{TB: tb, db: env.DB, valkey: scripts.New(env.AppValkey, 1)}
 	log := slog.New(slog.DiscardHandler)
-	p.live = usage.New(env.DB, p.valkey, tenants.New(env.DB, p.valkey, log), time.Now)
-	o := Options{DB: env.DB, Usage: p.live, Changes: p.live.Changes(), AllowPrivate: true, Log: log}
+	p.live = usage.New(env.AppDB, p.valkey, tenants.New(env.AppDB, p.valkey, log), time.Now)
+	o := Options{DB: env.AppDB, Usage: p.live, Changes: p.live.Changes(), AllowPrivate: true, Log: log}
 	for _, c := range change {
 		c(&o)
 	}

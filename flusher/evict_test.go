@@ -57,7 +57,7 @@ func TestSleeperInCopyIsEvicted(t *testing.T) {
 		t.Fatalf("sealed batches: %v, %v", id, err)
 	}
 
-	sleeper, err := r.DB.Connx(context.Background())
+	sleeper, err := r.AppDB.Connx(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,27 +37,33 @@ type rig struct {
 
 func newRig(t testing.TB, env *stacktest.Env) *rig {
 	t.Helper()
-	r := &rig{Env: env, t: t, valkey: scripts.New(env.Valkey, 1), time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
-	r.dir = tenants.New(env.DB, r.valkey, quiet())
+	r := &rig{Env: env, t: t, valkey: scripts.New(env.AppValkey, 1), time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
+	r.dir = tenants.New(env.AppDB, r.valkey, quiet())
+	r.url = r.another()
+	return r
+}
+
+// another runs an ingest server and returns its URL.
+func (r *rig) another() string {
+	r.t.Helper()
 	server := ingest.New(ingest.Options{
-		DB: env.DB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
-		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry(),
+		DB: r.AppDB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
+		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry(), MaxFeatures: 1000,
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	r.url = "http://" + listener.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx, listener) }()
-	t.Cleanup(func() {
+	r.t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
-			t.Errorf("ingest server: %v", err)
+			r.t.Errorf("ingest server: %v", err)
 		}
 	})
-	return r
+	return "http://" + listener.Addr().String()
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
@@ -76,7 +82,7 @@ func (r *rig) setTime(t time.Time) {
 
 func (r *rig) advance(d time.Duration) { r.setTime(r.now().Add(d)) }
 
-func (r *rig) reader() *usage.Live { return usage.New(r.DB, r.valkey, r.dir, r.now) }
+func (r *rig) reader() *usage.Live { return usage.New(r.AppDB, r.valkey, r.dir, r.now) }
 
 // amid is a reader into whose Refresh a test can step, between its reading of Valkey
 // and its reading of Postgres.
@@ -95,7 +101,7 @@ func (r *rig) amid() *amid {
 			do()
 		}
 	}))
-	a.Live = usage.New(r.DB, scripts.New(client, 1), r.dir, r.now)
+	a.Live = usage.New(r.AppDB, scripts.New(client, 1), r.dir, r.now)
 	return a
 }
 
@@ -104,22 +110,22 @@ type hook func()
 
 func (h hook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
+func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 
-func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := next(ctx, cmd)
-		if cmd.Name() == "zrange" && strings.HasSuffix(fmt.Sprint(cmd.Args()[1]), ":settled") {
-			h()
+func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		for _, cmd := range cmds {
+			if cmd.Name() == "zrange" && strings.HasSuffix(fmt.Sprint(cmd.Args()[1]), ":settled") {
+				h()
+			}
 		}
 		return err
 	}
 }
 
 func (r *rig) flusher() *Flusher {
-	return New(Options{DB: r.DB, Valkey: r.valkey, Dedupe: time.Hour, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
+	return New(Options{DB: r.AppDB, Valkey: r.valkey, Dedupe: time.Hour, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
 }
 
 // addTenant inserts a tenant the way an operator does.

@@ -61,6 +61,9 @@ func (f *Flusher) Run(ctx context.Context) {
 	jobs := schedule.New(f.log, f.registerer)
 	jobs.Add("flush", "@every 1s", func() error {
 		_, err := f.RunOnce(ctx)
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			return nil // the process ends; the next one finishes what was broken off
+		}
 		return err
 	})
 	jobs.Add("partitions", "@hourly", partition)

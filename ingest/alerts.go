@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/julienschmidt/httprouter"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -29,10 +31,11 @@ func (s *Server) getAlerts(w http.ResponseWriter, r *http.Request, _ httprouter.
 		WriteProblem(w, problem)
 		return
 	}
-	if _, known := s.tenants.Get(ask.Tenant); ask.Tenant != "" && !known {
+	if _, known := s.visible(r, ask.Tenant); ask.Tenant != "" && !known {
 		WriteProblem(w, problemUnknownTenant(ask.Tenant))
 		return
 	}
+	ask.Tenant = cmp.Or(ask.Tenant, auth.Of(r.Context()).Tenant)
 	page := ask.Limit
 	ask.Limit++ // one more tells whether there is a next page
 	var alerts []store.Alert

@@ -18,6 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -31,6 +33,8 @@ type api struct {
 	valkey *scripts.Valkey
 	dir    *tenants.Directory
 	live   *usage.Live
+	keys   *auth.Directory // nil unless callers need one
+	key    string          // what requests are sent with
 	clock  *clock
 	server *Server
 	url    string
@@ -50,6 +54,11 @@ type setup struct {
 	shards       int
 	autoCreate   bool
 	defaultQuota int64
+	rate         meter.Rate
+	maxFeatures  int
+	origins      []string
+	hsts         time.Duration
+	auth         bool // callers need a key
 	topTenants   int
 }
 
@@ -81,11 +90,23 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	tb.Cleanup(a.client.CloseIdleConnections)
-	o := Options{DB: env.DB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
-		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70}, TopTenants: s.topTenants}
-	a.dir = tenants.New(env.DB, a.valkey, o.Log)
-	a.live = usage.New(env.DB, a.valkey, a.dir, o.Now)
+	o := Options{DB: env.AppDB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70},
+		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, CORSOrigins: s.origins, HSTS: s.hsts}
+	a.dir = tenants.New(env.AppDB, a.valkey, o.Log)
+	a.live = usage.New(env.AppDB, a.valkey, a.dir, o.Now)
 	o.Tenants, o.Live = a.dir, a.live
+	if s.auth {
+		a.keys = auth.NewDirectory(env.AppDB, a.valkey, o.Log, o.Now)
+		tokens, err := auth.NewTokens(a.tokens())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		o.Gate = auth.NewGate(a.keys, tokens)
+		if err := a.keys.Start(tb.Context()); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	if err := a.dir.Start(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
@@ -146,6 +167,10 @@ func (a *api) do(method, path, contentType string, body io.Reader) (response, er
 }
 
 func (a *api) send(req *http.Request) (response, error) {
+	if a.key != "" {
+		req.Header.Set("Authorization", "Bearer "+a.key)
+	}
+	req.Header.Set("X-Request-Id", "test") // or no two answers would be the same
 	res, err := a.client.Do(req)
 	if err != nil {
 		return response{}, err
@@ -238,7 +263,7 @@ func (a *api) refused(r response, status int, kind string) problem {
 	if got := r.header.Get("Content-Type"); got != "application/problem+json" {
 		a.Errorf("content type %q", got)
 	}
-	if retry := r.header.Get("Retry-After"); (retry != "") != (status == 503) {
+	if retry := r.header.Get("Retry-After"); (retry != "") != (status == 503 || status == 429) {
 		a.Errorf("status %d with Retry-After %q", status, retry)
 	}
 	return p

@@ -16,13 +16,12 @@ func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request, _ httprouter.
 	writeJSON(w, []byte(`{"status":"ok"}`))
 }
 
-// started answers 503 until the tenants are known: a 404 for each of them would be wrong.
+// started answers 503 until the tenants are known, and the API keys if they are asked for: a
+// 404 for each tenant would be wrong.
 func (s *Server) started(next httprouter.Handle) httprouter.Handle {
 	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
-		if !s.tenants.Loaded() {
-			p := problemUnavailable("the process is starting: its stores have not answered yet")
-			p.Title = "Not available now"
-			WriteProblem(w, p)
+		if !s.tenants.Loaded() || s.gate != nil && !s.gate.Loaded() {
+			WriteProblem(w, problemStarting())
 			return
 		}
 		next(w, r, params)

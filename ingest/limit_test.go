@@ -47,31 +47,6 @@ func TestBodiesAboveTheLimitAreRefused(t *testing.T) {
 	a.counted(exactly)
 }
 
-func TestEncodedBodiesAreRefused(t *testing.T) {
-	a := newAPI(t, stacktest.New(t))
-	post := func(encoding string) response {
-		req, err := http.NewRequestWithContext(t.Context(), "POST", a.url+"/events", strings.NewReader(acme(1, "")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", jsonType)
-		req.Header.Set("Content-Encoding", encoding)
-		r, err := a.send(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r
-	}
-	before := a.state()
-	for _, encoding := range []string{"gzip", "br", "gzip, identity", strings.Repeat("x", 1000)} {
-		a.refused(post(encoding), 415, "unsupported-media-type")
-	}
-	a.unchanged(before)
-	if r := post("identity"); r.status != 200 {
-		t.Errorf("identity: %d %s", r.status, r.body)
-	}
-}
-
 func TestABodyThatEndsTooEarlyCountsNothing(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	before := a.state()

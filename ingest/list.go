@@ -23,7 +23,8 @@ type listQuery struct {
 	descending bool
 	limit      int // 0: no limit
 	search     string
-	archived   bool // them too
+	archived   bool   // them too
+	only       string // the one tenant that the caller may know of; "": all
 	after      position
 }
 
@@ -129,6 +130,7 @@ func (l listQuery) page(s *sheet) *page {
 		*row
 		position
 	}
+	s = s.of(l.only)
 	p, list := &page{sheet: s}, make([]placed, 0, len(s.rows))
 	for _, r := range s.rows {
 		if !l.matches(r) {

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/coder/websocket"
 	"github.com/julienschmidt/httprouter"
+
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 )
 
 const (
@@ -41,17 +44,21 @@ func (s *Server) getLive(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 		return
 	}
 	defer s.feeds.leave(feed)
-	conn, err := websocket.Accept(w, r, nil)
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{auth.SubProtocol},
+		InsecureSkipVerify: true, // parseFeed has looked at its origin
+	})
 	if err != nil {
 		return // it has answered
 	}
 	defer conn.CloseNow()
-	status, reason := s.tell(conn.CloseRead(r.Context()), conn, feed)
+	status, reason := s.tell(conn.CloseRead(r.Context()), conn, feed, r)
 	_ = conn.Close(status, reason) // whoever does not answer is cut off
 }
 
-// tell sends a feed until the client or the server ends, and returns how to close.
-func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed) (websocket.StatusCode, string) {
+// tell sends a feed until the client, its credential or the server ends, and returns how to
+// close.
+func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed, r *http.Request) (websocket.StatusCode, string) {
 	var have *feedState
 	lastSent, lastPing := time.Now(), time.Now()
 	alive := time.NewTimer(aliveEvery)
@@ -90,12 +97,15 @@ func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed) (we
 		case <-s.feeds.stop:
 			return websocket.StatusGoingAway, "the server is stopping"
 		}
+		if !s.still(r) { // a feed is renewed every second
+			return websocket.StatusPolicyViolation, "the credential is no longer valid"
+		}
 	}
 }
 
 // send writes a frame and says how long the client took for it.
 func (s *Server) send(ctx context.Context, conn *websocket.Conn, frame []byte) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*s.feedPatience)
+	ctx, cancel := context.WithTimeout(ctx, s.feedCut)
 	defer cancel()
 	start := time.Now()
 	err := conn.Write(ctx, websocket.MessageText, frame)
@@ -107,12 +117,13 @@ func (s *Server) parseFeed(r *http.Request) (feedQuery, *Problem) {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return feedQuery{}, problemUpgrade()
 	}
-	if !sameOrigin(r) {
+	if !sameOrigin(r) && !slices.Contains(s.origins, r.Header.Get("Origin")) {
 		return feedQuery{}, problemOrigin()
 	}
 	q := parseQuery(r, "q", "sort", "limit", "archived", "tenant")
 	if !q.values.Has("tenant") {
 		list := parseList(q)
+		list.only = auth.Of(r.Context()).Tenant
 		return feedQuery{list: list}, q.problem()
 	}
 	if len(q.values) > 1 {
@@ -122,7 +133,7 @@ func (s *Server) parseFeed(r *http.Request) (feedQuery, *Problem) {
 	if problem := q.problem(); problem != nil {
 		return feedQuery{}, problem
 	}
-	if _, ok := s.tenants.Get(name); !ok {
+	if _, ok := s.visible(r, name); !ok {
 		return feedQuery{}, problemUnknownTenant(name)
 	}
 	return feedQuery{single: true, tenant: name}, nil

@@ -194,7 +194,7 @@ func everySeries(tb testing.TB) *api {
 		collectors.NewDBStatsCollector(env.DB.DB, "flagmeter"))
 	a.valkey.Observe(registry)
 	_, routes := a.server.routes()
-	for _, rt := range append(routes, route{"any", "unmatched"}) {
+	for _, rt := range append(routes, route{method: "any", path: "unmatched"}) {
 		observed := a.server.observer.Route(rt.method, rt.path)
 		for _, status := range []int{200, 302, 400, 500} {
 			handler := a.server.observer.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -3,20 +3,18 @@ package ingest
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -42,67 +40,40 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter
 		WriteProblem(w, problem)
 		return
 	}
-	accepted, problem := s.commit(submissions)
+	if problem := s.limiter.admit(submissions, callerOf(r.Context())); problem != nil {
+		releaseAll(submissions)
+		WriteProblem(w, problem)
+		return
+	}
+	accepted, problem := s.commit(r.Context(), submissions)
 	if problem != nil {
 		WriteProblem(w, problem)
 		return
 	}
 	buffer.Reset() // the decoder has kept nothing of the body
+	setRateLimits(w.Header(), accepted.rates)
 	writeJSON(w, accepted.append(buffer.AvailableBuffer()))
-}
-
-// buffers are for request bodies and answers.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// putBuffer gives b up. Rare large ones are left to the garbage collector.
-func putBuffer(b *bytes.Buffer) {
-	if b.Cap() <= 64<<10 {
-		b.Reset()
-		buffers.Put(b)
-	}
-}
-
-func readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) *Problem {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return &Problem{Type: "/problems/unsupported-media-type", Title: "Unsupported media type", Status: http.StatusUnsupportedMediaType,
-			Detail: fmt.Sprintf("Content-Encoding %q is not supported: send the body as it is", clip(encoding))}
-	}
-	if r.ContentLength > meter.MaxBody {
-		return problemTooLarge()
-	}
-	var src io.Reader = r.Body
-	if r.ContentLength < 0 { // else the server reads no more than it says
-		src = http.MaxBytesReader(w, r.Body, meter.MaxBody)
-	}
-	_, err := body.ReadFrom(src)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return problemTooLarge()
-	case err != nil:
-		return &Problem{Type: "/problems/incomplete-body", Title: "The body did not arrive whole", Status: http.StatusBadRequest,
-			Detail: "the connection ended or the time ran out before the end of the body"}
-	}
-	return nil
 }
 
 // prepare finds the tenants of events and makes a submission for each shard they lie
 // in. Tenants are created, if the settings say so, only for a request without a fault.
 func (s *Server) prepare(w http.ResponseWriter, r *http.Request, events []meter.Event, now time.Time) ([]*submission, *Problem) {
-	submissions, missing, problem := s.sort(events, now, s.autoCreate)
+	who := auth.Of(r.Context())
+	submissions, missing, problem := s.sort(events, now, who, s.autoCreate)
 	if problem != nil || len(missing) == 0 {
 		return submissions, problem
 	}
 	if problem := s.createTenants(r.Context(), httpd.Logger(w, s.log), missing); problem != nil {
 		return nil, problem
 	}
-	submissions, _, problem = s.sort(events, now, false)
+	submissions, _, problem = s.sort(events, now, who, false)
 	return submissions, problem
 }
 
 // sort makes a submission for each shard in which the tenants of events lie. With
-// mayMiss it returns the names of tenants that do not exist; they are no fault then.
-func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submissions []*submission, missing []string, problem *Problem) {
+// mayMiss it returns the names of tenants that do not exist; they are no fault then. Tenants
+// that who may not know of do not exist, and cannot be missing.
+func (s *Server) sort(events []meter.Event, now time.Time, who *auth.Principal, mayMiss bool) (submissions []*submission, missing []string, problem *Problem) {
 	byShard := make([]*submission, len(s.committers))
 	var first map[scripts.EventID]string // content under which an id occurred in this request
 	var unknown, conflicts []int
@@ -111,10 +82,11 @@ func (s *Server) sort(events []meter.Event, now time.Time, mayMiss bool) (submis
 	for i, e := range events {
 		if e.Tenant != tenant.Name {
 			var ok bool
-			if tenant, ok = s.tenants.Get(e.Tenant); !ok && mayMiss {
+			sees := who.Sees(e.Tenant)
+			if tenant, ok = s.tenants.Get(e.Tenant); !ok && sees && mayMiss {
 				missing = append(missing, e.Tenant)
 				tenant = meter.Tenant{Zone: time.UTC} // to look for conflicts
-			} else if !ok || tenant.Archived {
+			} else if !ok || !sees || tenant.Archived {
 				unknown = append(unknown, i)
 				tenant = meter.Tenant{}
 				continue
@@ -163,22 +135,55 @@ func (s *Server) createTenants(ctx context.Context, log *slog.Logger, names []st
 
 // commit hands the submissions to their committers, waits for all of them and releases
 // them.
-func (s *Server) commit(submissions []*submission) (result accepted, problem *Problem) {
+func (s *Server) commit(ctx context.Context, submissions []*submission) (result accepted, problem *Problem) {
 	for _, sub := range submissions {
-		if !s.committers[sub.shard].submit(sub) {
-			sub.done <- answer{problem: problemUnavailable("too many requests are waiting; nothing was counted")}
-		}
+		s.submit(sub)
 	}
 	for _, sub := range submissions {
 		got := <-sub.done
+		if got.outdated != nil {
+			got = s.resubmit(ctx, sub, got.outdated)
+		}
 		if got.problem != nil {
 			problem = got.problem
 		} else {
 			result.events += sub.accepted
 			result.duplicates += sub.duplicates
 			result.usage = append(result.usage, got.usages...)
+			result.rates = append(result.rates, got.rates...) // of several shards, each has its own
 		}
 		sub.release()
 	}
 	return result, problem
+}
+
+func (s *Server) submit(sub *submission) {
+	if !s.committers[sub.shard].submit(sub) {
+		sub.done <- answer{problem: problemUnavailable("too many requests are waiting; nothing was counted")}
+	}
+}
+
+// renewLimit is how long a request waits for Postgres to tell what is used.
+const renewLimit = 2 * time.Second
+
+// resubmit commits what could not be judged with an outdated view of Postgres with a new one.
+func (s *Server) resubmit(ctx context.Context, sub *submission, outdated *usage.Version) (got answer) {
+	ctx, cancel := context.WithTimeout(ctx, renewLimit)
+	defer cancel()
+	for outdated != nil {
+		if err := s.live.Renew(ctx, *outdated); err != nil {
+			s.log.Error("usage of a tenant whose quota is enforced is not known", "error", err)
+			return answer{problem: problemUnavailable("whether the quota is used up cannot be told while Postgres is away; nothing was counted")}
+		}
+		s.submit(sub)
+		got = <-sub.done
+		outdated = got.outdated
+	}
+	return got
+}
+
+func releaseAll(submissions []*submission) {
+	for _, s := range submissions {
+		s.release()
+	}
 }

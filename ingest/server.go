@@ -13,7 +13,9 @@ import (
 	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -40,8 +42,20 @@ type Options struct {
 	DefaultQuota int64
 	// DefaultThresholds are theirs, in percent.
 	DefaultThresholds []int
+	// Rate limits the events of tenants without a rate of their own; zero: nothing does.
+	Rate meter.Rate
+	// MaxFeatures is how many features a tenant may have; 0: any number.
+	MaxFeatures int
+	// Gate tells who makes a request; nil: nobody is asked for a credential.
+	Gate *auth.Gate
+	// Embedders are the origins whose pages may show the dashboard in a frame.
+	Embedders []string
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
+	// CORSOrigins are the origins of other hosts whose pages may use the API.
+	CORSOrigins []string
+	// HSTS tells browsers for how long to come through TLS only; 0: nothing.
+	HSTS time.Duration
 }
 
 // Server is the HTTP API with its committers.
@@ -61,27 +75,47 @@ type Server struct {
 	defaultQuota int64
 	thresholds   []int
 	linger       time.Duration
+	origins      []string
+	headers      httpd.Headers
+	gate         *auth.Gate // nil: everybody may do everything
+	embedders    []string
 
+	limiter    *limiter
 	committers []*committer
 	draining   atomic.Bool
 
+	sheets       sheets
+	bodies       sync.Pool // of *[]byte: answers of GET /tenants
 	feeds        *feeds
-	feedPatience time.Duration
+	feedPatience time.Duration // how long a client may take for a frame
+	feedCut      time.Duration // and until it is cut off, without another word
 }
 
-// route is a path with its parameters as the router writes them.
-type route struct{ method, path string }
+// route is a path with its parameters as the router writes them, and what it asks of callers.
+type route struct {
+	method, path string
+	need         auth.Need
+}
 
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger}
-	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
+		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
+		gate: o.Gate, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
+	s.feedCut = 2 * s.feedPatience
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
+	s.limiter = newLimiter(o, s.metrics)
 	for shard := range o.Valkey.Shards() {
-		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
+		s.committers = append(s.committers, newCommitter(shard, o, s.limiter, s.metrics))
 	}
+	s.metrics.showFeatures(o.Registry, func() (most int64) {
+		for _, c := range s.committers {
+			most = max(most, c.features.largest.Load())
+		}
+		return most
+	})
 	return s
 }
 
@@ -100,10 +134,11 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		s.top.addTo(commits, jobs)
 		running.Go(func() { jobs.Run(commits) })
 	}
-	err := httpd.Serve(ctx, listener, s.Handler(), s.linger, func() {
+	http := httpd.Server{Handler: s.Handler(), Log: s.log, Linger: s.linger, Draining: func() {
 		s.draining.Store(true)
 		s.feeds.end()
-	})
+	}}
+	err := http.Serve(ctx, listener)
 	s.feeds.end() // also if serving has failed
 	s.feeds.wait()
 	stop()
@@ -131,43 +166,50 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 			WriteProblem(w, problemInternal())
 		},
 	}
-	handle := func(method, path string, h httprouter.Handle) {
-		all = append(all, route{method, path})
+	handle := func(need auth.Need, method, path string, h httprouter.Handle) {
+		h = s.guard(need, h)
 		observed := s.observer.Route(method, path)
 		observe := func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 			observed.Takes(w)
 			h(w, r, params)
 		}
+		all = append(all, route{method, path, need})
 		router.Handle(method, path, observe)
 		if method == "GET" && path != "/live" { // net/http leaves the body out
-			all = append(all, route{"HEAD", path})
+			all = append(all, route{"HEAD", path, need})
 			router.Handle("HEAD", path, observe)
 		}
 	}
-	plain := func(path string, h http.Handler) {
-		handle("GET", path, func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { h.ServeHTTP(w, r) })
+	plain := func(need auth.Need, path string, h http.Handler) {
+		handle(need, "GET", path, func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { h.ServeHTTP(w, r) })
 	}
-	handle("POST", "/events", s.started(s.postEvents))
-	handle("GET", "/usage/:tenant", s.started(s.getUsage))
-	handle("GET", "/usage/:tenant/series", s.started(s.getSeries))
-	handle("GET", "/usage/:tenant/series.csv", s.started(s.getSeriesCSV))
-	handle("GET", "/usage/:tenant/events.csv", s.started(s.getEventsCSV))
-	handle("GET", "/tenants", s.started(s.getTenants))
-	handle("GET", "/tenants.csv", s.started(s.getTenantsCSV))
-	handle("GET", "/alerts", s.started(s.getAlerts))
-	handle("GET", "/healthz", s.getHealth)
-	handle("GET", "/readyz", s.started(s.getReady))
-	handle("GET", "/openapi.yaml", getOpenAPI)
-	handle("GET", "/live", s.started(s.getLive))
+	handle(auth.ToIngest, "POST", "/events", s.started(s.postEvents))
+	handle(auth.ToRead, "GET", "/usage/:tenant", s.started(s.getUsage))
+	handle(auth.ToRead, "GET", "/usage/:tenant/series", s.started(s.getSeries))
+	handle(auth.ToRead, "GET", "/usage/:tenant/series.csv", s.started(s.getSeriesCSV))
+	handle(auth.ToRead, "GET", "/usage/:tenant/events.csv", s.started(s.getEventsCSV))
+	handle(auth.ToRead, "GET", "/tenants", s.started(s.getTenants))
+	handle(auth.ToRead, "GET", "/tenants.csv", s.started(s.getTenantsCSV))
+	handle(auth.ToRead, "GET", "/alerts", s.started(s.getAlerts))
+	handle(auth.ToRead, "GET", "/live", s.started(s.getLive))
+	handle(auth.ToAdmin, "GET", "/keys", s.started(s.getKeys))
+	handle(auth.ToAdmin, "POST", "/keys", s.started(s.postKeys))
+	handle(auth.ToAdmin, "DELETE", "/keys/:id", s.started(s.deleteKey))
+	handle(auth.ToRead, "GET", "/session", s.getSession)
+	handle(auth.Public, "POST", "/session", s.postSession)
+	handle(auth.Public, "DELETE", "/session", s.deleteSession)
+	handle(auth.Public, "GET", "/healthz", s.getHealth)
+	handle(auth.Public, "GET", "/readyz", s.started(s.getReady))
+	handle(auth.Public, "GET", "/openapi.yaml", getOpenAPI)
 
-	pages := web.Handler()
-	plain("/usage", pages)
-	plain("/assets/:version/*path", pages)
-	plain("/", http.RedirectHandler("/usage", http.StatusFound))
+	pages := web.Handler(s.embedders...)
+	plain(auth.Public, "/usage", pages)
+	plain(auth.Public, "/assets/:version/*path", pages)
+	plain(auth.Public, "/", http.RedirectHandler("/usage", http.StatusFound))
 	if s.registry != nil {
-		plain("/metrics", httpd.Scrape(s.registry))
+		plain(auth.ToReadAll, "/metrics", httpd.Scrape(s.registry))
 	}
-	return s.observer.Handler(escapedPaths(router)), all
+	return s.observer.Handler(httpd.Guard(lend(escapedPaths(router), s.origins), s.headers)), all
 }
 
 // escapedPaths routes by the path as it is escaped, because a tenant's name may

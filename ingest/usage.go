@@ -21,6 +21,10 @@ func (s *Server) getUsage(w http.ResponseWriter, r *http.Request, params httprou
 		WriteProblem(w, problem)
 		return
 	}
+	if _, ok := s.visible(r, name); !ok {
+		WriteProblem(w, problemUnknownTenant(name))
+		return
+	}
 	u, err := s.live.Tenant(r.Context(), name)
 	switch {
 	case errors.Is(err, store.ErrNoTenant):
@@ -48,7 +52,7 @@ func (s *Server) tenant(r *http.Request, params httprouter.Params) (meter.Tenant
 	if problem != nil {
 		return meter.Tenant{}, problem
 	}
-	tenant, ok := s.tenants.Get(name)
+	tenant, ok := s.visible(r, name)
 	if !ok {
 		return meter.Tenant{}, problemUnknownTenant(name)
 	}

@@ -13,14 +13,20 @@ import (
 var errURL = errors.New("VALKEY_URL must look like redis://user:password@host:6379/0, with commas between several hosts")
 
 // Connect returns a client for a URL like redis://:password@host:6379/0 (also
-// rediss:// and valkey://). Several hosts, separated by commas, are the seeds of a
+// rediss:// with TLS, and valkey://). Several hosts, separated by commas, are the seeds of a
 // Valkey Cluster. It does not dial. Errors never repeat the URL.
 //
 // The client never repeats a command by itself: only the caller knows whether
 // that would count an event twice.
-func Connect(rawURL string) (redis.UniversalClient, error) {
+func Connect(rawURL string) (redis.UniversalClient, error) { return ConnectTLS(rawURL, TLS{}) }
+
+// ConnectTLS is Connect with the given certificates.
+func ConnectTLS(rawURL string, files TLS) (redis.UniversalClient, error) {
 	opt, addrs, err := parseURL(rawURL)
 	if err != nil {
+		return nil, err
+	}
+	if err := files.apply(opt.TLSConfig); err != nil {
 		return nil, err
 	}
 	universal := &redis.UniversalOptions{

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -193,12 +194,15 @@ func TestAValkeyThatIsGoneIsTransient(t *testing.T) {
 		"ack":      func() error { _, err := v.Ack(ctx, 0, nil, nil); return err },
 		"tokens":   func() error { _, err := v.Tokens(ctx, 0, Query{Tenants: []meter.TenantDays{{}}}); return err },
 		"features": func() error { _, err := v.Features(ctx, 0, Query{Tenants: []meter.TenantDays{{}}}); return err },
-		"ids":      func() error { _, err := v.SumIDs(ctx); return err },
+		"sums":     func() error { _, err := v.SumBatches(ctx, 0); return err },
 		"lines":    func() error { _, err := v.RawLines(ctx, 0, "id"); return err },
 		"sum":      func() error { _, err := v.ReadSum(ctx, 0, "id"); return err },
 		"drop":     func() error { return v.Drop(ctx, 0, []string{"id"}) },
-		"save":     func() error { return v.SaveTenants(ctx, nil) },
-		"load":     func() error { _, err := v.LoadTenants(ctx); return err },
+		"save":     func() error { return v.TenantsCopy().Save(ctx, nil) },
+		"load":     func() error { _, err := v.TenantsCopy().Load(ctx); return err },
+		"revoke":   func() error { return v.RevokeKeys(ctx, map[uuid.UUID]time.Time{{1}: {}}) },
+		"revoked":  func() error { _, err := v.RevokedKeys(ctx); return err },
+		"forget":   func() error { return v.ForgetRevoked(ctx, []uuid.UUID{{1}}) },
 		"ping":     func() error { return v.Ping(ctx) },
 	} {
 		if err := call(); err == nil || !Transient(err) {

@@ -25,22 +25,24 @@ const (
 type rig struct {
 	*Valkey
 	testing.TB
-	client *redis.Client
-	number int64 // of the last group
+	client *redis.Client // the administrator's
+	number int64         // of the last group
 }
 
 // newRig returns a rig on the Valkey that the tests of this package share.
 func newRig(tb testing.TB) *rig {
 	tb.Helper()
-	client := stacktest.New(tb).Valkey
-	return &rig{Valkey: New(client, 1), TB: tb, client: client}
+	return rigOn(tb, stacktest.New(tb))
 }
 
 // ownRig returns a rig on a Valkey that the test may treat as it likes.
 func ownRig(tb testing.TB) *rig {
 	tb.Helper()
-	client := stacktest.Own(tb).Valkey
-	return &rig{Valkey: New(client, 1), TB: tb, client: client}
+	return rigOn(tb, stacktest.Own(tb))
+}
+
+func rigOn(tb testing.TB, env *stacktest.Env) *rig {
+	return &rig{Valkey: New(env.AppValkey, 1), TB: tb, client: env.Valkey}
 }
 
 // chat is a counter of acme's feature chat in the minute now.

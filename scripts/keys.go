@@ -94,6 +94,17 @@ func acceptedKey(shard int) string { return prefix(shard) + "accepted" }
 // rely on it.
 func flushedKey(shard int) string { return prefix(shard) + "flushed" }
 
+// ratePrefix + "t:" tenant or "k:" id of an API key (string, TTL) is the bucket of a rate
+// limit, see limits.lua.
+func ratePrefix(shard int) string { return prefix(shard) + "rate:" }
+
+// featuresPrefix + tenant (hash, TTL) are the features that a tenant has lately used: the
+// field is the feature, the value the UTC day on which it was last new to an ingest process.
+func featuresPrefix(shard int) string { return prefix(shard) + "features:" }
+
+// droppedKey (integer) is the largest order of a sum batch that was dropped.
+func droppedKey(shard int) string { return prefix(shard) + "dropped" }
+
 // orderKey (integer) numbers the batches in the order in which they are sealed.
 func orderKey(shard int) string { return prefix(shard) + "order" }
 
@@ -112,3 +123,11 @@ func lookKey(shard int) string { return prefix(shard) + "look" }
 // SHA-256 ("digest"), so that ingest can start and work while Postgres is away. It
 // belongs to no shard.
 const tenantsKey = "fm:tenants"
+
+// keysKey (hash) is the same for the API keys: their hashes, and what each may do. It
+// belongs to no shard.
+const keysKey = "fm:keys"
+
+// revokedKey (zset) are the API keys that were revoked: member id, score the unix second.
+// One stays until Postgres has known of it for a day. It belongs to no shard.
+const revokedKey = "fm:keys:revoked"

@@ -18,6 +18,15 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
+// Roles makes the roles that FlagMeter runs as, with no more rights than they need. It is for
+// an administrator of Postgres, see its first lines.
+//
+//go:embed roles.sql
+var Roles string
+
+//go:embed grants.sql
+var grants string
+
 // table is where the applied migrations are recorded.
 const table = "schema_migrations"
 
@@ -32,7 +41,8 @@ func source() migrate.MigrationSource {
 }
 
 // Migrate applies the missing migrations, each in a transaction of its own, and
-// returns how many there were. Concurrent callers wait for each other.
+// returns how many there were. Then it grants the roles of [Roles] what they need, if they
+// exist. Concurrent callers wait for each other.
 func Migrate(ctx context.Context, db *sqlx.DB) (applied int, err error) {
 	conn, err := db.Connx(ctx)
 	if err != nil {
@@ -51,7 +61,22 @@ func Migrate(ctx context.Context, db *sqlx.DB) (applied int, err error) {
 	if err != nil {
 		return applied, fmt.Errorf("apply migrations: %w", err)
 	}
-	return applied, nil
+	return applied, grant(ctx, conn)
+}
+
+// grant applies grants.sql, as one transaction: nobody loses a right that is granted again.
+func grant(ctx context.Context, conn *sqlx.Conn) error {
+	var roles int
+	if err := conn.GetContext(ctx, &roles, "SELECT count(*) FROM pg_roles WHERE rolname IN ('flagmeter_app', 'flagmeter_ingest')"); err != nil {
+		return fmt.Errorf("look for the roles: %w", err)
+	}
+	if roles < 2 {
+		return nil
+	}
+	if _, err := conn.ExecContext(ctx, grants); err != nil {
+		return fmt.Errorf("grant the roles their rights: %w", err)
+	}
+	return nil
 }
 
 // Check returns ErrOutdated if the database lacks a migration of this program. A

@@ -18,7 +18,7 @@ func TestTheJobPublishesDrift(t *testing.T) {
 	history(r)
 	var log bytes.Buffer
 	registry := prometheus.NewRegistry()
-	job := audit.NewJob(audit.Options{DB: r.DB, Valkey: r.valkey, Now: r.now, Log: slog.New(slog.NewTextHandler(&log, nil)), Registerer: registry})
+	job := audit.NewJob(audit.Options{DB: r.AppDB, Valkey: r.valkey, Now: r.now, Log: slog.New(slog.NewTextHandler(&log, nil)), Registerer: registry})
 	want := func(want map[string]float64) {
 		t.Helper()
 		if _, err := job.Run(t.Context()); err != nil {

@@ -46,13 +46,13 @@ type rig struct {
 func newRig(tb testing.TB, fast int, names ...string) *rig {
 	tb.Helper()
 	env := stacktest.New(tb)
-	r := &rig{Env: env, TB: tb, valkey: scripts.New(env.Valkey, 1), time: noon, fast: fast, start: time.Now()}
+	r := &rig{Env: env, TB: tb, valkey: scripts.New(env.AppValkey, 1), time: noon, fast: fast, start: time.Now()}
 	for _, name := range names {
 		r.exec("INSERT INTO tenants (name) VALUES ($1)", name)
 	}
-	r.dir = tenants.New(env.DB, r.valkey, quiet())
+	r.dir = tenants.New(env.AppDB, r.valkey, quiet())
 	r.reload()
-	server := ingest.New(ingest.Options{DB: env.DB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
+	server := ingest.New(ingest.Options{DB: env.AppDB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
 		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry()})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -88,10 +88,10 @@ func (r *rig) advance(d time.Duration) {
 	r.time = r.time.Add(d)
 }
 
-func (r *rig) reader() *usage.Live { return usage.New(r.DB, r.valkey, r.dir, r.now) }
+func (r *rig) reader() *usage.Live { return usage.New(r.AppDB, r.valkey, r.dir, r.now) }
 
 func (r *rig) flusher() *flusher.Flusher {
-	return flusher.New(flusher.Options{DB: r.DB, Valkey: r.valkey, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
+	return flusher.New(flusher.Options{DB: r.AppDB, Valkey: r.valkey, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
 }
 
 // reload makes ingest know the tenants as they are in Postgres.
@@ -173,7 +173,7 @@ func (r *rig) settle() {
 	}
 }
 
-func (r *rig) auditor() *audit.Auditor { return audit.New(r.DB, r.valkey, r.now) }
+func (r *rig) auditor() *audit.Auditor { return audit.New(r.AppDB, r.valkey, r.now) }
 
 // lately is a range that holds all of a test's events.
 func (r *rig) lately() audit.Query {

@@ -26,6 +26,8 @@ const attemptTimeout = 30 * time.Second
 type Client struct {
 	// URL is where the server is, such as http://127.0.0.1:3000.
 	URL string
+	// Key is the API key or token it identifies itself with; "" means none.
+	Key string
 	// HTTP makes the requests; nil means a client that gives each attempt 30 s.
 	HTTP *http.Client
 	// OnRetry, if set, is told before each pause what went wrong and how long it will be.
@@ -148,6 +150,9 @@ func (c *Client) attempt(ctx context.Context, method, target string, body []byte
 	req.Header.Set("Accept", "application/json, application/problem+json")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.Key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Key)
 	}
 	h := c.HTTP
 	if h == nil {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
@@ -55,8 +57,8 @@ func (p *process) awaitStores(ctx context.Context) error {
 	return await(ctx, p.log, "postgres", func(ctx context.Context) error { return schema.Check(ctx, p.db) })
 }
 
-// awaitTenants waits until Valkey answers and the tenants are known: from Postgres or, while
-// that is away, from their copy in Valkey.
+// awaitTenants waits until Valkey answers and the tenants are known, with the API keys if
+// there must be some: from Postgres or, while that is away, from their copy in Valkey.
 func (p *process) awaitTenants(ctx context.Context) error {
 	if err := await(ctx, p.log, "valkey", p.valkey.Ping); err != nil {
 		return err
@@ -66,7 +68,10 @@ func (p *process) awaitTenants(ctx context.Context) error {
 		if err := schema.Check(ctx, p.db); errors.Is(err, schema.ErrOutdated) {
 			return err
 		}
-		return p.tenants.Start(ctx)
+		if err := p.tenants.Start(ctx); err != nil {
+			return err
+		}
+		return p.startKeys(ctx)
 	})
 }
 
@@ -77,11 +82,16 @@ var durable = []struct{ name, want, risk string }{
 	{"maxmemory-policy", "noeviction", "a full Valkey drops events that were accepted"},
 }
 
-// checkDurability warns about a Valkey that can lose events. One that does not let its
-// settings be read is trusted.
+// checkDurability warns about a Valkey that can lose events, and about one that does not let
+// its settings be read: an access list without +config|get, or somebody's managed Valkey.
 func (p *process) checkDurability(ctx context.Context) {
 	for _, setting := range durable {
 		got, err := p.rdb.ConfigGet(ctx, setting.name).Result()
+		if redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "unknown command") {
+			p.log.Warn("cannot check that valkey keeps what it acknowledges: it does not let its settings be read",
+				"should", "appendonly yes, appendfsync always, maxmemory-policy noeviction", "error", err)
+			return
+		}
 		if value, ok := got[setting.name]; err == nil && ok && value != setting.want {
 			p.log.Warn("valkey is not set up to keep what it acknowledges",
 				"setting", setting.name, "is", value, "should", setting.want, "risk", setting.risk)

@@ -39,6 +39,9 @@ Where DATABASE_URL or VALKEY_URL is not set, it starts a private Postgres or Val
 which must be installed but need not run. Ctrl-C stops all that was started; without
 --data the private stores' data goes with it.
 
+On loopback it runs open and says so. Where others can reach it, or with AUTH=required, it
+makes an API key and prints it, unless AUTH=off.
+
 The addresses of both stores are printed, and "flagmeter ready" with the dashboard's
 when the first event can be sent. Logs go to stderr, warnings only unless LOG_LEVEL is
 set.`,
@@ -72,7 +75,7 @@ func dev(ctx context.Context, env Env, o devOptions, stdout, stderr io.Writer) (
 		return fmt.Errorf("%w: choose another with --listen", err)
 	}
 	defer listener.Close()
-	warn(stderr, o, cfg, listener.Addr())
+	warn(stderr, o, cfg)
 
 	stop, err := privateStores(ctx, &cfg, o.data, log)
 	if err != nil {
@@ -91,6 +94,10 @@ func dev(ctx context.Context, env Env, o devOptions, stdout, stderr io.Writer) (
 		return unlessDone(ctx, err)
 	}
 	fmt.Fprintf(stdout, "DATABASE_URL=%s\nVALKEY_URL=%s\n", string(cfg.DatabaseURL), string(cfg.ValkeyURL))
+	key, err := p.devGate(ctx, log, listener.Addr(), stdout)
+	if err != nil {
+		return unlessDone(ctx, err)
+	}
 
 	// The roles outlive ctx until the demo has ended.
 	rolesCtx, stopRoles := context.WithCancel(context.WithoutCancel(ctx))
@@ -103,7 +110,7 @@ func dev(ctx context.Context, env Env, o devOptions, stdout, stderr io.Writer) (
 			<-ctx.Done()
 			return nil
 		}
-		return demo.Run(ctx, &client.Client{URL: url}, demo.Options{Log: log.With("role", "demo")})
+		return demo.Run(ctx, &client.Client{URL: url, Key: key}, demo.Options{Log: log.With("role", "demo")})
 	})
 	stopRoles()
 	return errors.Join(err, within(rolesCtx, log, stopLimit, roles.Wait))
@@ -141,7 +148,12 @@ func (p *process) prepare(ctx context.Context, withDemo bool) error {
 	if err := p.valkey.Ping(ctx); err != nil {
 		return err
 	}
-	if _, err := schema.Migrate(ctx, p.db); err != nil {
+	// Whoever may not own the schema can still use one that is up to date.
+	err := schema.Check(ctx, p.db)
+	if errors.Is(err, schema.ErrOutdated) {
+		_, err = schema.Migrate(ctx, p.db)
+	}
+	if err != nil {
 		return err
 	}
 	all := append(demo.Tenants(), acme)
@@ -153,6 +165,29 @@ func (p *process) prepare(ctx context.Context, withDemo bool) error {
 	}
 	p.checkDurability(ctx)
 	return p.tenants.Start(ctx)
+}
+
+// devGate says who may use the API: everybody on this machine or, if others can reach it,
+// whoever has the key that it makes and prints.
+func (p *process) devGate(ctx context.Context, log *slog.Logger, addr net.Addr, stdout io.Writer) (key string, err error) {
+	if err := p.setGate(log, addr); err != nil {
+		return "", err
+	}
+	if p.gate == nil {
+		who := "everybody who can reach"
+		if onlyLocal(p.cfg, addr) {
+			who = "everybody on this machine, and nobody else, can use"
+		} else {
+			who += " it can use"
+		}
+		fmt.Fprintf(stdout, "authentication is off: %s %s\n", who, addr)
+		return "", nil
+	}
+	if key, err = p.createKey(ctx); err != nil {
+		return "", err
+	}
+	fmt.Fprintf(stdout, "authentication is required; this key of scope admin ends in 24 hours:\nAPI_KEY=%s\n", key)
+	return key, nil
 }
 
 // roles are running roles. Their ctx ends with the first that fails.
@@ -167,6 +202,7 @@ func (p *process) startAll(ctx context.Context, listener net.Listener, url strin
 	as := func(role string) *slog.Logger { return p.log.With("role", role) }
 	group.Go(func() error { return p.serveAPI(ctx, as("ingest"), listener) })
 	p.keepLive(ctx, as("ingest"))
+	p.keepKeys(ctx, as("ingest"))
 	group.Go(func() error { return p.flush(ctx, as("flusher")) })
 	group.Go(func() error { p.watchQueue(ctx, as("flusher")); return nil })
 	group.Go(func() error { return p.alert(ctx, as("alerter"), cmp.Or(p.cfg.PublicURL, url)) })
@@ -174,10 +210,7 @@ func (p *process) startAll(ctx context.Context, listener net.Listener, url strin
 }
 
 // warn tells what may surprise whoever typed the command.
-func warn(stderr io.Writer, o devOptions, cfg config.Config, addr net.Addr) {
-	if tcp, ok := addr.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		fmt.Fprintf(stderr, "flagmeter: warning: %s can be reached from other machines, and there is no authentication\n", addr)
-	}
+func warn(stderr io.Writer, o devOptions, cfg config.Config) {
 	if o.data != "" && cfg.DatabaseURL != "" && cfg.ValkeyURL != "" {
 		fmt.Fprintln(stderr, "flagmeter: warning: --data is not used, because DATABASE_URL and VALKEY_URL are set")
 	}

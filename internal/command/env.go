@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/jmoiron/sqlx"
@@ -30,6 +31,19 @@ func (e Env) openDatabase() (*sqlx.DB, error) {
 		return nil, err
 	}
 	return store.Open(string(cfg.DatabaseURL), poolSize, 0)
+}
+
+// openOwned opens the same database as whoever owns its schema.
+func (e Env) openOwned() (*sqlx.DB, error) {
+	required := "DATABASE_URL"
+	if e.Getenv("MIGRATE_DATABASE_URL")+e.Getenv("MIGRATE_DATABASE_URL_FILE") != "" {
+		required = "MIGRATE_DATABASE_URL"
+	}
+	cfg, err := config.Load(e.Getenv, required)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(string(cmp.Or(cfg.MigrateDatabaseURL, cfg.DatabaseURL)), poolSize, 0)
 }
 
 // openMigrated is openDatabase with a schema that is up to date.

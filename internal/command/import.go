@@ -5,12 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/importer"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // Import posts a CSV file's rows as events.
-func Import() *cobra.Command {
+func Import(env Env) *cobra.Command {
 	var o importer.Options
 	cmd := &cobra.Command{
 		Use:   "import FILE.csv --tenant NAME --feature NAME --tokens COL[+COL]",
@@ -27,13 +28,20 @@ A row that cannot be an event, or that the server refuses, is skipped; the repor
 names its line and the reason. A timestamp is RFC 3339, or "2006-01-02 15:04:05"
 with or without a fraction, which is taken as UTC.
 
+It identifies itself with the key in API_KEY, or in the file API_KEY_FILE, if the server
+asks for one.
+
 Exit status: 0 if every row was accepted or is a duplicate; not 0 if any row was
 refused or the import broke off.`,
 		Example: `  flagmeter import calls.csv --tenant acme-corp --feature gpt-4-turbo --tokens PromptTokens+OutputTokens
   zcat calls.csv.gz | flagmeter import - --id-prefix calls-march --tenant acme-corp --feature gpt-4-turbo --tokens Tokens`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.File, o.Stdin = args[0], cmd.InOrStdin()
+			cfg, err := config.Load(env.Getenv)
+			if err != nil {
+				return err
+			}
+			o.File, o.Stdin, o.Key = args[0], cmd.InOrStdin(), string(cfg.APIKey)
 			result, err := importer.Run(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if err != nil {
 				return err

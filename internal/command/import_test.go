@@ -43,7 +43,7 @@ func TestImportCommand(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			cmd := Import()
+			cmd := Import(Env{Getenv: func(string) string { return "" }})
 			cmd.SetArgs(tt.args)
 			cmd.SetIn(strings.NewReader(tt.stdin))
 			cmd.SetOut(&out)

@@ -16,9 +16,15 @@ func Ingest(env Env) *cobra.Command {
 		`Run the API and the dashboard, on LISTEN_ADDR (default :3000).
 
 It answers 503 until Valkey answers, and then needs only Valkey to accept events: it
-starts and works while Postgres is away, with the tenants it knew last.`,
+starts and works while Postgres is away, with the tenants and API keys it knew last.
+
+Callers need an API key or a token, see 'flagmeter keys create', unless AUTH=off; without
+AUTH, unless only this machine can reach it.`,
 		func(cfg config.Config) string { return cfg.ListenAddr },
 		func(ctx context.Context, p *process, l net.Listener) error {
+			if err := p.setGate(p.log, l.Addr()); err != nil {
+				return err
+			}
 			group, ctx := errgroup.WithContext(ctx)
 			group.Go(func() error { return p.serveAPI(ctx, p.log, l) })
 			group.Go(func() error {
@@ -27,6 +33,7 @@ starts and works while Postgres is away, with the tenants it knew last.`,
 				}
 				p.checkDurability(ctx)
 				p.keepLive(ctx, p.log)
+				p.keepKeys(ctx, p.log)
 				return nil
 			})
 			return group.Wait()

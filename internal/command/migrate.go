@@ -13,14 +13,18 @@ func Migrate(env Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the database schema up to date",
-		Long: `Bring the schema of the database at DATABASE_URL up to date.
+		Long: `Bring the schema of the database at MIGRATE_DATABASE_URL up to date, or, unless that
+is set, at DATABASE_URL.
 
 Do this before starting a new version: its roles refuse to run on an older schema.
 It can be done while the old version runs, and again at any time; of several at the
-same time, one works and the others wait for it.`,
+same time, one works and the others wait for it.
+
+Where sql/roles.sql has made the roles flagmeter_app and flagmeter_ingest, they are then
+granted what they need, and nothing else.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			db, err := env.openDatabase()
+			db, err := env.openOwned()
 			if err != nil {
 				return err
 			}

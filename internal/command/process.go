@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -31,6 +32,11 @@ type process struct {
 	valkey   *scripts.Valkey
 	tenants  *tenants.Directory
 	live     *usage.Live
+
+	// Set by setGate if callers of the API need a credential.
+	gate   *auth.Gate
+	keys   *auth.Directory
+	tokens *auth.Tokens // nil: none are taken
 }
 
 // newProcess prepares everything and connects to nothing yet.
@@ -38,7 +44,7 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 	tuneMemory(env.Getenv, log)
 	// The client reports each failed connection on stderr, beside the error it returns.
 	redis.SetLogger(debugLogger{log})
-	rdb, err := scripts.Connect(string(cfg.ValkeyURL))
+	rdb, err := scripts.ConnectTLS(string(cfg.ValkeyURL), scripts.TLS{CAFile: cfg.ValkeyCAFile, CertFile: cfg.ValkeyCertFile, KeyFile: cfg.ValkeyKeyFile})
 	if err != nil {
 		return nil, err
 	}

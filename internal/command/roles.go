@@ -17,6 +17,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/logging"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -93,16 +94,18 @@ func (p *process) keepLive(ctx context.Context, log *slog.Logger) {
 func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	server := ingest.New(ingest.Options{
 		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
-		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants,
+		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants, Gate: p.gate, Embedders: p.cfg.Embedders(),
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
 		DefaultThresholds: p.cfg.Thresholds(), Linger: linger,
+		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), MaxFeatures: p.cfg.MaxFeatures,
+		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
 }
 
 // serveMetrics answers /metrics and /healthz of a role without an API.
 func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener net.Listener) error {
-	return cutOff(ctx, log, httpd.Serve(ctx, listener, httpd.Metrics(log, p.registry), 0, func() {}))
+	return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, p.registry), Log: log}.Serve(ctx, listener))
 }
 
 // startAdmin serves profiles until ctx is done, if the settings say where.

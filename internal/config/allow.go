@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
@@ -30,6 +32,14 @@ func (c Config) allows(name string) bool {
 		return isAddress(c.AdminAddr)
 	case "METRICS_TOP_TENANTS":
 		return c.TopTenants >= 0 && c.TopTenants <= 50
+	case "AUTH":
+		return c.Auth == "off" || c.Auth == "required"
+	case "API_KEY":
+		return isKey.MatchString(string(c.APIKey))
+	case "JWT_SECRET":
+		return len(c.JWTSecret) >= 32
+	case "JWT_JWKS":
+		return isKeySet(c.JWTKeys)
 	case "SHARDS":
 		return c.Shards >= 1 && c.Shards <= 1024
 	case "DEDUPE_WINDOW":
@@ -39,8 +49,24 @@ func (c Config) allows(name string) bool {
 	case "DEFAULT_THRESHOLDS":
 		_, err := meter.ParseThresholds(c.DefaultThresholds)
 		return err == nil
+	case "RATE_LIMIT":
+		return c.RateLimit >= 0 && c.RateLimit <= meter.MaxRate
+	case "RATE_BURST":
+		return c.RateBurst >= 0 && c.RateBurst <= meter.MaxBurst
+	case "MAX_FEATURES":
+		return c.MaxFeatures >= 0 && c.MaxFeatures <= 1_000_000
 	case "PUBLIC_URL":
 		return isOrigin(c.PublicURL)
+	case "EMBED_ORIGINS":
+		return !slices.ContainsFunc(c.Embedders(), func(s string) bool { return !isPlainOrigin.MatchString(s) })
+	case "CORS_ORIGINS":
+		return !slices.ContainsFunc(c.Origins(), func(o string) bool { return !isBrowsersOrigin(o) })
+	case "HSTS_MAX_AGE":
+		return c.HSTSMaxAge == 0 || c.HSTSMaxAge >= time.Second
+	case "VALKEY_CERT_FILE", "VALKEY_KEY_FILE":
+		return c.ValkeyCertFile != "" && c.ValkeyKeyFile != ""
+	case "MIGRATE_DATABASE_URL":
+		return isURL(c.MigrateDatabaseURL, "postgres", "postgresql")
 	case "SLACK_WEBHOOK_URL":
 		return isURL(c.SlackWebhookURL, "https") || c.WebhookAllowPrivate && isURL(c.SlackWebhookURL, "http")
 	}
@@ -62,6 +88,40 @@ func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" &&
 		u.User == nil && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == ""
+}
+
+// isBrowsersOrigin reports whether s is an origin letter by letter as a browser sends it: in
+// lower case, without a path, without the port that goes without saying, and no pattern.
+func isBrowsersOrigin(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || !isOrigin(s) || s != strings.ToLower(u.Scheme+"://"+u.Host) || strings.ContainsAny(s, "*?") {
+		return false
+	}
+	port := u.Port()
+	return !strings.HasSuffix(s, ":") && (port == "" || port != map[string]string{"http": "80", "https": "443"}[u.Scheme])
+}
+
+// isKey is what goes into a header: an API key, or a token.
+var isKey = regexp.MustCompile(`^(fm_[a-z]+_[0-9A-Za-z]{49}|[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+)$`)
+
+// isPlainOrigin is an origin that can go into a Content-Security-Policy as it is.
+var isPlainOrigin = regexp.MustCompile(`^https?://(\*\.)?[0-9A-Za-z.-]+(:[0-9]+)?$`)
+
+// isKeySet reports whether s is a file or a URL that nobody on the way can change.
+func isKeySet(s string) bool {
+	scheme, _, remote := strings.Cut(s, "://")
+	if !remote {
+		return true
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Hostname() != "" && (scheme == "https" || scheme == "http" && IsLoopback(u.Hostname()))
+}
+
+// IsLoopback reports whether a host, without a port, is this machine by a name that nobody
+// else can have.
+func IsLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
 // isAddress reports whether s is host:port with a numeric port; the host may be empty.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -40,6 +41,27 @@ type Config struct {
 	// no authentication and is meant for loopback.
 	AdminAddr string `env:"ADMIN_ADDR" want:"an address like 127.0.0.1:6060"`
 
+	// Auth says whether callers of the API need a credential: "off" or "required". Empty means
+	// required, unless only this machine can reach the API.
+	Auth string `env:"AUTH" want:"off or required"`
+
+	// APIKey is what commands that use the API identify themselves with. Empty: with nothing.
+	APIKey Secret `env:"API_KEY" want:"a key like fm_ingest_…, as 'flagmeter keys create' has printed it"`
+
+	// JWTSecret is what tokens are signed with by HS256, 32 bytes at least. Empty: no such
+	// token is taken.
+	JWTSecret Secret `env:"JWT_SECRET" want:"at least 32 bytes"`
+
+	// JWTKeys is the JWKS of whoever signs tokens by EdDSA, ES256 or RS256: a file, read every
+	// 30 s, or a URL, read every 5 minutes. Empty: no such token is taken.
+	JWTKeys string `env:"JWT_JWKS" want:"a file, or an https URL (http on loopback)"`
+
+	// JWTIssuer is what the claim iss of a token must be.
+	JWTIssuer string `env:"JWT_ISSUER" envDefault:"flagmeter" want:"text"`
+
+	// JWTAudience is what the claim aud of a token must contain.
+	JWTAudience string `env:"JWT_AUDIENCE" envDefault:"flagmeter" want:"text"`
+
 	// Shards is how many parts the tenants are split into, for a Valkey Cluster. It must be
 	// the same for all roles, and must not change while Valkey holds unsettled events.
 	Shards int `env:"SHARDS" envDefault:"1" want:"an integer from 1 to 1024"`
@@ -62,9 +84,46 @@ type Config struct {
 	// by AutoCreateTenants, or by `flagmeter tenants add` without others. See [Config.Thresholds].
 	DefaultThresholds string `env:"DEFAULT_THRESHOLDS" envDefault:"80" want:"percentages from 1 to 1000 like 80 or 50,80,100"`
 
+	// RateLimit is how many events a second a tenant may send that has no rate_limit of its own;
+	// 0 means any number.
+	RateLimit int64 `env:"RATE_LIMIT" envDefault:"0" want:"an integer from 0 to 1000000"`
+
+	// RateBurst is how many events such a tenant may send at once, and so the largest request;
+	// 0 means as many as RateLimit.
+	RateBurst int64 `env:"RATE_BURST" envDefault:"0" want:"an integer from 0 to 1000000000"`
+
+	// MaxFeatures is how many features a tenant may have: those that were used in the last 35
+	// days count. 0 means any number.
+	MaxFeatures int `env:"MAX_FEATURES" envDefault:"1000" want:"an integer from 0 to 1000000"`
+
 	// PublicURL is where people reach the dashboard, without a path: alerts link to it. Empty:
 	// they have no link.
 	PublicURL string `env:"PUBLIC_URL" want:"a URL like https://meter.example.com"`
+
+	// EmbedOrigins are those whose pages may show the dashboard in a frame, separated by
+	// commas. Empty: nobody may.
+	EmbedOrigins string `env:"EMBED_ORIGINS" want:"origins like https://app.example.com, with commas between"`
+
+	// CORSOrigins are the origins of other hosts whose pages may use the API with a token,
+	// separated by commas. Empty: none may. See [Config.Origins].
+	CORSOrigins string `env:"CORS_ORIGINS" want:"origins as browsers send them, like https://app.example.com,https://example.com:8443"`
+
+	// HSTSMaxAge tells browsers for how long to come to this host through TLS only. It takes
+	// a proxy that ends TLS, for as long as that. 0: nothing is told.
+	HSTSMaxAge time.Duration `env:"HSTS_MAX_AGE" envDefault:"0" want:"0 or a duration of at least 1s like 8760h"`
+
+	// ValkeyCAFile names the certificates, in PEM, that Valkey's is checked against with
+	// rediss://. Empty: those that the machine trusts.
+	ValkeyCAFile string `env:"VALKEY_CA_FILE" want:"the path of certificates in PEM"`
+
+	// ValkeyCertFile and ValkeyKeyFile name this client's certificate and its key, in PEM, for
+	// a Valkey that asks for one (tls-auth-clients).
+	ValkeyCertFile string `env:"VALKEY_CERT_FILE" want:"the path of a certificate in PEM, beside VALKEY_KEY_FILE"`
+	ValkeyKeyFile  string `env:"VALKEY_KEY_FILE" want:"the path of a key in PEM, beside VALKEY_CERT_FILE"`
+
+	// MigrateDatabaseURL is DatabaseURL of `flagmeter migrate` alone: the owner of the schema,
+	// where the roles have less rights than that. Empty: DatabaseURL.
+	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" want:"a URL like postgres://owner:password@host:5432/database"`
 
 	// SlackWebhookURL gets the alerts of tenants without a row in slack_webhooks. Empty:
 	// they get no message.
@@ -75,10 +134,23 @@ type Config struct {
 	WebhookAllowPrivate bool `env:"WEBHOOK_ALLOW_PRIVATE" envDefault:"false" want:"true or false"`
 }
 
+// Embedders are EmbedOrigins, each on its own.
+func (c Config) Embedders() []string {
+	return strings.FieldsFunc(c.EmbedOrigins, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
 // Thresholds are DefaultThresholds in order, each once.
 func (c Config) Thresholds() []int {
 	thresholds, _ := meter.ParseThresholds(c.DefaultThresholds) // Load has refused what it cannot
 	return thresholds
+}
+
+// Origins are CORSOrigins one by one.
+func (c Config) Origins() []string {
+	if c.CORSOrigins == "" {
+		return nil
+	}
+	return strings.Split(c.CORSOrigins, ",")
 }
 
 // Secret is text that must not be seen: it prints as "[secret]" in every format. Convert it

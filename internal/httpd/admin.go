@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"time"
 )
 
 // Admin is what an operator may look at while a process runs: /debug/pprof, for
@@ -20,13 +19,16 @@ func Admin() http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
+	return Guard(mux, Data())
 }
 
 // ServeAdmin serves Admin until ctx is done and then closes every connection: there is
 // nothing in hand worth waiting for. An error is logged, and ends nothing else.
 func ServeAdmin(ctx context.Context, log *slog.Logger, listener net.Listener) {
-	server := &http.Server{Handler: Admin(), ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	limits := Standard()
+	limits.Write = 0 // a profile or a trace takes as long as it was asked for
+	server := limits.server(Admin(), log)
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	defer context.AfterFunc(ctx, func() { server.Close() })()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		log.Error("the admin listener has failed", "error", err)

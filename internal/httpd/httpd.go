@@ -19,19 +19,28 @@ import (
 // A role must be gone 25 s after SIGTERM.
 const drainLimit = 20 * time.Second
 
-// Serve answers on listener until ctx is done. Then it calls draining and goes on for
-// linger, closing each connection behind its answer: a client that has just sent a
+// Server is how a role serves HTTP.
+type Server struct {
+	Handler http.Handler
+	Log     *slog.Logger
+	// Limits are those of each connection; zero: Standard.
+	Limits Limits
+	// Linger is how long it goes on after its end has begun.
+	Linger time.Duration
+	// Draining is called when its end begins; nil: nobody is told.
+	Draining func()
+}
+
+// Serve answers on listener until ctx is done. Then it calls Draining and goes on for
+// Linger, closing each connection behind its answer: a client that has just sent a
 // request on an idle connection must not find it closed. After that it takes no new
 // connections, and returns when the requests in hand are answered.
-func Serve(ctx context.Context, listener net.Listener, handler http.Handler, linger time.Duration, draining func()) error {
-	server := &http.Server{
-		Handler:           closing(ctx, handler),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
+func (s Server) Serve(ctx context.Context, listener net.Listener) error {
+	limits := s.Limits
+	if limits == (Limits{}) {
+		limits = Standard()
 	}
+	server := limits.server(closing(ctx, s.Handler), s.Log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -39,8 +48,10 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, lin
 		return fmt.Errorf("serve http: %w", err)
 	case <-ctx.Done():
 	}
-	draining()
-	time.Sleep(linger)
+	if s.Draining != nil {
+		s.Draining()
+	}
+	time.Sleep(s.Linger)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {
@@ -77,7 +88,7 @@ func Metrics(log *slog.Logger, registry *prometheus.Registry) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"status":"ok"}`))
 	}))
-	return observer.Handler(mux)
+	return observer.Handler(Guard(mux, Data()))
 }
 
 // Scrape is the handler of /metrics. It speaks the formats that Prometheus asks for; only in

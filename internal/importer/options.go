@@ -29,6 +29,8 @@ type Options struct {
 	Stdin io.Reader
 	// URL is where the server is; "" means DefaultURL.
 	URL string
+	// Key is the API key or token to identify with; "" means none.
+	Key string
 	// Tenant and Feature are those of every event.
 	Tenant  string
 	Feature string
@@ -72,7 +74,7 @@ func (o Options) complete() (Options, error) {
 	if o.File == "-" && o.IDPrefix == "" {
 		fault("standard input needs an id prefix (--id-prefix): its content cannot be read twice to derive one")
 	}
-	if why := meter.CheckName(o.Tenant); why != "" {
+	if why := meter.CheckTenant(o.Tenant); why != "" {
 		fault("tenant %s", why)
 	}
 	if why := meter.CheckName(o.Feature); why != "" {

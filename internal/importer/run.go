@@ -74,7 +74,7 @@ func (s *sender) sendAll(ctx context.Context, rs *rows, show *progress) error {
 // patientClient is the client of the options, made to say at most every 5 s why it waits:
 // a bar that stands still does not.
 func patientClient(o Options, show *progress) *client.Client {
-	c := client.Client{URL: o.URL}
+	c := client.Client{URL: o.URL, Key: o.Key}
 	if o.Client != nil {
 		c = *o.Client
 	}

@@ -51,7 +51,8 @@ func startValkey(ctx context.Context, d *dir, bin binary, o Options) (*Server, s
 	s := &Server{
 		name: filepath.Base(bin.path), room: room, stopBy: stopping{"TERM KILL", patience}, user: user, hold: d.hold, log: o.Log,
 		argv: func(port int) ([]string, error) {
-			conf := fmt.Sprintf(valkeyConf, port, password)
+			users := strings.NewReplacer("ADMIN_PASSWORD", password, "FLAGMETER_PASSWORD", password).Replace(o.ValkeyACL)
+			conf := fmt.Sprintf(valkeyConf, port, password) + users
 			if err := writeOwned(filepath.Join(room, "valkey.conf"), conf, user); err != nil {
 				return nil, fmt.Errorf("write the configuration of Valkey: %w", err)
 			}

@@ -19,7 +19,7 @@ func TestALostCopyIsRenewed(t *testing.T) {
 		if err := d.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		copy, err := valkey.LoadTenants(t.Context())
+		copy, err := valkey.TenantsCopy().Load(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func TestALostCopyIsRenewed(t *testing.T) {
 
 	for what, lose := range map[string]func() error{
 		"lost":  func() error { return env.Valkey.FlushDB(t.Context()).Err() },
-		"older": func() error { return valkey.SaveTenants(t.Context(), older) },
+		"older": func() error { return valkey.TenantsCopy().Save(t.Context(), older) },
 	} {
 		if err := lose(); err != nil {
 			t.Fatal(err)

@@ -68,7 +68,7 @@ func (d *Directory) Start(ctx context.Context) error {
 	if fromPostgres == nil {
 		return nil
 	}
-	copy, err := d.valkey.LoadTenants(ctx)
+	copy, err := d.valkey.TenantsCopy().Load(ctx)
 	if err == nil && copy == nil {
 		err = errors.New("valkey has no copy of the tenants")
 	}
@@ -113,21 +113,12 @@ func (d *Directory) Refresh(ctx context.Context) error {
 		d.copy = copy
 		d.list.Store(newList(version, all))
 	}
-	err = d.renewCopy(ctx)
+	err = d.valkey.TenantsCopy().Renew(ctx, d.copy)
 	if err != nil && !d.copyFails {
 		d.log.Warn("could not renew the copy of the tenants in valkey", "error", err)
 	}
 	d.copyFails = err != nil
 	return nil
-}
-
-// renewCopy stores the copy in Valkey unless it is there.
-func (d *Directory) renewCopy(ctx context.Context) error {
-	has, err := d.valkey.HasTenants(ctx, d.copy)
-	if err != nil || has {
-		return err
-	}
-	return d.valkey.SaveTenants(ctx, d.copy)
 }
 
 // Create adds those of the named tenants that do not exist, with the settings of

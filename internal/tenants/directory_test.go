@@ -146,8 +146,9 @@ func TestAZoneThatGoDoesNotKnowIsReported(t *testing.T) {
 func TestADirectoryStartsFromTheCopyWhilePostgresIsAway(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, stacktest.Own(t))
-	r.exec(`INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds, archived_at)
-		VALUES ('acme "é" \ 🦉', 9223372036854775807, 31, 'America/Sao_Paulo', '{50,80}', NULL), ('gone', NULL, 1, 'UTC', '{}', now())`)
+	r.exec(`INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds, archived_at, rate_limit, rate_burst, enforce)
+		VALUES ('acme "é" \ 🦉', 9223372036854775807, 31, 'America/Sao_Paulo', '{50,80}', NULL, 5, 7, 'strict'),
+		('gone', NULL, 1, 'UTC', '{}', now(), 0, NULL, 'off')`)
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +184,8 @@ func TestADirectoryStartsFromTheCopyWhilePostgresIsAway(t *testing.T) {
 
 func equal(a, b meter.Tenant) bool {
 	return a.Name == b.Name && a.Quota == b.Quota && a.BillingDay == b.BillingDay && a.Archived == b.Archived &&
-		a.Zone.String() == b.Zone.String() && slices.Equal(a.Thresholds, b.Thresholds)
+		a.Zone.String() == b.Zone.String() && slices.Equal(a.Thresholds, b.Thresholds) &&
+		a.Rate == b.Rate && a.OwnRate == b.OwnRate && a.Enforce == b.Enforce
 }
 
 func TestADirectoryWithNeitherTableNorCopyDoesNotStart(t *testing.T) {
@@ -194,7 +196,7 @@ func TestADirectoryWithNeitherTableNorCopyDoesNotStart(t *testing.T) {
 		t.Errorf("without a copy: %v", err)
 	}
 	for _, broken := range []string{"", "{", `[{"name":"a","timezone":"Nowhere/Land"}]`} {
-		if err := r.valkey.SaveTenants(t.Context(), []byte(broken)); err != nil {
+		if err := r.valkey.TenantsCopy().Save(t.Context(), []byte(broken)); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "decode copy of tenants") {
@@ -228,7 +230,7 @@ func TestTheCopyIsRenewedWhenValkeyIsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.refresh() // the table has not changed again
-	copy, err := r.valkey.LoadTenants(t.Context())
+	copy, err := r.valkey.TenantsCopy().Load(t.Context())
 	if err != nil || !strings.Contains(string(copy), `"zed"`) {
 		t.Errorf("copy %s, %v: zed is missing", copy, err)
 	}

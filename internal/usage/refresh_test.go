@@ -27,9 +27,9 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{env: stacktest.New(t), t: t, time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
-	valkey := scripts.New(b.env.Valkey, 1)
-	dir := tenants.New(b.env.DB, valkey, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	b.Live = New(b.env.DB, valkey, dir, func() time.Time { return b.time })
+	valkey := scripts.New(b.env.AppValkey, 1)
+	dir := tenants.New(b.env.AppDB, valkey, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	b.Live = New(b.env.AppDB, valkey, dir, func() time.Time { return b.time })
 	b.exec(b.env.DB, "INSERT INTO tenants (name) VALUES ('acme'), ('globex')")
 	return b
 }

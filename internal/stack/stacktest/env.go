@@ -7,16 +7,22 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack"
-	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
 // Env is a pair of stores for one test. The clients may be used from several goroutines and
 // are closed when the test is over.
 type Env struct {
-	DB          *sqlx.DB
-	DatabaseURL string
-	// Valkey does not retry by itself, as in production.
-	Valkey    *redis.Client
+	// DB is the administrator's, who may do all that an operator does with plain SQL.
+	DB *sqlx.DB
+	// AppDB and AppValkey are what the program gets: they may do no more than it needs.
+	AppDB     *sqlx.DB
+	AppValkey *redis.Client
+	// DatabaseURL names role flagmeter_ingest, which may do what sql/grants.sql says;
+	// OwnerURL the owner of the schema.
+	DatabaseURL, OwnerURL string
+	// Valkey is the administrator's. It does not retry by itself, as in production.
+	Valkey *redis.Client
+	// ValkeyURL names the user of scripts/valkey.acl.
 	ValkeyURL string
 	// Stack is the test's own, for killing and restarting its servers; nil from New.
 	Stack *stack.Stack
@@ -39,7 +45,7 @@ func New(tb testing.TB) *Env {
 // Own returns an Env on servers that nobody else uses, a second or so to start.
 func Own(tb testing.TB) *Env {
 	tb.Helper()
-	s, err := stack.Start(tb.Context(), stack.Options{Valkey: true, Postgres: true, Fast: true})
+	s, err := start(tb.Context())
 	if err != nil {
 		tb.Fatalf("start the test's own stores: %v", err)
 	}
@@ -48,11 +54,11 @@ func Own(tb testing.TB) *Env {
 			tb.Errorf("stop the test's own stores: %v", err)
 		}
 	})
-	env := connect(tb, s.DatabaseURL, s.ValkeyURL)
-	env.Stack = s
-	if _, err := schema.Migrate(tb.Context(), env.DB); err != nil {
+	if err := migrate(tb.Context(), s.DatabaseURL); err != nil {
 		tb.Fatal(err)
 	}
+	env := connect(tb, s.DatabaseURL, s.ValkeyURL)
+	env.Stack = s
 	return env
 }
 
@@ -60,17 +66,30 @@ func Own(tb testing.TB) *Env {
 // so that they are closed before.
 func connect(tb testing.TB, databaseURL, valkeyURL string) *Env {
 	tb.Helper()
-	db, err := sqlx.Open("postgres", databaseURL)
+	env := &Env{DatabaseURL: as(databaseURL, postgresRole), OwnerURL: as(databaseURL, postgresOwns), ValkeyURL: as(valkeyURL, valkeyUser)}
+	env.DB, env.AppDB = open(tb, databaseURL), open(tb, env.DatabaseURL)
+	env.Valkey, env.AppValkey = client(tb, valkeyURL), client(tb, env.ValkeyURL)
+	return env
+}
+
+func open(tb testing.TB, url string) *sqlx.DB {
+	tb.Helper()
+	db, err := sqlx.Open("postgres", url)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { db.Close() })
-	client, err := newClient(valkeyURL)
+	return db
+}
+
+func client(tb testing.TB, url string) *redis.Client {
+	tb.Helper()
+	client, err := newClient(url)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { client.Close() })
-	return &Env{DB: db, DatabaseURL: databaseURL, Valkey: client, ValkeyURL: valkeyURL}
+	return client
 }
 
 func newClient(url string) (*redis.Client, error) {

@@ -8,9 +8,6 @@ import (
 	"testing"
 
 	"github.com/jmoiron/sqlx"
-
-	"github.com/eduardosanzb/flagmeter/internal/stack"
-	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
 // template is the migrated database that those of the tests are copied from.
@@ -33,7 +30,7 @@ type servers struct {
 // shared starts the servers at its first call. They stop when the test binary ends.
 var shared = sync.OnceValues(func() (*servers, error) {
 	ctx := context.Background()
-	st, err := stack.Start(ctx, stack.Options{Valkey: true, Postgres: true, Fast: true})
+	st, err := start(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -54,12 +51,7 @@ var shared = sync.OnceValues(func() (*servers, error) {
 	if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+template); err != nil {
 		return nil, fmt.Errorf("create the template database: %w", err)
 	}
-	db, err := sqlx.Open("postgres", s.database(template))
-	if err != nil {
-		return nil, fmt.Errorf("open the template database: %w", err)
-	}
-	defer db.Close()
-	if _, err := schema.Migrate(ctx, db); err != nil {
+	if err := migrate(ctx, s.database(template)); err != nil {
 		return nil, fmt.Errorf("migrate the template database: %w", err)
 	}
 	return s, nil

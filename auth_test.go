@@ -1,0 +1,217 @@
+package main
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+)
+
+const oneEvent = `{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":5}`
+
+// ingest starts an API and returns where it is, once it is ready.
+func ingest(t *testing.T, s settings) string {
+	t.Helper()
+	d := launch(t, s, "ingest")
+	var started struct{ Address string }
+	if err := json.Unmarshal([]byte(d.line(`"msg":"started"`)), &started); err != nil {
+		t.Fatal(err)
+	}
+	address := "http://127.0.0.1" + started.Address[strings.LastIndexByte(started.Address, ':'):]
+	eventually(t, "ingest is ready", func() bool {
+		status, _ := request(t, "GET", address+"/readyz", "")
+		return status == 200
+	})
+	return address
+}
+
+// createKey runs keys create and returns all that it prints but the line feed.
+func createKey(t *testing.T, s settings, args ...string) string {
+	t.Helper()
+	status, stdout, stderr := execute(t, s, append([]string{"keys", "create"}, args...)...)
+	if status != 0 || !strings.Contains(stderr, "created API key ") || strings.Contains(stderr, "fm_") {
+		t.Fatalf("keys create %s: exit %d: %s", args, status, stderr)
+	}
+	return strings.TrimSuffix(stdout, "\n")
+}
+
+// within fails the test unless a request with a key is answered with a status soon enough.
+func within(t *testing.T, limit time.Duration, status int, key, method, url, body string) {
+	t.Helper()
+	start := time.Now()
+	for {
+		got, answer := requestAs(t, key, method, url, body)
+		if got == status {
+			t.Logf("%s %s: %d after %v", method, url, got, time.Since(start).Round(time.Millisecond))
+			return
+		}
+		if time.Since(start) > limit {
+			t.Fatalf("%s %s: %d %s after %v, want %d", method, url, got, answer, limit, status)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestWhoIsAskedForAKey(t *testing.T) {
+	env := stacktest.New(t)
+	succeed(t, settingsOf(env), "tenants", "add", "acme-corp")
+	for _, c := range []struct {
+		listen, auth, public string
+		open                 bool
+		says                 string
+	}{
+		{"127.0.0.1:0", "", "", true, "authentication is off: only this machine can reach the API"},
+		{"[::1]:0", "", "http://localhost:3000", true, "authentication is off: only this machine can reach the API"},
+		{"127.0.0.1:0", "", "https://meter.example.com", false, "authentication is required"},
+		{"127.0.0.1:0", "required", "", false, "authentication is required"},
+		{":0", "", "", false, "create the first one with 'flagmeter keys create --scope admin'"},
+		{":0", "off", "", true, "authentication is off, and other machines can reach the API"},
+	} {
+		t.Run(c.listen+c.auth+c.public, func(t *testing.T) {
+			d := launch(t, settingsOf(env).with("LISTEN_ADDR", c.listen).with("AUTH", c.auth).with("PUBLIC_URL", c.public), "ingest")
+			var started struct{ Address string }
+			if err := json.Unmarshal([]byte(d.line(`"msg":"started"`)), &started); err != nil {
+				t.Fatal(err)
+			}
+			d.line(c.says)
+			url := "http://" + strings.Replace(started.Address, "[::]", "127.0.0.1", 1)
+			status := 0
+			eventually(t, "it answers", func() bool {
+				status, _ = request(t, "POST", url+"/events", oneEvent)
+				return status != 503
+			})
+			if open := status == 200; open != c.open || !open && status != 401 {
+				t.Errorf("POST /events without a key: %d", status)
+			}
+		})
+	}
+}
+
+func TestKeys(t *testing.T) {
+	env := stacktest.New(t)
+	s := settingsOf(env).with("AUTH", "required")
+	succeed(t, s, "tenants", "add", "acme-corp")
+	first, second := ingest(t, s), ingest(t, s)
+
+	key := createKey(t, s, "--scope", "ingest", "--tenant", "acme-corp", "--expires", "720h", "--name", "backend", "--rate-limit", "50", "--rate-burst", "1_000")
+	if !regexp.MustCompile(`^fm_ingest_[0-9A-Za-z]{49}$`).MatchString(key) {
+		t.Fatalf("printed %q", key)
+	}
+	for _, address := range []string{first, second} {
+		within(t, 2*time.Second, 200, key, "POST", address+"/events", oneEvent)
+		if status, answer := requestAs(t, key, "GET", address+"/usage/acme-corp", ""); status != 403 {
+			t.Errorf("an ingest key reads: %d %s", status, answer)
+		}
+	}
+	list := succeed(t, s, "keys", "list")
+	form := regexp.MustCompile(`(?m)^([0-9a-f-]{36})  ingest  acme-corp  backend  50/s, 1,000 at once  active  \S+ +20\S+ \d\d:\d\dZ  `)
+	m := form.FindStringSubmatch(list)
+	if m == nil || strings.Contains(list, key) {
+		t.Fatalf("list:\n%s", list)
+	}
+	var asJSON []struct{ ID, Scope, State string }
+	if err := json.Unmarshal([]byte(succeed(t, s, "keys", "list", "--json", "--tenant", "acme-corp")), &asJSON); err != nil || len(asJSON) != 1 || asJSON[0].ID != m[1] || asJSON[0].State != "active" {
+		t.Errorf("%+v, %v", asJSON, err)
+	}
+	if got := succeed(t, s, "keys", "revoke", key); got != "revoked API key "+m[1]+"\n" {
+		t.Errorf("revoke: %q", got)
+	}
+	for _, address := range []string{first, second} {
+		within(t, 2*time.Second, 401, key, "POST", address+"/events", oneEvent)
+	}
+	if list := succeed(t, s, "keys", "list"); !strings.Contains(list, "  revoked  ") {
+		t.Errorf("list:\n%s", list)
+	}
+	for args, want := range map[string]string{
+		"keys create --scope all":                       "scope must be one of ingest, read, admin",
+		"keys create --scope read --tenant nobody":      `no such tenant: "nobody"`,
+		"keys create --scope read --expires 0s":         "--expires must be a duration above 0",
+		"keys revoke " + strings.Repeat("x", 20):        "neither the id of an API key nor a key",
+		"keys revoke 0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c0": "neither the id of an API key nor a key",
+		"keys revoke 00000000-0000-4000-8000-000000000": "neither the id of an API key nor a key",
+		"keys create --scope read --rate-burst 5":       "--rate-burst needs --rate-limit",
+		"tokens mint --tenant acme-corp":                "JWT_SECRET is not set",
+	} {
+		if status, stdout, stderr := execute(t, s, strings.Split(args, " ")...); status != 1 || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d, %q, %s", args, status, stdout, stderr)
+		}
+	}
+}
+
+func TestAKeyIsRevokedWhilePostgresIsAway(t *testing.T) {
+	t.Parallel()
+	env := stacktest.Own(t)
+	s := settingsOf(env).with("AUTH", "required")
+	succeed(t, s, "tenants", "add", "acme-corp")
+	key := createKey(t, s, "--scope", "ingest")
+	kept := createKey(t, s, "--scope", "ingest")
+	first := ingest(t, s)
+	within(t, 2*time.Second, 200, key, "POST", first+"/events", oneEvent)
+	eventually(t, "valkey has a copy of the keys", func() bool {
+		n, err := env.Valkey.Exists(t.Context(), "fm:keys").Result()
+		return err == nil && n == 1
+	})
+	env.Stack.Postgres.Kill()
+
+	// A process that starts now knows the keys by the copy.
+	second := ingest(t, s)
+	addresses := []string{first, second}
+	for _, address := range addresses {
+		within(t, 2*time.Second, 200, key, "POST", address+"/events", oneEvent)
+	}
+	if status, stdout, stderr := execute(t, s, "keys", "revoke", key); status != 0 || !strings.HasPrefix(stdout, "revoked API key ") || !strings.Contains(stderr, "one store does not know yet") {
+		t.Fatalf("exit %d: %s%s", status, stdout, stderr)
+	}
+	for _, address := range addresses {
+		within(t, 2*time.Second, 401, key, "POST", address+"/events", oneEvent)
+		if status, _ := requestAs(t, kept, "POST", address+"/events", oneEvent); status != 200 {
+			t.Errorf("the other key: %d", status)
+		}
+	}
+	if err := env.Stack.Postgres.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "postgres is told", func() bool {
+		return strings.Contains(succeed(t, s, "keys", "list"), "  revoked  ")
+	})
+	third := ingest(t, s)
+	if status, _ := requestAs(t, key, "POST", third+"/events", oneEvent); status != 401 {
+		t.Errorf("a process that starts then: %d", status)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	env := stacktest.New(t)
+	s := settingsOf(env).with("AUTH", "required").with("JWT_SECRET", strings.Repeat("x", 32)).with("PUBLIC_URL", "https://meter.example.com/")
+	for _, name := range []string{"acme-corp", "globex"} {
+		succeed(t, s, "tenants", "add", name)
+	}
+	address := ingest(t, s)
+	lines := strings.Split(succeed(t, s, "tokens", "mint", "--tenant", "acme-corp", "--ttl", "1h"), "\n")
+	if len(lines) != 3 || lines[1] != "https://meter.example.com/usage#token="+lines[0] {
+		t.Fatalf("printed %q", lines)
+	}
+	for path, want := range map[string]int{"/usage/acme-corp": 200, "/usage/globex": 404, "/keys": 403} {
+		if status, answer := requestAs(t, lines[0], "GET", address+path, ""); status != want {
+			t.Errorf("%s: %d %s, want %d", path, status, answer, want)
+		}
+	}
+	if status, _ := requestAs(t, lines[0], "POST", address+"/events", oneEvent); status != 403 {
+		t.Errorf("a token to read sends events: %d", status)
+	}
+	sender := strings.TrimSuffix(succeed(t, s, "tokens", "mint", "--tenant", "acme-corp", "--scope", "ingest"), "\n")
+	if status, _ := requestAs(t, sender, "POST", address+"/events", oneEvent); status != 200 {
+		t.Errorf("a token to ingest: %d", status)
+	}
+	for args, want := range map[string]string{
+		"--tenant acme-corp --ttl 0s":      "--ttl must be a duration above 0",
+		"--tenant acme-corp --scope admin": "--scope must be read or ingest",
+	} {
+		if status, _, stderr := execute(t, s, strings.Split("tokens mint "+args, " ")...); status != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d, %s", args, status, stderr)
+		}
+	}
+}

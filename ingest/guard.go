@@ -1,0 +1,85 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/julienschmidt/httprouter"
+
+	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// guard lets those pass who have what a route needs; the route finds them with auth.Of. With
+// AUTH=off everybody passes.
+func (s *Server) guard(need auth.Need, next httprouter.Handle) httprouter.Handle {
+	if s.gate == nil || need == auth.Public {
+		return next
+	}
+	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+		who, err := s.gate.Authenticate(r)
+		if err == nil && !who.May(need) {
+			s.metrics.unwelcome("403")
+			WriteProblem(w, problemForbidden(need))
+			return
+		}
+		if err != nil {
+			s.refuse(w, err)
+			return
+		}
+		next(w, r.WithContext(auth.With(r.Context(), who)), params)
+	}
+}
+
+// refuse answers an error of the gate.
+func (s *Server) refuse(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, auth.ErrNotReady):
+		WriteProblem(w, problemStarting())
+	case errors.Is(err, auth.ErrCrossOrigin):
+		s.metrics.unwelcome("403")
+		WriteProblem(w, problemForeignPage())
+	default:
+		s.metrics.unwelcome("401")
+		w.Header()["Www-Authenticate"] = challenge
+		WriteProblem(w, problemUnauthorized())
+	}
+}
+
+var challenge = []string{"Bearer"}
+
+// still reports whether the credential of a request that goes on for long is still good.
+func (s *Server) still(r *http.Request) bool {
+	return s.gate == nil || s.gate.Still(auth.Of(r.Context()))
+}
+
+// visible returns a tenant if it exists and the caller may know that.
+func (s *Server) visible(r *http.Request, name string) (meter.Tenant, bool) {
+	if !auth.Of(r.Context()).Sees(name) {
+		return meter.Tenant{}, false
+	}
+	return s.tenants.Get(name)
+}
+
+// problemUnauthorized is the same whatever is wrong with a credential, or if there is none.
+func problemUnauthorized() *Problem {
+	return &Problem{Type: "/problems/unauthorized", Title: "Unauthorized", Status: http.StatusUnauthorized,
+		Detail: "this needs a valid API key or token, as Authorization: Bearer"}
+}
+
+func problemForbidden(need auth.Need) *Problem {
+	return &Problem{Type: "/problems/forbidden", Title: "Forbidden", Status: http.StatusForbidden,
+		Detail: fmt.Sprintf("this needs the scope %s", need)}
+}
+
+func problemForeignPage() *Problem {
+	return &Problem{Type: "/problems/foreign-origin", Title: "Foreign origin", Status: http.StatusForbidden,
+		Detail: "a page of another origin may not ask for this"}
+}
+
+func problemStarting() *Problem {
+	p := problemUnavailable("the process is starting: its stores have not answered yet")
+	p.Title = "Not available now"
+	return p
+}

@@ -1,0 +1,133 @@
+package auth
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/subtle"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// Directory knows the live API keys, from memory. It is safe for concurrent use.
+type Directory struct {
+	db     *sqlx.DB
+	valkey *scripts.Valkey
+	log    *slog.Logger
+	now    func() time.Time
+
+	list atomic.Pointer[list] // nil until Start
+
+	mu          sync.Mutex // guards what follows, of which list is made
+	version     int64      // of base; -1: it comes from the copy in Valkey
+	base        []store.APIKey
+	revoked     map[uuid.UUID]revocation
+	uses        map[uuid.UUID]*use
+	refreshedAt time.Time // when the last refresh that succeeded began
+}
+
+// list is one state of the directory.
+type list struct {
+	byHash map[[indexed]byte]*entry
+	byID   map[uuid.UUID]*entry
+}
+
+// indexed is how many bytes of a hash find its entry. The rest is compared in constant time.
+const indexed = 16
+
+// entry is a live key.
+type entry struct {
+	hash       [sha256.Size]byte
+	sessionKey ed25519.PublicKey
+	who        Principal
+	use        *use
+}
+
+// revocation is a key that was revoked, and when this process learned that.
+type revocation struct{ at, learned time.Time }
+
+// NewDirectory returns a directory that knows no key; Start fills it.
+func NewDirectory(db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger, now func() time.Time) *Directory {
+	return &Directory{db: db, valkey: valkey, log: log, now: now, version: -1,
+		revoked: map[uuid.UUID]revocation{}, uses: map[uuid.UUID]*use{}}
+}
+
+// Loaded reports whether the directory has been filled. Until then it knows no key.
+func (d *Directory) Loaded() bool { return d.list.Load() != nil }
+
+// Len is how many keys there are.
+func (d *Directory) Len() int {
+	if now := d.list.Load(); now != nil {
+		return len(now.byID)
+	}
+	return 0
+}
+
+// nobody is compared with when there is no such hash, so that a miss does the same work.
+var nobody = &entry{}
+
+// find returns the live key that text is, or nil.
+func (d *Directory) find(text string) *entry {
+	now := d.list.Load()
+	if now == nil || len(text) > maxKey {
+		return nil
+	}
+	// A copy on the stack. The checksum is not looked at: a typing error is not found, either,
+	// and all that is wrong takes the same time.
+	var key [maxKey]byte
+	hash := sha256.Sum256(key[:copy(key[:], text)])
+	e, ok := now.byHash[[indexed]byte(hash[:])]
+	if !ok {
+		e = nobody
+	}
+	if subtle.ConstantTimeCompare(hash[:], e.hash[:]) != 1 {
+		return nil
+	}
+	return d.live(e)
+}
+
+// byID returns the live key of that id, or nil.
+func (d *Directory) byID(id uuid.UUID) *entry {
+	now := d.list.Load()
+	if now == nil {
+		return nil
+	}
+	return d.live(now.byID[id])
+}
+
+// live is e unless it has expired.
+func (d *Directory) live(e *entry) *entry {
+	if e == nil || !e.who.Expires.IsZero() && !d.now().Before(e.who.Expires) {
+		return nil
+	}
+	return e
+}
+
+// rebuild makes the list of what is known. d.mu must be held.
+func (d *Directory) rebuild() {
+	next := &list{byHash: make(map[[indexed]byte]*entry, len(d.base)), byID: make(map[uuid.UUID]*entry, len(d.base))}
+	uses := make(map[uuid.UUID]*use, len(d.base))
+	for _, k := range d.base {
+		scope, err := ParseScope(k.Scope)
+		if _, gone := d.revoked[k.ID]; gone || err != nil || len(k.Hash) != sha256.Size || len(k.SessionKey) != ed25519.PublicKeySize {
+			continue
+		}
+		e := &entry{hash: [sha256.Size]byte(k.Hash), sessionKey: k.SessionKey, use: d.uses[k.ID],
+			who: Principal{Scope: scope, Tenant: k.Tenant.String, KeyID: k.ID, Rate: k.Rate(), Expires: k.ExpiresAt.Time, Kind: "key"}}
+		if e.use == nil {
+			e.use = &use{}
+		}
+		uses[k.ID] = e.use
+		next.byHash[[indexed]byte(k.Hash)] = e
+		next.byID[k.ID] = e
+	}
+	d.uses = uses
+	d.list.Store(next)
+}

@@ -1,0 +1,166 @@
+package auth
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+var (
+	// ErrUnauthorized reports that there is no credential that is good now. It does not say
+	// why: the answer must not, and so nobody can by mistake.
+	ErrUnauthorized = errors.New("no valid credential")
+	// ErrCrossOrigin reports a change that a page of another origin has asked for.
+	ErrCrossOrigin = errors.New("asked for by a page of another origin")
+	// ErrNotReady reports that the keys are not known yet.
+	ErrNotReady = errors.New("the API keys are not known yet")
+)
+
+// SubProtocol is what a WebSocket names, and TokenProtocol what it names beside that with a
+// credential behind it: a browser cannot send other headers.
+const (
+	SubProtocol   = "flagmeter"
+	TokenProtocol = "bearer."
+)
+
+// maxToken bounds what is looked at, in bytes.
+const maxToken = 8 << 10
+
+// Gate tells who makes a request. It is safe for concurrent use.
+type Gate struct {
+	keys   *Directory
+	tokens *Tokens // nil: none are taken
+	origin http.CrossOriginProtection
+}
+
+// NewGate returns a gate for the keys of a directory and for tokens, unless those are nil.
+func NewGate(keys *Directory, tokens *Tokens) *Gate { return &Gate{keys: keys, tokens: tokens} }
+
+// Loaded reports whether the gate knows its keys. Until then everybody gets ErrNotReady.
+func (g *Gate) Loaded() bool { return g.keys.Loaded() }
+
+// Authenticate returns who makes a request, from memory alone: ErrNotReady, ErrUnauthorized
+// or ErrCrossOrigin if it must be refused.
+func (g *Gate) Authenticate(r *http.Request) (*Principal, error) {
+	if !g.keys.Loaded() {
+		return nil, ErrNotReady
+	}
+	credential, given := bearer(r)
+	if given {
+		return g.credential(credential)
+	}
+	c, err := r.Cookie(cookieName(r))
+	if err != nil {
+		return nil, ErrUnauthorized
+	}
+	who := g.keys.session(c.Value)
+	if who == nil {
+		return nil, ErrUnauthorized
+	}
+	if g.origin.Check(r) != nil { // browsers send the cookie along, whoever asks
+		return nil, ErrCrossOrigin
+	}
+	return who, nil
+}
+
+// credential is who has a key or a token.
+func (g *Gate) credential(text string) (*Principal, error) {
+	switch {
+	case len(text) > maxToken:
+	case strings.HasPrefix(text, keyPrefix):
+		if e := g.keys.find(text); e != nil {
+			e.use.touch(g.keys.now())
+			return &e.who, nil
+		}
+	case g.tokens != nil:
+		if who := g.tokens.verify(text); who != nil {
+			return who, nil
+		}
+	}
+	return nil, ErrUnauthorized
+}
+
+// bearer is the credential in the headers of a request, and whether there is any: a wrong one
+// is not made good by a cookie.
+func bearer(r *http.Request) (text string, given bool) {
+	if headers := r.Header["Authorization"]; len(headers) > 0 {
+		scheme, text, _ := strings.Cut(headers[0], " ")
+		if len(headers) > 1 || !strings.EqualFold(scheme, "Bearer") {
+			return "", true
+		}
+		return strings.TrimLeft(text, " "), true
+	}
+	for _, header := range r.Header["Sec-Websocket-Protocol"] {
+		for name := range strings.SplitSeq(header, ",") {
+			if text, ok := strings.CutPrefix(strings.TrimSpace(name), TokenProtocol); ok {
+				return text, true
+			}
+		}
+	}
+	return "", false
+}
+
+// Still reports whether who Authenticate has returned may go on: what lasts longer than a
+// request asks again.
+func (g *Gate) Still(who *Principal) bool {
+	if !who.Expires.IsZero() && !g.keys.now().Before(who.Expires) {
+		return false
+	}
+	if who.Kind == "token" {
+		return true
+	}
+	e := g.keys.byID(who.KeyID)
+	return e != nil && e.who.Scope == who.Scope && e.who.Tenant == who.Tenant
+}
+
+// Key returns what a live key may do, and whether there is one of that id.
+func (g *Gate) Key(id uuid.UUID) (Principal, bool) {
+	e := g.keys.byID(id)
+	if e == nil {
+		return Principal{}, false
+	}
+	return e.who, true
+}
+
+// SignIn begins a session for the key in the Authorization header. It returns who has signed
+// in and sets the cookie, or returns an error of Authenticate. Tokens cannot sign in.
+func (g *Gate) SignIn(w http.ResponseWriter, r *http.Request) (*Principal, error) {
+	if !g.keys.Loaded() {
+		return nil, ErrNotReady
+	}
+	if g.origin.Check(r) != nil {
+		return nil, ErrCrossOrigin
+	}
+	text, _ := bearer(r)
+	e := g.keys.find(text)
+	if e == nil {
+		return nil, ErrUnauthorized
+	}
+	e.use.touch(g.keys.now())
+	who := e.who
+	if !who.May(ToRead) { // there is nothing to see
+		return &who, nil
+	}
+	who.Kind = "session"
+	if ends := g.keys.now().Add(SessionLength).Truncate(time.Second); who.Expires.IsZero() || ends.Before(who.Expires) {
+		who.Expires = ends
+	}
+	value, err := startSession(text, who.KeyID, who.Expires)
+	if err != nil {
+		return nil, err
+	}
+	http.SetCookie(w, newCookie(r, value, who.Expires.Sub(g.keys.now())))
+	return &who, nil
+}
+
+// SignOut takes the cookie away. It returns ErrCrossOrigin if a page of another origin asks.
+func (g *Gate) SignOut(w http.ResponseWriter, r *http.Request) error {
+	if g.origin.Check(r) != nil {
+		return ErrCrossOrigin
+	}
+	http.SetCookie(w, newCookie(r, "", 0))
+	return nil
+}

@@ -1,0 +1,133 @@
+package auth
+
+import (
+	"context"
+	"crypto/ed25519"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// storeLimit bounds the attempt to tell a store of a revocation.
+const storeLimit = 3 * time.Second
+
+// NewKey says what key to create.
+type NewKey struct {
+	Scope  string // one of Scopes
+	Tenant string // "": all tenants
+	Name   string // for people, at most 128 characters
+	// Rate limits the events that come with the key; zero: nothing but its tenant's does.
+	Rate meter.Rate
+	// Expires is when the key ends; zero: never.
+	Expires time.Time
+}
+
+// Create stores a new key and returns it, which nobody can do again. It is in force within
+// two seconds. It returns store.ErrNoTenant if there is no such tenant.
+func Create(ctx context.Context, db *sqlx.DB, k NewKey, now time.Time) (key string, stored store.APIKey, err error) {
+	if _, err := ParseScope(k.Scope); err != nil {
+		return "", stored, fmt.Errorf("scope %w", err)
+	}
+	key = newKey(k.Scope)
+	private, err := sessionKey(key)
+	if err != nil {
+		return "", stored, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", stored, fmt.Errorf("make an id: %w", err)
+	}
+	hash := Hash(key)
+	stored = store.APIKey{
+		ID: id, Hash: hash[:], SessionKey: private.Public().(ed25519.PublicKey), Name: k.Name, Scope: k.Scope,
+		Tenant: sql.NullString{String: k.Tenant, Valid: k.Tenant != ""}, CreatedAt: now.UTC().Truncate(time.Microsecond),
+		ExpiresAt: sql.NullTime{Time: k.Expires.UTC().Truncate(time.Microsecond), Valid: !k.Expires.IsZero()},
+	}
+	stored.SetRate(k.Rate)
+	if err := store.AddAPIKey(ctx, db, stored); err != nil {
+		return "", store.APIKey{}, err
+	}
+	return key, stored, nil
+}
+
+// Revoke ends a key within two seconds, for ever. One store is enough: what Valkey knows, a
+// process of the API tells Postgres when that is back. pending is the error of the store that
+// does not know yet; err, if neither could be told.
+func Revoke(ctx context.Context, db *sqlx.DB, valkey *scripts.Valkey, id uuid.UUID, now time.Time) (pending, err error) {
+	limited, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	inValkey := valkey.RevokeKeys(limited, map[uuid.UUID]time.Time{id: now})
+	inPostgres := within(ctx, func(ctx context.Context) error {
+		return store.RevokeAPIKeys(ctx, db, []uuid.UUID{id}, []time.Time{now})
+	})
+	if inValkey != nil && inPostgres != nil {
+		return nil, errors.Join(inValkey, inPostgres)
+	}
+	return errors.Join(inValkey, inPostgres), nil
+}
+
+// Find returns the id of a key, which text is or names, from Postgres or, while that is away,
+// from the copy in Valkey. It returns store.ErrNoKey if there is none.
+func Find(ctx context.Context, db *sqlx.DB, valkey *scripts.Valkey, text string) (uuid.UUID, error) {
+	var hash []byte
+	id, err := uuid.Parse(text)
+	if err != nil {
+		if !IsKey(text) {
+			return id, errors.New("neither the id of an API key nor a key")
+		}
+		sum := Hash(text)
+		hash = sum[:]
+	}
+	var found store.APIKey
+	err = within(ctx, func(ctx context.Context) (err error) {
+		found, err = store.FindAPIKey(ctx, db, id, hash)
+		return err
+	})
+	if err == nil || errors.Is(err, store.ErrNoKey) {
+		return found.ID, err
+	}
+	copy, copyErr := valkey.KeysCopy().Load(ctx)
+	if copyErr != nil {
+		return id, errors.Join(err, copyErr)
+	}
+	keys, copyErr := decode(copy)
+	if copyErr != nil {
+		return id, errors.Join(err, copyErr)
+	}
+	for _, k := range keys {
+		if k.ID == id || hash != nil && string(k.Hash) == string(hash) {
+			return k.ID, nil
+		}
+	}
+	return id, fmt.Errorf("%w in valkey's copy, and postgres cannot be asked: %w", store.ErrNoKey, err)
+}
+
+// within returns what work returns, or gives it up after storeLimit: the driver of Postgres
+// waits for a frozen server beyond its context.
+func within(ctx context.Context, work func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	done := make(chan error, 1)
+	go func() {
+		defer cancel()
+		done <- work(ctx)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		select {
+		case err := <-done: // it may have ended because of that
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+		return fmt.Errorf("no answer: %w", ctx.Err())
+	}
+}

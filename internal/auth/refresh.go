@@ -1,0 +1,226 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/eduardosanzb/flagmeter/internal/store"
+)
+
+const (
+	// refreshEvery is the time from one look at a store to the next: what the two seconds of a
+	// revocation are made of.
+	refreshEvery = time.Second
+	// remember is how long a revocation stays in Valkey, after which no process can still be
+	// at work with keys that it read before.
+	remember = 24 * time.Hour
+)
+
+// Start fills the directory: with what was revoked according to Valkey, and with the keys
+// of Postgres or, if that is away, of their copy in Valkey.
+func (d *Directory) Start(ctx context.Context) error {
+	if err := d.sync(ctx); err != nil {
+		return err
+	}
+	fromPostgres := d.refresh(ctx)
+	if d.Loaded() {
+		return nil
+	}
+	copy, err := d.valkey.KeysCopy().Load(ctx)
+	if err == nil && copy == nil {
+		err = errors.New("valkey has no copy of the API keys")
+	}
+	if err != nil {
+		return errors.Join(fromPostgres, err)
+	}
+	keys, err := decode(copy)
+	if err != nil {
+		return errors.Join(fromPostgres, err)
+	}
+	d.load(-1, keys)
+	d.log.Warn("postgres is away: started with the copy of the API keys in valkey", "keys", len(keys), "error", fromPostgres)
+	return nil
+}
+
+// Keep looks at both stores every second until ctx is done. Neither waits for the other: a
+// revocation must come in while one of them hangs.
+func (d *Directory) Keep(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { d.keep(ctx, "API keys cannot be refreshed from postgres", d.refresh) })
+	both.Go(func() { d.keep(ctx, "revoked API keys cannot be read from valkey", d.sync) })
+	both.Wait()
+}
+
+func (d *Directory) keep(ctx context.Context, trouble string, look func(context.Context) error) {
+	ticker := time.NewTicker(refreshEvery)
+	defer ticker.Stop()
+	failing := false
+	for {
+		err := look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !failing:
+			d.log.Warn(trouble, "error", err)
+		case err == nil && failing:
+			d.log.Info("no longer: " + trouble)
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// refresh loads the keys from Postgres if they have changed, and tells it what it has not
+// heard: revocations, and uses.
+func (d *Directory) refresh(ctx context.Context) error {
+	began := time.Now()
+	version, err := store.APIKeysVersion(ctx, d.db)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	same := version == d.version
+	d.mu.Unlock()
+	if !same {
+		// Read after the version: a change in between is loaded once more by the next refresh.
+		keys, err := store.LiveAPIKeys(ctx, d.db, d.now())
+		if err != nil {
+			return err
+		}
+		d.load(version, keys)
+	}
+	d.mu.Lock()
+	d.refreshedAt = began
+	d.mu.Unlock()
+	if ids, at := d.untold(); len(ids) > 0 {
+		if err := store.RevokeAPIKeys(ctx, d.db, ids, at); err != nil {
+			return err
+		}
+		d.log.Info("postgres was told of API keys that were revoked while it was away", "keys", len(ids))
+	}
+	return d.noteUses(ctx)
+}
+
+// load takes keys as the table's.
+func (d *Directory) load(version int64, keys []store.APIKey) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.version, d.base = version, keys
+	d.rebuild()
+}
+
+// untold are the keys that are revoked and that Postgres takes for live.
+func (d *Directory) untold() (ids []uuid.UUID, at []time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, k := range d.base {
+		if r, ok := d.revoked[k.ID]; ok {
+			ids, at = append(ids, k.ID), append(at, r.at)
+		}
+	}
+	return ids, at
+}
+
+// sync learns from Valkey what was revoked, and leaves there what a process needs that starts
+// while Postgres is away.
+func (d *Directory) sync(ctx context.Context) error {
+	noted, err := d.valkey.RevokedKeys(ctx)
+	if err != nil {
+		return err
+	}
+	if lost := d.learn(noted); len(lost) > 0 {
+		if err := d.valkey.RevokeKeys(ctx, lost); err != nil {
+			return err
+		}
+	}
+	copy, err := d.copy()
+	if err != nil || copy == nil {
+		return err
+	}
+	if err := d.valkey.KeysCopy().Renew(ctx, copy); err != nil {
+		return err
+	}
+	done := d.settled()
+	if len(done) == 0 {
+		return nil
+	}
+	if err := d.valkey.ForgetRevoked(ctx, done); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range done {
+		delete(d.revoked, id)
+	}
+	return nil
+}
+
+// learn adds what Valkey has noted, in force at once, and returns what it has lost.
+func (d *Directory) learn(noted map[uuid.UUID]time.Time) (lost map[uuid.UUID]time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	lost = map[uuid.UUID]time.Time{}
+	for id, r := range d.revoked {
+		if _, ok := noted[id]; !ok {
+			lost[id] = r.at
+		}
+	}
+	more := false
+	for id, at := range noted {
+		if _, ok := d.revoked[id]; !ok {
+			d.revoked[id] = revocation{at: at, learned: time.Now()}
+			more = true
+		}
+	}
+	if more && d.list.Load() != nil {
+		d.rebuild()
+	}
+	return lost
+}
+
+// settled are the revocations that nobody needs any more: Postgres knows of them, by a
+// refresh that began after they were learned here, and they are old.
+func (d *Directory) settled() (ids []uuid.UUID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	live := make(map[uuid.UUID]bool, len(d.base))
+	for _, k := range d.base {
+		live[k.ID] = true
+	}
+	for id, r := range d.revoked {
+		if !live[id] && r.learned.Before(d.refreshedAt) && d.now().Sub(r.at) > remember {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// copy is the copy for Valkey, nil until the table was loaded from Postgres. Revoked keys
+// are not in it.
+func (d *Directory) copy() ([]byte, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.version < 0 {
+		return nil, nil
+	}
+	keys := make([]store.APIKey, 0, len(d.base))
+	for _, k := range d.base {
+		if _, gone := d.revoked[k.ID]; !gone {
+			keys = append(keys, k)
+		}
+	}
+	copy, err := encode(keys)
+	if err != nil {
+		return nil, fmt.Errorf("copy the API keys: %w", err)
+	}
+	return copy, nil
+}

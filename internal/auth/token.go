@@ -1,0 +1,147 @@
+package auth
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// Leeway is by how much the clock of whoever signs tokens may differ from ours.
+const Leeway = 30 * time.Second
+
+// MinSecret is the least length of a secret for HS256, in bytes: that of its hash.
+const MinSecret = 32
+
+// TokenOptions say which tokens (JWT) are taken.
+type TokenOptions struct {
+	// Secret is for HS256; empty: no such tokens.
+	Secret []byte
+	// JWKS is the file or URL of the public keys for EdDSA, ES256 and RS256; empty: no such
+	// tokens.
+	JWKS string
+	// Issuer and Audience are what iss must be and aud contain.
+	Issuer, Audience string
+	Now              func() time.Time
+}
+
+// Tokens checks tokens. It is safe for concurrent use.
+type Tokens struct {
+	o      TokenOptions
+	keys   *keySet // nil without JWKS
+	parser *jwt.Parser
+}
+
+// claims are those that count. A token without a tenant or a scope is worth nothing.
+type claims struct {
+	jwt.RegisteredClaims
+	Tenant string `json:"tenant"`
+	Scope  string `json:"scope"` // names separated by spaces, as in OAuth
+}
+
+var errToken = errors.New("the token cannot be used")
+
+// NewTokens returns nil if no token is to be taken. It fails if JWKS is a file that cannot be
+// used; a URL is fetched by Keep.
+func NewTokens(o TokenOptions) (*Tokens, error) {
+	t := &Tokens{o: o}
+	var methods []string
+	if len(o.Secret) > 0 {
+		methods = append(methods, "HS256")
+	}
+	if o.JWKS != "" {
+		methods = append(methods, "EdDSA", "ES256", "RS256")
+		t.keys = newKeySet(o.JWKS)
+		if err := t.keys.start(); err != nil {
+			return nil, err
+		}
+	}
+	if methods == nil {
+		return nil, nil
+	}
+	t.parser = jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithIssuer(o.Issuer), jwt.WithAudience(o.Audience),
+		jwt.WithExpirationRequired(), jwt.WithLeeway(Leeway), jwt.WithTimeFunc(o.Now), jwt.WithStrictDecoding())
+	return t, nil
+}
+
+// verify returns who has been given a token, or nil.
+func (t *Tokens) verify(text string) *Principal {
+	var c claims
+	if _, err := t.parser.ParseWithClaims(text, &c, t.key); err != nil {
+		return nil
+	}
+	who := &Principal{Tenant: c.Tenant, Expires: c.ExpiresAt.Add(Leeway), Kind: "token"}
+	for name := range strings.FieldsSeq(c.Scope) {
+		if scope, err := ParseScope(name); err == nil && scope&Admin == 0 { // keys are not given out by tokens
+			who.Scope |= scope
+		}
+	}
+	if who.Scope == 0 || meter.CheckName(c.Tenant) != "" {
+		return nil
+	}
+	return who
+}
+
+// key is what a token must be signed with. The algorithm is one that the parser takes; which
+// kind of key goes with it is fixed here, whatever the token says.
+func (t *Tokens) key(token *jwt.Token) (any, error) {
+	if _, ok := token.Header["crit"]; ok { // something that must be understood, and is not
+		return nil, errToken
+	}
+	alg := token.Method.Alg()
+	if alg == "HS256" {
+		return t.o.Secret, nil
+	}
+	kid, named := token.Header["kid"]
+	id, isText := kid.(string)
+	if named && !isText {
+		return nil, errToken
+	}
+	key := t.keys.find(id, named, alg)
+	if key == nil {
+		return nil, errToken
+	}
+	return key, nil
+}
+
+// algorithm is the one that a public key is good for, "" if none.
+func algorithm(key any) string {
+	switch k := key.(type) {
+	case ed25519.PublicKey:
+		return "EdDSA"
+	case *ecdsa.PublicKey:
+		if k.Curve.Params().BitSize == 256 {
+			return "ES256"
+		}
+	case *rsa.PublicKey:
+		if bits := k.N.BitLen(); bits >= 2048 && bits <= 8192 {
+			return "RS256"
+		}
+	}
+	return ""
+}
+
+// Mint signs a token for a tenant with the secret of o.
+func Mint(o TokenOptions, tenant, scope string, ttl time.Duration) (string, error) {
+	if len(o.Secret) < MinSecret {
+		return "", fmt.Errorf("the secret must have at least %d bytes", MinSecret)
+	}
+	now := o.Now()
+	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
+		RegisteredClaims: jwt.RegisteredClaims{Issuer: o.Issuer, Audience: jwt.ClaimStrings{o.Audience},
+			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl))},
+		Tenant: tenant, Scope: scope,
+	})
+	text, err := token.SignedString(o.Secret)
+	if err != nil {
+		return "", fmt.Errorf("sign the token: %w", err)
+	}
+	return text, nil
+}

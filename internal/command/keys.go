@@ -1,0 +1,154 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/spf13/cobra"
+
+	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/config"
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// Keys creates, lists and revokes API keys.
+func Keys(env Env) *cobra.Command {
+	return menu("keys", "Create, list and revoke API keys", keysCreate(env), keysList(env), keysRevoke(env))
+}
+
+func keysCreate(env Env) *cobra.Command {
+	var k auth.NewKey
+	var expires time.Duration
+	var rate rateFlags
+	cmd := &cobra.Command{
+		Use:   "create --scope SCOPE",
+		Short: "Create an API key and print it, once",
+		Long: `Create an API key and print it: only its SHA-256 is kept, so nobody can see it again. It is
+in force within 2 seconds.
+
+A key of scope ingest sends events, one of scope read sees usage, alerts and events, and one
+of scope admin does both and manages keys. With --tenant it does so for that tenant, to which
+no other exists. A tenant may have several keys: to change one, create the next, use it, and
+revoke the one before.`,
+		Example: `  flagmeter keys create --scope admin
+  flagmeter keys create --scope ingest --tenant acme-corp --expires 720h --name backend --rate-limit 500`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			now := failpoint.Now()
+			if change, err := rate.change(cmd); err != nil {
+				return err
+			} else if change != nil {
+				k.Rate = change.Rate
+			}
+			if cmd.Flags().Changed("expires") {
+				if expires <= 0 {
+					return errors.New("--expires must be a duration above 0 like 720h")
+				}
+				k.Expires = now.Add(expires)
+			}
+			db, err := env.openMigrated(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			key, stored, err := auth.Create(cmd.Context(), db, k, now)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "flagmeter: created API key %s: %s\n", stored.ID, describe(stored))
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), key)
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&k.Scope, "scope", "", "what it may do: "+strings.Join(auth.Scopes, ", ")+" (required)")
+	f.StringVar(&k.Tenant, "tenant", "", "the only `name` of a tenant that it is for (default: all)")
+	f.StringVar(&k.Name, "name", "", "what people call it")
+	rate.register(cmd, "`events` a second that may be sent with it, beside what its tenant may, 1 to 1000000 (default any number)", 1)
+	f.DurationVar(&expires, "expires", 0, "after what `duration` it ends, like 720h (default: never)")
+	_ = cmd.MarkFlagRequired("scope") // it exists
+	return cmd
+}
+
+// describe says what a key may do, for a person.
+func describe(k store.APIKey) string {
+	text := "scope " + k.Scope + ", all tenants"
+	if k.Tenant.Valid {
+		text = fmt.Sprintf("scope %s, tenant %s", k.Scope, k.Tenant.String)
+	}
+	if k.ExpiresAt.Valid {
+		return text + ", until " + k.ExpiresAt.Time.UTC().Format(time.RFC3339)
+	}
+	return text + ", without an end"
+}
+
+func keysRevoke(env Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke ID|KEY",
+		Short: "End an API key, within 2 seconds",
+		Long: `End an API key, by its id or by the key itself, on every process within 2 seconds, with
+the browser sessions and live connections that began with it. One of the two stores is
+enough: the other learns of it when it is back. A key that is revoked never comes back.`,
+		Example: "  flagmeter keys revoke 0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return env.withStores(func(db *sqlx.DB, valkey *scripts.Valkey) error {
+				return revoke(cmd, db, valkey, args[0])
+			})
+		},
+	}
+}
+
+func revoke(cmd *cobra.Command, db *sqlx.DB, valkey *scripts.Valkey, text string) error {
+	id, err := auth.Find(cmd.Context(), db, valkey, text)
+	if err != nil {
+		return err
+	}
+	pending, err := auth.Revoke(cmd.Context(), db, valkey, id, failpoint.Now())
+	if err != nil {
+		return fmt.Errorf("the key is NOT revoked: %w", err)
+	}
+	if pending != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "flagmeter: warning: one store does not know yet and will be told by a running 'flagmeter ingest': %v\n", pending)
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "revoked API key %s\n", id)
+	return err
+}
+
+// answerLimit is how long a command that works while Postgres is away waits for it.
+const answerLimit = 5 * time.Second
+
+// withStores calls work with both stores, neither of which need answer.
+func (e Env) withStores(work func(*sqlx.DB, *scripts.Valkey) error) error {
+	cfg, err := config.Load(e.Getenv, "DATABASE_URL", "VALKEY_URL")
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(string(cfg.DatabaseURL), poolSize, answerLimit)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	rdb, err := scripts.Connect(string(cfg.ValkeyURL))
+	if err != nil {
+		return err
+	}
+	defer rdb.Close()
+	return work(db, scripts.New(rdb, cfg.Shards))
+}
+
+// createKey makes a key that `flagmeter dev` works with, and puts it in force.
+func (p *process) createKey(ctx context.Context) (string, error) {
+	now := failpoint.Now()
+	key, _, err := auth.Create(ctx, p.db, auth.NewKey{Scope: "admin", Name: "flagmeter dev", Expires: now.Add(24 * time.Hour)}, now)
+	if err != nil {
+		return "", err
+	}
+	return key, p.startKeys(ctx)
+}

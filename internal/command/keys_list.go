@@ -1,0 +1,116 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+)
+
+func keysList(env Env) *cobra.Command {
+	var tenant string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List API keys, without the keys themselves",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			db, err := env.openMigrated(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			keys, err := store.APIKeys(cmd.Context(), db, tenant)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeKeysJSON(cmd.OutOrStdout(), keys, failpoint.Now())
+			}
+			return writeKeys(cmd.OutOrStdout(), keys, failpoint.Now())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&tenant, "tenant", "", "only those of the `tenant`")
+	f.BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}
+
+// writeKeys prints a table.
+func writeKeys(w io.Writer, keys []store.APIKey, now time.Time) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tSCOPE\tTENANT\tNAME\tRATE LIMIT\tSTATE\tCREATED\tEXPIRES\tLAST USED")
+	for _, k := range keys {
+		tenant, name := "all", "-"
+		if k.Tenant.Valid {
+			tenant = k.Tenant.String
+		}
+		if k.Name != "" {
+			name = k.Name
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Scope, tenant, name, rateText(k.Rate()), keyState(k, now),
+			k.CreatedAt.UTC().Format(time.DateOnly), minute(k.ExpiresAt.Time), minute(k.LastUsedAt.Time))
+	}
+	return table.Flush()
+}
+
+func minute(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02 15:04Z")
+}
+
+func keyState(k store.APIKey, now time.Time) string {
+	switch {
+	case k.RevokedAt.Valid:
+		return "revoked"
+	case k.ExpiresAt.Valid && !now.Before(k.ExpiresAt.Time):
+		return "expired"
+	}
+	return "active"
+}
+
+// keyJSON has the names of GET /keys.
+type keyJSON struct {
+	ID         uuid.UUID  `json:"id"`
+	Name       string     `json:"name"`
+	Scope      string     `json:"scope"`
+	Tenant     *string    `json:"tenant"` // null: all
+	State      string     `json:"state"`
+	CreatedAt  time.Time  `json:"createdAt"`
+	RateLimit  *int64     `json:"rateLimit"` // null: none of its own
+	RateBurst  *int64     `json:"rateBurst"`
+	ExpiresAt  *time.Time `json:"expiresAt"`
+	LastUsedAt *time.Time `json:"lastUsedAt"`
+}
+
+func writeKeysJSON(w io.Writer, keys []store.APIKey, now time.Time) error {
+	list := make([]keyJSON, len(keys))
+	for i, k := range keys {
+		list[i] = keyJSON{ID: k.ID, Name: k.Name, Scope: k.Scope, State: keyState(k, now), CreatedAt: k.CreatedAt.UTC()}
+		if k.Tenant.Valid {
+			list[i].Tenant = &k.Tenant.String
+		}
+		if rate := k.Rate(); rate.Limited() {
+			list[i].RateLimit, list[i].RateBurst = &rate.PerSecond, &rate.Burst
+		}
+		if k.ExpiresAt.Valid {
+			list[i].ExpiresAt = &k.ExpiresAt.Time
+		}
+		if k.LastUsedAt.Valid {
+			list[i].LastUsedAt = &k.LastUsedAt.Time
+		}
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(list)
+}

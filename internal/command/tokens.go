@@ -1,0 +1,65 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/config"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// Tokens makes tokens for tenants.
+func Tokens(env Env) *cobra.Command {
+	return menu("tokens", "Make tokens for tenants", tokensMint(env))
+}
+
+func tokensMint(env Env) *cobra.Command {
+	var tenant, scope string
+	var ttl time.Duration
+	cmd := &cobra.Command{
+		Use:   "mint --tenant NAME",
+		Short: "Print a token for a tenant, and a link to its dashboard",
+		Long: `Print a token (JWT) that is signed with JWT_SECRET and good for one tenant, and with PUBLIC_URL
+a link that opens the dashboard of that tenant alone. It cannot be taken back before it
+ends, except with the secret as a whole: keep --ttl short.`,
+		Example: "  flagmeter tokens mint --tenant acme-corp --ttl 1h",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(env.Getenv, "JWT_SECRET")
+			if err != nil {
+				return err
+			}
+			if wrong := meter.CheckName(tenant); wrong != "" {
+				return fmt.Errorf("--tenant %s", wrong)
+			}
+			if s, err := auth.ParseScope(scope); err != nil || s&auth.Admin != 0 {
+				return errors.New("--scope must be read or ingest")
+			}
+			if ttl <= 0 {
+				return errors.New("--ttl must be a duration above 0 like 1h")
+			}
+			token, err := auth.Mint(tokenOptions(cfg), tenant, scope, ttl)
+			if err != nil {
+				return err
+			}
+			out := token + "\n"
+			if cfg.PublicURL != "" && scope == "read" {
+				// Behind a #, because browsers send that to nobody and servers log it nowhere.
+				out += strings.TrimSuffix(cfg.PublicURL, "/") + "/usage#token=" + token + "\n"
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), out)
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&tenant, "tenant", "", "`name` of the tenant (required)")
+	f.StringVar(&scope, "scope", "read", "what it may do: read, ingest")
+	f.DurationVar(&ttl, "ttl", time.Hour, "after what `duration` it ends")
+	_ = cmd.MarkFlagRequired("tenant") // it exists
+	return cmd
+}

@@ -1,0 +1,111 @@
+package hostile
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestIdleConnections holds 10,000 connections open: one half has been answered once, the
+// other has never said anything. Meanwhile events are counted as fast as before.
+func TestIdleConnections(t *testing.T) {
+	const many = 10_000
+	// Go raises the limit as far as it may, in this process and in the one it tests.
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if limit.Cur < many+500 {
+		t.Skipf("only %d files may be open, which is not enough for %d connections: raise it with ulimit -n", limit.Cur, many)
+	}
+	tg := start(t, "off")
+	before, beforeTook := tg.resident(), tg.median()
+	conns := make([]net.Conn, 0, many)
+	defer func() {
+		for _, conn := range conns {
+			conn.Close()
+		}
+	}()
+	request := []byte("GET /healthz HTTP/1.1\r\n" + hostLine + "\r\n")
+	answer := make([]byte, 4096)
+	for i := range many {
+		conn, err := net.Dial("tcp", tg.addr)
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		conns = append(conns, conn)
+		if i%2 == 0 {
+			continue
+		}
+		if _, err := conn.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Read(answer); err != nil {
+			t.Fatalf("connection %d is not answered: %v", i, err)
+		}
+	}
+	after, took := tg.resident(), tg.median()
+	each := (after - before) / many
+	t.Logf("%d connections: resident memory %.1f MiB before, %.1f MiB after, %d bytes each; the median of POST /events was %v and is %v",
+		many, float64(before)/(1<<20), float64(after)/(1<<20), each, beforeTook, took)
+	if each > 32<<10 {
+		t.Errorf("a connection takes %d bytes", each)
+	}
+	if took > 10*beforeTook+20*time.Millisecond {
+		t.Errorf("POST /events took %v and takes %v", beforeTook, took)
+	}
+	// Those that never said anything are closed after 5 s; the others may stay for 2 minutes.
+	silent, answered := conns[many-2], conns[many-1]
+	if err := silent.SetReadDeadline(time.Now().Add(15 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := silent.Read(answer); err != io.EOF {
+		t.Errorf("a connection that says nothing ends with %v", err)
+	}
+	if _, err := answered.Write(request); err != nil {
+		t.Error(err)
+	}
+	if n, err := answered.Read(answer); err != nil || n == 0 {
+		t.Errorf("an idle connection is of no use any more: %v", err)
+	}
+}
+
+var rss = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
+
+// resident is the memory that the process takes of the machine, in bytes.
+func (tg *target) resident() int {
+	tg.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tg.process.Pid))
+	if os.IsNotExist(err) {
+		tg.Skip("this system does not tell what memory a process takes")
+	}
+	m := rss.FindSubmatch(status)
+	if err != nil || m == nil {
+		tg.Fatalf("read the memory of the process: %v", err)
+	}
+	kB, err := strconv.Atoi(string(m[1]))
+	if err != nil {
+		tg.Fatal(err)
+	}
+	return kB << 10
+}
+
+// median is how long one of 51 POSTs takes.
+func (tg *target) median() time.Duration {
+	tg.Helper()
+	took := make([]time.Duration, 51)
+	for i := range took {
+		start := time.Now()
+		tg.count(event)
+		took[i] = time.Since(start)
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
+}

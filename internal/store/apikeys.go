@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// ErrNoKey reports an API key that does not exist.
+var ErrNoKey = errors.New("no such API key")
+
+// APIKey is an API key as it is stored: all but the key itself.
+type APIKey struct {
+	ID         uuid.UUID      `db:"id"`
+	Hash       []byte         `db:"hash"`        // SHA-256 of the key, 32 bytes
+	SessionKey []byte         `db:"session_key"` // Ed25519 public key, 32 bytes
+	Name       string         `db:"name"`
+	Scope      string         `db:"scope"` // ingest, read or admin
+	Tenant     sql.NullString `db:"tenant"`
+	CreatedAt  time.Time      `db:"created_at"`
+	ExpiresAt  sql.NullTime   `db:"expires_at"`
+	RateLimit  sql.NullInt64  `db:"rate_limit"` // see Rate
+	RateBurst  sql.NullInt64  `db:"rate_burst"`
+	RevokedAt  sql.NullTime   `db:"revoked_at"`
+	LastUsedAt sql.NullTime   `db:"last_used_at"`
+}
+
+// Rate is what limits the events that come with the key.
+func (k APIKey) Rate() meter.Rate { return meter.NewRate(k.RateLimit.Int64, k.RateBurst.Int64) }
+
+// SetRate makes r the key's limit.
+func (k *APIKey) SetRate(r meter.Rate) {
+	k.RateLimit = sql.NullInt64{Int64: r.PerSecond, Valid: r.Limited()}
+	k.RateBurst = burstColumn(r)
+}
+
+// APIKeysVersion is a number that grows with every change of what an API key may do.
+func APIKeysVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
+	var version int64
+	if err := sqlx.GetContext(ctx, q, &version, "SELECT version FROM api_keys_version"); err != nil {
+		return 0, fmt.Errorf("read version of API keys: %w", err)
+	}
+	return version, nil
+}
+
+// LiveAPIKeys returns every key that is neither revoked nor, at now, expired, in order of
+// creation.
+func LiveAPIKeys(ctx context.Context, q sqlx.QueryerContext, now time.Time) ([]APIKey, error) {
+	return apiKeys(ctx, q, "WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)", now)
+}
+
+// APIKeys returns every key, revoked and expired ones included, in order of creation: all of
+// them, or those bound to a tenant.
+func APIKeys(ctx context.Context, q sqlx.QueryerContext, tenant string) ([]APIKey, error) {
+	return apiKeys(ctx, q, "WHERE $1 = '' OR tenant = $1", tenant)
+}
+
+func apiKeys(ctx context.Context, q sqlx.QueryerContext, where string, args ...any) ([]APIKey, error) {
+	keys := []APIKey{}
+	err := sqlx.SelectContext(ctx, q, &keys, `SELECT id, hash, session_key, name, scope, tenant, created_at, expires_at, rate_limit, rate_burst, revoked_at, last_used_at
+		FROM api_keys `+where+" ORDER BY created_at, id", args...)
+	if err != nil {
+		return nil, fmt.Errorf("read API keys: %w", err)
+	}
+	return keys, nil
+}
+
+// AddAPIKey stores a key. It returns ErrNoTenant if the key is bound to a tenant that does
+// not exist.
+func AddAPIKey(ctx context.Context, e sqlx.ExecerContext, k APIKey) error {
+	_, err := e.ExecContext(ctx, `INSERT INTO api_keys (id, hash, session_key, name, scope, tenant, created_at, expires_at, rate_limit, rate_burst)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, k.ID, k.Hash, k.SessionKey, k.Name, k.Scope, k.Tenant, k.CreatedAt, k.ExpiresAt, k.RateLimit, k.RateBurst)
+	var refused *pq.Error
+	if errors.As(err, &refused) && refused.Code == "23503" { // foreign_key_violation
+		return fmt.Errorf("%w: %q", ErrNoTenant, k.Tenant.String)
+	}
+	if err != nil {
+		return fmt.Errorf("add API key: %w", err)
+	}
+	return nil
+}
+
+// FindAPIKey returns the key of that id or, if hash is not nil, of that SHA-256. It returns
+// ErrNoKey if there is none.
+func FindAPIKey(ctx context.Context, q sqlx.QueryerContext, id uuid.UUID, hash []byte) (APIKey, error) {
+	found, err := apiKeys(ctx, q, "WHERE CASE WHEN $2::bytea IS NULL THEN id = $1 ELSE hash = $2 END", id, hash)
+	if err != nil {
+		return APIKey{}, err
+	}
+	if len(found) == 0 {
+		return APIKey{}, ErrNoKey
+	}
+	return found[0], nil
+}
+
+// RevokeAPIKeys marks those of the keys revoked that are not yet; at has a time for each.
+func RevokeAPIKeys(ctx context.Context, e sqlx.ExecerContext, ids []uuid.UUID, at []time.Time) error {
+	_, err := e.ExecContext(ctx, `UPDATE api_keys AS k SET revoked_at = r.at
+		FROM unnest($1::uuid[], $2::timestamptz[]) AS r (id, at) WHERE k.id = r.id AND k.revoked_at IS NULL`, pq.Array(ids), pq.Array(at))
+	if err != nil {
+		return fmt.Errorf("revoke API keys: %w", err)
+	}
+	return nil
+}
+
+// UseAPIKeys notes when keys were last used, unless that was noted less than a minute
+// earlier, by whichever process.
+func UseAPIKeys(ctx context.Context, e sqlx.ExecerContext, ids []uuid.UUID, at []time.Time) error {
+	_, err := e.ExecContext(ctx, `UPDATE api_keys AS k SET last_used_at = u.at
+		FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, at)
+		WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at <= u.at - interval '1 minute')`, pq.Array(ids), pq.Array(at))
+	if err != nil {
+		return fmt.Errorf("note the use of API keys: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package scripts
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Copy is a table that Valkey holds a copy of, so that a process can start and work while
+// Postgres is away.
+type Copy struct {
+	rdb       redis.UniversalClient
+	key, what string
+}
+
+// TenantsCopy is the copy of the tenants table.
+func (v *Valkey) TenantsCopy() Copy { return Copy{v.rdb, tenantsKey, "tenants"} }
+
+// KeysCopy is the copy of the live API keys.
+func (v *Valkey) KeysCopy() Copy { return Copy{v.rdb, keysKey, "API keys"} }
+
+// Save stores the copy.
+func (c Copy) Save(ctx context.Context, copy []byte) error {
+	if err := c.rdb.HSet(ctx, c.key, "copy", copy, "digest", digest(copy)).Err(); err != nil {
+		return fmt.Errorf("store copy of %s: %w", c.what, err)
+	}
+	return nil
+}
+
+// Has reports whether Save stored copy last and Valkey still has it.
+func (c Copy) Has(ctx context.Context, copy []byte) (bool, error) {
+	stored, err := c.rdb.HGet(ctx, c.key, "digest").Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return false, fmt.Errorf("look for copy of %s: %w", c.what, err)
+	}
+	return stored == digest(copy), nil
+}
+
+// Renew stores the copy unless Valkey has it.
+func (c Copy) Renew(ctx context.Context, copy []byte) error {
+	has, err := c.Has(ctx, copy)
+	if err != nil || has {
+		return err
+	}
+	return c.Save(ctx, copy)
+}
+
+func digest(copy []byte) string {
+	sum := sha256.Sum256(copy)
+	return hex.EncodeToString(sum[:])
+}
+
+// Load returns what Save stored last, nil if nothing.
+func (c Copy) Load(ctx context.Context) ([]byte, error) {
+	copy, err := c.rdb.HGet(ctx, c.key, "copy").Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load copy of %s: %w", c.what, err)
+	}
+	return copy, nil
+}

@@ -1,0 +1,27 @@
+-- What flagmeter_app and flagmeter_ingest may do, no more than they do. `flagmeter migrate`
+-- applies this after the migrations, if roles.sql has made the roles. Nobody but the owner
+-- may drop, alter or truncate anything, and raw events are never changed nor deleted.
+
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM flagmeter_app, flagmeter_ingest;
+
+GRANT SELECT ON schema_migrations TO flagmeter_app;
+
+GRANT SELECT, INSERT, UPDATE (monthly_quota, billing_day, timezone, thresholds, archived_at) ON tenants TO flagmeter_app;
+GRANT SELECT, UPDATE (version) ON tenants_version TO flagmeter_app; -- by the trigger on tenants
+
+-- The sums: an audit that repairs deletes those that are nought.
+GRANT SELECT, INSERT ON events, dead_events TO flagmeter_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rollups, usage_daily TO flagmeter_app;
+-- No row of the ledger is changed: LOCK TABLE asks for the right to do so.
+GRANT SELECT, INSERT, UPDATE ON flushes TO flagmeter_app;
+
+GRANT SELECT, INSERT, UPDATE (cleared_at) ON alerts TO flagmeter_app;
+GRANT SELECT, INSERT, UPDATE ON deliveries, delivery_attempts, slack_pace TO flagmeter_app;
+GRANT SELECT, UPDATE (enabled) ON slack_webhooks, webhooks TO flagmeter_app;
+
+-- Hashes of API keys: for the API, and for `flagmeter keys`.
+GRANT SELECT, INSERT, UPDATE (revoked_at, last_used_at) ON api_keys TO flagmeter_ingest;
+GRANT SELECT, UPDATE (version) ON api_keys_version TO flagmeter_ingest; -- by the trigger on api_keys
+
+REVOKE EXECUTE ON FUNCTION create_event_partitions(date, date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION create_event_partitions(date, date) TO flagmeter_app;
