@@ -33,6 +33,11 @@ func newMetrics(reg *prometheus.Registry, liveClients func() int) *metrics {
 		Help: "Open WebSockets of GET /live."}, func() float64 { return float64(liveClients()) })
 	limited := f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_requests_limited_total",
 		Help: "Requests refused by a rate limit or because a quota is used up."}, []string{"reason"})
+	refused := f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_auth_refused_total",
+		Help: "Requests refused for want of a valid credential (401) or of its scope (403)."}, []string{"status"})
+	for _, status := range []string{"401", "403"} {
+		refused.WithLabelValues(status) // there from the start: the first one can be seen as an increase
+	}
 	return &metrics{
 		limitedRate: limited.WithLabelValues("rate"), limitedQuota: limited.WithLabelValues("quota"),
 		featuresRefused: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_features_refused_total",
@@ -49,8 +54,7 @@ func newMetrics(reg *prometheus.Registry, liveClients func() int) *metrics {
 			Help: "Duration of one call of ingest.lua, with its fsync.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 11)}),
 		retries: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_retries_total",
 			Help: "Calls of ingest.lua repeated because the outcome was unknown or Valkey not ready."}),
-		refused: f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_auth_refused_total",
-			Help: "Requests refused for want of a valid credential (401) or of its scope (403)."}, []string{"status"}),
+		refused: refused,
 	}
 }
 
