@@ -156,7 +156,7 @@ func TestAProblemNamesTheRequest(t *testing.T) {
 	}
 	// Every answer has one, also of what is no route.
 	for _, path := range []string{"/healthz", "/usage", "/nowhere"} {
-		if id := a.get(path).header.Get("X-Request-Id"); len(id) != 32 {
+		if id := a.get(path).header.Get("X-Request-Id"); len(id) != 16 {
 			t.Errorf("GET %s has the id %q", path, id)
 		}
 	}
