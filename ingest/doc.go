@@ -74,8 +74,9 @@
 //	frame            change.go      what a client has not been told yet
 //
 // Every answer carries the headers of httpd.Guard; cors.go lends the API to pages of other
-// origins, if the settings name any. Every request goes through the observer of package httpd, which numbers, counts, times and logs
-// it; metrics.go has what the write path publishes, top.go the largest tenants.
+// origins, if the settings name any. Every request goes through the observer of package
+// httpd, which numbers, counts, times and logs it; metrics.go has what the write path
+// publishes, top.go the largest tenants.
 //
 // openapi.yaml describes every route; a test holds the answers against it.
 //
