@@ -43,7 +43,7 @@ func TestWrongCommandLineExitsWith2(t *testing.T) {
 		{"tenants add a --billing-day 32", `invalid argument "32" for "--billing-day" flag: must be an integer from 1 to 31`},
 		{"tenants add a --timezone Mars/Base", `invalid argument "Mars/Base" for "--timezone" flag: must be a time zone of the IANA database, like Europe/Berlin`},
 		{"tenants add a --thresholds 80,1001", `invalid argument "80,1001" for "--thresholds" flag: must be integers from 1 to 1000 with commas in between`},
-		{"tenants set a", "at least one of the flags in the group [quota billing-day timezone thresholds archive unarchive] is required"},
+		{"tenants set a", "at least one of the flags in the group [quota billing-day timezone thresholds rate-limit rate-burst enforce archive unarchive] is required"},
 		{"tenants set a --archive --unarchive", "if any flags in the group [archive unarchive] are set none of the others can be"},
 		{"import", "accepts 1 arg(s), received 0"},
 	}

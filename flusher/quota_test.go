@@ -31,8 +31,8 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 			urls := []string{r.url, r.another()}
 
 			var accepted, refused atomic.Int64
-			edge := make(chan struct{})     // closed when the last client has met the edge
-			posts := make(chan struct{}, 1) // full when there is something to flush
+			edge := make(chan struct{})  // closed when the last client has met the edge
+			posts := make(chan struct{}) // whoever has posted enough waits here for the flusher
 			var flushing sync.WaitGroup
 			dropped := false
 			flushing.Go(func() {
@@ -71,10 +71,7 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 							return
 						case status == http.StatusOK:
 							if before := accepted.Load() / 2000; accepted.Add(tokens)/2000 > before {
-								select {
-								case posts <- struct{}{}:
-								default:
-								}
+								posts <- struct{}{}
 							}
 						case status == http.StatusTooManyRequests && strings.Contains(answer, "quota-exceeded"):
 							refused.Add(1)
