@@ -35,6 +35,9 @@
 // before others that are committed is dropped. What it held is in Postgres, or waits
 // in Valkey for the next hand-out, or is from before a recovery.
 //
+// What waits, and for how long, is published by Queue, which looks beside all this and needs no
+// Postgres. Step 8 tells Valkey how many events have left, which only that number depends on.
+//
 // # When Valkey has lost writes
 //
 // Valkey can come back with an older state: an old append-only file was put back, its

@@ -14,14 +14,15 @@ type metrics struct {
 	seconds *prometheus.HistogramVec
 }
 
+// The label is called task, since Prometheus itself puts job on every series it scrapes.
 func newMetrics(reg prometheus.Registerer) metrics {
 	return metrics{
 		running: shared(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "flagmeter_jobs_running",
-			Help: "1 while a scheduled job runs."}, []string{"job"})),
+			Help: "1 while a scheduled job runs."}, []string{"task"})),
 		runs: shared(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_job_runs_total",
-			Help: "Runs of a scheduled job by outcome (ok, error, skipped because the one before still ran)."}, []string{"job", "outcome"})),
+			Help: "Runs of a scheduled job by outcome (ok, error, skipped because the one before still ran)."}, []string{"task", "outcome"})),
 		seconds: shared(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "flagmeter_job_seconds",
-			Help: "Duration of a run of a scheduled job.", Buckets: []float64{.001, .005, .025, .1, .25, .5, 1, 2.5, 10, 60, 300}}, []string{"job"})),
+			Help: "Duration of a run of a scheduled job.", Buckets: []float64{.001, .005, .025, .1, .25, .5, 1, 2.5, 10, 60, 300}}, []string{"task"})),
 	}
 }
 

@@ -27,7 +27,7 @@ func New(log *slog.Logger, reg prometheus.Registerer) *Jobs {
 	return &Jobs{cron: cron.New(), log: log, metrics: newMetrics(reg)}
 }
 
-// Add schedules a job by a cron expression such as "@every 1s". The name is the job's label in
+// Add schedules a job by a cron expression such as "@every 1s". The name is the job's label task in
 // metrics and its name in the log, which says when the job begins and ceases to fail. Add
 // panics on an expression that cannot be parsed: these are written in the source.
 func (j *Jobs) Add(name, expression string, job func() error) {
