@@ -106,7 +106,7 @@ func (v *Valkey) node(ctx context.Context, shard int) (*Valkey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the master of shard %d: %w", shard, err)
 	}
-	return &Valkey{rdb: node, shards: v.shards, witness: v.witness, seconds: v.seconds}, nil
+	return &Valkey{rdb: node, shards: v.shards, witness: v.witness, heads: v.heads, seconds: v.seconds}, nil
 }
 
 func parseBatches(reply any) ([]Batch, error) {

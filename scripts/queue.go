@@ -42,27 +42,44 @@ func (v *Valkey) Queue(ctx context.Context) (Queue, error) {
 	return all, nil
 }
 
+// head is the raw batch of a shard that waits longest, and when its first event arrived. A
+// batch never changes, so while it waits, for an hour perhaps, it is looked into once.
+type head struct {
+	batch   string
+	arrived time.Time
+}
+
 func (v *Valkey) queue(ctx context.Context, shard int) (q Queue, err error) {
+	known := head{}
+	if h := v.heads[shard].Load(); h != nil {
+		known = *h
+	}
 	keys := []string{rawKey(shard), minutesKey(shard), sealedRawKey(shard), sealedSumKey(shard), acceptedKey(shard), flushedKey(shard)}
-	cmds, err := v.run(ctx, nil, call{queueScript, keys, []any{rawPrefix(shard)}})
+	cmds, err := v.run(ctx, nil, call{queueScript, keys, []any{rawPrefix(shard), known.batch}})
 	if err != nil {
 		return q, err
 	}
 	reply, err := cmds[0].Slice()
-	if err != nil || len(reply) != 5 {
+	if err != nil || len(reply) != 6 {
 		return q, fmt.Errorf("a reply of %d parts: %w", len(reply), err)
 	}
 	counts := integers(any(reply[:4]))
 	q.Events, q.OpenMinutes, q.SealedRaw, q.SealedSums = counts[0], counts[1], counts[2], counts[3]
-	text, _ := reply[4].(string)
-	if text == "" {
-		return q, nil
+	batch, _ := reply[4].(string)
+	oldest, _ := reply[5].(string)
+	switch {
+	case oldest != "":
+		id, err := uuid.Parse(oldest)
+		if err != nil {
+			return q, fmt.Errorf("read the id of the oldest event: %w", err)
+		}
+		seconds, nanos := id.Time().UnixTime()
+		q.Oldest = time.Unix(seconds, nanos).UTC()
+		if batch != "" {
+			v.heads[shard].Store(&head{batch, q.Oldest})
+		}
+	case batch != "" && batch == known.batch:
+		q.Oldest = known.arrived
 	}
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return q, fmt.Errorf("read the id of the oldest event: %w", err)
-	}
-	seconds, nanos := id.Time().UnixTime()
-	q.Oldest = time.Unix(seconds, nanos).UTC()
 	return q, nil
 }

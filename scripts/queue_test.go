@@ -141,12 +141,15 @@ func TestLookingAtTheQueueChangesNothing(t *testing.T) {
 }
 
 func BenchmarkQueue(b *testing.B) {
-	for _, lines := range []int{1, 10_000} { // 10,000 events are 1 MiB
-		b.Run(fmt.Sprintf("oldest_group_of_%d", lines), func(b *testing.B) {
+	bench := func(lines int, sealed bool) {
+		b.Run(fmt.Sprintf("oldest_group_of_%d_sealed_%v", lines, sealed), func(b *testing.B) {
 			r := ownRig(b)
 			r.addAt(time.Now(), lines)
 			for range 300 { // as after some minutes without a flusher
 				r.addAt(time.Now(), 10)
+			}
+			if sealed {
+				r.seal(now)
 			}
 			measure(b, r, nil, func(int) {
 				if _, err := r.Queue(b.Context()); err != nil {
@@ -155,4 +158,7 @@ func BenchmarkQueue(b *testing.B) {
 			})
 		})
 	}
+	bench(1, false)
+	bench(9_000, false) // 0.8 MiB
+	bench(9_000, true)
 }

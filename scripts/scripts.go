@@ -87,13 +87,14 @@ type Valkey struct {
 	shards int
 	// witness is the largest seq this process knows of, by shard, see Witness.
 	witness []atomic.Int64
+	heads   []atomic.Pointer[head]   // of the queue, by shard
 	seconds *prometheus.HistogramVec // of calls, by script; nil if nobody wants to know
 }
 
 // New returns the scripts of a deployment with the given number of shards, at least 1.
 func New(rdb redis.UniversalClient, shards int) *Valkey {
 	shards = max(shards, 1)
-	return &Valkey{rdb: rdb, shards: shards, witness: make([]atomic.Int64, shards)}
+	return &Valkey{rdb: rdb, shards: shards, witness: make([]atomic.Int64, shards), heads: make([]atomic.Pointer[head], shards)}
 }
 
 // Shards is the number of shards.
