@@ -85,6 +85,7 @@ func (a *Alerter) deliver(ctx context.Context, wake <-chan struct{}) (Result, er
 				break
 			}
 			flying.begin(lane, host)
+			a.metrics.inFlight.Inc()
 			go func() {
 				outcome, err := attempt()
 				ended <- sent{lane, host, outcome, err}
@@ -96,6 +97,7 @@ func (a *Alerter) deliver(ctx context.Context, wake <-chan struct{}) (Result, er
 		select {
 		case s := <-ended:
 			flying.end(s.lane, s.host)
+			a.metrics.inFlight.Dec()
 			result.count(s.outcome)
 			if s.err != nil {
 				errs = append(errs, s.err)

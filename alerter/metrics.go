@@ -24,6 +24,7 @@ type metrics struct {
 	pending     prometheus.Gauge
 	dead        prometheus.Gauge
 	looks       prometheus.Counter
+	inFlight    prometheus.Gauge
 
 	deliverySeconds prometheus.Histogram
 	breakers        *prometheus.GaugeVec
@@ -65,6 +66,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		looks: auto.NewCounter(prometheus.CounterOpts{
 			Name: "flagmeter_alerter_tenants_looked_at_total",
 			Help: "Tenants whose usage was compared with their thresholds.",
+		}),
+		inFlight: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "flagmeter_alerter_deliveries_in_flight",
+			Help: "Deliveries that are being attempted, at most 128.",
 		}),
 		deliverySeconds: auto.NewHistogram(prometheus.HistogramOpts{
 			Name:    "flagmeter_alerter_delivery_duration_seconds",

@@ -28,6 +28,9 @@
 //	feeds            feed.go        GET /live: one state a second for each distinct query
 //	frame            change.go      what a client has not been told yet
 //
+// Every request goes through the observer of package httpd, which numbers, counts, times and logs
+// it; metrics.go has what the write path publishes, top.go the largest tenants.
+//
 // openapi.yaml describes every route; a test holds the answers against it.
 //
 // # What a failure costs

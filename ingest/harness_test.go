@@ -50,6 +50,7 @@ type setup struct {
 	shards       int
 	autoCreate   bool
 	defaultQuota int64
+	topTenants   int
 }
 
 // newAPI runs a server with the tenants acme (1,000,000 tokens), free (no quota) and
@@ -81,7 +82,7 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	}}
 	tb.Cleanup(a.client.CloseIdleConnections)
 	o := Options{DB: env.DB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
-		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70}}
+		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70}, TopTenants: s.topTenants}
 	a.dir = tenants.New(env.DB, a.valkey, o.Log)
 	a.live = usage.New(env.DB, a.valkey, a.dir, o.Now)
 	o.Tenants, o.Live = a.dir, a.live

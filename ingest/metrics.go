@@ -35,7 +35,7 @@ func newMetrics(reg *prometheus.Registry, liveClients func() int) *metrics {
 		groupEvents: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_group_events",
 			Help: "Events in a group commit.", Buckets: prometheus.ExponentialBuckets(1, 4, 8)}),
 		groupWait: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_group_wait_seconds",
-			Help: "Time a request waits until its group is sent to Valkey.", Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5}}),
+			Help: "Time the request of a group that has waited longest waits until the group is sent to Valkey.", Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5}}),
 		callSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_call_seconds",
 			Help: "Duration of one call of ingest.lua, with its fsync.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 11)}),
 		retries: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_retries_total",
@@ -49,9 +49,8 @@ func (m *metrics) grouped(g *group) {
 		return
 	}
 	m.groupEvents.Observe(float64(g.events))
-	now := time.Now()
-	for _, s := range g.submissions {
-		m.groupWait.Observe(now.Sub(s.queued).Seconds())
+	if len(g.submissions) > 0 { // held back ones come first, and then in the order of their arrival
+		m.groupWait.Observe(time.Since(g.submissions[0].queued).Seconds())
 	}
 }
 

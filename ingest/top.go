@@ -29,7 +29,7 @@ type topTenants struct {
 
 const (
 	// topEvery is how often they are looked for: 50 ms for 10,000 tenants.
-	topEvery = "@every 10s"
+	topEvery = "@every 5s"
 	topLimit = 5 * time.Second
 )
 
@@ -70,7 +70,7 @@ var (
 	topUsage = prometheus.NewDesc("flagmeter_tenant_usage_tokens",
 		"Tokens used in the billing period by the tenants with the largest usage (METRICS_TOP_TENANTS).", []string{"tenant"}, nil)
 	topRatio = prometheus.NewDesc("flagmeter_tenant_quota_ratio",
-		"The same as a share of the quota, of those tenants that have one.", []string{"tenant"}, nil)
+		"Tokens used as a share of the quota, of the tenants in flagmeter_tenant_usage_tokens that have one.", []string{"tenant"}, nil)
 )
 
 // Describe lists the metrics.
