@@ -13,8 +13,8 @@ import (
 // Observer sees every request of a server: it gives each an id, counts and times it, and logs
 // it. A nil Observer does nothing of that. It is safe for concurrent use.
 //
-// It costs a request 0.6 µs and two allocations, a fortieth of what an empty handler
-// behind net/http takes:
+// It costs a request 0.35 µs and two allocations, where an empty handler behind net/http takes
+// the client and the server together 31 µs of processor time (bench/latest.md):
 //
 //	go test ./internal/httpd -run '^$' -bench Observer
 type Observer struct {

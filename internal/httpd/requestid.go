@@ -13,18 +13,16 @@ const headerRequestID = "X-Request-Id"
 // maxRequestID is the length of the longest id that is taken from a client.
 const maxRequestID = 128
 
-// requestID is the id that the client has sent, if it can be used, or a new one: 32 hex
-// digits. Ids are only for finding a request again, so they need not be secret, and a
-// UUID that costs a system call would be wasted; but they tell nobody how many requests
-// there are.
+// requestID is the id that the client has sent, if it can be used, or a new one: 64 bits at
+// random as hex digits. It is only for finding a request again in the log of a few days, and
+// every answer carries it, so it is short and costs no system call, as a UUID would.
 func requestID(h http.Header) string {
 	if sent := h[headerRequestID]; len(sent) == 1 && usable(sent[0]) {
 		return sent[0]
 	}
-	var id [16]byte
-	binary.BigEndian.PutUint64(id[:8], rand.Uint64())
-	binary.BigEndian.PutUint64(id[8:], rand.Uint64())
-	var text [32]byte
+	var id [8]byte
+	binary.BigEndian.PutUint64(id[:], rand.Uint64())
+	var text [16]byte
 	hex.Encode(text[:], id[:])
 	return string(text[:])
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRequestIDs(t *testing.T) {
-	made := regexp.MustCompile(`^[0-9a-f]{32}$`)
+	made := regexp.MustCompile(`^[0-9a-f]{16}$`)
 	longest := strings.Repeat("x", maxRequestID)
 	known := map[string]bool{}
 	for _, c := range []struct {

@@ -75,6 +75,12 @@ func cleanAny(v slog.Value) slog.Value {
 		return v
 	case error:
 		return slog.StringValue(cleanText(x.Error()))
+	case []string:
+		clean := make([]string, len(x))
+		for i, text := range x {
+			clean[i] = cleanText(text)
+		}
+		return slog.AnyValue(clean)
 	case []byte:
 		return slog.StringValue(cleanText(string(x)))
 	case json.Marshaler:
