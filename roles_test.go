@@ -140,6 +140,7 @@ func TestProgramAsBuilt(t *testing.T) {
 			c.endsWell(t)
 		})
 	}
+	t.Run("metrics", func(t *testing.T) { checkMetrics(t, program, s) })
 	t.Run("ingest answers what is in hand", func(t *testing.T) {
 		c := spawn(t, program, s, "ingest")
 		inHand := post(t, c, `{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`)
