@@ -33,6 +33,7 @@
 //
 //	singles.go    one event a request: against all contenders, appendfsync always and everysec
 //	rate.go       1,000 requests a second: latency, CPU, memory
+//	observed.go   what counting, timing, numbering and logging requests costs
 //	batches.go    1,000 events a request: acknowledged and in Postgres, against a bare COPY
 //	reads.go      GET /usage/:tenant, alone and beside writes
 //	growth.go     10 and 10,000 tenants; a year of rollups

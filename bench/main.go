@@ -30,6 +30,7 @@ var parts = []struct {
 	{"singles", singles},
 	{"everysec", everysec},
 	{"rate", rate},
+	{"observed", observed},
 	{"batches", batches},
 	{"reads", reads},
 	{"tenants", manyTenants},

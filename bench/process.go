@@ -29,7 +29,7 @@ const startLimit = 10 * time.Second
 
 // role starts a role of FlagMeter on the rig's stores.
 func (r *rig) role(ctx context.Context, name string) (*process, error) {
-	return r.start(ctx, r.binary, name)
+	return r.start(ctx, nil, r.binary, name)
 }
 
 // rival starts one of the contenders in this program.
@@ -38,13 +38,15 @@ func (r *rig) rival(ctx context.Context, name string) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	return r.start(ctx, self, "serve", name)
+	return r.start(ctx, nil, self, "serve", name)
 }
 
-func (r *rig) start(ctx context.Context, file string, args ...string) (*process, error) {
+// start starts a program on the rig's stores, with more variables than those.
+func (r *rig) start(ctx context.Context, more []string, file string, args ...string) (*process, error) {
 	cmd := exec.Command(file, args...)
 	cmd.Env = append(os.Environ(), "DATABASE_URL="+r.stack.DatabaseURL, "VALKEY_URL="+r.stack.ValkeyURL,
 		"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0")
+	cmd.Env = append(cmd.Env, more...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for this process to pass on
 	out, err := cmd.StdoutPipe()
