@@ -2,6 +2,7 @@
 //
 // # The way of an event
 //
+//	guard            guard.go       who sends them, by package auth
 //	POST /events     post.go        read the body, find the tenants, answer
 //	decode           decode.go      strict JSON to meter.Event, or a precise problem
 //	submission       submission.go  one request's events: COPY lines, sums, ids
@@ -88,6 +89,8 @@
 //     group it had confirmed, or the ledger a later hand-out. 503 until a flusher has
 //     recovered what is left; the group is not tried again, because an earlier attempt may
 //     have reached Postgres.
+//   - The API keys are not known yet: 503. How a key stays known, and how it ends, while a store
+//     is away is in the package comment of internal/auth.
 //   - Valkey is full (OOM): nothing is written, 503 with Retry-After at once.
 //   - Postgres is away: nothing changes for POST. Tenants are known from memory, or from
 //     their copy in Valkey after a restart; only of tenants whose quota is enforced it may not

@@ -49,6 +49,11 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 
 var challenge = []string{"Bearer"}
 
+// still reports whether the credential of a request that goes on for long is still good.
+func (s *Server) still(r *http.Request) bool {
+	return s.gate == nil || s.gate.Still(auth.Of(r.Context()))
+}
+
 // visible returns a tenant if it exists and the caller may know that.
 func (s *Server) visible(r *http.Request, name string) (meter.Tenant, bool) {
 	if !auth.Of(r.Context()).Sees(name) {

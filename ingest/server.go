@@ -44,6 +44,8 @@ type Options struct {
 	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
 	Gate *auth.Gate
+	// Embedders are the origins whose pages may show the dashboard in a frame.
+	Embedders []string
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
 }
@@ -64,6 +66,7 @@ type Server struct {
 	thresholds   []int
 	linger       time.Duration
 	gate         *auth.Gate // nil: everybody may do everything
+	embedders    []string
 
 	limiter    *limiter
 	committers []*committer
@@ -82,7 +85,7 @@ type route struct {
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, gate: o.Gate}
+		registry: o.Registry, metrics: newMetrics(o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, gate: o.Gate, embedders: o.Embedders}
 	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
 	s.metrics.countFeedClients(o.Registry, s.feeds.count)
 	s.limiter = newLimiter(o, s.metrics)
@@ -172,7 +175,7 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	// Not observed: it lasts as long as somebody looks at the page.
 	add(auth.ToRead, "GET", "/live", s.guard(auth.ToRead, s.started(s.getLive)))
 
-	pages := web.Handler()
+	pages := web.Handler(s.embedders...)
 	for _, method := range []string{"GET", "HEAD"} {
 		plain(auth.Public, method, "/usage", pages)
 		plain(auth.Public, method, "/assets/:version/*path", pages)

@@ -14,8 +14,8 @@
 // # On the way of a request
 //
 // Nothing but memory: a Directory of live keys, and the public keys of tokens. An API key
-// costs a CRC-32, a SHA-256, a look into a map and a comparison in constant time (below 1 µs);
-// a token or a session one signature. Nothing is remembered of what was verified, so there is
+// costs a SHA-256, a look into a map and a comparison in constant time (0.3 µs); a token or a
+// session costs one signature (6 to 80 µs). Nothing is remembered of what was verified, so there is
 // no cache to fill, to time, or to be wrong in:
 //
 //	go test ./internal/auth -run '^$' -bench . -benchmem

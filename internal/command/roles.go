@@ -97,7 +97,7 @@ func (p *process) keepLive(ctx context.Context, log *slog.Logger) {
 func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	server := ingest.New(ingest.Options{
 		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
-		Now: failpoint.Now, Log: log, Registry: p.registry, Gate: p.gate,
+		Now: failpoint.Now, Log: log, Registry: p.registry, Gate: p.gate, Embedders: p.cfg.Embedders(),
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
 		DefaultThresholds: p.cfg.Thresholds(), Linger: linger,
 		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), MaxFeatures: p.cfg.MaxFeatures,

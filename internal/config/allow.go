@@ -54,6 +54,8 @@ func (c Config) allows(name string) bool {
 		return c.MaxFeatures >= 0 && c.MaxFeatures <= 1_000_000
 	case "PUBLIC_URL":
 		return isOrigin(c.PublicURL)
+	case "EMBED_ORIGINS":
+		return !slices.ContainsFunc(c.Embedders(), func(s string) bool { return !isPlainOrigin.MatchString(s) })
 	case "SLACK_WEBHOOK_URL":
 		return isURL(c.SlackWebhookURL, "https") || c.WebhookAllowPrivate && isURL(c.SlackWebhookURL, "http")
 	}
@@ -79,6 +81,9 @@ func isOrigin(s string) bool {
 
 // isKey is what goes into a header: an API key, or a token.
 var isKey = regexp.MustCompile(`^(fm_[a-z]+_[0-9A-Za-z]{49}|[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+)$`)
+
+// isPlainOrigin is an origin that can go into a Content-Security-Policy as it is.
+var isPlainOrigin = regexp.MustCompile(`^https?://(\*\.)?[0-9A-Za-z.-]+(:[0-9]+)?$`)
 
 // isKeySet reports whether s is a file or a URL that nobody on the way can change.
 func isKeySet(s string) bool {

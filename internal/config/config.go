@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -91,6 +92,10 @@ type Config struct {
 	// they have no link.
 	PublicURL string `env:"PUBLIC_URL" want:"a URL like https://meter.example.com"`
 
+	// EmbedOrigins are those whose pages may show the dashboard in a frame, separated by
+	// commas. Empty: nobody may.
+	EmbedOrigins string `env:"EMBED_ORIGINS" want:"origins like https://app.example.com, with commas between"`
+
 	// SlackWebhookURL gets the alerts of tenants without a row in slack_webhooks. Empty:
 	// they get no message.
 	SlackWebhookURL Secret `env:"SLACK_WEBHOOK_URL" want:"an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"`
@@ -98,6 +103,11 @@ type Config struct {
 	// WebhookAllowPrivate permits webhooks without TLS and at addresses that are not
 	// public. Whoever may edit webhooks can then reach the machine's own network.
 	WebhookAllowPrivate bool `env:"WEBHOOK_ALLOW_PRIVATE" envDefault:"false" want:"true or false"`
+}
+
+// Embedders are EmbedOrigins, each on its own.
+func (c Config) Embedders() []string {
+	return strings.FieldsFunc(c.EmbedOrigins, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // Thresholds are DefaultThresholds in order, each once.

@@ -33,14 +33,14 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"DEFAULT_THRESHOLDS": "100,80", "RATE_LIMIT": "1000000", "RATE_BURST": "1000000000", "MAX_FEATURES": "0", "PUBLIC_URL": "https://meter.example.com",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
 		"AUTH": "required", "API_KEY": "a.b.c", "JWT_SECRET": "0123456789abcdef0123456789abcdef", "JWT_JWKS": "http://[::1]:1/keys",
-		"JWT_ISSUER": "us", "JWT_AUDIENCE": "you",
+		"JWT_ISSUER": "us", "JWT_AUDIENCE": "you", "EMBED_ORIGINS": "https://a.example.com, https://*.example.org:8443",
 	}), "DATABASE_URL", "VALKEY_URL")
 	want := Config{
 		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug,
 		ListenAddr: "127.0.0.1:0", MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second,
 		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", RateLimit: 1_000_000, RateBurst: 1_000_000_000,
 		PublicURL: "https://meter.example.com", SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
-		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you",
+		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you", EmbedOrigins: "https://a.example.com, https://*.example.org:8443",
 	}
 	if err != nil || got != want {
 		t.Errorf("got %#v, %v", got, err)
@@ -80,6 +80,7 @@ func TestMistakes(t *testing.T) {
 		{"API_KEY", "fm_ingest_short", "API_KEY must be a key like fm_ingest_…, as 'flagmeter keys create' has printed it"},
 		{"JWT_SECRET", "0123456789abcdef0123456789abcde", "JWT_SECRET must be at least 32 bytes"},
 		{"JWT_JWKS", "http://example.com/keys", `JWT_JWKS must be a file, or an https URL (http on loopback), not "http://example.com/keys"`},
+		{"EMBED_ORIGINS", "https://a.example.com; script-src *", `EMBED_ORIGINS must be origins like https://app.example.com, with commas between, not "https://a.example.com; script-src *"`},
 		{"SLACK_WEBHOOK_URL_FILE", "/nowhere/hook", "SLACK_WEBHOOK_URL_FILE cannot be read: open /nowhere/hook: no such file or directory"},
 	}
 	for _, tt := range tests {

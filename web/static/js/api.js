@@ -1,5 +1,7 @@
 // The HTTP API as the page uses it: addresses, conditional requests, and problems.
 
+import { session } from "./session.js";
+
 const timeout = 5000; // ms; the answer to 10,000 tenants takes well below one second
 
 export const path = {
@@ -43,7 +45,7 @@ export class Resource {
   // get returns the answer, or null if it is the same as last time; it throws a Failure.
   // After an abort by signal it throws what the signal says.
   async get(signal) {
-    const headers = { Accept: "application/json" };
+    const headers = session.headers({ Accept: "application/json" });
     if (this.#tag) headers["If-None-Match"] = this.#tag;
     const slow = AbortSignal.timeout(timeout);
     let response;
@@ -60,6 +62,7 @@ export class Resource {
       if (slow.aborted) throw new Failure("it does not answer");
       throw new Failure(response ? "its answer cannot be read" : "it cannot be reached");
     }
+    if (response.status === 401) session.onRefused();
     throw new Failure(await reason(response), response.status);
   }
 }
