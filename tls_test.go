@@ -86,23 +86,24 @@ func TestTLSToValkey(t *testing.T) {
 			own.CertFile, own.KeyFile = certFile, keyFile
 		}
 		for _, c := range []struct {
-			name, scheme, host string
-			files              scripts.TLS
-			want               string // in the error; empty: it works
+			name, scheme, host, query string
+			files                     scripts.TLS
+			want                      string // in the error; empty: it works
 		}{
-			{"verified", "", "", own, ""},
-			{"verified, by its other name", "valkeys", "", own, ""},
-			{"another host", "", "localhost", own, "but wanted to match localhost"},
-			{"another authority", "", "", scripts.TLS{CAFile: stranger.File}, "certificate signed by unknown authority"},
-			{"the machine's authorities", "", "", scripts.TLS{}, "certificate signed by unknown authority"},
-			{"no such file", "", "", scripts.TLS{CAFile: "/nowhere"}, "VALKEY_CA_FILE"},
-			{"no certificate", "", "", scripts.TLS{CAFile: notPEM}, "VALKEY_CA_FILE"},
-			{"no such key", "", "", scripts.TLS{CAFile: authority.File, CertFile: certFile, KeyFile: "/nowhere"}, "VALKEY_KEY_FILE"},
-			{"certificates without TLS", "redis", "", own, "would not be encrypted"},
-			{"in the clear", "redis", "", scripts.TLS{}, "EOF|reset|i/o timeout"},
+			{"verified", "", "", "", own, ""},
+			{"verified, by its other name", "valkeys", "", "", own, ""},
+			{"another host", "", "localhost", "", own, "but wanted to match localhost"},
+			{"another authority", "", "", "", scripts.TLS{CAFile: stranger.File}, "certificate signed by unknown authority"},
+			{"the machine's authorities", "", "", "", scripts.TLS{}, "certificate signed by unknown authority"},
+			{"no such file", "", "", "", scripts.TLS{CAFile: "/nowhere"}, "VALKEY_CA_FILE"},
+			{"no certificate", "", "", "", scripts.TLS{CAFile: notPEM}, "VALKEY_CA_FILE"},
+			{"no such key", "", "", "", scripts.TLS{CAFile: authority.File, CertFile: certFile, KeyFile: "/nowhere"}, "VALKEY_KEY_FILE"},
+			{"certificates without TLS", "redis", "", "", own, "would not be encrypted"},
+			{"in the clear", "redis", "", "", scripts.TLS{}, "EOF|reset|i/o timeout"},
+			{"not verified", "", "", "?skip_verify=true", scripts.TLS{CertFile: own.CertFile, KeyFile: own.KeyFile}, ""},
 		} {
 			t.Run(c.name, func(t *testing.T) {
-				client, err := scripts.ConnectTLS(edit(address, c.scheme, c.host), c.files)
+				client, err := scripts.ConnectTLS(edit(address, c.scheme, c.host)+c.query, c.files)
 				if err == nil {
 					defer client.Close()
 					err = client.Ping(t.Context()).Err()
