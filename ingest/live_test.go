@@ -301,6 +301,7 @@ func TestWhoMayNotOpenLive(t *testing.T) {
 	}
 	a.refused(a.get("/live"), 426, "upgrade-required")
 
+	eventually(t, "who was let in has left", func() bool { return a.server.feeds.count() == 0 })
 	for i := range maxFeedLists {
 		feed, err := a.server.feeds.join(feedQuery{list: listQuery{search: fmt.Sprint(i)}})
 		if err != nil {
