@@ -57,7 +57,7 @@ lint: ## check the format, go vet and staticcheck
 fmt: ## format all Go files
 	gofmt -w .
 
-deps: ## install Valkey, Postgres and a C compiler where they are missing
+deps: ## install Valkey, Postgres and what the tests need where they are missing
 	@sh internal/stack/install.sh test
 
 clean: ## remove what the other targets made

@@ -96,7 +96,7 @@ func TestKeys(t *testing.T) {
 	succeed(t, s, "tenants", "add", "acme-corp")
 	first, second := ingest(t, s), ingest(t, s)
 
-	key := createKey(t, s, "--scope", "ingest", "--tenant", "acme-corp", "--expires", "720h", "--name", "backend")
+	key := createKey(t, s, "--scope", "ingest", "--tenant", "acme-corp", "--expires", "720h", "--name", "backend", "--rate-limit", "50", "--rate-burst", "1_000")
 	if !regexp.MustCompile(`^fm_ingest_[0-9A-Za-z]{49}$`).MatchString(key) {
 		t.Fatalf("printed %q", key)
 	}
@@ -107,7 +107,7 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	list := succeed(t, s, "keys", "list")
-	form := regexp.MustCompile(`(?m)^([0-9a-f-]{36})  ingest  acme-corp  backend  active  \S+ +20\S+ \d\d:\d\dZ  `)
+	form := regexp.MustCompile(`(?m)^([0-9a-f-]{36})  ingest  acme-corp  backend  50/s, 1,000 at once  active  \S+ +20\S+ \d\d:\d\dZ  `)
 	m := form.FindStringSubmatch(list)
 	if m == nil || strings.Contains(list, key) {
 		t.Fatalf("list:\n%s", list)
@@ -132,6 +132,7 @@ func TestKeys(t *testing.T) {
 		"keys revoke " + strings.Repeat("x", 20):        "neither the id of an API key nor a key",
 		"keys revoke 0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c0": "neither the id of an API key nor a key",
 		"keys revoke 00000000-0000-4000-8000-000000000": "neither the id of an API key nor a key",
+		"keys create --scope read --rate-burst 5":       "--rate-burst needs --rate-limit",
 		"tokens mint --tenant acme-corp":                "JWT_SECRET is not set",
 	} {
 		if status, stdout, stderr := execute(t, s, strings.Split(args, " ")...); status != 1 || stdout != "" || !strings.Contains(stderr, want) {

@@ -38,11 +38,12 @@ func TestWrongCommandLineExitsWith2(t *testing.T) {
 		{"tenants add", "give one tenant's name, not 0"},
 		{"tenants add a b", "give one tenant's name, not 2"},
 		{"tenants add \t", "tenant name must not contain control characters"},
+		{"tenants add ..", "tenant name must not be . or .., which no URL can hold as a name"},
 		{"tenants add a --quota 1.5", `invalid argument "1.5" for "--quota" flag: must be an integer from 0 to 9223372036854775807; underscores may group digits`},
 		{"tenants add a --billing-day 32", `invalid argument "32" for "--billing-day" flag: must be an integer from 1 to 31`},
 		{"tenants add a --timezone Mars/Base", `invalid argument "Mars/Base" for "--timezone" flag: must be a time zone of the IANA database, like Europe/Berlin`},
 		{"tenants add a --thresholds 80,1001", `invalid argument "80,1001" for "--thresholds" flag: must be integers from 1 to 1000 with commas in between`},
-		{"tenants set a", "at least one of the flags in the group [quota billing-day timezone thresholds archive unarchive] is required"},
+		{"tenants set a", "at least one of the flags in the group [quota billing-day timezone thresholds rate-limit rate-burst enforce archive unarchive] is required"},
 		{"tenants set a --archive --unarchive", "if any flags in the group [archive unarchive] are set none of the others can be"},
 		{"import", "accepts 1 arg(s), received 0"},
 	}
@@ -108,8 +109,8 @@ func TestSeed(t *testing.T) {
 	if got := succeed(t, s, "seed"); got != "added tenant acme-corp\n" {
 		t.Errorf("first: %q", got)
 	}
-	want := `TENANT     QUOTA      BILLING DAY  TIMEZONE  THRESHOLDS  STATE
-acme-corp  1,000,000  1            UTC       80%         active
+	want := `TENANT     QUOTA      ENFORCE  RATE LIMIT  BILLING DAY  TIMEZONE  THRESHOLDS  STATE
+acme-corp  1,000,000  off      default     1            UTC       80%         active
 `
 	if got := succeed(t, s, "tenants", "list"); got != want {
 		t.Errorf("got\n%s", got)
@@ -131,6 +132,10 @@ func TestTenants(t *testing.T) {
 		"add quiet --quota 10 --thresholds=",
 		"add changed --quota 10 --billing-day 15 --timezone Asia/Tokyo --thresholds 50",
 		"set changed --quota 0",
+		"add limited --enforce strict --rate-limit 1_000 --rate-burst 20_000",
+		"add freed --enforce soft --rate-limit 7",
+		"set freed --enforce off --rate-limit default",
+		"set changed --enforce soft --rate-limit 0",
 		"add gone",
 		"set gone --archive",
 		"add back",
@@ -139,13 +144,15 @@ func TestTenants(t *testing.T) {
 	} {
 		succeed(t, s, append([]string{"tenants"}, strings.Split(args, " ")...)...)
 	}
-	want := `TENANT        QUOTA       BILLING DAY  TIMEZONE       THRESHOLDS  STATE
-back          none        2            UTC            80%         active
-changed       none        15           Asia/Tokyo     50%         active
-gone          none        1            UTC            80%         archived
-kontor-legal  50,000,000  31           Europe/Berlin  80%,100%    active
-plain         none        1            UTC            80%         active
-quiet         10          1            UTC            none        active
+	want := `TENANT        QUOTA       ENFORCE  RATE LIMIT               BILLING DAY  TIMEZONE       THRESHOLDS  STATE
+back          none        off      default                  2            UTC            80%         active
+changed       none        soft     none                     15           Asia/Tokyo     50%         active
+freed         none        off      default                  1            UTC            80%         active
+gone          none        off      default                  1            UTC            80%         archived
+kontor-legal  50,000,000  off      default                  31           Europe/Berlin  80%,100%    active
+limited       none        strict   1,000/s, 20,000 at once  1            UTC            80%         active
+plain         none        off      default                  1            UTC            80%         active
+quiet         10          off      default                  1            UTC            none        active
 `
 	if got := succeed(t, s, "tenants", "list"); got != want {
 		t.Errorf("got\n%s", got)
@@ -153,9 +160,11 @@ quiet         10          1            UTC            none        active
 	succeed(t, s, "tenants", "set", "kontor-legal", "--thresholds", "90")
 	list := succeed(t, s, "tenants", "list", "--json")
 	for _, want := range []string{
-		`{"tenant":"kontor-legal","quota":50000000,"billingDay":31,"timezone":"Europe/Berlin","thresholds":[90],"archived":false}`,
-		`{"tenant":"gone","quota":null,"billingDay":1,"timezone":"UTC","thresholds":[80],"archived":true}`,
-		`{"tenant":"quiet","quota":10,"billingDay":1,"timezone":"UTC","thresholds":[],"archived":false}`,
+		`{"tenant":"kontor-legal","quota":50000000,"billingDay":31,"timezone":"Europe/Berlin","thresholds":[90],"archived":false,"enforce":"off","rateLimit":null,"rateBurst":null}`,
+		`{"tenant":"gone","quota":null,"billingDay":1,"timezone":"UTC","thresholds":[80],"archived":true,"enforce":"off","rateLimit":null,"rateBurst":null}`,
+		`{"tenant":"quiet","quota":10,"billingDay":1,"timezone":"UTC","thresholds":[],"archived":false,"enforce":"off","rateLimit":null,"rateBurst":null}`,
+		`"enforce":"strict","rateLimit":1000,"rateBurst":20000}`,
+		`"enforce":"soft","rateLimit":0,"rateBurst":null}`,
 	} {
 		if !strings.Contains(regexp.MustCompile(`\s`).ReplaceAllString(list, ""), want) {
 			t.Errorf("no %s in\n%s", want, list)
@@ -165,6 +174,9 @@ quiet         10          1            UTC            none        active
 	for args, want := range map[string]string{
 		"add plain":            `flagmeter: tenant "plain" exists already: change it with 'flagmeter tenants set'`,
 		"set nobody --quota 1": `flagmeter: no such tenant: "nobody"`,
+
+		"set plain --rate-burst 5":                "flagmeter: --rate-burst needs --rate-limit",
+		"set plain --rate-limit 0 --rate-burst 5": "flagmeter: --rate-burst needs a --rate-limit above 0",
 	} {
 		status, _, stderr := execute(t, s, append([]string{"tenants"}, strings.Split(args, " ")...)...)
 		if status != 1 || stderr != want+"\n" {

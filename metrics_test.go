@@ -14,9 +14,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
+
+	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/METRICS.md anew")
@@ -58,13 +59,9 @@ func checkMetrics(t *testing.T, program string, s settings) {
 	published := map[string]*family{}
 	for role, c := range roles {
 		families, took := scrape(t, "http://"+c.address+"/metrics")
-		gatherer := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, nil })
-		if problems, err := testutil.GatherAndLint(gatherer); err != nil || len(problems) > 0 {
-			t.Errorf("%s: lint: %v, %v", role, problems, err)
-		}
-		n := 0
+		metricstest.Lint(t, prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, nil }))
+		n := metricstest.Series(families)
 		for _, f := range families {
-			n += series(f)
 			if strings.HasPrefix(f.GetName(), "flagmeter_") {
 				note(published, role, f)
 			}
@@ -115,24 +112,6 @@ func scrape(t *testing.T, url string) (families []*dto.MetricFamily, took time.D
 		}
 		families = append(families, f)
 	}
-}
-
-// series is how many series Prometheus makes of a family.
-func series(f *dto.MetricFamily) (n int) {
-	for _, m := range f.Metric {
-		switch {
-		case m.Histogram != nil:
-			n += len(m.Histogram.Bucket) + 3 // +Inf, sum, count
-			if len(m.Histogram.PositiveSpan) > 0 {
-				n++ // the native histogram is one
-			}
-		case m.Summary != nil:
-			n += len(m.Summary.Quantile) + 2
-		default:
-			n++
-		}
-	}
-	return n
 }
 
 // family is what the document says of a metric.

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 )
 
 func TestACrossingFiresOnce(t *testing.T) {
@@ -367,7 +368,5 @@ flagmeter_alerter_ticks_total{outcome="ok"} 2
 	if err != nil {
 		t.Error(err)
 	}
-	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
-		t.Errorf("%v %v", problems, err)
-	}
+	metricstest.Lint(t, registry)
 }

@@ -68,7 +68,8 @@
 //  14. Ack all batches. They are in the ledger; a crash leaves some for the next attempt.
 //  15. Remember: client ids of events that arrived within the dedupe window are put back
 //     from Postgres, for the whole window from now, with a digest that equals every
-//     content. After a crash it is done again.
+//     content. So are the features that tenants have lately used, whose number is limited.
+//     After a crash it is done again.
 //  16. Resume: seq moves by scripts.Generation beyond every number known, and the marker
 //     is gone, in one script. If Valkey forgets that, seq is behind the ledger.
 //

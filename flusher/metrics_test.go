@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
@@ -28,10 +28,8 @@ func TestMetricsFollowAFlush(t *testing.T) {
 	r := newRigWith(t, "acme")
 	r.setTime(time.Now()) // else the events would be late, by the flusher's clock
 	f, registry := r.measured(5 * time.Minute)
-	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
-		t.Errorf("lint: %v, %v", problems, err)
-	}
-	before := gauges(t, registry)
+	metricstest.Lint(t, registry)
+	before := metricstest.Values(t, registry)
 	if before["flusher_runs_total/ok"] != 0 || before["flusher_runs_total/error"] != 0 || before["flusher_batches_total/raw"] != 0 {
 		t.Errorf("at first: %v", before)
 	}
@@ -41,7 +39,7 @@ func TestMetricsFollowAFlush(t *testing.T) {
 	bytes := float64(r.inRaw())
 	r.run(f)
 
-	got := gauges(t, registry)
+	got := metricstest.Values(t, registry)
 	for name, want := range map[string]float64{
 		"flusher_runs_total/ok": 1, "flusher_run_seconds/count": 1, "flusher_batches_total/raw": 1, "flusher_batches_total/sum": 1,
 		"flusher_events_total": 2, "flusher_tokens_total": 11, "flusher_rollup_rows_total": 2, "flusher_copied_bytes_total": bytes,
@@ -98,7 +96,7 @@ func TestFailedRunsAndRetriesAreCounted(t *testing.T) {
 		failed++
 	}
 	r.run(f)
-	got := gauges(t, registry)
+	got := metricstest.Values(t, registry)
 	if got["flusher_runs_total/ok"] != 3 || got["flusher_runs_total/error"] != failed || got["flusher_retries_total"] != failed {
 		t.Errorf("after %v failures: %v ok, %v errors, %v retries", failed, got["flusher_runs_total/ok"], got["flusher_runs_total/error"], got["flusher_retries_total"])
 	}
@@ -111,7 +109,7 @@ func TestRefusedDataIsRetriedAndDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.run(f)
-	got := gauges(t, registry)
+	got := metricstest.Values(t, registry)
 	if got["flusher_dead_events_total"] != 1 || got["flusher_events_total"] != 1 || got["flusher_retries_total"] != 2 {
 		t.Errorf("got %v", got)
 	}
@@ -127,7 +125,7 @@ func TestABatchOfTheLedgerIsAHitAndNotCountedAgain(t *testing.T) {
 	}
 	f.after = func(step) error { return nil }
 	r.run(f)
-	got := gauges(t, registry)
+	got := metricstest.Values(t, registry)
 	if got["flusher_events_total"] != 1 || got["flusher_ledger_hits_total"] < 1 || got["flusher_batches_total/raw"] != 1 ||
 		got["flusher_ack_to_postgres_seconds/count"] != 1 {
 		t.Errorf("got %v", got)

@@ -6,7 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,8 +22,8 @@ import (
 
 // TestLiveEqualsAcknowledged interleaves posts, flushes, crashes and pauses of two
 // flushers at every step, renewals of two readers' views, time and ends of billing
-// periods, losses of writes in Valkey, and compares every reader's answer with a plain
-// model after each action.
+// periods, enforced quotas, losses of writes in Valkey, and compares every reader's answer
+// with a plain model after each action, and every refusal.
 // At the end everything is flushed and the tables are compared with the model too.
 func TestLiveEqualsAcknowledged(t *testing.T) {
 	rig := newRig(t, stacktest.New(t))
@@ -80,7 +82,7 @@ type machine struct {
 
 func newMachine(t *rapid.T, r *rig) *machine {
 	for _, statement := range []string{
-		"TRUNCATE tenants, events, rollups, usage_daily, flushes, dead_events, slack_webhooks, webhooks, alerts, deliveries, delivery_attempts",
+		"TRUNCATE tenants, api_keys, events, rollups, usage_daily, flushes, dead_events, slack_webhooks, webhooks, alerts, deliveries, delivery_attempts",
 		"UPDATE tenants_version SET version = version + 1",
 	} {
 		if _, err := r.DB.Exec(statement); err != nil {
@@ -123,6 +125,7 @@ func (m *machine) Post(t *rapid.T) {
 	n := rapid.IntRange(1, 4).Draw(t, "events")
 	now := m.rig.now()
 	body := "["
+	var batch []counted
 	for i := range n {
 		z := zones[rapid.IntRange(0, len(zones)-1).Draw(t, "tenant")]
 		e := counted{tenant: z.name, feature: rapid.SampledFrom([]string{"chat", "code", `back\slash`}).Draw(t, "feature"),
@@ -143,11 +146,62 @@ func (m *machine) Post(t *rapid.T) {
 			id = fmt.Sprintf(`,"id":"e%d"`, m.posted)
 		}
 		body += fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":%d%s%s}`, e.tenant, e.feature, e.tokens, timestamp, id)
-		m.events = append(m.events, e)
+		batch = append(batch, e)
 	}
-	if status, answer := m.rig.post(body + "]"); status != 200 {
+	status, answer := m.rig.post(body + "]")
+	if tenant := m.over(batch); tenant != "" {
+		if status != http.StatusTooManyRequests || !strings.Contains(answer, "/problems/quota-exceeded") {
+			t.Fatalf("POST /events: %d %s; the quota of %s is used up", status, answer, tenant)
+		}
+		return
+	}
+	if status != http.StatusOK {
 		t.Fatalf("POST /events: %d %s", status, answer)
 	}
+	m.events = append(m.events, batch...)
+}
+
+// Enforce gives a tenant a quota that it soon crosses, or has used up, or none.
+func (m *machine) Enforce(t *rapid.T) {
+	tenant, _ := m.rig.dir.Get(zones[rapid.IntRange(1, len(zones)-1).Draw(t, "tenant")].name) // Rewind probes the first
+	var used int64
+	for _, f := range m.features(tenant) {
+		used += f.Tokens
+	}
+	quota := max(1, used+rapid.Int64Range(-meter.MaxTokens/10, 4*meter.MaxTokens).Draw(t, "left"))
+	mode := rapid.SampledFrom([]string{"off", "soft", "soft", "strict", "strict"}).Draw(t, "mode")
+	if _, err := m.rig.DB.Exec("UPDATE tenants SET monthly_quota = $2, enforce = $3 WHERE name = $1", tenant.Name, quota, mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.rig.dir.Refresh(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// over is a tenant whose quota refuses the batch, "" if there is none.
+func (m *machine) over(batch []counted) string {
+	for _, z := range zones {
+		tenant, _ := m.rig.dir.Get(z.name)
+		period := tenant.Period(m.rig.now())
+		var used, tokens, last int64
+		for _, f := range m.features(tenant) {
+			used += f.Tokens
+		}
+		for _, e := range batch {
+			if e.tenant == z.name && period.Contains(tenant.Day(e.at)) {
+				tokens += e.tokens
+				last = e.tokens
+			}
+		}
+		switch {
+		case tokens == 0:
+		case tenant.Enforce == meter.EnforceSoft && used+tokens-last >= tenant.Quota:
+			return z.name
+		case tenant.Enforce == meter.EnforceStrict && used+tokens > tenant.Quota:
+			return z.name
+		}
+	}
+	return ""
 }
 
 // Flush lets a flusher run to its end.

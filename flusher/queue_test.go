@@ -2,43 +2,15 @@ package flusher
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
-
-// gauges are the values of a registry by name, and by name and label.
-func gauges(t *testing.T, registry *prometheus.Registry) map[string]float64 {
-	t.Helper()
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]float64{}
-	for _, f := range families {
-		for _, m := range f.Metric {
-			name := strings.TrimPrefix(f.GetName(), "flagmeter_")
-			for _, l := range m.Label {
-				name += "/" + l.GetValue()
-			}
-			switch {
-			case m.Gauge != nil:
-				all[name] = m.Gauge.GetValue()
-			case m.Counter != nil:
-				all[name] = m.Counter.GetValue()
-			case m.Histogram != nil:
-				all[name+"/count"], all[name+"/sum"] = float64(m.Histogram.GetSampleCount()), m.Histogram.GetSampleSum()
-			}
-		}
-	}
-	return all
-}
 
 // watch is a Queue on the rig's Valkey, by a clock that is ahead of the machine's.
 func (r *rig) watch(ahead time.Duration) (*Queue, *prometheus.Registry) {
@@ -52,7 +24,7 @@ func looks(t *testing.T, q *Queue, registry *prometheus.Registry) map[string]flo
 	if err := q.Look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return gauges(t, registry)
+	return metricstest.Values(t, registry)
 }
 
 func TestQueueMetricsFollowTheQueue(t *testing.T) {
@@ -91,9 +63,7 @@ func TestQueueMetricsFollowTheQueue(t *testing.T) {
 	}
 	want("flushed", 0, 1, 0, 0, false)
 
-	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
-		t.Errorf("lint: %v, %v", problems, err)
-	}
+	metricstest.Lint(t, registry)
 }
 
 func TestQueueMetricsWhilePostgresIsAway(t *testing.T) {
@@ -132,7 +102,7 @@ func TestValkeyMetricsFollowValkey(t *testing.T) {
 	valkey := scripts.New(env.Valkey, 1)
 	registry := prometheus.NewRegistry()
 	q := NewQueue(valkey, time.Now, quiet(), registry)
-	if got := gauges(t, registry); got["queue_up"] != 0 || len(got) != 1 {
+	if got := metricstest.Values(t, registry); got["queue_up"] != 0 || len(got) != 1 {
 		t.Errorf("before the first look: %v", got)
 	}
 	set := func(name, value string) {
@@ -154,7 +124,7 @@ func TestValkeyMetricsFollowValkey(t *testing.T) {
 	if err := q.Look(t.Context()); err == nil {
 		t.Error("a look at a Valkey that is gone succeeds")
 	}
-	if got := gauges(t, registry); got["queue_up"] != 0 || len(got) != 1 {
+	if got := metricstest.Values(t, registry); got["queue_up"] != 0 || len(got) != 1 {
 		t.Errorf("while valkey is away: %v", got)
 	}
 }
@@ -166,7 +136,7 @@ func TestALookThatIsOldIsNotTold(t *testing.T) {
 	seen := *q.last.Load()
 	seen.at = time.Now().Add(-lookValid - time.Millisecond)
 	q.last.Store(&seen)
-	if got := gauges(t, registry); got["queue_up"] != 0 || len(got) != 1 {
+	if got := metricstest.Values(t, registry); got["queue_up"] != 0 || len(got) != 1 {
 		t.Errorf("got %v", got)
 	}
 }

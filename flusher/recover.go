@@ -52,6 +52,9 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 	if err != nil {
 		return done, err
 	}
+	if err := f.rememberFeatures(ctx, shard, r.Marker); err != nil {
+		return done, err
+	}
 	if err := f.after(stepRemember); err != nil {
 		return done, err
 	}

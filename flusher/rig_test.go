@@ -39,25 +39,31 @@ func newRig(t testing.TB, env *stacktest.Env) *rig {
 	t.Helper()
 	r := &rig{Env: env, t: t, valkey: scripts.New(env.AppValkey, 1), time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
 	r.dir = tenants.New(env.AppDB, r.valkey, quiet())
+	r.url = r.another()
+	return r
+}
+
+// another runs an ingest server and returns its URL.
+func (r *rig) another() string {
+	r.t.Helper()
 	server := ingest.New(ingest.Options{
-		DB: env.AppDB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
-		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry(),
+		DB: r.AppDB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
+		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry(), MaxFeatures: 1000,
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	r.url = "http://" + listener.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx, listener) }()
-	t.Cleanup(func() {
+	r.t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
-			t.Errorf("ingest server: %v", err)
+			r.t.Errorf("ingest server: %v", err)
 		}
 	})
-	return r
+	return "http://" + listener.Addr().String()
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
@@ -104,15 +110,15 @@ type hook func()
 
 func (h hook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
+func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 
-func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := next(ctx, cmd)
-		if cmd.Name() == "zrange" && strings.HasSuffix(fmt.Sprint(cmd.Args()[1]), ":settled") {
-			h()
+func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		for _, cmd := range cmds {
+			if cmd.Name() == "zrange" && strings.HasSuffix(fmt.Sprint(cmd.Args()[1]), ":settled") {
+				h()
+			}
 		}
 		return err
 	}

@@ -27,6 +27,7 @@ var contentTypeJSON, noStore = []string{"application/json"}, []string{"no-store"
 type accepted struct {
 	events, duplicates int
 	usage              []meter.Usage
+	rates              []rateStatus
 }
 
 func (a accepted) append(b []byte) []byte {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,17 +46,19 @@ type committer struct {
 	dedupe   time.Duration
 	now      func() time.Time
 	log      *slog.Logger
+	limiter  *limiter
 	metrics  *metrics
+	features features
 
 	queue    chan *submission
 	held     []*submission // had an id in common with the group before
 	expected int           // how many submissions the next group waits for, a little
 }
 
-func newCommitter(shard int, o Options, m *metrics) *committer {
+func newCommitter(shard int, o Options, l *limiter, m *metrics) *committer {
 	return &committer{
 		shard: shard, name: uuid.NewString(), valkey: o.Valkey, live: o.Live, dedupe: o.Dedupe,
-		now: o.Now, log: o.Log, metrics: m, queue: make(chan *submission, queueLength),
+		now: o.Now, log: o.Log, limiter: l, metrics: m, queue: make(chan *submission, queueLength),
 	}
 }
 
@@ -139,7 +142,8 @@ func (c *committer) expect(n int) {
 }
 
 // commit brings a group into Valkey and answers everyone in it. Ids that were seen
-// before leave the group, and the rest is tried again as a new group.
+// before leave the group, as do requests that exceed a limit, and the rest is tried again as
+// a new group: what was refused was not applied, so it may be judged anew.
 func (c *committer) commit(g *group) {
 	g.remove(func(s *submission) bool {
 		late := time.Since(s.queued) > patience
@@ -156,7 +160,22 @@ func (c *committer) commit(g *group) {
 			call.Known, call.KnownSeq = c.known, c.knownSeq
 		}
 		reading := c.live.Read(g.tenants())
-		outcome, tokens, err := c.send(g, call, reading.Query())
+		limits, unknown := c.limits(g, call.Counters, reading)
+		if len(unknown) > 0 {
+			version := reading.Version()
+			g.remove(func(s *submission) bool { return slices.Contains(unknown, s) })
+			for _, s := range unknown {
+				s.done <- answer{outdated: &version}
+			}
+			continue
+		}
+		if limits != nil {
+			call.Limits = &limits.Limits
+		}
+		outcome, tokens, began, err := c.send(g, call, reading.Query())
+		if err == nil && limits != nil {
+			c.noteLevels(limits, outcome.Levels, began)
+		}
 		switch {
 		case err != nil:
 			problem := c.problem(err)
@@ -169,20 +188,28 @@ func (c *committer) commit(g *group) {
 		case len(outcome.Seen) > 0:
 			c.metrics.seenBefore(len(outcome.Seen))
 			g.drop(outcome.Seen, owner)
+		case len(outcome.Refused) > 0:
+			c.refuse(g, limits, outcome.Refused, reading.Version())
 		default:
 			if len(call.Lines) > 0 {
 				c.known, c.knownSeq, c.knownAt = call.Number, outcome.Seq, time.Now()
 			}
 			c.metrics.counted(g.accepted())
-			g.answer(reading.Usage(tokens, c.now()))
+			var rates map[*submission][]rateStatus
+			if limits != nil {
+				c.features.add(limits.Features, outcome.MostFeatures)
+				rates = limits.statuses(outcome.Levels)
+			}
+			g.answer(reading.Usage(tokens, c.now()), rates)
 			return
 		}
 	}
 }
 
 // send calls ingest.lua until it answers, with the same number, so that it is applied
-// at most once. A group whose events were all duplicates only asks for the usage.
-func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome scripts.Outcome, tokens []int64, err error) {
+// at most once. A group whose events were all duplicates only asks for the usage. began is
+// when the call began that was answered.
+func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome scripts.Outcome, tokens []int64, began time.Time, err error) {
 	deadline := g.submissions[0].queued.Add(patience)
 	for _, s := range g.submissions {
 		if d := s.queued.Add(patience); d.Before(deadline) {
@@ -193,7 +220,7 @@ func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome
 	defer cancel()
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		attempt, cancelAttempt := context.WithTimeout(ctx, attemptLimit)
-		start := time.Now()
+		began = time.Now()
 		if len(call.Lines) == 0 {
 			outcome.Overflow = -1
 			if tokens, err = c.valkey.Tokens(attempt, c.shard, q); errors.Is(err, scripts.ErrRewound) {
@@ -203,14 +230,14 @@ func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome
 			outcome, tokens, err = c.valkey.Ingest(attempt, c.shard, call, c.dedupe, q)
 		}
 		cancelAttempt()
-		c.metrics.called(time.Since(start))
+		c.metrics.called(time.Since(began))
 		if err == nil || !scripts.Transient(err) || errors.Is(err, scripts.ErrOldGroup) {
-			return outcome, tokens, err
+			return outcome, tokens, began, err
 		}
 		c.metrics.retried()
 		select {
 		case <-ctx.Done():
-			return outcome, nil, err
+			return outcome, nil, began, err
 		case <-time.After(pause):
 		}
 	}
@@ -223,6 +250,7 @@ func (c *committer) problem(err error) *Problem {
 		return problemUnavailable("the event store is full; nothing was counted")
 	}
 	if errors.Is(err, scripts.ErrRewound) {
+		c.features.forget()
 		c.log.Error("valkey has lost writes, events are refused until a flusher has recovered it", "error", err)
 		return problemUnavailable("the event store has lost recent writes and is being recovered; events without a definite answer may not be counted: repeat them with the same ids")
 	}
@@ -256,8 +284,9 @@ func (g *group) accepted() int {
 	return n
 }
 
-// answer gives every submission the usage of its tenants, which usages has once each.
-func (g *group) answer(usages []meter.Usage) {
+// answer gives every submission the usage of its tenants, which usages has once each, and
+// its rate limits.
+func (g *group) answer(usages []meter.Usage, rates map[*submission][]rateStatus) {
 	at := make(map[string]int, len(usages))
 	for i, u := range usages {
 		at[u.Tenant.Name] = i
@@ -265,13 +294,13 @@ func (g *group) answer(usages []meter.Usage) {
 	for _, s := range g.submissions {
 		if len(s.tenants) == 1 {
 			i := at[s.tenants[0].Name]
-			s.done <- answer{usages: usages[i : i+1]}
+			s.done <- answer{usages: usages[i : i+1], rates: rates[s]}
 			continue
 		}
 		own := make([]meter.Usage, len(s.tenants))
 		for i, t := range s.tenants {
 			own[i] = usages[at[t.Name]]
 		}
-		s.done <- answer{usages: own}
+		s.done <- answer{usages: own, rates: rates[s]}
 	}
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -85,6 +86,7 @@ func (d *eventDecoder) setField(event *meter.Event, name field, value jsontext.V
 	switch name {
 	case fieldTenant:
 		event.Tenant, wrong = d.nameIn(value)
+		wrong = cmp.Or(wrong, meter.CheckSegment(event.Tenant))
 	case fieldFeature:
 		event.Feature, wrong = d.nameIn(value)
 	case fieldID:

@@ -46,7 +46,7 @@ func FuzzDecode(f *testing.F) {
 
 func checkEvent(t *testing.T, e meter.Event) {
 	t.Helper()
-	wrong := meter.CheckName(e.Tenant) + meter.CheckName(e.Feature) + meter.CheckTokens(e.Tokens)
+	wrong := meter.CheckTenant(e.Tenant) + meter.CheckName(e.Feature) + meter.CheckTokens(e.Tokens)
 	if e.ID != "" {
 		wrong += meter.CheckName(e.ID)
 	}

@@ -2,6 +2,7 @@
 //
 // # The way of an event
 //
+//	guard            guard.go       who sends them, by package auth
 //	POST /events     post.go        read the body, find the tenants, answer
 //	body             body.go        within its limits, unpacked (gzip.go)
 //	decode           decode.go      strict JSON to meter.Event, or a precise problem
@@ -18,6 +19,49 @@
 // once, a busy one pays for one fsync a group. Only behind a group of eight or more the
 // next one waits, up to 2 ms, for the clients that were just answered to come back.
 //
+// # Limits
+//
+//	limiter          limiter.go       which limits hold for a request; refuse what is certain
+//	buckets          buckets.go       how full rate limits were when Valkey last said so
+//	features         features.go      features that this committer has seen today
+//	groupLimits      group_limits.go  the limits of a group, for ingest.lua to judge
+//	RateLimit        ratelimit.go     headers
+//
+// Whether a group keeps within its limits is judged inside ingest.lua (scripts/limits.lua), in
+// the call that counts it, so all ingest processes share every limit. The order is: events
+// seen before, quotas, rates, features, and a limit is charged only where events are counted.
+//
+// A request that exceeds a limit must not fail its neighbours in the group, nor be counted. So
+// a group with one is not applied: the script names the requests, in their order as if
+// those before that keep within the limits were counted; they are answered, and the rest is
+// sent as a new group with a new number. That costs a round trip without fsync. A group that
+// is sent again after a lost reply has the same number: if it was applied, the script says
+// so and charges nothing; if it was refused, nothing was written or answered, so it may be
+// judged anew. Hence a group has one outcome, and is charged once.
+//
+//   - Rates are GCRA by Valkey's clock, a tenant's and a key's. A request needs room for all
+//     its events, also those that turn out to be duplicates, and pays for those counted; a
+//     duplicate that comes alone may be told to wait first. A refusal is remembered until it may
+//     be over, and given without a call (buckets.go says why that is exact). A request larger
+//     than the burst is answered 413: waiting does not help.
+//   - Quotas. Soft: a request is accepted if all of its events but the last leave some of the
+//     quota, so that the last event may cross it and nothing comes after. Strict: if all of
+//     it fits. Enforced is the period that is current when the group is committed; an event
+//     counts in the period of its day, so one dated into another period is accepted. An event
+//     that was counted before is a duplicate, whatever the quota.
+//     What is used is told by a view of Postgres and Valkey; package usage says why that is
+//     exact also while Postgres is away. If it cannot be told, the view is renewed and the
+//     request tried again for up to 2 s; then the answer is 503: a process that started
+//     while Postgres is away, or the first minutes of a period while it is, or a process that is cut
+//     off from the Postgres which a flusher fills. Others are not concerned.
+//   - Features. A feature of a tenant counts from its first event until 35 days after the
+//     last day on which it was used, in whatever period the events are. Only features that a process has not seen
+//     today are in the call; two processes never have more than the limit together. A recovery
+//     from lost writes puts them back from usage_daily (flusher/doc.go, step 15).
+//
+// With SHARDS > 1 a key has a bucket in each shard, and a request whose tenants lie in
+// different shards is judged shard by shard, as it is counted.
+//
 // # The way of a question
 //
 //	query            query.go       parameters, or a problem that names each wrong one
@@ -30,10 +74,9 @@
 //	frame            change.go      what a client has not been told yet
 //
 // Every answer carries the headers of httpd.Guard; cors.go lends the API to pages of other
-// origins, if the settings name any.
-//
-// Every request goes through the observer of package httpd, which numbers, counts, times and logs
-// it; metrics.go has what the write path publishes, top.go the largest tenants.
+// origins, if the settings name any. Every request goes through the observer of package
+// httpd, which numbers, counts, times and logs it; metrics.go has what the write path
+// publishes, top.go the largest tenants.
 //
 // openapi.yaml describes every route; a test holds the answers against it.
 //
@@ -52,9 +95,12 @@
 //     group it had confirmed, or the ledger a later hand-out. 503 until a flusher has
 //     recovered what is left; the group is not tried again, because an earlier attempt may
 //     have reached Postgres.
+//   - The API keys are not known yet: 503. How a key stays known, and how it ends, while a store
+//     is away is in the package comment of internal/auth.
 //   - Valkey is full (OOM): nothing is written, 503 with Retry-After at once.
 //   - Postgres is away: nothing changes for POST. Tenants are known from memory, or from
-//     their copy in Valkey after a restart. GET says stale after 30 s.
+//     their copy in Valkey after a restart; only of tenants whose quota is enforced it may not
+//     be known what they have used (see Limits). GET says stale after 30 s.
 //
 // With SHARDS > 1 a request whose tenants lie in different shards is checked as a
 // whole but committed shard by shard.

@@ -78,6 +78,9 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 		if pages.done() {
 			return
 		}
+		if !s.still(r) {
+			panic(http.ErrAbortHandler)
+		}
 		if events, err = pages.next(r.Context()); err != nil {
 			if r.Context().Err() == nil {
 				httpd.Logger(w, s.log).Error("events were broken off", "tenant", tenant.Name, "error", err)

@@ -2,11 +2,15 @@ package ingest
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
@@ -80,5 +84,48 @@ func TestEventsAsCSVSayHowCompleteTheyAre(t *testing.T) {
 	}
 	if rows := a.csv(fmt.Sprintf("/usage/acme/events.csv?to=%s", "2026-08-02")); len(rows) != 1 {
 		t.Errorf("what waits is in: %q", rows)
+	}
+}
+
+// slowClient is a client in whose middle of an answer something happens.
+type slowClient struct {
+	*httptest.ResponseRecorder
+	meanwhile func()
+}
+
+func (c slowClient) Write(b []byte) (int, error) {
+	c.meanwhile()
+	return c.ResponseRecorder.Write(b)
+}
+
+func (c slowClient) SetWriteDeadline(time.Time) error { return nil }
+
+// A month of events takes as long as the client likes; a credential may end meanwhile.
+func TestEventsAsCSVEndWithTheCredential(t *testing.T) {
+	a := guarded(t)
+	if _, err := a.env.DB.Exec(`INSERT INTO events (id, tenant, feature, tokens, created_at)
+		SELECT gen_random_uuid(), 'acme', 'x', 1, timestamptz '2026-07-20 00:00Z' + n * interval '1 minute' FROM generate_series(1, 10000) AS n`); err != nil {
+		t.Fatal(err)
+	}
+	token, err := auth.Mint(a.tokens(), "acme", "read", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ends := range []bool{false, true} {
+		w := slowClient{httptest.NewRecorder(), func() {
+			if ends {
+				a.clock.advance(2 * time.Hour)
+			}
+		}}
+		r := httptest.NewRequest("GET", "/usage/acme/events.csv?from=2026-07-20&to=2026-08-01", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		aborted := func() (value any) {
+			defer func() { value = recover() }()
+			a.server.Handler().ServeHTTP(w, r)
+			return nil
+		}()
+		if lines := strings.Count(w.Body.String(), "\n"); ends != (aborted == http.ErrAbortHandler) || ends == (lines == 10_001) {
+			t.Errorf("ends %v: %d lines, %v", ends, lines, aborted)
+		}
 	}
 }

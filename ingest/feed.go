@@ -24,8 +24,9 @@ var errFeedFull = errors.New("too many live clients")
 // feeds makes the states that clients of GET /live are told about: once a second for each
 // distinct query, whoever waits for it. Nothing runs while there is no client.
 type feeds struct {
-	live *usage.Live
-	log  *slog.Logger
+	live   *usage.Live
+	sheets *sheets
+	log    *slog.Logger
 	// every is the time from one state to the next.
 	every time.Duration
 
@@ -64,8 +65,8 @@ type feed struct {
 	renewed  chan struct{} // closed when current changes
 }
 
-func newFeeds(live *usage.Live, log *slog.Logger) *feeds {
-	return &feeds{live: live, log: log, every: time.Second, all: map[feedQuery]*feed{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+func newFeeds(live *usage.Live, sheets *sheets, log *slog.Logger) *feeds {
+	return &feeds{live: live, sheets: sheets, log: log, every: time.Second, all: map[feedQuery]*feed{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 }
 
 // join adds a client of a query; the caller must leave again. It returns errFeedFull if
@@ -195,7 +196,7 @@ func (f *feeds) renew(ctx context.Context, all []*feed) error {
 			if sheet == nil {
 				o, err := f.live.Overview(ctx)
 				if failed = err; err == nil {
-					sheet = newSheet(o)
+					sheet = f.sheets.of(o)
 				}
 			}
 			if sheet != nil {

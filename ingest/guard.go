@@ -20,7 +20,7 @@ func (s *Server) guard(need auth.Need, next httprouter.Handle) httprouter.Handle
 	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 		who, err := s.gate.Authenticate(r)
 		if err == nil && !who.May(need) {
-			s.metrics.refused.WithLabelValues("403").Inc()
+			s.metrics.unwelcome("403")
 			WriteProblem(w, problemForbidden(need))
 			return
 		}
@@ -38,16 +38,21 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	case errors.Is(err, auth.ErrNotReady):
 		WriteProblem(w, problemStarting())
 	case errors.Is(err, auth.ErrCrossOrigin):
-		s.metrics.refused.WithLabelValues("403").Inc()
+		s.metrics.unwelcome("403")
 		WriteProblem(w, problemForeignPage())
 	default:
-		s.metrics.refused.WithLabelValues("401").Inc()
+		s.metrics.unwelcome("401")
 		w.Header()["Www-Authenticate"] = challenge
 		WriteProblem(w, problemUnauthorized())
 	}
 }
 
 var challenge = []string{"Bearer"}
+
+// still reports whether the credential of a request that goes on for long is still good.
+func (s *Server) still(r *http.Request) bool {
+	return s.gate == nil || s.gate.Still(auth.Of(r.Context()))
+}
 
 // visible returns a tenant if it exists and the caller may know that.
 func (s *Server) visible(r *http.Request, name string) (meter.Tenant, bool) {

@@ -22,7 +22,7 @@ func (a *api) tokens() auth.TokenOptions {
 }
 
 // guarded runs a server whose callers need a key.
-func guarded(t *testing.T) *api {
+func guarded(t testing.TB) *api {
 	t.Helper()
 	return newAPI(t, stacktest.New(t), func(s *setup) { s.auth = true })
 }

@@ -20,6 +20,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -54,6 +55,8 @@ type setup struct {
 	shards       int
 	autoCreate   bool
 	defaultQuota int64
+	rate         meter.Rate
+	maxFeatures  int
 	origins      []string
 	hsts         time.Duration
 	auth         bool // callers need a key
@@ -89,7 +92,8 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	}}
 	tb.Cleanup(a.client.CloseIdleConnections)
 	o := Options{DB: env.AppDB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
-		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70}, CORSOrigins: s.origins, HSTS: s.hsts, TopTenants: s.topTenants}
+		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70},
+		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, CORSOrigins: s.origins, HSTS: s.hsts}
 	a.dir = tenants.New(env.AppDB, a.valkey, o.Log)
 	a.live = usage.New(env.AppDB, a.valkey, a.dir, o.Now)
 	o.Tenants, o.Live = a.dir, a.live
@@ -173,6 +177,7 @@ func (a *api) send(req *http.Request) (response, error) {
 	if a.key != "" {
 		req.Header.Set("Authorization", "Bearer "+a.key)
 	}
+	req.Header.Set("X-Request-Id", "test") // or no two answers would be the same
 	res, err := a.client.Do(req)
 	if err != nil {
 		return response{}, err
@@ -265,7 +270,7 @@ func (a *api) refused(r response, status int, kind string) problem {
 	if got := r.header.Get("Content-Type"); got != "application/problem+json" {
 		a.Errorf("content type %q", got)
 	}
-	if retry := r.header.Get("Retry-After"); (retry != "") != (status == 503) {
+	if retry := r.header.Get("Retry-After"); (retry != "") != (status == 503 || status == 429) {
 		a.Errorf("status %d with Retry-After %q", status, retry)
 	}
 	return p

@@ -28,6 +28,8 @@ type keyAnswer struct {
 	Scope      string     `json:"scope"`
 	Tenant     *string    `json:"tenant"` // null: all
 	CreatedAt  time.Time  `json:"createdAt"`
+	RateLimit  *int64     `json:"rateLimit"` // events a second; null: none of its own
+	RateBurst  *int64     `json:"rateBurst"`
 	ExpiresAt  *time.Time `json:"expiresAt"`
 	RevokedAt  *time.Time `json:"revokedAt"`
 	LastUsedAt *time.Time `json:"lastUsedAt"` // to the minute
@@ -46,6 +48,9 @@ func newKeyAnswer(k store.APIKey) keyAnswer {
 		RevokedAt: instant(k.RevokedAt.Time, k.RevokedAt.Valid), LastUsedAt: instant(k.LastUsedAt.Time, k.LastUsedAt.Valid)}
 	if k.Tenant.Valid {
 		a.Tenant = &k.Tenant.String
+	}
+	if rate := k.Rate(); rate.Limited() {
+		a.RateLimit, a.RateBurst = &rate.PerSecond, &rate.Burst
 	}
 	return a
 }
@@ -110,9 +115,11 @@ func (s *Server) parseKey(w http.ResponseWriter, r *http.Request) (auth.NewKey, 
 		Tenant    *string    `json:"tenant"`
 		Name      string     `json:"name"`
 		ExpiresAt *time.Time `json:"expiresAt"`
+		RateLimit *int64     `json:"rateLimit"`
+		RateBurst *int64     `json:"rateBurst"`
 	}
 	if err := strict.Unmarshal(text, &ask, strict.RejectUnknownMembers(true)); err != nil {
-		return auth.NewKey{}, invalid("", "the body must be an object of scope, tenant, name and expiresAt, each once")
+		return auth.NewKey{}, invalid("", "the body must be an object of scope, tenant, name, expiresAt, rateLimit and rateBurst, each once")
 	}
 	k := auth.NewKey{Scope: ask.Scope, Name: ask.Name}
 	if _, err := auth.ParseScope(k.Scope); err != nil {
@@ -124,6 +131,18 @@ func (s *Server) parseKey(w http.ResponseWriter, r *http.Request) (auth.NewKey, 
 	if ask.ExpiresAt != nil {
 		if k.Expires = *ask.ExpiresAt; !k.Expires.After(s.now()) {
 			return k, invalid("expiresAt", "must be in the future")
+		}
+	}
+	switch {
+	case ask.RateLimit == nil && ask.RateBurst == nil:
+	case ask.RateLimit == nil || *ask.RateLimit < 1 || *ask.RateLimit > meter.MaxRate:
+		return k, invalid("rateLimit", "must be an integer from 1 to 1000000")
+	case ask.RateBurst != nil && (*ask.RateBurst < 1 || *ask.RateBurst > meter.MaxBurst):
+		return k, invalid("rateBurst", "must be an integer from 1 to 1000000000")
+	default:
+		k.Rate = meter.Rate{PerSecond: *ask.RateLimit, Burst: *ask.RateLimit}
+		if ask.RateBurst != nil {
+			k.Rate.Burst = *ask.RateBurst
 		}
 	}
 	who := auth.Of(r.Context())

@@ -17,7 +17,7 @@ import (
 )
 
 // hardNames are texts that COPY, or whoever passes them on, might take for something else.
-var hardNames = []string{`back\slash`, `\`, `\\`, `\N`, `\.`, `\n`, `\t`, `\x41`, `\101`, `N`, `.`, `NULL`, `a\`, `"q"`, `'q'`, `,;|`, `{a,b}`, `$1`, `%s`,
+var hardNames = []string{`back\slash`, `\`, `\\`, `\N`, `\.`, `\n`, `\t`, `\x41`, `\101`, `N`, `...`, `NULL`, `a\`, `"q"`, `'q'`, `,;|`, `{a,b}`, `$1`, `%s`,
 	`-- x`, "é", "e\u0301", "🦉", "\u202eשלום", "\u2028", "\ufeff", " ", "  a  ", strings.Repeat(`\`, 128), strings.Repeat("🦉", 128)}
 
 func TestEveryNameComesBackFromPostgres(t *testing.T) {

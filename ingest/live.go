@@ -52,13 +52,13 @@ func (s *Server) getLive(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 		return // it has answered
 	}
 	defer conn.CloseNow()
-	status, reason := s.tell(conn.CloseRead(r.Context()), conn, feed, auth.Of(r.Context()))
+	status, reason := s.tell(conn.CloseRead(r.Context()), conn, feed, r)
 	_ = conn.Close(status, reason) // whoever does not answer is cut off
 }
 
 // tell sends a feed until the client, its credential or the server ends, and returns how to
 // close.
-func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed, who *auth.Principal) (websocket.StatusCode, string) {
+func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed, r *http.Request) (websocket.StatusCode, string) {
 	var have *feedState
 	lastSent, lastPing := time.Now(), time.Now()
 	alive := time.NewTimer(aliveEvery)
@@ -97,7 +97,7 @@ func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed, who
 		case <-s.feeds.stop:
 			return websocket.StatusGoingAway, "the server is stopping"
 		}
-		if s.gate != nil && !s.gate.Still(who) { // a feed is renewed every second
+		if !s.still(r) { // a feed is renewed every second
 			return websocket.StatusPolicyViolation, "the credential is no longer valid"
 		}
 	}
@@ -105,7 +105,7 @@ func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed, who
 
 // send writes a frame and says how long the client took for it.
 func (s *Server) send(ctx context.Context, conn *websocket.Conn, frame []byte) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*s.feedPatience)
+	ctx, cancel := context.WithTimeout(ctx, s.feedCut)
 	defer cancel()
 	start := time.Now()
 	err := conn.Write(ctx, websocket.MessageText, frame)

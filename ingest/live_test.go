@@ -180,7 +180,7 @@ func TestLiveClosesAtTheEnd(t *testing.T) {
 // A client that reads nothing must not stay, and must not hold up another.
 func TestAClientThatReadsNothingIsDropped(t *testing.T) {
 	a := quick(t)
-	a.server.feedPatience = 100 * time.Millisecond
+	a.server.feedPatience, a.server.feedCut = 100*time.Millisecond, 200*time.Millisecond
 	for i := range 60 { // about 12 kB each: more than the kernel buffers for a while
 		a.addQuota(strings.Repeat("🦉", 100)+fmt.Sprint(i), 1000, 1)
 	}
@@ -204,6 +204,47 @@ func TestAClientThatReadsNothingIsDropped(t *testing.T) {
 		a.clock.advance(time.Minute) // every row's sparkline moves
 		a.counted(acme(1, ""))
 		brisk.next("change")
+	}
+}
+
+// One who reads, but too slowly, is told so: the page then polls.
+func TestAClientThatIsTooSlowIsClosedWith1013(t *testing.T) {
+	a := quick(t)
+	a.server.feedPatience = 0 // nobody is as fast as that
+	f := a.follow("")
+	f.next("snapshot")
+	_, frame, err := f.conn.Read(t.Context())
+	if websocket.CloseStatus(err) != websocket.StatusTryAgainLater {
+		t.Errorf("got %s, %v; want 1013", frame, err)
+	}
+	eventually(t, "it has left", func() bool { return a.server.feeds.count() == 0 })
+}
+
+func TestNotMoreClientsThanTheServerTakes(t *testing.T) {
+	a := quick(t)
+	dial := func() int {
+		conn, r, err := websocket.Dial(t.Context(), a.url+"/live?tenant=acme", nil)
+		if err == nil {
+			conn.CloseNow()
+		}
+		return r.StatusCode
+	}
+	for i := range maxFeedClients {
+		feed, err := a.server.feeds.join(feedQuery{list: listQuery{sort: "name", limit: 1}})
+		if err != nil {
+			t.Fatalf("client %d: %v", i, err)
+		}
+		if i < maxFeedClients-1 {
+			defer a.server.feeds.leave(feed)
+			continue
+		}
+		if status := dial(); status != 503 {
+			t.Errorf("one client too many: %d", status)
+		}
+		a.server.feeds.leave(feed)
+	}
+	if status := dial(); status != 101 {
+		t.Errorf("when one has left: %d", status)
 	}
 }
 
@@ -260,6 +301,7 @@ func TestWhoMayNotOpenLive(t *testing.T) {
 	}
 	a.refused(a.get("/live"), 426, "upgrade-required")
 
+	eventually(t, "who was let in has left", func() bool { return a.server.feeds.count() == 0 })
 	for i := range maxFeedLists {
 		feed, err := a.server.feeds.join(feedQuery{list: listQuery{search: fmt.Sprint(i)}})
 		if err != nil {

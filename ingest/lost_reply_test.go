@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
@@ -97,5 +98,52 @@ func TestACallThatArrivesAfterALaterGroupIsNotApplied(t *testing.T) {
 	<-p.arrived
 	if got := a.total("acme"); got != 111 {
 		t.Errorf("%d tokens, want 111", got)
+	}
+}
+
+// Nor does it know then whether a quota was used up by it.
+func TestAQuotaHoldsWhileRepliesAreLost(t *testing.T) {
+	const clients, quota = 16, 300
+	env := stacktest.New(t)
+	p, through := newProxy(t, env.ValkeyURL)
+	a := newAPI(t, env, func(s *setup) { s.valkeyURL = through })
+	a.set("acme", fmt.Sprintf("monthly_quota = %d, enforce = 'strict'", quota))
+	var trouble sync.WaitGroup
+	done := make(chan struct{})
+	trouble.Go(func() {
+		for lost := int64(0); ; {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if calls := int64(a.calls()); calls > 3*lost { // about every third call
+				lost++
+				p.cutReplies.Store(1)
+			}
+		}
+	})
+	var accepted atomic.Int64
+	together(clients, func(int) {
+		for {
+			r, err := a.do("POST", "/events", jsonType, strings.NewReader(acme(1, "")))
+			switch {
+			case err == nil && r.status == 200:
+				accepted.Add(1)
+				continue
+			case err != nil || r.status != 429:
+				t.Errorf("%d %s, %v", r.status, r.body, err)
+			}
+			return
+		}
+	})
+	close(done)
+	trouble.Wait()
+	p.cutReplies.Store(0)
+	if got, total := accepted.Load(), a.total("acme"); got != quota || total != quota {
+		t.Errorf("%d tokens are acknowledged and %d counted, want %d", got, total, quota)
+	}
+	if p.lost.Load() == 0 {
+		t.Error("no reply was lost")
 	}
 }

@@ -17,6 +17,9 @@ type metrics struct {
 	callSeconds prometheus.Histogram
 	retries     prometheus.Counter
 	refused     *prometheus.CounterVec
+
+	limitedRate, limitedQuota prometheus.Counter
+	featuresRefused           prometheus.Counter
 }
 
 // newMetrics registers the metrics, among them the number of clients that follow GET /live. It
@@ -28,7 +31,17 @@ func newMetrics(reg *prometheus.Registry, liveClients func() int) *metrics {
 	f := promauto.With(reg)
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_live_clients",
 		Help: "Open WebSockets of GET /live."}, func() float64 { return float64(liveClients()) })
+	limited := f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_requests_limited_total",
+		Help: "Requests refused by a rate limit or because a quota is used up."}, []string{"reason"})
+	refused := f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_auth_refused_total",
+		Help: "Requests refused for want of a valid credential (401) or of its scope (403)."}, []string{"status"})
+	for _, status := range []string{"401", "403"} {
+		refused.WithLabelValues(status) // there from the start: the first one can be seen as an increase
+	}
 	return &metrics{
+		limitedRate: limited.WithLabelValues("rate"), limitedQuota: limited.WithLabelValues("quota"),
+		featuresRefused: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_features_refused_total",
+			Help: "Requests refused because a tenant would have too many features: a client may send names that it should not."}),
 		events: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_events_total",
 			Help: "Events counted."}),
 		seen: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_seen_ids_total",
@@ -41,8 +54,7 @@ func newMetrics(reg *prometheus.Registry, liveClients func() int) *metrics {
 			Help: "Duration of one call of ingest.lua, with its fsync.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 11)}),
 		retries: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_retries_total",
 			Help: "Calls of ingest.lua repeated because the outcome was unknown or Valkey not ready."}),
-		refused: f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_auth_refused_total",
-			Help: "Requests refused for want of a valid credential (401) or of its scope (403)."}, []string{"status"}),
+		refused: refused,
 	}
 }
 
@@ -82,4 +94,41 @@ func (m *metrics) seenBefore(events int) {
 	if m != nil {
 		m.seen.Add(float64(events))
 	}
+}
+
+// limited counts a request that was refused by a rate limit.
+func (m *metrics) limited() {
+	if m != nil {
+		m.limitedRate.Inc()
+	}
+}
+
+// usedUp counts a request that was refused because a quota is used up.
+func (m *metrics) usedUp() {
+	if m != nil {
+		m.limitedQuota.Inc()
+	}
+}
+
+// tooManyFeatures counts a request that was refused for the features it would add.
+func (m *metrics) tooManyFeatures() {
+	if m != nil {
+		m.featuresRefused.Inc()
+	}
+}
+
+// unwelcome counts a request that was refused with 401 or 403.
+func (m *metrics) unwelcome(status string) {
+	if m != nil {
+		m.refused.WithLabelValues(status).Inc()
+	}
+}
+
+// showFeatures publishes how many features the tenant with the most has.
+func (m *metrics) showFeatures(reg *prometheus.Registry, most func() int64) {
+	if m == nil {
+		return
+	}
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_features_largest",
+		Help: "Most features in use by one tenant, among those that this process has first seen today."}, func() float64 { return float64(most()) })
 }

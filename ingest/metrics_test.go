@@ -11,31 +11,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
-// metrics are the values that the server publishes, by name and labels.
+// metrics are the values that the server publishes.
 func (a *api) metrics() map[string]float64 {
 	a.Helper()
-	families, err := a.server.registry.Gather()
-	if err != nil {
-		a.Fatal(err)
-	}
-	all := map[string]float64{}
-	for _, f := range families {
-		for _, m := range f.Metric {
-			name := strings.TrimPrefix(f.GetName(), "flagmeter_")
-			for _, l := range m.Label {
-				name += "/" + l.GetValue()
-			}
-			if h := m.Histogram; h != nil {
-				all[name+"/count"], all[name+"/sum"] = float64(h.GetSampleCount()), h.GetSampleSum()
-				continue
-			}
-			all[name] = m.GetGauge().GetValue() + m.GetCounter().GetValue() // one of them is nil, and 0
-		}
-	}
-	return all
+	return metricstest.Values(a, a.server.registry)
 }
 
 func TestMetricsFollowTheEvents(t *testing.T) {
@@ -61,9 +44,7 @@ func TestMetricsFollowTheEvents(t *testing.T) {
 		got["ingest_group_wait_seconds/sum"] <= 0 {
 		t.Errorf("requests waited %v s", got["ingest_group_wait_seconds/sum"])
 	}
-	if problems, err := testutil.GatherAndLint(a.server.registry); err != nil || len(problems) > 0 {
-		t.Errorf("lint: %v, %v", problems, err)
-	}
+	metricstest.Lint(t, a.server.registry)
 }
 
 func TestRetriesAreCounted(t *testing.T) {
@@ -125,9 +106,7 @@ func TestTopTenantsAreTheLargestAndNoMore(t *testing.T) {
 	if got := look(); got["tenant_usage_tokens/customer-09"] != 5109 {
 		t.Errorf("the new largest: %v", got["tenant_usage_tokens/customer-09"])
 	}
-	if problems, err := testutil.GatherAndLint(a.server.registry); err != nil || len(problems) > 0 {
-		t.Errorf("lint: %v, %v", problems, err)
-	}
+	metricstest.Lint(t, a.server.registry)
 }
 
 func TestNoTenantIsALabelByDefault(t *testing.T) {
@@ -225,19 +204,7 @@ func TestSeriesAreFewEvenIfEverythingHasHappened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	for _, f := range families {
-		for _, m := range f.Metric {
-			switch {
-			case m.Histogram != nil:
-				n += len(m.Histogram.Bucket) + 3 + min(len(m.Histogram.PositiveSpan), 1) // +Inf, sum, count; native
-			case m.Summary != nil:
-				n += len(m.Summary.Quantile) + 2
-			default:
-				n++
-			}
-		}
-	}
+	n := metricstest.Series(families)
 	t.Logf("%d series", n)
 	if n >= 1500 {
 		t.Errorf("%d series, want fewer than 1,500", n)

@@ -14,6 +14,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -39,12 +40,18 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter
 		WriteProblem(w, problem)
 		return
 	}
-	accepted, problem := s.commit(submissions)
+	if problem := s.limiter.admit(submissions, callerOf(r.Context())); problem != nil {
+		releaseAll(submissions)
+		WriteProblem(w, problem)
+		return
+	}
+	accepted, problem := s.commit(r.Context(), submissions)
 	if problem != nil {
 		WriteProblem(w, problem)
 		return
 	}
 	buffer.Reset() // the decoder has kept nothing of the body
+	setRateLimits(w.Header(), accepted.rates)
 	writeJSON(w, accepted.append(buffer.AvailableBuffer()))
 }
 
@@ -128,22 +135,55 @@ func (s *Server) createTenants(ctx context.Context, log *slog.Logger, names []st
 
 // commit hands the submissions to their committers, waits for all of them and releases
 // them.
-func (s *Server) commit(submissions []*submission) (result accepted, problem *Problem) {
+func (s *Server) commit(ctx context.Context, submissions []*submission) (result accepted, problem *Problem) {
 	for _, sub := range submissions {
-		if !s.committers[sub.shard].submit(sub) {
-			sub.done <- answer{problem: problemUnavailable("too many requests are waiting; nothing was counted")}
-		}
+		s.submit(sub)
 	}
 	for _, sub := range submissions {
 		got := <-sub.done
+		if got.outdated != nil {
+			got = s.resubmit(ctx, sub, got.outdated)
+		}
 		if got.problem != nil {
 			problem = got.problem
 		} else {
 			result.events += sub.accepted
 			result.duplicates += sub.duplicates
 			result.usage = append(result.usage, got.usages...)
+			result.rates = append(result.rates, got.rates...) // of several shards, each has its own
 		}
 		sub.release()
 	}
 	return result, problem
+}
+
+func (s *Server) submit(sub *submission) {
+	if !s.committers[sub.shard].submit(sub) {
+		sub.done <- answer{problem: problemUnavailable("too many requests are waiting; nothing was counted")}
+	}
+}
+
+// renewLimit is how long a request waits for Postgres to tell what is used.
+const renewLimit = 2 * time.Second
+
+// resubmit commits what could not be judged with an outdated view of Postgres with a new one.
+func (s *Server) resubmit(ctx context.Context, sub *submission, outdated *usage.Version) (got answer) {
+	ctx, cancel := context.WithTimeout(ctx, renewLimit)
+	defer cancel()
+	for outdated != nil {
+		if err := s.live.Renew(ctx, *outdated); err != nil {
+			s.log.Error("usage of a tenant whose quota is enforced is not known", "error", err)
+			return answer{problem: problemUnavailable("whether the quota is used up cannot be told while Postgres is away; nothing was counted")}
+		}
+		s.submit(sub)
+		got = <-sub.done
+		outdated = got.outdated
+	}
+	return got
+}
+
+func releaseAll(submissions []*submission) {
+	for _, s := range submissions {
+		s.release()
+	}
 }

@@ -32,6 +32,8 @@ type Problem struct {
 	// RetryAfter is how long the client should wait before it tries again; it is
 	// sent as a header, in whole seconds rounded up, unless it is 0.
 	RetryAfter time.Duration `json:"-"`
+	// rates become RateLimit headers.
+	rates []rateStatus
 }
 
 // FieldError is one thing that is wrong with one event.
@@ -69,9 +71,9 @@ func WriteProblem(w http.ResponseWriter, p *Problem) {
 	header.Set("Content-Type", "application/problem+json")
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	if p.RetryAfter > 0 {
-		seconds := (p.RetryAfter + time.Second - 1) / time.Second
-		header.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+		header.Set("Retry-After", strconv.FormatInt(seconds(p.RetryAfter), 10))
 	}
+	setRateLimits(header, p.rates)
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(body) // the client has gone away: there is nobody left to tell
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
 // retryAfter is what a client is told to wait when Valkey is away or full.
@@ -30,6 +31,52 @@ func problemOverflow(index int) *Problem {
 	return &Problem{Type: "/problems/overflow", Title: "A counter cannot hold more", Status: http.StatusUnprocessableEntity,
 		Detail: "the tokens of one minute would exceed 2^63-1; nothing was counted",
 		Errors: []FieldError{{Index: &index, Field: "tokens", Detail: "would overflow the sum of its minute"}}}
+}
+
+// problemRateLimited is about the limit that the request waits for.
+func problemRateLimited(c charge, wait time.Duration) *Problem {
+	// Whoever waits for n events to drain has that many fewer left than the request needs.
+	missing := (wait.Microseconds()*c.rate.PerSecond + micro - 1) / micro
+	return &Problem{Type: "/problems/rate-limited", Title: "Too many events", Status: http.StatusTooManyRequests,
+		Detail:     fmt.Sprintf("%s may send %d events a second, and %d at once; nothing was counted", c.who(), c.rate.PerSecond, c.rate.Burst),
+		RetryAfter: wait, rates: []rateStatus{{c.policy, c.rate, max(0, int64(c.events)-missing), wait}}}
+}
+
+// problemLargerThanBurst is about a request that no waiting helps.
+func problemLargerThanBurst(c charge) *Problem {
+	return &Problem{Type: "/problems/larger-than-burst", Title: "More events than may be sent at once", Status: http.StatusRequestEntityTooLarge,
+		Detail: fmt.Sprintf("%s may send %d events at once, the request has %d: divide it; nothing was counted", c.who(), c.rate.Burst, c.events)}
+}
+
+// who is the subject of a sentence about a limit.
+func (c charge) who() string {
+	if c.policy == policyKey {
+		return "this API key"
+	}
+	return fmt.Sprintf("tenant %q", clip(c.tenant))
+}
+
+// problemQuotaExceeded is about a tenant whose quota is used up, or would be, until its period
+// ends.
+func problemQuotaExceeded(t meter.Tenant, used int64, left time.Duration) *Problem {
+	detail := fmt.Sprintf("tenant %q has used %d of %d tokens in this billing period", clip(t.Name), used, t.Quota)
+	if used < t.Quota {
+		detail += ", and the request would exceed that"
+	}
+	return &Problem{Type: "/problems/quota-exceeded", Title: "The quota is used up", Status: http.StatusTooManyRequests,
+		Detail: detail + "; nothing was counted", RetryAfter: max(left, time.Second)}
+}
+
+// problemFeatureLimit names the events whose feature would be one too many.
+func problemFeatureLimit(s *submission, f scripts.Feature, has int64, most int) *Problem {
+	p := &Problem{Type: "/problems/feature-limit", Title: "Too many features", Status: http.StatusUnprocessableEntity,
+		Detail: fmt.Sprintf("tenant %q has %d features in use and may have %d; nothing was counted", clip(f.Tenant), has, most)}
+	for _, it := range s.items {
+		if c := &s.sums.counters[it.counter]; c.Tenant == f.Tenant && c.Feature == f.Feature {
+			p.Errors = append(p.Errors, FieldError{Index: &it.index, Field: "feature", Detail: fmt.Sprintf("would be one too many: %q", clip(f.Feature))})
+		}
+	}
+	return p
 }
 
 // problemUnknownTenants names the events whose tenant does not exist or is archived.

@@ -4,17 +4,20 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 )
 
-// row is a tenant in a list.
+// row is a tenant in a list. It is immutable but for being encoded once.
 type row struct {
-	usage.Recent
-	projection meter.Projection
-	projected  bool
+	usage.Recent // AsOf is when the figures were first read
+	projection   meter.Projection
+	projected    bool
+	encoded      sync.Once
 	// head and sparkline are the row as JSON without its braces, in two parts: most
 	// sparklines change once a minute.
 	head, sparkline []byte
@@ -37,19 +40,35 @@ type sheet struct {
 	stale  bool
 }
 
-func newSheet(o usage.Overview) *sheet {
-	s := &sheet{rows: make([]*row, len(o.Tenants)), asOf: o.AsOf, stale: o.Stale, totals: totals{eventsRate: o.EventsPerSecond}}
-	all := make([]row, len(o.Tenants))
-	for i, recent := range o.Tenants {
-		r := &all[i]
-		r.Recent = recent
-		r.projection, r.projected = project(recent.Usage)
-		s.rows[i] = r
+// sheets makes a sheet of each overview. A row whose figures are still the same is taken from
+// the sheet before, encoded: for 10,000 tenants that is most of the work. It is safe for
+// concurrent use.
+type sheets struct{ last atomic.Pointer[sheet] }
+
+func (s *sheets) of(o usage.Overview) *sheet {
+	next := &sheet{rows: make([]*row, len(o.Tenants)), asOf: o.AsOf, stale: o.Stale, totals: totals{eventsRate: o.EventsPerSecond}}
+	var before []*row // those of the last sheet that are not passed yet; both are by name
+	sameMinute := false
+	if last := s.last.Load(); last != nil {
+		before, sameMinute = last.rows, last.asOf.Truncate(time.Minute).Equal(o.AsOf.Truncate(time.Minute))
+	}
+	for i := range o.Tenants {
+		recent := &o.Tenants[i]
+		for len(before) > 0 && before[0].Tenant.Name < recent.Tenant.Name {
+			before = before[1:]
+		}
+		if sameMinute && len(before) > 0 && before[0].Same(recent) {
+			next.rows[i] = before[0]
+		} else {
+			next.rows[i] = &row{Recent: *recent}
+			next.rows[i].projection, next.rows[i].projected = project(recent.Usage)
+		}
 		if !recent.Tenant.Archived {
-			s.totals.add(recent.Usage)
+			next.totals.add(recent.Usage)
 		}
 	}
-	return s
+	s.last.Store(next)
+	return next
 }
 
 // of is the sheet of one tenant, or of all for "". How busy the others are is not told.
@@ -88,18 +107,17 @@ func project(u meter.Usage) (meter.Projection, bool) {
 	return u.Project()
 }
 
-// encode fills head and sparkline unless they are. It must not be called concurrently.
+// encode fills head and sparkline.
 func (r *row) encode() {
-	if r.head != nil {
-		return
-	}
-	b := appendUsage(make([]byte, 0, 480), r.Usage)
-	b = appendSettings(b, r.Tenant)
-	if r.Tenant.Archived {
-		b = append(b, `,"archived":true`...)
-	}
-	r.head = appendProjection(b, r.projection, r.projected)
-	r.sparkline = appendSparkline(make([]byte, 0, 160), r.AppendMinutes(make([]int64, 0, usage.RecentMinutes)))
+	r.encoded.Do(func() {
+		b := appendUsage(make([]byte, 0, 480), r.Usage)
+		b = appendSettings(b, r.Tenant)
+		if r.Tenant.Archived {
+			b = append(b, `,"archived":true`...)
+		}
+		r.head = appendProjection(b, r.projection, r.projected)
+		r.sparkline = appendSparkline(make([]byte, 0, 160), r.AppendMinutes(make([]int64, 0, usage.RecentMinutes)))
+	})
 }
 
 // append appends the row as JSON.
@@ -136,6 +154,10 @@ func appendSparkline(b []byte, minutes []int64) []byte {
 	for i, tokens := range minutes {
 		if i > 0 {
 			b = append(b, ',')
+		}
+		if tokens == 0 { // most minutes of most tenants
+			b = append(b, '0')
+			continue
 		}
 		b = strconv.AppendInt(b, tokens, 10)
 	}

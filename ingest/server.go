@@ -15,6 +15,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -41,8 +42,14 @@ type Options struct {
 	DefaultQuota int64
 	// DefaultThresholds are theirs, in percent.
 	DefaultThresholds []int
+	// Rate limits the events of tenants without a rate of their own; zero: nothing does.
+	Rate meter.Rate
+	// MaxFeatures is how many features a tenant may have; 0: any number.
+	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
 	Gate *auth.Gate
+	// Embedders are the origins whose pages may show the dashboard in a frame.
+	Embedders []string
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
 	// CORSOrigins are the origins of other hosts whose pages may use the API.
@@ -71,12 +78,17 @@ type Server struct {
 	origins      []string
 	headers      httpd.Headers
 	gate         *auth.Gate // nil: everybody may do everything
+	embedders    []string
 
+	limiter    *limiter
 	committers []*committer
 	draining   atomic.Bool
 
+	sheets       sheets
+	bodies       sync.Pool // of *[]byte: answers of GET /tenants
 	feeds        *feeds
-	feedPatience time.Duration
+	feedPatience time.Duration // how long a client may take for a frame
+	feedCut      time.Duration // and until it is cut off, without another word
 }
 
 // route is a path with its parameters as the router writes them, and what it asks of callers.
@@ -88,14 +100,22 @@ type route struct {
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger, origins: o.CORSOrigins, gate: o.Gate,
-		headers: httpd.Data().WithHSTS(o.HSTS)}
-	s.feeds, s.feedPatience = newFeeds(o.Live, o.Log), 5*time.Second
+		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
+		gate: o.Gate, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
+	s.feedCut = 2 * s.feedPatience
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
+	s.limiter = newLimiter(o, s.metrics)
 	for shard := range o.Valkey.Shards() {
-		s.committers = append(s.committers, newCommitter(shard, o, s.metrics))
+		s.committers = append(s.committers, newCommitter(shard, o, s.limiter, s.metrics))
 	}
+	s.metrics.showFeatures(o.Registry, func() (most int64) {
+		for _, c := range s.committers {
+			most = max(most, c.features.largest.Load())
+		}
+		return most
+	})
 	return s
 }
 
@@ -146,10 +166,6 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 			WriteProblem(w, problemInternal())
 		},
 	}
-	add := func(need auth.Need, method, path string, h httprouter.Handle) {
-		all = append(all, route{method, path, need})
-		router.Handle(method, path, h)
-	}
 	handle := func(need auth.Need, method, path string, h httprouter.Handle) {
 		h = s.guard(need, h)
 		observed := s.observer.Route(method, path)
@@ -157,9 +173,11 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 			observed.Takes(w)
 			h(w, r, params)
 		}
-		add(need, method, path, observe)
+		all = append(all, route{method, path, need})
+		router.Handle(method, path, observe)
 		if method == "GET" && path != "/live" { // net/http leaves the body out
-			add(need, "HEAD", path, observe)
+			all = append(all, route{"HEAD", path, need})
+			router.Handle("HEAD", path, observe)
 		}
 	}
 	plain := func(need auth.Need, path string, h http.Handler) {
@@ -173,6 +191,7 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	handle(auth.ToRead, "GET", "/tenants", s.started(s.getTenants))
 	handle(auth.ToRead, "GET", "/tenants.csv", s.started(s.getTenantsCSV))
 	handle(auth.ToRead, "GET", "/alerts", s.started(s.getAlerts))
+	handle(auth.ToRead, "GET", "/live", s.started(s.getLive))
 	handle(auth.ToAdmin, "GET", "/keys", s.started(s.getKeys))
 	handle(auth.ToAdmin, "POST", "/keys", s.started(s.postKeys))
 	handle(auth.ToAdmin, "DELETE", "/keys/:id", s.started(s.deleteKey))
@@ -182,9 +201,8 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	handle(auth.Public, "GET", "/healthz", s.getHealth)
 	handle(auth.Public, "GET", "/readyz", s.started(s.getReady))
 	handle(auth.Public, "GET", "/openapi.yaml", getOpenAPI)
-	handle(auth.ToRead, "GET", "/live", s.started(s.getLive))
 
-	pages := web.Handler()
+	pages := web.Handler(s.embedders...)
 	plain(auth.Public, "/usage", pages)
 	plain(auth.Public, "/assets/:version/*path", pages)
 	plain(auth.Public, "/", http.RedirectHandler("/usage", http.StatusFound))

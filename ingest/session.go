@@ -25,7 +25,7 @@ func (s *Server) postSession(w http.ResponseWriter, r *http.Request, _ httproute
 	case err != nil:
 		s.refuse(w, err)
 	case !who.May(auth.ToRead):
-		s.metrics.refused.WithLabelValues("403").Inc()
+		s.metrics.unwelcome("403")
 		WriteProblem(w, problemForbidden(auth.ToRead))
 	default:
 		writeSession(w, who)

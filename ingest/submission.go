@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -25,6 +26,8 @@ type submission struct {
 	tenants  []meter.Tenant  // of the events, each once
 	named    map[string]bool // names of tenants, nil while there is one
 	queued   time.Time       // monotonic
+	caller   caller
+	limited  bool // by a rate or a quota
 	accepted int
 	// duplicates are events that were counted before, here or in an earlier request.
 	duplicates int
@@ -48,6 +51,11 @@ type item struct {
 type answer struct {
 	usages  []meter.Usage
 	problem *Problem
+	// rates are the limits that it was held against.
+	rates []rateStatus
+	// outdated is not nil if it was not counted because what its tenants have used cannot be
+	// told with that view of Postgres.
+	outdated *usage.Version
 }
 
 // submissions are kept for reuse: most requests are one event, and making one anew costs

@@ -1,7 +1,7 @@
 // 1,000 requests a second, each a single event. At the end the growth of the tenant's
 // usage is logged: it must equal acknowledged_tokens in the summary below it.
 //
-//   k6 run [-e URL=http://127.0.0.1:3000] [-e RATE=1000] [-e DURATION=1m] [-e TENANT=acme-corp] k6/load.js
+//   k6 run [-e URL=http://127.0.0.1:3000] [-e RATE=1000] [-e DURATION=1m] [-e TENANT=acme-corp] [-e API_KEY=…] k6/load.js
 //
 // The tenant must exist, and nobody else may send events for it meanwhile.
 import http from 'k6/http';
@@ -11,6 +11,7 @@ import { Counter } from 'k6/metrics';
 const url = __ENV.URL || 'http://127.0.0.1:3000';
 const tenant = __ENV.TENANT || 'acme-corp';
 const features = ['gpt-4-turbo', 'gpt-4o-mini', 'embedding', 'rerank', 'vision'];
+const headers = { 'Content-Type': 'application/json', ...(__ENV.API_KEY && { Authorization: `Bearer ${__ENV.API_KEY}` }) };
 const acknowledged = new Counter('acknowledged_tokens');
 
 export const options = {
@@ -34,7 +35,7 @@ export const options = {
 };
 
 function used() {
-  return http.get(`${url}/usage/${encodeURIComponent(tenant)}`).json('totalTokens');
+  return http.get(`${url}/usage/${encodeURIComponent(tenant)}`, { headers }).json('totalTokens');
 }
 
 export function setup() {
@@ -45,7 +46,7 @@ export default function () {
   const tokens = 1 + Math.floor(Math.random() * 4000);
   const event = { tenant, tokens, feature: features[Math.floor(Math.random() * features.length)] };
   const res = http.post(`${url}/events`, JSON.stringify(event), {
-    headers: { 'Content-Type': 'application/json' },
+    headers,
     tags: { kind: 'post' },
   });
   if (res.status === 200) acknowledged.add(tokens);

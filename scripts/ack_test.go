@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -91,7 +92,7 @@ func TestDropForgetsSettledSums(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := slices.Sorted(maps.Keys(r.dump()))
-	if want := []string{"fm:{0}:accepted", "fm:{0}:changed", "fm:{0}:flushed", "fm:{0}:group:c", "fm:{0}:order", "fm:{0}:seq"}; !slices.Equal(left, want) {
+	if want := []string{"fm:{0}:accepted", "fm:{0}:changed", "fm:{0}:dropped", "fm:{0}:flushed", "fm:{0}:group:c", "fm:{0}:order", "fm:{0}:seq"}; !slices.Equal(left, want) {
 		t.Errorf("left are %q, want %q", left, want)
 	}
 	if got := r.seal(now); len(got.Settled) > 0 {
@@ -106,15 +107,27 @@ func TestDropOfNothing(t *testing.T) {
 	}
 }
 
-func TestSumIDsAreThoseWaitingAndThoseSettled(t *testing.T) {
+func TestSumBatchesAreThoseWaitingAndThoseSettled(t *testing.T) {
 	r := newRig(t)
-	r.add(minutesAgo(1), minutesAgo(2), minutesAgo(0))
-	sums := ids(r.seal(now).Sums)
-	r.ack(nil, sums[:1])
-	got, err := r.SumIDs(t.Context())
-	slices.Sort(got)
-	slices.Sort(sums)
-	if err != nil || !slices.Equal(got, sums) {
-		t.Errorf("got %q, %v; want %q", got, err, sums)
+	r.add(minutesAgo(1), minutesAgo(2), minutesAgo(3))
+	sums := r.seal(now).Sums
+	r.ack(nil, ids(sums[:2]))
+	want := SumBatches{Waiting: sums[2:], Settled: sums[:2]}
+	if got, err := r.SumBatches(t.Context(), 0); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	if err := r.Drop(t.Context(), 0, []string{sums[1].ID, "unknown"}); err != nil {
+		t.Fatal(err)
+	}
+	want.Settled, want.Dropped = sums[:1], sums[1].Seq
+	if got, err := r.SumBatches(t.Context(), 0); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("after a drop: got %+v, %v; want %+v", got, err, want)
+	}
+	if err := r.Drop(t.Context(), 0, []string{sums[0].ID}); err != nil { // a smaller one
+		t.Fatal(err)
+	}
+	want.Settled = []Batch{}
+	if got, err := r.SumBatches(t.Context(), 0); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("after both: got %+v, %v; want %+v", got, err, want)
 	}
 }

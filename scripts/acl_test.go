@@ -89,7 +89,7 @@ func TestAccessListIsForWhatIsUsed(t *testing.T) {
 		}
 	}
 	// By Go: this package, the check of durability and the metrics.
-	used := []string{"ping", "select", "info", "config|get", "waitaof", "script|load", "evalsha", "hscan", "lindex", "llen"}
+	used := []string{"ping", "select", "info", "config|get", "waitaof", "script|load", "evalsha", "multi", "exec", "hscan", "lindex", "llen"}
 	entries, err := os.ReadDir(".")
 	if err != nil {
 		t.Fatal(err)

@@ -174,7 +174,7 @@ func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	cmds, err := v.run(ctx, nil, call{dropScript, []string{settledKey(shard), seqKey(shard)}, args})
+	cmds, err := v.run(ctx, nil, call{dropScript, []string{settledKey(shard), seqKey(shard), droppedKey(shard)}, args})
 	if err != nil {
 		return fmt.Errorf("drop settled batches: %w", err)
 	}
@@ -186,18 +186,34 @@ func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
 	return nil
 }
 
-// SumIDs returns the ids of all sum batches that Valkey holds, waiting or settled.
-func (v *Valkey) SumIDs(ctx context.Context) ([]string, error) {
-	var ids []string
-	for shard := range v.shards {
-		// Waiting before settled: a batch that moves between the two reads is then in both.
-		for _, key := range []string{sealedSumKey(shard), settledKey(shard)} {
-			part, err := v.rdb.ZRange(ctx, key, 0, -1).Result()
-			if err != nil {
-				return nil, fmt.Errorf("list sum batches: %w", err)
-			}
-			ids = append(ids, part...)
-		}
+// SumBatches are the sum batches that a shard holds at one instant.
+type SumBatches struct {
+	Waiting, Settled []Batch
+	// Dropped is the largest Seq of a batch that was dropped before, 0 if none was.
+	Dropped int64
+}
+
+// SumBatches returns all sum batches of a shard.
+func (v *Valkey) SumBatches(ctx context.Context, shard int) (all SumBatches, err error) {
+	pipe := v.rdb.TxPipeline()
+	waiting := pipe.ZRangeWithScores(ctx, sealedSumKey(shard), 0, -1)
+	settled := pipe.ZRangeWithScores(ctx, settledKey(shard), 0, -1)
+	dropped := pipe.Get(ctx, droppedKey(shard))
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return all, fmt.Errorf("list sum batches: %w", err)
 	}
-	return ids, nil
+	all.Waiting, all.Settled = batchesOf(waiting.Val()), batchesOf(settled.Val())
+	if all.Dropped, err = dropped.Int64(); err != nil && !errors.Is(err, redis.Nil) {
+		return all, fmt.Errorf("list sum batches: %w", err)
+	}
+	return all, nil
+}
+
+func batchesOf(members []redis.Z) []Batch {
+	batches := make([]Batch, len(members))
+	for i, m := range members {
+		id, _ := m.Member.(string)
+		batches[i] = Batch{ID: id, Seq: int64(m.Score)}
+	}
+	return batches
 }

@@ -3,6 +3,7 @@ package scripts
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -86,7 +87,7 @@ func BenchmarkIngest(b *testing.B) {
 								g.IDs = append(g.IDs, EventID{"customer", fmt.Sprintf("0198f3c2-7a4e-7cc1-%d-%d", i, e), "0123456789ab"})
 							}
 						}
-						r.only(r.ingestCall(0, g, window, "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e"))
+						r.only(r.ingestCall(0, g, window, Query{}, "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e"))
 					})
 				})
 			}
@@ -115,6 +116,38 @@ func BenchmarkUsage(b *testing.B) {
 				measure(b, r, nil, func(int) { r.only(usageCall(0, q, "tokens")) })
 			})
 		}
+	}
+}
+
+// BenchmarkParts reads what tenants have in two open minutes, in the calls that an overview
+// makes: valkey-µs/op is the time of all of them together. long is a Valkey that has waited an hour for Postgres.
+func BenchmarkParts(b *testing.B) {
+	for _, c := range []struct {
+		name            string
+		hashes, tenants int
+	}{{"tenants=1", 2, 1}, {"tenants=1000", 2, 1000}, {"tenants=10000", 2, 10_000}, {"long/tenants=1000", 60, 1000}} {
+		b.Run(c.name, func(b *testing.B) {
+			r := newRig(b)
+			for h := range c.hashes {
+				var counters []Counter
+				for _, name := range names(c.tenants) {
+					n := counter(name, "gpt-4-turbo", 1500)
+					n.Minute -= int64(h)
+					counters = append(counters, n)
+				}
+				for part := range slices.Chunk(counters, 1000) {
+					r.add(part...)
+				}
+			}
+			tenants := names(c.tenants)
+			measure(b, r, nil, func(int) {
+				if _, err := r.Parts(b.Context(), 0, 0, nil, tenants, c.hashes); err != nil {
+					b.Fatal(err)
+				}
+			})
+			calls := (c.tenants + partsTenants(c.hashes) - 1) / partsTenants(c.hashes)
+			b.ReportMetric(float64(calls), "calls/op")
+		})
 	}
 }
 

@@ -17,19 +17,37 @@ type Look int64
 // either in what this returns or in what the next call will. If the reply is lost, passing
 // the same look again returns all of it again.
 func (v *Valkey) Changed(ctx context.Context, shard int, before Look) (tenants []string, next Look, ok bool, err error) {
-	cmds, err := v.run(ctx, nil, call{changedScript, []string{changedKey(shard), lookKey(shard)}, []any{int64(before)}})
+	reply, err := v.changed(ctx, []string{changedKey(shard), lookKey(shard)}, int64(before))
 	if err != nil {
 		return nil, before, false, fmt.Errorf("list changed tenants: %w", err)
 	}
+	tenants, next, _ = parseChanged(reply)
+	return tenants, next, next >= before, nil
+}
+
+// changed calls changed.lua.
+func (v *Valkey) changed(ctx context.Context, keys []string, args ...any) ([]any, error) {
+	cmds, err := v.run(ctx, nil, call{changedScript, keys, args})
+	if err != nil {
+		return nil, err
+	}
 	reply, err := cmds[0].Slice()
-	if err != nil || len(reply) != 2 {
-		return nil, before, false, fmt.Errorf("list changed tenants: reply of %d parts: %w", len(reply), err)
+	if err != nil || len(reply) != 3 {
+		return nil, fmt.Errorf("a reply of %d parts: %w", len(reply), err)
 	}
+	return reply, nil
+}
+
+func parseChanged(reply []any) (tenants []string, next Look, batches []string) {
 	number, _ := reply[0].(int64)
-	names, _ := reply[1].([]any)
-	tenants = make([]string, 0, len(names))
-	for _, name := range names {
-		tenants = append(tenants, fmt.Sprint(name))
+	return texts(reply[1]), Look(number), texts(reply[2])
+}
+
+func texts(reply any) []string {
+	parts, _ := reply.([]any)
+	all := make([]string, len(parts))
+	for i, part := range parts {
+		all[i], _ = part.(string)
 	}
-	return tenants, Look(number), Look(number) >= before, nil
+	return all
 }

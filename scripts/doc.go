@@ -22,6 +22,9 @@
 // Event ids live beside that: ingest.lua remembers them for the dedupe window, and
 // remember.lua puts them back; seen.lua, which both share, says how.
 //
+// What the requests of a group may not exceed is judged inside ingest.lua, by limits.lua, and
+// what they take is written in the same call: two ingest processes share every limit.
+//
 // queue.lua tells, at any moment, how much waits and since when, at next to no cost.
 //
 // usage.lua reads, at any moment, the sum of all counters that the caller does not

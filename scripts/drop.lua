@@ -1,14 +1,18 @@
 #!lua flags=allow-oom
 -- Deletes settled sum batches. Counts in seq: a reader whose view no longer names a
--- batch must notice if Valkey comes back with it.
+-- batch must notice if Valkey comes back with it. Remembers the largest order of a batch
+-- that was dropped: whose view lacks a batch up to that can no longer tell what is used.
 --
--- KEYS[1] settled  KEYS[2] seq
+-- KEYS[1] settled  KEYS[2] seq  KEYS[3] dropped
 -- ARGV[1] prefix of sum:<id>  ARGV[2..] ids
 --
 -- Returns seq. Cost: O(log n) a batch; UNLINK frees memory in the background.
 
+local dropped = tonumber(redis.call('GET', KEYS[3]) or 0)
 for i = 2, #ARGV do
+  dropped = math.max(dropped, tonumber(redis.call('ZSCORE', KEYS[1], ARGV[i]) or 0))
   redis.call('ZREM', KEYS[1], ARGV[i])
   redis.call('UNLINK', ARGV[1] .. ARGV[i])
 end
+if dropped > 0 then redis.call('SET', KEYS[3], dropped) end
 return redis.call('INCR', KEYS[2])

@@ -194,7 +194,7 @@ func TestAValkeyThatIsGoneIsTransient(t *testing.T) {
 		"ack":      func() error { _, err := v.Ack(ctx, 0, nil, nil); return err },
 		"tokens":   func() error { _, err := v.Tokens(ctx, 0, Query{Tenants: []meter.TenantDays{{}}}); return err },
 		"features": func() error { _, err := v.Features(ctx, 0, Query{Tenants: []meter.TenantDays{{}}}); return err },
-		"ids":      func() error { _, err := v.SumIDs(ctx); return err },
+		"sums":     func() error { _, err := v.SumBatches(ctx, 0); return err },
 		"lines":    func() error { _, err := v.RawLines(ctx, 0, "id"); return err },
 		"sum":      func() error { _, err := v.ReadSum(ctx, 0, "id"); return err },
 		"drop":     func() error { return v.Drop(ctx, 0, []string{"id"}) },

@@ -43,6 +43,8 @@ type Group struct {
 	// if it knows none or that is longer ago than KnownFor, and KnownSeq the Seq of its
 	// outcome. If Valkey does not know that group, it has lost writes.
 	Known, KnownSeq int64
+	// Limits are what its requests may not exceed; nil if nothing limits them.
+	Limits *Limits
 }
 
 // Counter is what a group adds for a tenant's feature in a minute.
@@ -56,10 +58,18 @@ type Counter struct {
 	Tokens, Events  int64
 }
 
-// Outcome is what became of a group. If Seen is not empty or Overflow is not
+// Outcome is what became of a group. If Seen or Refused is not empty or Overflow is not
 // negative, nothing was written.
 type Outcome struct {
 	Seen []Seen
+	// Refused are the requests that exceed a limit, in their order.
+	Refused []Refusal
+	// Levels say how full the buckets of Limits.Rates are, in millionths of an event, in
+	// their order; nil if Limits were not looked at.
+	Levels []int64
+	// MostFeatures is the largest number of features of a tenant in Limits.Features, 0 if
+	// not known.
+	MostFeatures int
 	// Overflow is the index of the counter that would exceed 2^63-1, else -1.
 	Overflow int
 	// Seq is the shard's number of hand-outs when the group was applied.
@@ -83,7 +93,7 @@ var ErrOldGroup = errors.New("a later group of this committer is applied")
 // After an error that is Transient the outcome is unknown: send the same group again.
 // After ErrRewound do not: whether an earlier call applied it is not known any more.
 func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Duration, q Query) (Outcome, []int64, error) {
-	calls := []call{v.ingestCall(shard, g, dedupe, uuid.Must(uuid.NewV7()).String())}
+	calls := []call{v.ingestCall(shard, g, dedupe, q, uuid.Must(uuid.NewV7()).String())}
 	oneCall := len(q.Tenants) <= queryChunk
 	if oneCall {
 		calls = append(calls, usageCall(shard, q, "tokens"))
@@ -110,7 +120,7 @@ func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Dur
 	return outcome, tokens, err
 }
 
-func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, batch string) call {
+func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, q Query, batch string) call {
 	var hashKeys, hashMinutes []string
 	number := map[int64]string{} // unix minute, or -1 for late, to the hash's number
 	hashOf := func(c Counter) string {
@@ -133,15 +143,20 @@ func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, batch stri
 		counters = append(counters, hashOf(c), lateMinute, int(c.Day), c.Tenant, c.Feature, c.Tokens, c.Events)
 	}
 
-	keys := make([]string, 0, 13+len(hashKeys))
+	keys := make([]string, 0, 13+len(hashKeys)+4)
 	keys = append(keys, rawKey(shard), rawBytesKey(shard), groupKey(shard, g.Committer), seqKey(shard),
 		sealedRawKey(shard), rawPrefix(shard)+batch, minutesKey(shard), orderKey(shard), rewoundKey(shard), slicesKey(shard),
 		acceptedKey(shard), changedKey(shard), lookKey(shard))
 	keys = append(keys, hashKeys...)
-	args := make([]any, 0, 12+len(hashKeys)+len(counters))
+	limits := ""
+	if g.Limits != nil {
+		keys = append(keys, lateKey(shard), sealedSumKey(shard), settledKey(shard), droppedKey(shard))
+		limits = g.Limits.encode(shard, q)
+	}
+	args := make([]any, 0, 13+len(hashKeys)+len(counters))
 	args = append(args, g.Number, groupTTL.Milliseconds(), g.Lines, sealBytes, batch,
 		windowMillis(dedupe), seenPrefix(shard), packIDs(g.IDs), len(hashKeys),
-		v.witness[shard].Load(), g.Known, g.KnownSeq)
+		v.witness[shard].Load(), g.Known, g.KnownSeq, limits)
 	for _, minute := range hashMinutes {
 		args = append(args, minute)
 	}
@@ -162,7 +177,14 @@ func parseOutcome(cmd *redis.Cmd) (Outcome, error) {
 		if len(reply) > 1 {
 			out.Seq, _ = reply[1].(int64)
 		}
-		return out, nil
+		if len(reply) > 3 {
+			most, _ := reply[3].(int64)
+			out.MostFeatures = int(most)
+			out.Levels, err = parseLevels(reply[2])
+		}
+		return out, err
+	case "refused":
+		return parseRefused(out, reply)
 	case "old":
 		return Outcome{}, ErrOldGroup
 	case "overflow":

@@ -1,5 +1,6 @@
 #!lua
--- Applies one group of events, or nothing of it. Uses seen.lua, which Go puts before it.
+-- Applies one group of events, or nothing of it. Uses seen.lua and limits.lua, which Go puts
+-- before it.
 --
 -- KEYS[1] raw        list: receives the lines
 -- KEYS[2] rawbytes   integer: size of raw
@@ -15,6 +16,7 @@
 -- KEYS[12] changed   zset: tenants whose usage has grown, by the look that will see it
 -- KEYS[13] look      integer: number of the present look at changed
 -- KEYS[14 .. 13+H]   hashes the counters go to: minutes, late
+-- then, only with limits: late, sealed:sum, settled, dropped
 --
 -- ARGV[1] number of this group: greater than that of every group this committer sent before
 -- ARGV[2] ms to keep KEYS[3]
@@ -28,13 +30,18 @@
 -- ARGV[10] witness: the largest seq that the caller knows of
 -- ARGV[11] number of the last group that this committer knows to be applied, 0 if none
 -- ARGV[12] seq when it was applied
+-- ARGV[13] limits of the requests in the group, JSON as limits.lua says, or ''
 -- then H minutes, one for each hash: the unix minute, or '' for late
 -- then, for each counter, 7 values: number of its hash (1..H), minute ('' unless late),
 --      day, tenant, feature, tokens, events
 --
--- Returns {'ok', seq} if the group is applied, now or by an earlier call;
+-- Returns {'ok', seq, levels, largest} if the group is applied, now or by an earlier call;
+--                levels of the limits' buckets, and the most features of a tenant among those
+--                that are new, 0 if it was an earlier call; both absent without limits;
 --         {'seen', i, same, ...} pairs: the i-th id (1..N) was seen before, with the
 --                same content (1) or another one (0); nothing is written;
+--         {'refused', refused, levels} requests exceed their limits, see limits.lua;
+--                nothing is written;
 --         {'overflow', i} the i-th counter would exceed 2^63-1; nothing is written;
 --         {'old'} a later group of this committer is applied; nothing is written;
 --         error REWOUND: Valkey has lost writes that the caller knows of, or somebody
@@ -44,18 +51,29 @@
 
 local raw, rawbytes, group, seq, sealed, batch, minutes, order, rewound, slices, accepted, changed, look =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
-local fixed_keys, fixed_args = 13, 12
+local fixed_keys, fixed_args = 13, 13
 local number, group_ttl, lines, batch_size, batch_id, window, bucket_prefix, ids =
   ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local hashes = tonumber(ARGV[9])
 local witness, known, known_seq = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
 local first_counter = fixed_args + hashes + 1
 local counters = (#ARGV - first_counter + 1) / 7
+local limits = ARGV[13] ~= '' and cjson.decode(ARGV[13])
+
+local function judged()
+  local k = fixed_keys + hashes
+  return judge(limits, tonumber(redis.call('GET', seq) or 0),
+    {minutes = minutes, late = KEYS[k + 1], sealed_sum = KEYS[k + 2], settled = KEYS[k + 3], dropped = KEYS[k + 4]})
+end
 
 -- Check: was it applied before?
 local last = tonumber(redis.call('GET', group) or -1)
 local at = redis.call('GET', seq) or '0'
-if last == tonumber(number) then return {'ok', tonumber(at)} end
+if last == tonumber(number) then
+  if not limits then return {'ok', tonumber(at)} end
+  local _, levels = judged() -- they contain what the earlier call has taken
+  return {'ok', tonumber(at), levels, 0}
+end
 
 -- Check: is everything still there that the caller knows of? A recovery moves seq by
 -- 2^32; groups from before it need not be there.
@@ -83,6 +101,14 @@ if #ids > 0 then
     end
   end
   if #seen > 1 then return seen end
+end
+
+-- Check: does each request keep within its limits?
+local charge, levels
+if limits then
+  local refused
+  refused, levels, charge = judged()
+  if #refused > 0 then return {'refused', refused, levels} end
 end
 
 -- Count. The only check that needs the write itself is overflow: what was added
@@ -159,4 +185,6 @@ if #ids > 0 then
 end
 redis.call('INCRBY', accepted, string.format('%d', all_events))
 redis.call('SET', group, number, 'PX', group_ttl)
-return {'ok', tonumber(at)}
+if not limits then return {'ok', tonumber(at)} end
+local largest = charge()
+return {'ok', tonumber(at), levels, largest}

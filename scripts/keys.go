@@ -94,6 +94,17 @@ func acceptedKey(shard int) string { return prefix(shard) + "accepted" }
 // rely on it.
 func flushedKey(shard int) string { return prefix(shard) + "flushed" }
 
+// ratePrefix + "t:" tenant or "k:" id of an API key (string, TTL) is the bucket of a rate
+// limit, see limits.lua.
+func ratePrefix(shard int) string { return prefix(shard) + "rate:" }
+
+// featuresPrefix + tenant (hash, TTL) are the features that a tenant has lately used: the
+// field is the feature, the value the UTC day on which it was last new to an ingest process.
+func featuresPrefix(shard int) string { return prefix(shard) + "features:" }
+
+// droppedKey (integer) is the largest order of a sum batch that was dropped.
+func droppedKey(shard int) string { return prefix(shard) + "dropped" }
+
 // orderKey (integer) numbers the batches in the order in which they are sealed.
 func orderKey(shard int) string { return prefix(shard) + "order" }
 

@@ -47,7 +47,11 @@ func (poolCollector) Describe(out chan<- *prometheus.Desc) {
 }
 
 func (c poolCollector) Collect(out chan<- prometheus.Metric) {
-	s := c.rdb.PoolStats()
+	s := *c.rdb.PoolStats()
+	if p := s.PipelineStats; p != nil { // pipelines, as all scripts are sent, have a pool of their own
+		s.Hits, s.Misses, s.Timeouts, s.StaleConns = s.Hits+p.Hits, s.Misses+p.Misses, s.Timeouts+p.Timeouts, s.StaleConns+p.StaleConns
+		s.TotalConns, s.IdleConns = s.TotalConns+p.TotalConns, s.IdleConns+p.IdleConns
+	}
 	count := func(d *prometheus.Desc, n uint32) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n))
 	}

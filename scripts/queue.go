@@ -63,8 +63,9 @@ func (v *Valkey) queue(ctx context.Context, shard int) (q Queue, err error) {
 	if err != nil || len(reply) != 6 {
 		return q, fmt.Errorf("a reply of %d parts: %w", len(reply), err)
 	}
-	counts := integers(any(reply[:4]))
-	q.Events, q.OpenMinutes, q.SealedRaw, q.SealedSums = counts[0], counts[1], counts[2], counts[3]
+	for i, count := range []*int64{&q.Events, &q.OpenMinutes, &q.SealedRaw, &q.SealedSums} {
+		*count, _ = reply[i].(int64)
+	}
 	batch, _ := reply[4].(string)
 	oldest, _ := reply[5].(string)
 	switch {

@@ -16,6 +16,9 @@ import (
 //go:embed seen.lua
 var seenLua string
 
+//go:embed limits.lua
+var limitsLua string
+
 //go:embed ingest.lua
 var ingestLua string
 
@@ -34,6 +37,9 @@ var queueLua string
 //go:embed usage.lua
 var usageLua string
 
+//go:embed parts.lua
+var partsLua string
+
 //go:embed series.lua
 var seriesLua string
 
@@ -46,20 +52,25 @@ var rewindLua string
 //go:embed remember.lua
 var rememberLua string
 
+//go:embed features.lua
+var featuresLua string
+
 //go:embed resume.lua
 var resumeLua string
 
 var (
-	ingestScript   = withSeen("ingest", ingestLua)
+	ingestScript   = newScript("ingest", ingestLua, seenLua, limitsLua)
 	sealScript     = newScript("seal", sealLua)
 	ackScript      = newScript("ack", ackLua)
 	dropScript     = newScript("drop", dropLua)
 	queueScript    = newScript("queue", queueLua)
 	usageScript    = newScript("usage", usageLua)
+	partsScript    = newScript("parts", partsLua)
 	seriesScript   = newScript("series", seriesLua)
 	changedScript  = newScript("changed", changedLua)
 	rewindScript   = newScript("rewind", rewindLua)
-	rememberScript = withSeen("remember", rememberLua)
+	rememberScript = newScript("remember", rememberLua, seenLua)
+	featuresScript = newScript("features", featuresLua)
 	resumeScript   = newScript("resume", resumeLua)
 )
 
@@ -69,12 +80,10 @@ type script struct {
 	name string
 }
 
-func newScript(name, lua string) script { return script{redis.NewScript(lua), name} }
-
-// withSeen is a script with seen.lua behind its first line, which holds its flags.
-func withSeen(name, lua string) script {
+// newScript is a script with parts behind its first line, which holds its flags.
+func newScript(name, lua string, parts ...string) script {
 	flags, body, _ := strings.Cut(lua, "\n")
-	return newScript(name, flags+"\n"+seenLua+body)
+	return script{redis.NewScript(flags + "\n" + strings.Join(parts, "") + body), name}
 }
 
 // ErrFull reports that Valkey has reached maxmemory; nothing was written.

@@ -161,10 +161,10 @@ func BenchmarkIDs(b *testing.B) {
 					}
 				})
 				g := r.group(chat(1))
-				timed(&without, func() { r.only(r.ingestCall(0, g, window, "id")) })
+				timed(&without, func() { r.only(r.ingestCall(0, g, window, Query{}, "id")) })
 				g = r.group(chat(1))
 				g.IDs = ids
-				timed(&with, func() { r.only(r.ingestCall(0, g, window, "id")) })
+				timed(&with, func() { r.only(r.ingestCall(0, g, window, Query{}, "id")) })
 			}
 			b.ReportMetric((with-without)/float64(n), "valkey-µs/id")
 			b.ReportMetric(keyEach/float64(n), "key-each-µs/id")

@@ -13,7 +13,7 @@
 // inline script or style, no other host, no string that becomes HTML. Names of tenants and
 // features reach the page as text only.
 //
-// The page names all of its files, so that they come in one round of requests: 34 with the
+// The page names all of its files, so that they come in one round of requests: 36 with the
 // page itself, below 60 kB gzipped (go test ./web -run TestInBrowser/one_round -v). They
 // are compressed once, at the start, and kept by browsers for ever: their path changes with
 // their content. Files are sent without their comments.

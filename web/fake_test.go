@@ -59,6 +59,10 @@ func newFake(t *testing.T, tenants ...*account) *fake {
 	mux := http.NewServeMux()
 	mux.Handle("/usage", Handler())
 	mux.Handle("/assets/", Handler())
+	mux.HandleFunc("GET /session", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"kind":"off","scope":"admin","tenant":null,"expiresAt":null}`))
+	})
 	mux.HandleFunc("GET /tenants", f.getTenants)
 	mux.HandleFunc("GET /tenants.csv", f.getTenantsCSV)
 	mux.HandleFunc("GET /usage/{tenant}", f.getUsage)

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// policy is the Content-Security-Policy of the page: this origin and nothing else. Styles
+// policy is the Content-Security-Policy of the page, but for who may show it in a frame: this origin and nothing else. Styles
 // that follow from data are set through the CSSOM, which default-src 'self' allows, unlike a
 // style attribute. Trusted types make every way of turning a string into HTML throw.
-const policy = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'; " +
-	"require-trusted-types-for 'script'"
+const policy = "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'; " +
+	"require-trusted-types-for 'script'; frame-ancestors "
 
 // load prepares the files at the first call: about 15 ms for hashing and compressing.
 var load = sync.OnceValue(func() *site { return newSite(files) })
@@ -21,15 +21,23 @@ var load = sync.OnceValue(func() *site { return newSite(files) })
 // for any other path. The page is asked for each time (ETag); it names its files by a
 // prefix that changes with any of them, so those may be kept for ever and no page ever
 // meets another version's script. It is safe for concurrent use and panics only if the
-// binary was built without its files.
-func Handler() http.Handler {
+// binary was built without its files. Pages of embedders, which are origins, may show it in a
+// frame; no other may.
+func Handler(embedders ...string) http.Handler {
 	s := load()
 	mux := http.NewServeMux()
 	mux.Handle("GET /usage", s.page)
 	for path, file := range s.assets {
 		mux.Handle("GET "+path, file)
 	}
-	return mux
+	own := policy + "'none'"
+	if len(embedders) > 0 {
+		own = policy + strings.Join(embedders, " ")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", own)
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +51,6 @@ func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("ETag", tag)
 	h.Add("Vary", "Accept-Encoding")
 	h.Set("Cache-Control", f.cache)
-	h.Set("Content-Security-Policy", policy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer")

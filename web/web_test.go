@@ -24,6 +24,15 @@ func ask(t *testing.T, method, path string, header http.Header) *http.Response {
 	return w.Result()
 }
 
+// A page of somebody else may show it in a frame only if it is named.
+func TestEmbeddersAreNamed(t *testing.T) {
+	w := httptest.NewRecorder()
+	Handler("https://a.example.com", "https://*.example.org").ServeHTTP(w, httptest.NewRequest("GET", "/usage", nil))
+	if got, want := w.Header().Get("Content-Security-Policy"), policy+"https://a.example.com https://*.example.org"; w.Code != 200 || got != want {
+		t.Errorf("%d, %s", w.Code, got)
+	}
+}
+
 // everything that is served, with its cache policy.
 func everything() map[string]string {
 	served := map[string]string{"/usage": "no-cache"}
@@ -47,7 +56,7 @@ func TestEveryFileHasItsHeaders(t *testing.T) {
 			}
 			for header, want := range map[string]string{
 				"Content-Type": kind, "Cache-Control": cache, "X-Content-Type-Options": "nosniff", "Vary": "Accept-Encoding",
-				"Referrer-Policy": "no-referrer", "Content-Security-Policy": policy, "Content-Encoding": "",
+				"Referrer-Policy": "no-referrer", "Content-Security-Policy": policy + "'none'", "Content-Encoding": "",
 				"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
 			} {
 				if got := resp.Header.Get(header); got != want {

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
+	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 )
 
 func TestTheJobPublishesDrift(t *testing.T) {
@@ -54,19 +55,9 @@ func TestTheJobPublishesDrift(t *testing.T) {
 // gather returns the values of the audit's metrics, but for its duration.
 func gather(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	t.Helper()
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
 	values := map[string]float64{}
-	for _, family := range families {
-		for _, m := range family.GetMetric() {
-			name := strings.TrimPrefix(family.GetName(), "flagmeter_audit_")
-			for _, label := range m.GetLabel() {
-				name += "/" + label.GetValue()
-			}
-			values[name] = m.GetGauge().GetValue() + m.GetCounter().GetValue() // one of them is nil, and 0
-		}
+	for name, value := range metricstest.Values(t, registry) {
+		values[strings.TrimPrefix(name, "audit_")] = value
 	}
 	delete(values, "seconds")
 	return values

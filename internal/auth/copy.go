@@ -8,23 +8,28 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
 // copied is a key in the copy that Valkey holds. There is no more of it than a check needs.
 type copied struct {
-	ID         uuid.UUID  `json:"id"`
-	Hash       []byte     `json:"hash"`
-	SessionKey []byte     `json:"sessionKey"`
-	Scope      string     `json:"scope"`
-	Tenant     string     `json:"tenant,omitempty"`
-	ExpiresAt  *time.Time `json:"expiresAt,omitempty"`
+	ID         uuid.UUID   `json:"id"`
+	Hash       []byte      `json:"hash"`
+	SessionKey []byte      `json:"sessionKey"`
+	Scope      string      `json:"scope"`
+	Tenant     string      `json:"tenant,omitempty"`
+	ExpiresAt  *time.Time  `json:"expiresAt,omitempty"`
+	Rate       *meter.Rate `json:"rate,omitempty"` // nil: none
 }
 
 func encode(all []store.APIKey) ([]byte, error) {
 	rows := make([]copied, len(all))
 	for i, k := range all {
 		rows[i] = copied{ID: k.ID, Hash: k.Hash, SessionKey: k.SessionKey, Scope: k.Scope, Tenant: k.Tenant.String}
+		if rate := k.Rate(); rate.Limited() {
+			rows[i].Rate = &rate
+		}
 		if k.ExpiresAt.Valid {
 			at := k.ExpiresAt.Time.UTC()
 			rows[i].ExpiresAt = &at
@@ -42,6 +47,9 @@ func decode(data []byte) ([]store.APIKey, error) {
 	for i, r := range rows {
 		all[i] = store.APIKey{ID: r.ID, Hash: r.Hash, SessionKey: r.SessionKey, Scope: r.Scope,
 			Tenant: sql.NullString{String: r.Tenant, Valid: r.Tenant != ""}}
+		if r.Rate != nil {
+			all[i].SetRate(*r.Rate)
+		}
 		if r.ExpiresAt != nil {
 			all[i].ExpiresAt = sql.NullTime{Time: *r.ExpiresAt, Valid: true}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -23,6 +24,8 @@ type NewKey struct {
 	Scope  string // one of Scopes
 	Tenant string // "": all tenants
 	Name   string // for people, at most 128 characters
+	// Rate limits the events that come with the key; zero: nothing but its tenant's does.
+	Rate meter.Rate
 	// Expires is when the key ends; zero: never.
 	Expires time.Time
 }
@@ -48,6 +51,7 @@ func Create(ctx context.Context, db *sqlx.DB, k NewKey, now time.Time) (key stri
 		Tenant: sql.NullString{String: k.Tenant, Valid: k.Tenant != ""}, CreatedAt: now.UTC().Truncate(time.Microsecond),
 		ExpiresAt: sql.NullTime{Time: k.Expires.UTC().Truncate(time.Microsecond), Valid: !k.Expires.IsZero()},
 	}
+	stored.SetRate(k.Rate)
 	if err := store.AddAPIKey(ctx, db, stored); err != nil {
 		return "", store.APIKey{}, err
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // Principal is who calls: what a credential that was accepted allows. It is immutable.
@@ -14,6 +16,8 @@ type Principal struct {
 	Tenant string
 	// KeyID is the API key behind it, the zero UUID for a token.
 	KeyID uuid.UUID
+	// Rate limits the events that come with the key.
+	Rate meter.Rate
 	// Expires is when it ends by itself; zero: never.
 	Expires time.Time
 	// Kind is "key", "session" or "token", and "off" while nobody is asked for a credential.

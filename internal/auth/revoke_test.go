@@ -65,7 +65,7 @@ func TestAKeyThatWasRevokedWithoutPostgresNeverComesBack(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, stacktest.Own(t))
 	key, id := r.create(NewKey{Scope: "read"})
-	kept, _ := r.create(NewKey{Scope: "read"})
+	kept, keptID := r.create(NewKey{Scope: "read"})
 	r.look(r.dir) // which leaves a copy in Valkey
 	r.env.Stack.Postgres.Kill()
 
@@ -89,6 +89,9 @@ func TestAKeyThatWasRevokedWithoutPostgresNeverComesBack(t *testing.T) {
 		if knows(d, key) || !knows(d, kept) {
 			t.Errorf("%s process: the key is known, or the other one is not", name)
 		}
+	}
+	if copy, err := r.valkey.KeysCopy().Load(t.Context()); err != nil || strings.Contains(string(copy), id.String()) || !strings.Contains(string(copy), keptID.String()) {
+		t.Errorf("the copy is %s, %v", copy, err)
 	}
 
 	// Valkey loses it before Postgres is back: whoever knows reminds it.
@@ -191,5 +194,32 @@ func TestARevocationIsForgottenOnceNobodyNeedsIt(t *testing.T) {
 	}
 	if knows(r.dir, key) {
 		t.Error("the key is back")
+	}
+}
+
+// Valkey alone knows of it, for longer than it is remembered: a process that last asked
+// Postgres before the key was made must not take its silence for knowledge.
+func TestWhatPostgresMayNotKnowIsNotForgotten(t *testing.T) {
+	r := newRig(t, stacktest.New(t))
+	old := r.another()
+	r.start(old)
+	key, id := r.create(NewKey{Scope: "read"})
+	if err := r.valkey.RevokeKeys(t.Context(), map[uuid.UUID]time.Time{id: r.now()}); err != nil {
+		t.Fatal(err)
+	}
+	r.advance(remember + time.Minute)
+	for range 2 {
+		if err := old.sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if noted, err := r.valkey.RevokedKeys(t.Context()); err != nil || len(noted) != 1 {
+		t.Fatalf("noted %v, %v", noted, err)
+	}
+	for range 3 { // asks, tells, and asks again
+		r.look(old)
+	}
+	if noted, err := r.valkey.RevokedKeys(t.Context()); err != nil || len(noted) != 0 || knows(old, key) || !r.stored(id).RevokedAt.Valid {
+		t.Errorf("once Postgres knows: %v, %v", noted, err)
 	}
 }

@@ -22,7 +22,7 @@ var noon = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 
 // rig is a directory and a gate on stores of the test's own.
 type rig struct {
-	*testing.T
+	testing.TB
 	env    *stacktest.Env
 	valkey *scripts.Valkey
 	ahead  atomic.Int64
@@ -30,9 +30,9 @@ type rig struct {
 	gate   *Gate
 }
 
-func newRig(t *testing.T, env *stacktest.Env) *rig {
+func newRig(t testing.TB, env *stacktest.Env) *rig {
 	t.Helper()
-	r := &rig{T: t, env: env, valkey: scripts.New(env.AppValkey, 1)}
+	r := &rig{TB: t, env: env, valkey: scripts.New(env.AppValkey, 1)}
 	if _, err := env.DB.Exec("INSERT INTO tenants (name) VALUES ('acme'), ('globex')"); err != nil {
 		t.Fatal(err)
 	}

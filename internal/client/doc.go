@@ -6,8 +6,8 @@
 // only if every event of the call carries one. A call with at least one event
 // without an id is sent exactly once, whatever happens.
 //
-// What is tried again: network errors (a reply cut off in the middle is one), 429 and
-// every 5xx. What is not: every other status, for the same request would get the same
+// What is tried again: network errors (a reply cut off in the middle is one), 429 (but for a
+// quota that is used up) and every 5xx. What is not: every other status, for the same request would get the same
 // answer. The pause before attempt n+1 is drawn evenly from 0 to min(5 s, 100 ms · 2ⁿ)
 // ("full jitter", so that clients that failed together do not come back together) and
 // is added to the server's Retry-After. The context bounds the whole call.

@@ -25,6 +25,9 @@ func (e *lostError) Unwrap() error { return e.err }
 func retryable(err error) bool {
 	var p *Problem
 	if errors.As(err, &p) {
+		if p.Type == "/problems/quota-exceeded" { // until the billing period ends
+			return false
+		}
 		return p.Status == http.StatusTooManyRequests || p.Status >= 500
 	}
 	var lost *lostError

@@ -25,6 +25,7 @@ func Keys(env Env) *cobra.Command {
 func keysCreate(env Env) *cobra.Command {
 	var k auth.NewKey
 	var expires time.Duration
+	var rate rateFlags
 	cmd := &cobra.Command{
 		Use:   "create --scope SCOPE",
 		Short: "Create an API key and print it, once",
@@ -36,10 +37,15 @@ of scope admin does both and manages keys. With --tenant it does so for that ten
 no other exists. A tenant may have several keys: to change one, create the next, use it, and
 revoke the one before.`,
 		Example: `  flagmeter keys create --scope admin
-  flagmeter keys create --scope ingest --tenant acme-corp --expires 720h --name backend`,
+  flagmeter keys create --scope ingest --tenant acme-corp --expires 720h --name backend --rate-limit 500`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := failpoint.Now()
+			if change, err := rate.change(cmd); err != nil {
+				return err
+			} else if change != nil {
+				k.Rate = change.Rate
+			}
 			if cmd.Flags().Changed("expires") {
 				if expires <= 0 {
 					return errors.New("--expires must be a duration above 0 like 720h")
@@ -64,6 +70,7 @@ revoke the one before.`,
 	f.StringVar(&k.Scope, "scope", "", "what it may do: "+strings.Join(auth.Scopes, ", ")+" (required)")
 	f.StringVar(&k.Tenant, "tenant", "", "the only `name` of a tenant that it is for (default: all)")
 	f.StringVar(&k.Name, "name", "", "what people call it")
+	rate.register(cmd, "`events` a second that may be sent with it, beside what its tenant may, 1 to 1000000 (default any number)", 1)
 	f.DurationVar(&expires, "expires", 0, "after what `duration` it ends, like 720h (default: never)")
 	_ = cmd.MarkFlagRequired("scope") // it exists
 	return cmd

@@ -46,7 +46,7 @@ func keysList(env Env) *cobra.Command {
 // writeKeys prints a table.
 func writeKeys(w io.Writer, keys []store.APIKey, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tSCOPE\tTENANT\tNAME\tSTATE\tCREATED\tEXPIRES\tLAST USED")
+	fmt.Fprintln(table, "ID\tSCOPE\tTENANT\tNAME\tRATE LIMIT\tSTATE\tCREATED\tEXPIRES\tLAST USED")
 	for _, k := range keys {
 		tenant, name := "all", "-"
 		if k.Tenant.Valid {
@@ -55,7 +55,7 @@ func writeKeys(w io.Writer, keys []store.APIKey, now time.Time) error {
 		if k.Name != "" {
 			name = k.Name
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Scope, tenant, name, keyState(k, now),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Scope, tenant, name, rateText(k.Rate()), keyState(k, now),
 			k.CreatedAt.UTC().Format(time.DateOnly), minute(k.ExpiresAt.Time), minute(k.LastUsedAt.Time))
 	}
 	return table.Flush()
@@ -86,6 +86,8 @@ type keyJSON struct {
 	Tenant     *string    `json:"tenant"` // null: all
 	State      string     `json:"state"`
 	CreatedAt  time.Time  `json:"createdAt"`
+	RateLimit  *int64     `json:"rateLimit"` // null: none of its own
+	RateBurst  *int64     `json:"rateBurst"`
 	ExpiresAt  *time.Time `json:"expiresAt"`
 	LastUsedAt *time.Time `json:"lastUsedAt"`
 }
@@ -96,6 +98,9 @@ func writeKeysJSON(w io.Writer, keys []store.APIKey, now time.Time) error {
 		list[i] = keyJSON{ID: k.ID, Name: k.Name, Scope: k.Scope, State: keyState(k, now), CreatedAt: k.CreatedAt.UTC()}
 		if k.Tenant.Valid {
 			list[i].Tenant = &k.Tenant.String
+		}
+		if rate := k.Rate(); rate.Limited() {
+			list[i].RateLimit, list[i].RateBurst = &rate.PerSecond, &rate.Burst
 		}
 		if k.ExpiresAt.Valid {
 			list[i].ExpiresAt = &k.ExpiresAt.Time

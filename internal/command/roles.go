@@ -17,6 +17,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/logging"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -93,9 +94,10 @@ func (p *process) keepLive(ctx context.Context, log *slog.Logger) {
 func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	server := ingest.New(ingest.Options{
 		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
-		Now: failpoint.Now, Log: log, Registry: p.registry, Gate: p.gate, TopTenants: p.cfg.TopTenants,
+		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants, Gate: p.gate, Embedders: p.cfg.Embedders(),
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
 		DefaultThresholds: p.cfg.Thresholds(), Linger: linger,
+		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), MaxFeatures: p.cfg.MaxFeatures,
 		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))

@@ -18,15 +18,26 @@ func Tenants(env Env) *cobra.Command {
 func tenantsAdd(env Env) *cobra.Command {
 	t := acme
 	t.Quota = 0
+	var rate rateFlags
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a tenant",
 		Long:  "Add a tenant. It can send events within 2 seconds.",
 		Example: `  flagmeter tenants add acme-corp --quota 1_000_000
   flagmeter tenants add kontor-legal --quota 50_000_000 --billing-day 15 --timezone Europe/Berlin --thresholds 80,100`,
-		Args: tenantName,
+		Args: cobra.MatchAll(tenantName, func(_ *cobra.Command, args []string) error {
+			if wrong := meter.CheckSegment(args[0]); wrong != "" {
+				return fmt.Errorf("tenant name %s", wrong)
+			}
+			return nil
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t.Name = args[0]
+			if change, err := rate.change(cmd); err != nil {
+				return err
+			} else if change != nil {
+				t.Rate, t.OwnRate = change.Rate, change.Own
+			}
 			if !cmd.Flags().Changed("thresholds") {
 				cfg, err := config.Load(env.Getenv)
 				if err != nil {
@@ -55,24 +66,32 @@ func tenantsAdd(env Env) *cobra.Command {
 	f.Func("billing-day", billingDayUsage+" (default 1)", setter(parseBillingDay, &t.BillingDay))
 	f.Func("timezone", zoneUsage+" (default UTC)", setter(parseZone, &t.Zone))
 	f.Func("thresholds", thresholdsUsage+" (default DEFAULT_THRESHOLDS, or 80)", setter(meter.ParseThresholds, &t.Thresholds))
+	f.Func("enforce", enforceUsage+" (default off)", setter(meter.ParseEnforcement, &t.Enforce))
+	rate.register(cmd, rateUsage, 0)
 	return cmd
 }
 
 func tenantsSet(env Env) *cobra.Command {
 	var c store.TenantChange
 	var archive, unarchive bool
+	var rate rateFlags
 	cmd := &cobra.Command{
 		Use:   "set NAME",
 		Short: "Change a tenant",
 		Long: `Change a tenant. What no flag is given for stays as it is; a change is in force within
 2 seconds. An archived tenant keeps its figures and accepts no events.`,
-		Example: `  flagmeter tenants set acme-corp --quota 2_000_000
+		Example: `  flagmeter tenants set acme-corp --quota 2_000_000 --enforce soft
+  flagmeter tenants set acme-corp --rate-limit 500 --rate-burst 10_000
   flagmeter tenants set acme-corp --archive`,
 		Args: tenantName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f := cmd.Flags(); f.Changed("archive") || f.Changed("unarchive") {
 				archived := archive || f.Changed("unarchive") && !unarchive
 				c.Archived = &archived
+			}
+			var err error
+			if c.Rate, err = rate.change(cmd); err != nil {
+				return err
 			}
 			db, err := env.openMigrated(cmd.Context())
 			if err != nil {
@@ -91,10 +110,12 @@ func tenantsSet(env Env) *cobra.Command {
 	f.Func("billing-day", billingDayUsage, setter(optional(parseBillingDay), &c.BillingDay))
 	f.Func("timezone", zoneUsage, setter(parseZone, &c.Zone))
 	f.Func("thresholds", thresholdsUsage, setter(meter.ParseThresholds, &c.Thresholds))
+	f.Func("enforce", enforceUsage, setter(optional(meter.ParseEnforcement), &c.Enforce))
+	rate.register(cmd, rateUsage, 0)
 	f.BoolVar(&archive, "archive", false, "accept no more events")
 	f.BoolVar(&unarchive, "unarchive", false, "accept events again")
 	cmd.MarkFlagsMutuallyExclusive("archive", "unarchive")
-	cmd.MarkFlagsOneRequired("quota", "billing-day", "timezone", "thresholds", "archive", "unarchive")
+	cmd.MarkFlagsOneRequired("quota", "billing-day", "timezone", "thresholds", "rate-limit", "rate-burst", "enforce", "archive", "unarchive")
 	return cmd
 }
 

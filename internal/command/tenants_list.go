@@ -47,7 +47,7 @@ func tenantsList(env Env) *cobra.Command {
 // writeTenants prints a table.
 func writeTenants(w io.Writer, tenants []meter.Tenant) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TENANT\tQUOTA\tBILLING DAY\tTIMEZONE\tTHRESHOLDS\tSTATE")
+	fmt.Fprintln(table, "TENANT\tQUOTA\tENFORCE\tRATE LIMIT\tBILLING DAY\tTIMEZONE\tTHRESHOLDS\tSTATE")
 	for _, t := range tenants {
 		quota, state := "none", "active"
 		if t.Quota > 0 {
@@ -56,9 +56,27 @@ func writeTenants(w io.Writer, tenants []meter.Tenant) error {
 		if t.Archived {
 			state = "archived"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", t.Name, quota, t.BillingDay, t.Zone, percents(t.Thresholds), state)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.Name, quota, t.Enforce, tenantRate(t), t.BillingDay, t.Zone, percents(t.Thresholds), state)
 	}
 	return table.Flush()
+}
+
+func tenantRate(t meter.Tenant) string {
+	if !t.OwnRate {
+		return "default"
+	}
+	return rateText(t.Rate)
+}
+
+// rateText is a rate limit as a person writes it.
+func rateText(r meter.Rate) string {
+	switch {
+	case !r.Limited():
+		return "none"
+	case r.Burst == r.PerSecond:
+		return humanize.Comma(r.PerSecond) + "/s"
+	}
+	return fmt.Sprintf("%s/s, %s at once", humanize.Comma(r.PerSecond), humanize.Comma(r.Burst))
 }
 
 // percents is thresholds as a person writes them.
@@ -81,14 +99,24 @@ type tenantJSON struct {
 	Timezone   string `json:"timezone"`
 	Thresholds []int  `json:"thresholds"`
 	Archived   bool   `json:"archived"`
+	Enforce    string `json:"enforce"`
+	RateLimit  *int64 `json:"rateLimit"` // null: the deployment's; 0: none
+	RateBurst  *int64 `json:"rateBurst"` // null unless rateLimit is above 0
 }
 
 func writeTenantsJSON(w io.Writer, tenants []meter.Tenant) error {
 	list := make([]tenantJSON, len(tenants))
 	for i, t := range tenants {
-		list[i] = tenantJSON{t.Name, nil, t.BillingDay, t.Zone.String(), t.Thresholds, t.Archived}
+		list[i] = tenantJSON{Tenant: t.Name, BillingDay: t.BillingDay, Timezone: t.Zone.String(),
+			Thresholds: t.Thresholds, Archived: t.Archived, Enforce: t.Enforce.String()}
 		if t.Quota > 0 {
 			list[i].Quota = &t.Quota
+		}
+		if t.OwnRate {
+			list[i].RateLimit = &t.Rate.PerSecond
+		}
+		if t.Rate.Limited() {
+			list[i].RateBurst = &t.Rate.Burst
 		}
 	}
 	encoder := json.NewEncoder(w)

@@ -31,6 +31,8 @@ func (c Config) allows(name string) bool {
 	case "ADMIN_ADDR":
 		host, _, _ := net.SplitHostPort(c.AdminAddr)
 		return isAddress(c.AdminAddr) && IsLoopback(host)
+	case "METRICS_TOP_TENANTS":
+		return c.TopTenants >= 0 && c.TopTenants <= 50
 	case "AUTH":
 		return c.Auth == "off" || c.Auth == "required"
 	case "API_KEY":
@@ -39,8 +41,6 @@ func (c Config) allows(name string) bool {
 		return len(c.JWTSecret) >= 32
 	case "JWT_JWKS":
 		return isKeySet(c.JWTKeys)
-	case "METRICS_TOP_TENANTS":
-		return c.TopTenants >= 0 && c.TopTenants <= 50
 	case "SHARDS":
 		return c.Shards >= 1 && c.Shards <= 1024
 	case "DEDUPE_WINDOW":
@@ -50,8 +50,16 @@ func (c Config) allows(name string) bool {
 	case "DEFAULT_THRESHOLDS":
 		_, err := meter.ParseThresholds(c.DefaultThresholds)
 		return err == nil
+	case "RATE_LIMIT":
+		return c.RateLimit >= 0 && c.RateLimit <= meter.MaxRate
+	case "RATE_BURST":
+		return c.RateBurst >= 0 && c.RateBurst <= meter.MaxBurst
+	case "MAX_FEATURES":
+		return c.MaxFeatures >= 0 && c.MaxFeatures <= 1_000_000
 	case "PUBLIC_URL":
 		return isOrigin(c.PublicURL)
+	case "EMBED_ORIGINS":
+		return !slices.ContainsFunc(c.Embedders(), func(s string) bool { return !isPlainOrigin.MatchString(s) })
 	case "CORS_ORIGINS":
 		return !slices.ContainsFunc(c.Origins(), func(o string) bool { return !isBrowsersOrigin(o) })
 	case "HSTS_MAX_AGE":
@@ -96,6 +104,9 @@ func isBrowsersOrigin(s string) bool {
 
 // isKey is what goes into a header: an API key, or a token.
 var isKey = regexp.MustCompile(`^(fm_[a-z]+_[0-9A-Za-z]{49}|[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+)$`)
+
+// isPlainOrigin is an origin that can go into a Content-Security-Policy as it is.
+var isPlainOrigin = regexp.MustCompile(`^https?://(\*\.)?[0-9A-Za-z.-]+(:[0-9]+)?$`)
 
 // isKeySet reports whether s is a file or a URL that nobody on the way can change.
 func isKeySet(s string) bool {

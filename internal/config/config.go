@@ -84,9 +84,25 @@ type Config struct {
 	// by AutoCreateTenants, or by `flagmeter tenants add` without others. See [Config.Thresholds].
 	DefaultThresholds string `env:"DEFAULT_THRESHOLDS" envDefault:"80" want:"percentages from 1 to 1000 like 80 or 50,80,100"`
 
+	// RateLimit is how many events a second a tenant may send that has no rate_limit of its own;
+	// 0 means any number.
+	RateLimit int64 `env:"RATE_LIMIT" envDefault:"0" want:"an integer from 0 to 1000000"`
+
+	// RateBurst is how many events such a tenant may send at once, and so the largest request;
+	// 0 means as many as RateLimit.
+	RateBurst int64 `env:"RATE_BURST" envDefault:"0" want:"an integer from 0 to 1000000000"`
+
+	// MaxFeatures is how many features a tenant may have: those that were used in the last 35
+	// days count. 0 means any number.
+	MaxFeatures int `env:"MAX_FEATURES" envDefault:"1000" want:"an integer from 0 to 1000000"`
+
 	// PublicURL is where people reach the dashboard, without a path: alerts link to it. Empty:
 	// they have no link.
 	PublicURL string `env:"PUBLIC_URL" want:"a URL like https://meter.example.com"`
+
+	// EmbedOrigins are those whose pages may show the dashboard in a frame, separated by
+	// commas. Empty: nobody may.
+	EmbedOrigins string `env:"EMBED_ORIGINS" want:"origins like https://app.example.com, with commas between"`
 
 	// CORSOrigins are the origins of other hosts whose pages may use the API with a token,
 	// separated by commas. Empty: none may. See [Config.Origins].
@@ -116,6 +132,11 @@ type Config struct {
 	// WebhookAllowPrivate permits webhooks without TLS and at addresses that are not
 	// public. Whoever may edit webhooks can then reach the machine's own network.
 	WebhookAllowPrivate bool `env:"WEBHOOK_ALLOW_PRIVATE" envDefault:"false" want:"true or false"`
+}
+
+// Embedders are EmbedOrigins, each on its own.
+func (c Config) Embedders() []string {
+	return strings.FieldsFunc(c.EmbedOrigins, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // Thresholds are DefaultThresholds in order, each once.

@@ -18,7 +18,8 @@ func environment(values map[string]string) func(string) string {
 
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
-	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
+	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80",
+		MaxFeatures: 1000, JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -29,21 +30,21 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"DATABASE_URL": "postgres://u:p@db/x", "VALKEY_URL": "redis://:p,w@[::1]:1,[::1]:2,b:3/3", "LOG_LEVEL": "debug", "OBSERVE": "false", "METRICS_TOP_TENANTS": "50",
 		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": ":1", "ADMIN_ADDR": "[::1]:0", "SHARDS": "1024", "DEDUPE_WINDOW": "90s",
 		"AUTO_CREATE_TENANTS": "true", "DEFAULT_QUOTA": "9223372036854775807",
-		"DEFAULT_THRESHOLDS": "100,80", "PUBLIC_URL": "https://meter.example.com",
+		"DEFAULT_THRESHOLDS": "100,80", "RATE_LIMIT": "1000000", "RATE_BURST": "1000000000", "MAX_FEATURES": "0", "PUBLIC_URL": "https://meter.example.com",
 		"CORS_ORIGINS": "https://app.example.com,http://[::1]:8080", "HSTS_MAX_AGE": "8760h",
 		"VALKEY_CA_FILE": "/ca.pem", "VALKEY_CERT_FILE": "/cert.pem", "VALKEY_KEY_FILE": "/key.pem", "MIGRATE_DATABASE_URL": "postgres://o:p@db/x",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
 		"AUTH": "required", "API_KEY": "a.b.c", "JWT_SECRET": "0123456789abcdef0123456789abcdef", "JWT_JWKS": "http://[::1]:1/keys",
-		"JWT_ISSUER": "us", "JWT_AUDIENCE": "you",
+		"JWT_ISSUER": "us", "JWT_AUDIENCE": "you", "EMBED_ORIGINS": "https://a.example.com, https://*.example.org:8443",
 	}), "DATABASE_URL", "VALKEY_URL")
 	want := Config{
 		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug, TopTenants: 50,
 		ListenAddr: "127.0.0.1:0", MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second,
-		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", PublicURL: "https://meter.example.com",
-		CORSOrigins: "https://app.example.com,http://[::1]:8080", HSTSMaxAge: 8760 * time.Hour,
+		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", RateLimit: 1_000_000, RateBurst: 1_000_000_000,
+		PublicURL: "https://meter.example.com", CORSOrigins: "https://app.example.com,http://[::1]:8080", HSTSMaxAge: 8760 * time.Hour,
 		ValkeyCAFile: "/ca.pem", ValkeyCertFile: "/cert.pem", ValkeyKeyFile: "/key.pem", MigrateDatabaseURL: "postgres://o:p@db/x",
 		SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
-		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you",
+		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you", EmbedOrigins: "https://a.example.com, https://*.example.org:8443",
 	}
 	if err != nil || got != want {
 		t.Errorf("got %#v, %v", got, err)
@@ -62,14 +63,18 @@ func TestMistakes(t *testing.T) {
 		{"LISTEN_ADDR", "3000", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not "3000"`},
 		{"LISTEN_ADDR", ":65536", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not ":65536"`},
 		{"METRICS_ADDR", "localhost", `METRICS_ADDR must be an address like :9101 or 127.0.0.1:9101, not "localhost"`},
-		{"ADMIN_ADDR", ":6060", `ADMIN_ADDR must be an address on loopback like 127.0.0.1:6060, not ":6060"`},
-		{"ADMIN_ADDR", "10.0.0.1:6060", `ADMIN_ADDR must be an address on loopback like 127.0.0.1:6060, not "10.0.0.1:6060"`},
 		{"OBSERVE", "metrics", `OBSERVE must be true or false, not "metrics"`},
 		{"METRICS_TOP_TENANTS", "51", `METRICS_TOP_TENANTS must be an integer from 0 to 50, not "51"`},
 		{"METRICS_TOP_TENANTS", "-1", `METRICS_TOP_TENANTS must be an integer from 0 to 50, not "-1"`},
+		{"ADMIN_ADDR", ":6060", `ADMIN_ADDR must be an address on loopback like 127.0.0.1:6060, not ":6060"`},
+		{"ADMIN_ADDR", "10.0.0.1:6060", `ADMIN_ADDR must be an address on loopback like 127.0.0.1:6060, not "10.0.0.1:6060"`},
 		{"SHARDS", "0", `SHARDS must be an integer from 1 to 1024, not "0"`},
 		{"SHARDS", "1025", `SHARDS must be an integer from 1 to 1024, not "1025"`},
 		{"SHARDS", "two", `SHARDS must be an integer from 1 to 1024, not "two"`},
+		{"RATE_LIMIT", "-1", `RATE_LIMIT must be an integer from 0 to 1000000, not "-1"`},
+		{"RATE_LIMIT", "1000001", `RATE_LIMIT must be an integer from 0 to 1000000, not "1000001"`},
+		{"RATE_BURST", "1000000001", `RATE_BURST must be an integer from 0 to 1000000000, not "1000000001"`},
+		{"MAX_FEATURES", "-1", `MAX_FEATURES must be an integer from 0 to 1000000, not "-1"`},
 		{"DEDUPE_WINDOW", "0s", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, not "0s"`},
 		{"DEDUPE_WINDOW", "3600", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, not "3600"`},
 		{"AUTO_CREATE_TENANTS", "yes", `AUTO_CREATE_TENANTS must be true or false, not "yes"`},
@@ -97,6 +102,7 @@ func TestMistakes(t *testing.T) {
 		{"API_KEY", "fm_ingest_short", "API_KEY must be a key like fm_ingest_…, as 'flagmeter keys create' has printed it"},
 		{"JWT_SECRET", "0123456789abcdef0123456789abcde", "JWT_SECRET must be at least 32 bytes"},
 		{"JWT_JWKS", "http://example.com/keys", `JWT_JWKS must be a file, or an https URL (http on loopback), not "http://example.com/keys"`},
+		{"EMBED_ORIGINS", "https://a.example.com; script-src *", `EMBED_ORIGINS must be origins like https://app.example.com, with commas between, not "https://a.example.com; script-src *"`},
 		{"SLACK_WEBHOOK_URL_FILE", "/nowhere/hook", "SLACK_WEBHOOK_URL_FILE cannot be read: open /nowhere/hook: no such file or directory"},
 	}
 	for _, tt := range tests {

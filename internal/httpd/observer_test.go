@@ -12,6 +12,8 @@ import (
 	"github.com/coder/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 )
 
 // observed is a server of one route, /thing, whose handler is next.
@@ -84,9 +86,7 @@ func TestRequestsAreCountedByRouteMethodAndClass(t *testing.T) {
 	if got := fmt.Sprint(counts(t, registry)); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
-	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
-		t.Errorf("lint: %v, %v", problems, err)
-	}
+	metricstest.Lint(t, registry)
 }
 
 func TestLatencyHasTheAgreedEdgesAndANativeHistogram(t *testing.T) {

@@ -74,7 +74,7 @@ func (o Options) complete() (Options, error) {
 	if o.File == "-" && o.IDPrefix == "" {
 		fault("standard input needs an id prefix (--id-prefix): its content cannot be read twice to derive one")
 	}
-	if why := meter.CheckName(o.Tenant); why != "" {
+	if why := meter.CheckTenant(o.Tenant); why != "" {
 		fault("tenant %s", why)
 	}
 	if why := meter.CheckName(o.Feature); why != "" {

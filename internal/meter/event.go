@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"cmp"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -55,6 +56,21 @@ func CheckName(s string) string {
 		if unicode.IsControl(r) {
 			return "must not contain control characters"
 		}
+	}
+	return ""
+}
+
+// CheckTenant is CheckName for a tenant, who must also have an address.
+func CheckTenant(s string) string {
+	return cmp.Or(CheckName(s), CheckSegment(s))
+}
+
+// CheckSegment says what is wrong with a name as part of a URL's path, as CheckName does.
+// Browsers and clients take these two for directories, even with their dots escaped, so that
+// /usage/.. would be another page.
+func CheckSegment(s string) string {
+	if s == "." || s == ".." {
+		return "must not be . or .., which no URL can hold as a name"
 	}
 	return ""
 }

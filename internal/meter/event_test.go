@@ -35,6 +35,15 @@ func TestCheckName(t *testing.T) {
 	}
 }
 
+func TestCheckTenant(t *testing.T) {
+	const directory = "must not be . or .., which no URL can hold as a name"
+	for text, want := range map[string]string{"acme": "", "...": "", "a/..": "", ".": directory, "..": directory, "": "must not be empty"} {
+		if got := CheckTenant(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestCheckTokens(t *testing.T) {
 	const want = "must be an integer from 1 to 1000000000000"
 	for n, ok := range map[int64]bool{

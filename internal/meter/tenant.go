@@ -13,6 +13,12 @@ type Tenant struct {
 	Zone *time.Location
 	// Thresholds are percentages of the quota, ascending, at which an alert fires.
 	Thresholds []int
+	// Rate limits its events. It counts only if OwnRate is set, also if it is no limit; else
+	// the deployment's setting does.
+	Rate    Rate
+	OwnRate bool
+	// Enforce says what becomes of events once Quota is used up.
+	Enforce Enforcement
 	// Archived tenants keep their figures and accept no events.
 	Archived bool
 }

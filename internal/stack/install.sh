@@ -2,8 +2,9 @@
 # Installs what FlagMeter needs on a developer's machine and this machine lacks.
 #
 #   install.sh run     Go, Valkey (or Redis 7), Postgres 15 or newer: enough for `make run`
-#   install.sh test    the same, a C compiler, which `go test -race` wants, and Chromium or
-#                      Chrome, in which the dashboard is tested
+#   install.sh test    the same, a C compiler, which `go test -race` wants, Chromium or
+#                      Chrome, in which the dashboard is tested, and Prometheus with promtool,
+#                      which ask the queries of grafana/
 #
 # Says nothing when all is there. Uses apt on Debian and Ubuntu, brew on macOS; elsewhere, or
 # when that fails, it prints the lines to type and exits with 1. No service is started, now or
@@ -62,13 +63,24 @@ has_browser() {
 	return 1
 }
 
-# missing: the words valkey, postgres, compiler, browser, as far as they are missing for $1
+# As in grafana/rules_test.go.
+has_prometheus() {
+	if [ -n "${FLAGMETER_PROMETHEUS-}" ]; then
+		has "$FLAGMETER_PROMETHEUS" && has "${FLAGMETER_PROMETHEUS%/*}/promtool"
+	else
+		has prometheus && has promtool
+	fi
+}
+
+# missing: the words valkey, postgres, compiler, browser, prometheus, as far as they are missing
+# for $1
 missing() {
 	list=
 	has_valkey || list="$list valkey"
 	has_postgres || list="$list postgres"
 	[ "$1" != test ] || has_compiler || list="$list compiler"
 	[ "$1" != test ] || has_browser || list="$list browser"
+	[ "$1" != test ] || has_prometheus || list="$list prometheus"
 	echo "$list"
 }
 
@@ -116,9 +128,14 @@ install_valkey() {
 		server=valkey-server
 		apt install -y --no-install-recommends valkey-server
 	fi
-	# In case somebody's own policy let it start; and not at the next boot either.
-	invoke-rc.d "$server" stop >/dev/null 2>&1 || true
-	update-rc.d "$server" disable >/dev/null 2>&1 || true
+	silence "$server"
+}
+
+# silence SERVICE: stop it, in case somebody's own policy let it start, and keep it from starting
+# at the next boot.
+silence() {
+	invoke-rc.d "$1" stop >/dev/null 2>&1 || true
+	update-rc.d "$1" disable >/dev/null 2>&1 || true
 }
 
 install_postgres() {
@@ -130,6 +147,13 @@ install_postgres() {
 install_browser() {
 	at_least 100 "$(candidate chromium)" || return 0
 	apt install -y --no-install-recommends chromium fonts-dejavu-core
+}
+
+# Without its recommended exporter, which would watch the machine.
+install_prometheus() {
+	[ -n "$(candidate prometheus)" ] || return 0
+	apt install -y --no-install-recommends prometheus
+	silence prometheus
 }
 
 # Two files that are there during the installation only: one forbids packages to start their
@@ -154,6 +178,7 @@ install_with_apt() {
 		postgres) install_postgres ;;
 		compiler) apt install -y --no-install-recommends gcc libc6-dev ;;
 		browser) install_browser ;;
+		prometheus) install_prometheus ;;
 		esac
 	done
 }
@@ -178,7 +203,7 @@ say_lines() {
 			say "    echo 'deb http://deb.debian.org/debian bookworm-backports main' >/etc/apt/sources.list.d/bookworm-backports.list"
 		fi
 		say '    apt-get update'
-		say '    apt-get install --no-install-recommends valkey-server postgresql gcc libc6-dev chromium'
+		say '    apt-get install --no-install-recommends valkey-server postgresql gcc libc6-dev chromium prometheus'
 		say 'If Postgres is older than 15 then, type first:'
 		say '    apt-get install postgresql-common && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y'
 	elif has dnf; then
@@ -221,6 +246,7 @@ main() {
 			valkey) brew install valkey ;;
 			postgres) brew install postgresql@17 ;;
 			browser) brew install --cask chromium ;;
+			prometheus) brew install prometheus ;;
 			esac
 		done || true
 	elif has apt-get && [ "$(id -u)" = 0 ]; then
@@ -232,11 +258,17 @@ main() {
 	fi
 	list=$(missing "$1")
 	[ -n "$list" ] || return 0
-	if [ "$list" = " browser" ]; then
-		say 'FlagMeter finds neither Chromium nor Chrome: the tests of the dashboard are skipped.'
-		return 0
-	fi
-	say_lines "$list"
+	# The tests can do without these two; in CI they insist.
+	needed=
+	for what in $list; do
+		case $what in
+		browser) say 'FlagMeter finds neither Chromium nor Chrome: the tests of the dashboard are skipped.' ;;
+		prometheus) say 'FlagMeter does not find prometheus and promtool: the tests of grafana/ are skipped.' ;;
+		*) needed="$needed $what" ;;
+		esac
+	done
+	[ -n "$needed" ] || return 0
+	say_lines "$needed"
 	exit 1
 }
 

@@ -65,3 +65,19 @@ func TestInstallTakesARedisThatIsNewEnough(t *testing.T) {
 		t.Errorf("install.sh run: %v\n%s", err, out)
 	}
 }
+
+func TestInstallGoesOnWithoutWhatTestsCanSkip(t *testing.T) {
+	path := t.TempDir()
+	for _, p := range [][2]string{
+		{"go", ""}, {"uname", "Linux"}, {"cc", ""}, {"valkey-server", ""},
+		{"postgres", "postgres (PostgreSQL) 16.3"}, {"initdb", ""}, {"prometheus", ""},
+	} {
+		fakeProgram(t, path, p[0], p[1])
+	}
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "install.sh", "test")
+	cmd.Env = []string{"PATH=" + path, "CC=cc"}
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Count(string(out), "are skipped") != 2 || !strings.Contains(string(out), "promtool") {
+		t.Errorf("install.sh test: %v\n%s", err, out)
+	}
+}

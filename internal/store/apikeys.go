@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // ErrNoKey reports an API key that does not exist.
@@ -25,8 +27,19 @@ type APIKey struct {
 	Tenant     sql.NullString `db:"tenant"`
 	CreatedAt  time.Time      `db:"created_at"`
 	ExpiresAt  sql.NullTime   `db:"expires_at"`
+	RateLimit  sql.NullInt64  `db:"rate_limit"` // see Rate
+	RateBurst  sql.NullInt64  `db:"rate_burst"`
 	RevokedAt  sql.NullTime   `db:"revoked_at"`
 	LastUsedAt sql.NullTime   `db:"last_used_at"`
+}
+
+// Rate is what limits the events that come with the key.
+func (k APIKey) Rate() meter.Rate { return meter.NewRate(k.RateLimit.Int64, k.RateBurst.Int64) }
+
+// SetRate makes r the key's limit.
+func (k *APIKey) SetRate(r meter.Rate) {
+	k.RateLimit = sql.NullInt64{Int64: r.PerSecond, Valid: r.Limited()}
+	k.RateBurst = burstColumn(r)
 }
 
 // APIKeysVersion is a number that grows with every change of what an API key may do.
@@ -52,7 +65,7 @@ func APIKeys(ctx context.Context, q sqlx.QueryerContext, tenant string) ([]APIKe
 
 func apiKeys(ctx context.Context, q sqlx.QueryerContext, where string, args ...any) ([]APIKey, error) {
 	keys := []APIKey{}
-	err := sqlx.SelectContext(ctx, q, &keys, `SELECT id, hash, session_key, name, scope, tenant, created_at, expires_at, revoked_at, last_used_at
+	err := sqlx.SelectContext(ctx, q, &keys, `SELECT id, hash, session_key, name, scope, tenant, created_at, expires_at, rate_limit, rate_burst, revoked_at, last_used_at
 		FROM api_keys `+where+" ORDER BY created_at, id", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read API keys: %w", err)
@@ -63,8 +76,8 @@ func apiKeys(ctx context.Context, q sqlx.QueryerContext, where string, args ...a
 // AddAPIKey stores a key. It returns ErrNoTenant if the key is bound to a tenant that does
 // not exist.
 func AddAPIKey(ctx context.Context, e sqlx.ExecerContext, k APIKey) error {
-	_, err := e.ExecContext(ctx, `INSERT INTO api_keys (id, hash, session_key, name, scope, tenant, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, k.ID, k.Hash, k.SessionKey, k.Name, k.Scope, k.Tenant, k.CreatedAt, k.ExpiresAt)
+	_, err := e.ExecContext(ctx, `INSERT INTO api_keys (id, hash, session_key, name, scope, tenant, created_at, expires_at, rate_limit, rate_burst)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, k.ID, k.Hash, k.SessionKey, k.Name, k.Scope, k.Tenant, k.CreatedAt, k.ExpiresAt, k.RateLimit, k.RateBurst)
 	var refused *pq.Error
 	if errors.As(err, &refused) && refused.Code == "23503" { // foreign_key_violation
 		return fmt.Errorf("%w: %q", ErrNoTenant, k.Tenant.String)

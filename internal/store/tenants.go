@@ -28,10 +28,14 @@ type tenantRow struct {
 	BillingDay int           `db:"billing_day"`
 	Timezone   string        `db:"timezone"`
 	Thresholds pq.Int64Array `db:"thresholds"`
+	RateLimit  sql.NullInt64 `db:"rate_limit"`
+	RateBurst  sql.NullInt64 `db:"rate_burst"`
+	Enforce    string        `db:"enforce"`
 	Archived   bool          `db:"archived"`
 }
 
-const selectTenants = `SELECT name, monthly_quota, billing_day, timezone, thresholds, archived_at IS NOT NULL AS archived
+const selectTenants = `SELECT name, monthly_quota, billing_day, timezone, thresholds, rate_limit, rate_burst, enforce,
+	archived_at IS NOT NULL AS archived
 	FROM tenants ORDER BY name`
 
 // TenantsVersion is a number that grows with every change of the tenants table.
@@ -62,9 +66,14 @@ func Tenants(ctx context.Context, q sqlx.QueryerContext) (tenants []meter.Tenant
 			thresholds[j] = int(t)
 		}
 		slices.Sort(thresholds)
+		enforce, err := meter.ParseEnforcement(r.Enforce)
+		if err != nil { // a newer version's
+			return nil, nil, fmt.Errorf("read tenants: enforce of %q: %w", r.Name, err)
+		}
 		tenants[i] = meter.Tenant{
 			Name: r.Name, Quota: r.Quota.Int64, BillingDay: r.BillingDay, Zone: zone,
 			Thresholds: slices.Compact(thresholds), Archived: r.Archived,
+			Rate: meter.NewRate(r.RateLimit.Int64, r.RateBurst.Int64), OwnRate: r.RateLimit.Valid, Enforce: enforce,
 		}
 	}
 	return tenants, bad, nil
@@ -81,10 +90,11 @@ func AddTenant(ctx context.Context, e sqlx.ExecerContext, t meter.Tenant) (bool,
 // statement, and returns how many there were not yet. Its errors are those of AddTenant.
 func AddTenants(ctx context.Context, e sqlx.ExecerContext, names []string, like meter.Tenant) (int64, error) {
 	// In order of names, so that two statements about the same ones cannot deadlock.
-	res, err := e.ExecContext(ctx, `INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds)
-		SELECT DISTINCT name, nullif($2::bigint, 0), $3::int, $4, $5::int[] FROM unnest($1::text[]) AS n (name) ORDER BY name
+	res, err := e.ExecContext(ctx, `INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds, rate_limit, rate_burst, enforce)
+		SELECT DISTINCT name, nullif($2::bigint, 0), $3::int, $4, $5::int[], $6::int, $7::int, $8 FROM unnest($1::text[]) AS n (name) ORDER BY name
 		ON CONFLICT (name) DO NOTHING`,
-		pq.Array(names), like.Quota, like.BillingDay, like.Zone.String(), pq.Array(like.Thresholds))
+		pq.Array(names), like.Quota, like.BillingDay, like.Zone.String(), pq.Array(like.Thresholds),
+		sql.NullInt64{Int64: like.Rate.PerSecond, Valid: like.OwnRate}, burstColumn(like.Rate), like.Enforce.String())
 	if err != nil {
 		return 0, fmt.Errorf("add tenant: %w", zoneError(err))
 	}
@@ -97,7 +107,20 @@ type TenantChange struct {
 	BillingDay *int
 	Zone       *time.Location
 	Thresholds []int // empty but not nil: none
+	Rate       *RateChange
+	Enforce    *meter.Enforcement
 	Archived   *bool
+}
+
+// RateChange is a tenant's new rate. Unless it is Own, the deployment's counts again.
+type RateChange struct {
+	meter.Rate
+	Own bool
+}
+
+// burstColumn is rate_burst: NULL where it is what rate_limit is.
+func burstColumn(r meter.Rate) sql.NullInt64 {
+	return sql.NullInt64{Int64: r.Burst, Valid: r.Burst != r.PerSecond}
 }
 
 // ChangeTenant changes a tenant's settings in one statement. It returns ErrNoTenant if
@@ -108,11 +131,23 @@ func ChangeTenant(ctx context.Context, e sqlx.ExecerContext, name string, c Tena
 		zoneName := c.Zone.String()
 		zone = &zoneName
 	}
+	var rate RateChange
+	if c.Rate != nil {
+		rate = *c.Rate
+	}
+	var enforce *string
+	if c.Enforce != nil {
+		mode := c.Enforce.String()
+		enforce = &mode
+	}
 	res, err := e.ExecContext(ctx, `UPDATE tenants SET
 		monthly_quota = CASE WHEN $2::bigint IS NULL THEN monthly_quota ELSE nullif($2, 0) END,
 		billing_day = coalesce($3, billing_day), timezone = coalesce($4, timezone), thresholds = coalesce($5, thresholds),
-		archived_at = CASE WHEN $6::boolean IS NULL THEN archived_at WHEN $6 THEN coalesce(archived_at, now()) END
-		WHERE name = $1`, name, c.Quota, c.BillingDay, zone, pq.Array(c.Thresholds), c.Archived)
+		archived_at = CASE WHEN $6::boolean IS NULL THEN archived_at WHEN $6 THEN coalesce(archived_at, now()) END,
+		rate_limit = CASE WHEN $7 THEN $8::int ELSE rate_limit END, rate_burst = CASE WHEN $7 THEN $9::int ELSE rate_burst END,
+		enforce = coalesce($10, enforce)
+		WHERE name = $1`, name, c.Quota, c.BillingDay, zone, pq.Array(c.Thresholds), c.Archived,
+		c.Rate != nil, sql.NullInt64{Int64: rate.PerSecond, Valid: rate.Own}, burstColumn(rate.Rate), enforce)
 	if err != nil {
 		return fmt.Errorf("change tenant: %w", zoneError(err))
 	}

@@ -18,7 +18,8 @@ func initech(t *testing.T) meter.Tenant {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return meter.Tenant{Name: "initech", Quota: 5, BillingDay: 31, Zone: berlin, Thresholds: []int{50, 100}}
+	return meter.Tenant{Name: "initech", Quota: 5, BillingDay: 31, Zone: berlin, Thresholds: []int{50, 100},
+		Rate: meter.Rate{PerSecond: 5, Burst: 70}, OwnRate: true, Enforce: meter.EnforceStrict}
 }
 
 func TestTenantsReturnsWhatWasAdded(t *testing.T) {
@@ -42,12 +43,14 @@ func TestTenantsReturnsWhatWasAdded(t *testing.T) {
 
 func equal(a, b meter.Tenant) bool {
 	return a.Name == b.Name && a.Quota == b.Quota && a.BillingDay == b.BillingDay && a.Archived == b.Archived &&
-		a.Zone.String() == b.Zone.String() && slices.Equal(a.Thresholds, b.Thresholds)
+		a.Zone.String() == b.Zone.String() && slices.Equal(a.Thresholds, b.Thresholds) &&
+		a.Rate == b.Rate && a.OwnRate == b.OwnRate && a.Enforce == b.Enforce
 }
 
 func TestChangeTenantChangesOnlyWhatIsGiven(t *testing.T) {
 	env := stacktest.New(t)
 	quota, none, day, yes, no := int64(7), int64(0), 15, true, false
+	soft, off := meter.EnforceSoft, meter.EnforceOff
 	tests := []struct {
 		name   string
 		change store.TenantChange
@@ -60,6 +63,12 @@ func TestChangeTenantChangesOnlyWhatIsGiven(t *testing.T) {
 		{"zone", store.TenantChange{Zone: time.UTC}, func(t *meter.Tenant) { t.Zone = time.UTC }},
 		{"thresholds", store.TenantChange{Thresholds: []int{90}}, func(t *meter.Tenant) { t.Thresholds = []int{90} }},
 		{"no thresholds", store.TenantChange{Thresholds: []int{}}, func(t *meter.Tenant) { t.Thresholds = nil }},
+		{"rate", store.TenantChange{Rate: &store.RateChange{Rate: meter.Rate{PerSecond: 8, Burst: 8}, Own: true}},
+			func(t *meter.Tenant) { t.Rate = meter.Rate{PerSecond: 8, Burst: 8} }},
+		{"no rate", store.TenantChange{Rate: &store.RateChange{Own: true}}, func(t *meter.Tenant) { t.Rate = meter.Rate{} }},
+		{"default rate", store.TenantChange{Rate: &store.RateChange{}}, func(t *meter.Tenant) { t.Rate, t.OwnRate = meter.Rate{}, false }},
+		{"soft", store.TenantChange{Enforce: &soft}, func(t *meter.Tenant) { t.Enforce = soft }},
+		{"not enforced", store.TenantChange{Enforce: &off}, func(t *meter.Tenant) { t.Enforce = off }},
 		{"archived", store.TenantChange{Archived: &yes}, func(t *meter.Tenant) { t.Archived = true }},
 		{"not archived", store.TenantChange{Archived: &no}, func(*meter.Tenant) {}},
 	}

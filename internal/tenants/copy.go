@@ -16,12 +16,22 @@ type copied struct {
 	Timezone   string `json:"timezone"`
 	Thresholds []int  `json:"thresholds"`
 	Archived   bool   `json:"archived,omitempty"`
+	// Limits: absent where the tenant has none of its own.
+	Rate    *meter.Rate `json:"rate,omitempty"`
+	Enforce string      `json:"enforce,omitempty"`
 }
 
 func encode(all []meter.Tenant) ([]byte, error) {
 	rows := make([]copied, len(all))
 	for i, t := range all {
-		rows[i] = copied{t.Name, t.Quota, t.BillingDay, t.Zone.String(), t.Thresholds, t.Archived}
+		rows[i] = copied{Name: t.Name, Quota: t.Quota, BillingDay: t.BillingDay, Timezone: t.Zone.String(),
+			Thresholds: t.Thresholds, Archived: t.Archived}
+		if t.OwnRate {
+			rows[i].Rate = &t.Rate
+		}
+		if t.Enforce != meter.EnforceOff {
+			rows[i].Enforce = t.Enforce.String()
+		}
 	}
 	data, err := json.Marshal(rows)
 	if err != nil {
@@ -42,6 +52,14 @@ func decode(data []byte) ([]meter.Tenant, error) {
 			return nil, fmt.Errorf("decode copy of tenants: tenant %q: %w", r.Name, err)
 		}
 		all[i] = meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived}
+		if r.Rate != nil {
+			all[i].Rate, all[i].OwnRate = *r.Rate, true
+		}
+		if r.Enforce != "" {
+			if all[i].Enforce, err = meter.ParseEnforcement(r.Enforce); err != nil {
+				return nil, fmt.Errorf("decode copy of tenants: tenant %q: %w", r.Name, err)
+			}
+		}
 	}
 	return all, nil
 }

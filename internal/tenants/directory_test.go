@@ -146,8 +146,9 @@ func TestAZoneThatGoDoesNotKnowIsReported(t *testing.T) {
 func TestADirectoryStartsFromTheCopyWhilePostgresIsAway(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, stacktest.Own(t))
-	r.exec(`INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds, archived_at)
-		VALUES ('acme "é" \ 🦉', 9223372036854775807, 31, 'America/Sao_Paulo', '{50,80}', NULL), ('gone', NULL, 1, 'UTC', '{}', now())`)
+	r.exec(`INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds, archived_at, rate_limit, rate_burst, enforce)
+		VALUES ('acme "é" \ 🦉', 9223372036854775807, 31, 'America/Sao_Paulo', '{50,80}', NULL, 5, 7, 'strict'),
+		('gone', NULL, 1, 'UTC', '{}', now(), 0, NULL, 'off')`)
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +184,8 @@ func TestADirectoryStartsFromTheCopyWhilePostgresIsAway(t *testing.T) {
 
 func equal(a, b meter.Tenant) bool {
 	return a.Name == b.Name && a.Quota == b.Quota && a.BillingDay == b.BillingDay && a.Archived == b.Archived &&
-		a.Zone.String() == b.Zone.String() && slices.Equal(a.Thresholds, b.Thresholds)
+		a.Zone.String() == b.Zone.String() && slices.Equal(a.Thresholds, b.Thresholds) &&
+		a.Rate == b.Rate && a.OwnRate == b.OwnRate && a.Enforce == b.Enforce
 }
 
 func TestADirectoryWithNeitherTableNorCopyDoesNotStart(t *testing.T) {

@@ -27,6 +27,20 @@
 //     batch is dropped at the earliest Grace after its commit was known, so the snapshot is
 //     older than Grace: the answer says stale.
 //
+// # When a figure decides
+//
+// Whether a quota is used up is decided inside Valkey, in the call that counts the events
+// (limits.lua): nobody can judge the view's age after that. In its place stands what the age is
+// about. The sum batches of a shard are numbered in the order in which they are sealed, and
+// drop.lua remembers the largest number dropped. A view knows from (i), which is one instant
+// of the shard, the smallest number that it may lack: that of the first batch held then that
+// is not settled in (ii), or the one after all numbers given until then. All below it are in
+// its sums: a batch that was no longer held at (i) had been dropped, so its commit was before
+// (ii). As long as no batch from that number on has been dropped, every batch is in the
+// view's sums or in Valkey, and the figure is exact however old the view is: an hour without
+// Postgres settles nothing, so nothing is dropped. If one has been, the call refuses, and the
+// process renews its view.
+//
 // # Keeping sums from view to view
 //
 // A new view reads again only the tenants named by ledger rows it had not seen. A
@@ -44,10 +58,35 @@
 // The counters of late events have no index by minute: if very many wait, a series by minute
 // or hour leaves them out and says stale.
 //
-// An overview is the shared view and one look (iii), which tells minutes apart while it adds
-// up totals, so both leave out the same batches. Late events are in its minutes when they
-// are settled. The view keeps each tenant's last hour and reads again what new ledger rows
-// name: their tenants, between the first and last minute of their batch.
+// An overview is the shared view and, for (iii), what the process keeps of the counters in
+// Valkey, brought up to date. Totals and minutes are made of the same parts, so both leave
+// out the same batches. Late events are in its minutes when they are settled. The view keeps
+// each tenant's last hour and reads again what new ledger rows name: their tenants, between
+// the first and last minute of their batch.
+//
+// # Keeping counters from overview to overview
+//
+// To add up the counters of 10,000 tenants takes 50 ms of Valkey's time. A process therefore
+// keeps each tenant's part of every hash (unsettled.go), and an overview begins with a look: one
+// call that names the tenants with events since the look before, and lists the sum batches of
+// that moment. Then
+//
+//   - a tenant that is named is read anew, in open hashes and in batches that the look before did
+//     not list. What it has in the others is known: they were sealed before that look, which has
+//     named the tenant if it had anything new in them;
+//   - a tenant that is not named has had no event. What it has in an open minute is now in
+//     the first batch of that minute that is new in the list, as RENAME has it; a second one was
+//     filled by others. So nothing is read, and the batch's id decides as ever whether its
+//     part is settled;
+//   - what happens after the look is found by the next: an event names its tenant, and a batch
+//     that a reading has met but no list yet counts as new when it is listed.
+//
+// The names and the list are of one moment. If the list were made before the names, an event
+// in a minute sealed and opened again between the two would be taken for a part of the batch; if
+// after them, a batch would be taken for known although it holds an event that was not named.
+// A batch is listed for Grace after its commit, so what is older than Grace when the look has
+// answered is read anew. So is everything after a recovery, and when Valkey does not know the
+// look. TestOverviewWhileUsageMoves lets all of this happen between the calls.
 //
 // # Who may have changed
 //

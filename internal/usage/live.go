@@ -30,6 +30,7 @@ type Live struct {
 	view       atomic.Pointer[view]
 	readers    []reader // by shard
 	overviews  round[Overview]
+	unsettled  []unsettled // by shard; of overviews, which are made one at a time
 	rate       rate
 
 	announced   []meter.Tenant // the directory when changes were last announced; under refreshing
@@ -39,7 +40,7 @@ type Live struct {
 
 // New returns a Live without a view; until the first Refresh its answers are stale.
 func New(db *sqlx.DB, valkey *scripts.Valkey, dir *tenants.Directory, now func() time.Time) *Live {
-	l := &Live{db: db, valkey: valkey, tenants: dir, now: now, refreshing: make(chan struct{}, 1), readers: make([]reader, valkey.Shards())}
+	l := &Live{db: db, valkey: valkey, tenants: dir, now: now, refreshing: make(chan struct{}, 1), readers: make([]reader, valkey.Shards()), unsettled: make([]unsettled, valkey.Shards())}
 	for shard := range l.readers {
 		l.readers[shard].live, l.readers[shard].shard = l, shard
 	}

@@ -28,8 +28,15 @@ type Overview struct {
 type Recent struct {
 	meter.Usage
 	settled   *minutes
-	first     int64                  // the first minute to tell
-	unsettled []scripts.MinuteTokens // of this tenant
+	first     int64 // the first minute to tell
+	unsettled []scripts.Part
+}
+
+// Same reports whether the figures of both are the same, whenever they were read.
+func (r *Recent) Same(other *Recent) bool {
+	return r.Tokens == other.Tokens && r.Stale == other.Stale && r.Period == other.Period &&
+		r.Tenant.Name == other.Tenant.Name && sameSettings(r.Tenant, other.Tenant) &&
+		r.first == other.first && r.settled == other.settled && slices.Equal(r.unsettled, other.unsettled)
 }
 
 // AppendMinutes appends the tenant's tokens in each of the last RecentMinutes minutes, oldest
@@ -37,11 +44,16 @@ type Recent struct {
 // in them when it is in Postgres, a second or two later.
 func (r *Recent) AppendMinutes(to []int64) []int64 {
 	start := len(to)
-	for minute := r.first; minute < r.first+RecentMinutes; minute++ {
-		to = append(to, r.settled.at(minute))
+	to = append(to, make([]int64, RecentMinutes)...)
+	if m := r.settled; m != nil {
+		if skip := r.first - m.first; skip >= 0 {
+			copy(to[start:], m.tokens[min(skip, int64(len(m.tokens))):])
+		} else if skip > -RecentMinutes {
+			copy(to[start-int(skip):], m.tokens)
+		}
 	}
 	for _, u := range r.unsettled {
-		if m := u.Minute - r.first; m < RecentMinutes {
+		if m := u.Minute - r.first; 0 <= m && m < RecentMinutes {
 			to[start+int(m)] = meter.Add(to[start+int(m)], u.Tokens)
 		}
 	}
@@ -86,36 +98,30 @@ func (l *Live) byShard(of []meter.Tenant) [][]meter.Tenant {
 func (l *Live) recent(ctx context.Context, shard int, tenants []meter.Tenant) ([]Recent, error) {
 	r := l.readCovered(ctx, tenants)
 	first := l.now().Unix()/60 - RecentMinutes + 1
-	unsettled, apart, err := l.valkey.Minutes(ctx, shard, r.Query(), first)
-	if errors.Is(err, scripts.ErrRewound) {
-		unsettled, apart = nil, nil
-	} else if err != nil {
+	all := make([]Recent, len(tenants))
+	var tokens []int64
+	u := &l.unsettled[shard]
+	switch err := u.renew(ctx, l.valkey, shard, tenants, r.seq(), l.now); {
+	case errors.Is(err, scripts.ErrRewound):
+	case err != nil:
 		return nil, err
+	default:
+		tokens = make([]int64, len(tenants))
+		settled := r.settledBatches()
+		for i, t := range tenants {
+			all[i].unsettled = u.of(t.Name, settled)
+			for _, p := range all[i].unsettled {
+				if r.periods[i].From <= p.Day && p.Day < r.periods[i].To {
+					tokens[i] = meter.Add(tokens[i], p.Tokens)
+				}
+			}
+		}
 	}
-	usages := r.Usage(unsettled, l.now())
-	own := byTenant(apart, len(usages))
-	all := make([]Recent, len(usages))
-	for i, u := range usages {
-		all[i] = Recent{Usage: u, first: first, unsettled: own[i]}
+	for i, usage := range r.Usage(tokens, l.now()) {
+		all[i].Usage, all[i].first = usage, first
 		if r.view != nil {
-			all[i].settled = r.view.recent[u.Tenant.Name]
+			all[i].settled = r.view.recent[usage.Tenant.Name]
 		}
 	}
 	return all, nil
-}
-
-// byTenant divides what the tenants, 0 to n-1, have used.
-func byTenant(all []scripts.MinuteTokens, n int) [][]scripts.MinuteTokens {
-	count := make([]int, n)
-	for _, m := range all {
-		count[m.Tenant]++
-	}
-	room, own := make([]scripts.MinuteTokens, len(all)), make([][]scripts.MinuteTokens, n)
-	for i, c := range count {
-		own[i], room = room[:0:c], room[c:]
-	}
-	for _, m := range all {
-		own[m.Tenant] = append(own[m.Tenant], m)
-	}
-	return own
 }

@@ -31,14 +31,6 @@ func (s span) with(other span) span {
 	return span{min(s.first, other.first), max(s.last, other.last)}
 }
 
-// at is the tokens of a unix minute.
-func (m *minutes) at(minute int64) int64 {
-	if m == nil || minute < m.first || minute-m.first >= int64(len(m.tokens)) {
-		return 0
-	}
-	return m.tokens[minute-m.first]
-}
-
 // renewed is m from the unix minute first on, with what was read anew in place of its
 // minutes in s.
 func (m *minutes) renewed(first int64, s span, read map[int64]int64) *minutes {

@@ -3,6 +3,8 @@ package usage
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -14,6 +16,19 @@ import (
 
 // snapshotLimit is the longest a view may take to read; it must be well below Grace.
 const snapshotLimit = 10 * time.Second
+
+// Renew is Refresh for one of many callers that have found the view they saw too old: it
+// does nothing if that is another one by now.
+func (l *Live) Renew(ctx context.Context, seen Version) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	if l.view.Load() != seen.view {
+		return nil
+	}
+	return l.refresh(ctx)
+}
 
 // Refresh renews the view and the directory of tenants. Concurrent calls wait for
 // each other. On an error the view stays as it was and grows older.
@@ -80,7 +95,7 @@ func (l *Live) read(ctx context.Context, prev *view) (*view, error) {
 func (l *Live) snapshot(ctx context.Context, prev *view,
 	use func(ctx context.Context, tx *sqlx.Tx, prev, next *view, batches []store.SettledBatch) error) (*view, error) {
 	now := l.now()
-	ids, err := l.valkey.SumIDs(ctx) // step (i)
+	sums, err := l.sums(ctx) // step (i)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +106,7 @@ func (l *Live) snapshot(ctx context.Context, prev *view,
 			return nil, err
 		}
 		prev = &view{last: last}
-		if ids, err = l.valkey.SumIDs(ctx); err != nil {
+		if sums, err = l.sums(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +124,7 @@ func (l *Live) snapshot(ctx context.Context, prev *view,
 		for shard, seq := range seqs {
 			next.seqs[shard] = max(next.seqs[shard], seq)
 		}
-		batches, err := store.SettledBatches(ctx, tx, ids, prev.last)
+		batches, err := store.SettledBatches(ctx, tx, sums.ids(), prev.last)
 		if err != nil {
 			return err
 		}
@@ -117,6 +132,7 @@ func (l *Live) snapshot(ctx context.Context, prev *view,
 			next.settled = append(next.settled, b.ID)
 			next.last = max(next.last, b.N)
 		}
+		next.lacks = sums.lacking(next)
 		return use(ctx, tx, prev, next, batches)
 	})
 	if err != nil {
@@ -126,6 +142,46 @@ func (l *Live) snapshot(ctx context.Context, prev *view,
 		l.valkey.Witness(shard, seq)
 	}
 	return next, nil
+}
+
+// heldSums are the sum batches that Valkey held at step (i), by shard.
+type heldSums []scripts.SumBatches
+
+func (l *Live) sums(ctx context.Context) (heldSums, error) {
+	all := make(heldSums, l.valkey.Shards())
+	for shard := range all {
+		var err error
+		if all[shard], err = l.valkey.SumBatches(ctx, shard); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (h heldSums) ids() (ids []string) {
+	for _, s := range h {
+		for _, b := range slices.Concat(s.Waiting, s.Settled) {
+			ids = append(ids, b.ID)
+		}
+	}
+	return ids
+}
+
+// lacking is, for each shard, the order of the first batch that v may not contain: the first
+// of those held that is not settled in v, or else the one after all that were sealed before.
+func (h heldSums) lacking(v *view) []int64 {
+	lacks := make([]int64, len(h))
+	for shard, s := range h {
+		last, first := s.Dropped, int64(math.MaxInt64)
+		for _, b := range slices.Concat(s.Waiting, s.Settled) {
+			last = max(last, b.Seq)
+			if !v.knows(b.ID) {
+				first = min(first, b.Seq)
+			}
+		}
+		lacks[shard] = min(first, last+1)
+	}
+	return lacks
 }
 
 // recovered reports whether a flusher has dealt with a loss of writes between the two

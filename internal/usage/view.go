@@ -26,6 +26,9 @@ type view struct {
 	renewed []string
 	// seqs is the seq that each shard had reached, by the ledger or by Valkey.
 	seqs []int64
+	// lacks is, for each shard, the order of the first sum batch that the snapshot may not
+	// contain.
+	lacks []int64
 }
 
 // settled is one tenant's usage in the period that is current in the view.
@@ -77,6 +80,25 @@ func newReading(v *view, tenants []meter.Tenant, now time.Time) Reading {
 	return r
 }
 
+// Version tells whether two readings are from the same view.
+type Version struct{ view *view }
+
+// Version is that of the view r is from.
+func (r Reading) Version() Version { return Version{r.view} }
+
+// Settled is what the view knows of the i-th tenant in its current period; ok is false if it
+// does not cover that.
+func (r Reading) Settled(i int) (days meter.TenantDays, tokens int64, ok bool) {
+	days = meter.TenantDays{Tenant: r.tenants[i].Name, From: r.periods[i].From, To: r.periods[i].To}
+	if r.settled[i] == nil {
+		return days, 0, false
+	}
+	return days, r.settled[i].tokens, true
+}
+
+// Period is the current period of the i-th tenant.
+func (r Reading) Period(i int) meter.Period { return r.periods[i] }
+
 // complete reports whether the view covers every tenant asked for.
 func (r Reading) complete() bool {
 	for _, s := range r.settled {
@@ -87,13 +109,32 @@ func (r Reading) complete() bool {
 	return true
 }
 
+// seq is the seq of the tenants' shard that the view contains, 0 without a view.
+func (r Reading) seq() int64 {
+	if r.view == nil || len(r.tenants) == 0 {
+		return 0
+	}
+	return r.view.seqs[scripts.ShardOf(r.tenants[0].Name, len(r.view.seqs))]
+}
+
+// settledBatches are the ids of batches in the view that Valkey may still hold.
+func (r Reading) settledBatches() map[string]struct{} {
+	ids := map[string]struct{}{}
+	if r.view != nil {
+		for _, id := range r.view.settled {
+			ids[id] = struct{}{}
+		}
+	}
+	return ids
+}
+
 // Query is what to ask Valkey for.
 func (r Reading) Query() scripts.Query {
 	q := scripts.Query{Tenants: make([]meter.TenantDays, len(r.tenants))}
 	if r.view != nil {
-		q.Settled = r.view.settled
+		q.Settled, q.Seq = r.view.settled, r.seq()
 		if len(r.tenants) > 0 {
-			q.Seq = r.view.seqs[scripts.ShardOf(r.tenants[0].Name, len(r.view.seqs))]
+			q.Lacks = r.view.lacks[scripts.ShardOf(r.tenants[0].Name, len(r.view.lacks))]
 		}
 	}
 	for i, t := range r.tenants {

@@ -1,5 +1,8 @@
 // The HTTP API as the page uses it: addresses, conditional requests, and problems.
 
+import { session } from "./session.js";
+import { parse } from "./whole.js";
+
 const timeout = 5000; // ms; the answer to 10,000 tenants takes well below one second
 
 export const path = {
@@ -13,8 +16,8 @@ export const path = {
   alerts: (query) => `/alerts?${new URLSearchParams(query)}`,
 };
 
-// segment is one part of a path. The names "." and ".." would be taken for directories, even
-// with their dots escaped, so they cannot be asked for in a path at all.
+// segment is one part of a path. No tenant can be called "." or "..", which would be taken for
+// directories.
 function segment(name) {
   return encodeURIComponent(name).replaceAll("'", "%27");
 }
@@ -43,7 +46,7 @@ export class Resource {
   // get returns the answer, or null if it is the same as last time; it throws a Failure.
   // After an abort by signal it throws what the signal says.
   async get(signal) {
-    const headers = { Accept: "application/json" };
+    const headers = session.headers({ Accept: "application/json" });
     if (this.#tag) headers["If-None-Match"] = this.#tag;
     const slow = AbortSignal.timeout(timeout);
     let response;
@@ -51,7 +54,7 @@ export class Resource {
       response = await fetch(this.address, { headers, cache: "no-store", signal: signal ? AbortSignal.any([signal, slow]) : slow });
       if (response.status === 304) return null;
       if (response.ok) {
-        const answer = await response.json();
+        const answer = parse(await response.text());
         this.#tag = response.headers.get("ETag");
         return answer;
       }
@@ -60,6 +63,7 @@ export class Resource {
       if (slow.aborted) throw new Failure("it does not answer");
       throw new Failure(response ? "its answer cannot be read" : "it cannot be reached");
     }
+    if (response.status === 401) session.onRefused();
     throw new Failure(await reason(response), response.status);
   }
 }

@@ -29,6 +29,7 @@ export class Chart {
   //   tip    (index) → lines of text for the point under the pointer
   //   over   (plot) draws on the canvas, above the lines
   draw(spec) {
+    spec.data = spec.data.map((values) => values.map((n) => n && Number(n))); // of some that are Whole
     this.#spec = spec;
     if (!this.#plot || this.#shape !== spec.shape) {
       this.#rebuild();

@@ -10,6 +10,8 @@
 
 import { Resource } from "./api.js";
 import { Backoff } from "./backoff.js";
+import { session } from "./session.js";
+import { parse } from "./whole.js";
 
 const pollEvery = 2000; // ms from one answer to the next question
 const refusedEvery = 5000; // ms: a tenant that does not exist may be added yet
@@ -110,7 +112,7 @@ export class Feed {
   #openSocket() {
     const address = new URL(this.#ask.live, location.href);
     address.protocol = address.protocol.replace("http", "ws"); // https becomes wss
-    const socket = new WebSocket(address);
+    const socket = new WebSocket(address, session.protocols());
     this.#socket = socket;
     const mine = (work) => (event) => {
       if (this.#socket === socket) work(event);
@@ -123,7 +125,7 @@ export class Feed {
   #socketSays(data) {
     let message;
     try {
-      message = JSON.parse(data);
+      message = parse(data);
     } catch {
       this.#socketLost();
       return;

@@ -1,6 +1,8 @@
 // Numbers, instants and durations in words. English, because the page is; the separators of
 // numbers are therefore commas. Instants are shown in the tenant's zone, which is named.
 
+import { Whole } from "./whole.js";
+
 const counts = new Intl.NumberFormat("en-US");
 const shorts = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
 const percents = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
@@ -8,8 +10,12 @@ const rates = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximum
 
 export const dash = "–";
 
-// count writes a whole number in full: 1,234,567.
-export const count = (n) => counts.format(n);
+// count writes a whole number in full: 1,234,567. What was calculated from numbers too large to
+// be exact is marked.
+export function count(n) {
+  if (n instanceof Whole) return counts.format(n.digits);
+  return Math.abs(n) > Number.MAX_SAFE_INTEGER ? `≈ ${counts.format(n)}` : counts.format(n);
+}
 
 // short writes it as 1.23M, for where the full number is one hover away.
 export const short = (n) => (n < 10_000 ? counts.format(n) : shorts.format(n));

@@ -3,8 +3,10 @@
 import { Connection } from "./connection.js";
 import { byId } from "./dom.js";
 import { Feed } from "./feed.js";
+import { showLogin } from "./login.js";
 import { Overview } from "./overview.js";
 import { Router, parse, write } from "./router.js";
+import { session } from "./session.js";
 import { TenantView } from "./tenant.js";
 
 let view = null; // the one that is on
@@ -52,4 +54,20 @@ byId("skip").addEventListener("click", (event) => {
 // Messages link to /usage?tenant=NAME, because mail and chat programs cut hashes off.
 const linked = new URLSearchParams(location.search).get("tenant");
 if (linked && !location.hash) history.replaceState(null, "", `${location.pathname}${write(parse(`#/t/${encodeURIComponent(linked)}`))}`);
-router.start();
+
+const linkEnded = session.token ? "This link has ended. Ask for a new one where you got it." : "";
+session.onRefused = () => {
+  session.onRefused = () => {};
+  feed.pause();
+  view.leave();
+  for (const { root } of Object.values(views)) root.remove();
+  showLogin(linkEnded || "Your session has ended. Sign in again.");
+};
+
+// Nothing is shown before it is known who looks: no figures, and no form for who needs none.
+if (await session.open()) {
+  router.only = session.tenant;
+  byId("back").hidden = session.tenant !== null;
+  byId("sign-out").hidden = session.kind !== "session";
+  router.start();
+} else showLogin(linkEnded);

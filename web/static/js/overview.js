@@ -117,7 +117,7 @@ export class Overview {
     setHidden(byId("totals"), false);
     const tile = (id, n, write) => {
       setText(byId(id), write(n));
-      setAttribute(byId(id), "title", Number.isInteger(n) ? format.count(n) : String(n));
+      setAttribute(byId(id), "title", write === format.rate ? String(n) : format.count(n));
     };
     tile("total-tenants", totals.tenants, format.count);
     tile("total-tokens", totals.totalTokens, format.short);

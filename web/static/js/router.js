@@ -47,6 +47,8 @@ function decode(text) {
 
 // Router tells show of each route, at first and then whenever the hash changes.
 export class Router {
+  only = null; // the name of the one tenant that this reader may see
+
   constructor(show) {
     this.show = show;
     addEventListener("hashchange", () => this.#follow());
@@ -71,6 +73,10 @@ export class Router {
 
   #follow() {
     this.route = parse(location.hash);
+    if (this.only !== null && this.route.name !== this.only) {
+      this.route = { ...parse("#/t/x"), name: this.only };
+      history.replaceState(null, "", write(this.route));
+    }
     this.show(this.route);
   }
 }

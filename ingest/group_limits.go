@@ -1,0 +1,182 @@
+package ingest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// groupLimits are the limits of one call with what they are about: asked[i] sent Requests[i],
+// charges[i] is the charge of Rates[i] (without events), tenants[i] is that of Quotas[i].
+type groupLimits struct {
+	scripts.Limits
+	asked   []*submission
+	charges []charge
+	tenants []meter.Tenant
+	ends    []time.Time // of the period of Quotas[i]
+
+	rates, quotas map[string]int // places by bucket and tenant
+}
+
+// limits are those of the group with these counters; nil if there are none. unknown are
+// the submissions of which the reading cannot tell what their tenants have used.
+func (c *committer) limits(g *group, counters []scripts.Counter, reading usage.Reading) (l *groupLimits, unknown []*submission) {
+	var fresh map[scripts.Feature]int
+	l = &groupLimits{Limits: scripts.Limits{MostFeatures: c.limiter.mostFeatures}}
+	if c.limiter.mostFeatures > 0 {
+		c.features.today(c.now())
+		l.Features, fresh = c.features.fresh(counters)
+	}
+	var place map[string]int // of a tenant in the reading
+	for _, s := range g.submissions {
+		if len(s.items) == 0 || !s.limited && len(fresh) == 0 {
+			continue
+		}
+		var r scripts.Request
+		known := true
+		if s.limited {
+			if place == nil {
+				place = places(g.tenants())
+			}
+			for _, charge := range c.limiter.charges(s) {
+				r.Costs = append(r.Costs, scripts.Cost{Rate: l.rate(charge), Events: charge.events})
+			}
+			r.Needs, known = l.needs(s, place, reading)
+		}
+		for i := range s.sums.counters {
+			counter := &s.sums.counters[i]
+			if f, ok := fresh[scripts.Feature{Tenant: counter.Tenant, Feature: counter.Feature}]; ok && !slices.Contains(r.Features, f) {
+				r.Features = append(r.Features, f)
+			}
+		}
+		switch {
+		case !known:
+			unknown = append(unknown, s)
+		case len(r.Costs)+len(r.Needs)+len(r.Features) > 0:
+			l.asked = append(l.asked, s)
+			l.Requests = append(l.Requests, r)
+		}
+	}
+	if len(l.Requests) == 0 {
+		return nil, unknown
+	}
+	return l, unknown
+}
+
+func places(tenants []meter.Tenant) map[string]int {
+	at := make(map[string]int, len(tenants))
+	for i, t := range tenants {
+		at[t.Name] = i
+	}
+	return at
+}
+
+// rate is the place of a charge's bucket.
+func (l *groupLimits) rate(c charge) int {
+	i, ok := l.rates[c.bucket]
+	if !ok {
+		if l.rates == nil {
+			l.rates = map[string]int{}
+		}
+		i = len(l.Rates)
+		l.rates[c.bucket] = i
+		l.Rates = append(l.Rates, scripts.RateLimit{Bucket: c.bucket, Rate: c.rate})
+		l.charges = append(l.charges, c)
+	}
+	return i
+}
+
+// needs is what s takes of the quotas of its tenants in their current periods: what is dated
+// into another one is accepted. ok is false if the reading does not know one of them.
+func (l *groupLimits) needs(s *submission, place map[string]int, reading usage.Reading) (needs []scripts.Need, ok bool) {
+	for _, t := range s.tenants {
+		if !enforced(t) {
+			continue
+		}
+		days, settled, covered := reading.Settled(place[t.Name])
+		room, tokens := s.need(t, days)
+		if tokens == 0 {
+			continue
+		}
+		if !covered {
+			return nil, false
+		}
+		i, known := l.quotas[t.Name]
+		if !known {
+			if l.quotas == nil {
+				l.quotas = map[string]int{}
+			}
+			i = len(l.Quotas)
+			l.quotas[t.Name] = i
+			l.Quotas = append(l.Quotas, scripts.QuotaLimit{TenantDays: days, Settled: settled, Quota: t.Quota})
+			l.tenants = append(l.tenants, t)
+			l.ends = append(l.ends, reading.Period(place[t.Name]).End)
+		}
+		needs = append(needs, scripts.Need{Quota: i, Room: room, Tokens: tokens})
+	}
+	return needs, true
+}
+
+// noteLevels keeps what a call that began at the given time has said of the buckets.
+func (c *committer) noteLevels(l *groupLimits, levels []int64, at time.Time) {
+	for i, level := range levels {
+		c.limiter.buckets.note(c.shard, l.Rates[i].Bucket, l.Rates[i].Rate, level, at)
+	}
+}
+
+// refuse answers the submissions that exceed a limit and takes them out of the group.
+func (c *committer) refuse(g *group, l *groupLimits, refusals []scripts.Refusal, version usage.Version) {
+	gone := map[*submission]bool{}
+	for _, r := range refusals {
+		s := l.asked[r.Request]
+		gone[s] = true
+		switch r.Reason {
+		case scripts.OverRate:
+			over := l.charges[r.Which]
+			for _, cost := range l.Requests[r.Request].Costs {
+				if cost.Rate == r.Which {
+					over.events = cost.Events
+				}
+			}
+			c.metrics.limited()
+			s.done <- answer{problem: problemRateLimited(over, r.Wait)}
+		case scripts.OverQuota:
+			c.metrics.usedUp()
+			s.done <- answer{problem: problemQuotaExceeded(l.tenants[r.Which], r.Used, l.ends[r.Which].Sub(c.now()))}
+		case scripts.OverFeatures:
+			c.metrics.tooManyFeatures()
+			s.done <- answer{problem: problemFeatureLimit(s, l.Features[r.Which], r.Used, l.MostFeatures)}
+		default:
+			s.done <- answer{outdated: &version}
+		}
+	}
+	g.remove(func(s *submission) bool { return gone[s] })
+}
+
+// statuses are what the RateLimit headers of each submission say: of several tenants, about
+// that with the least left.
+func (l *groupLimits) statuses(levels []int64) map[*submission][]rateStatus {
+	if len(levels) == 0 {
+		return nil
+	}
+	all := map[*submission][]rateStatus{}
+	for i, s := range l.asked {
+		var own []rateStatus
+		for _, cost := range l.Requests[i].Costs {
+			c := l.charges[cost.Rate]
+			status := statusAt(c.policy, c.rate, levels[cost.Rate])
+			if last := len(own) - 1; last >= 0 && own[last].policy == status.policy {
+				if status.remaining < own[last].remaining {
+					own[last] = status
+				}
+				continue
+			}
+			own = append(own, status)
+		}
+		all[s] = own
+	}
+	return all
+}

@@ -1,0 +1,233 @@
+package ingest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+)
+
+// rated is an api whose tenants may send so many events.
+func rated(perSecond, burst int64) func(*setup) {
+	return func(s *setup) { s.rate = meter.Rate{PerSecond: perSecond, Burst: burst} }
+}
+
+// batchOf are n events of a tenant as JSON.
+func batchOf(tenant string, n int) string {
+	one := fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":1}`, tenant)
+	return "[" + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + "]"
+}
+
+// rateHeaders fails the test unless r says so.
+func (a *api) rateHeaders(r response, policy, limit string) {
+	a.Helper()
+	if got := r.header.Get("Ratelimit-Policy"); got != policy {
+		a.Errorf("RateLimit-Policy: %s, want %s", got, policy)
+	}
+	if got := r.header.Get("Ratelimit"); got != limit {
+		a.Errorf("RateLimit: %s, want %s", got, limit)
+	}
+}
+
+// set changes a tenant as an operator does, in force at once.
+func (a *api) set(tenant, assignments string) {
+	a.Helper()
+	if _, err := a.env.DB.ExecContext(a.Context(), "UPDATE tenants SET "+assignments+" WHERE name = $1", tenant); err != nil {
+		a.Fatal(err)
+	}
+	if err := a.live.Refresh(a.Context()); err != nil {
+		a.Fatal(err)
+	}
+}
+
+func TestNothingIsLimitedUnlessItIsAskedFor(t *testing.T) {
+	a := newAPI(t, stacktest.New(t))
+	r := a.post(jsonType, batchOf("acme", 10_000))
+	if r.status != 200 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	a.rateHeaders(r, "", "")
+}
+
+func TestARateLimitIsToldAndKept(t *testing.T) {
+	a := newAPI(t, stacktest.New(t), rated(10, 100))
+	const policy = `"tenant";q=100;qu="events";w=10`
+	r := a.post(jsonType, batchOf("acme", 70))
+	if r.status != 200 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	a.rateHeaders(r, policy, `"tenant";r=30;t=7`)
+
+	before := a.state()
+	r = a.post(jsonType, batchOf("acme", 90))
+	a.refused(r, 429, "rate-limited")
+	wait, err := strconv.Atoi(r.header.Get("Retry-After"))
+	if err != nil || wait < 5 || wait > 6 { // 60 events are missing, less what has drained
+		t.Errorf("Retry-After %q, want 6 s", r.header.Get("Retry-After"))
+	}
+	if got := r.header.Get("Ratelimit"); !strings.HasSuffix(got, fmt.Sprintf(";t=%d", wait)) || !strings.HasPrefix(got, `"tenant";r=3`) {
+		t.Errorf("RateLimit: %s", got)
+	}
+	a.unchanged(before)
+	a.counted(batchOf("acme", 30)) // what fits passes
+	a.counted(batchOf("free", 100))
+	if got := value(t, a.server.metrics.limitedRate); got != 1 {
+		t.Errorf("the metric says %v, want 1", got)
+	}
+}
+
+func TestARequestLargerThanTheBurstIsToldThatWaitingDoesNotHelp(t *testing.T) {
+	a := newAPI(t, stacktest.New(t), rated(10, 100))
+	before := a.state()
+	if p := a.refused(a.post(jsonType, batchOf("acme", 101)), 413, "larger-than-burst"); !strings.Contains(p.Detail, "may send 100 events at once, the request has 101") {
+		t.Errorf("%+v", p)
+	}
+	a.unchanged(before)
+}
+
+func TestATenantsOwnRateReplacesTheDefault(t *testing.T) {
+	a := newAPI(t, stacktest.New(t), rated(1, 5))
+	for _, c := range []struct {
+		assignments string
+		events      int
+		status      int
+	}{
+		{"rate_limit = 1, rate_burst = 50", 50, 200},
+		{"rate_limit = 1, rate_burst = 50", 1, 429},
+		{"rate_limit = 1, rate_burst = 60", 10, 200}, // raised: in force although a refusal was remembered
+		{"rate_limit = 0, rate_burst = NULL", 10_000, 200},
+		{"rate_limit = NULL", 5, 429},
+		{"rate_limit = 1000000, rate_burst = 60", 60, 200}, // drains in no time
+		{"rate_limit = NULL, rate_burst = NULL", 5, 200},
+		{"rate_limit = NULL", 6, 413},
+		{"rate_limit = 7", 8, 413},
+	} {
+		a.set("acme", c.assignments)
+		if r := a.post(jsonType, batchOf("acme", c.events)); r.status != c.status {
+			t.Errorf("%s: %d events are answered %d, want %d: %s", c.assignments, c.events, r.status, c.status, r.body)
+		}
+	}
+}
+
+func TestTwoServersShareARateLimit(t *testing.T) {
+	env := stacktest.New(t)
+	limit := rated(1, 100)
+	servers := []*api{newAPI(t, env, limit), startAPI(t, env, limit)}
+	start := time.Now()
+	var accepted, refused, neighbours atomic.Int64
+	together(100, func(i int) {
+		for n := range 4 {
+			a := servers[(i+n)%2]
+			r, err := a.do("POST", "/events", jsonType, strings.NewReader(acme(1, "")))
+			switch {
+			case err == nil && r.status == 200:
+				accepted.Add(1)
+			case err == nil && r.status == 429:
+				refused.Add(1)
+			default:
+				t.Errorf("%d %s, %v", r.status, r.body, err)
+			}
+			// Those that share a group with a refused request are counted.
+			r, err = a.do("POST", "/events", jsonType, strings.NewReader(`{"tenant":"free","feature":"chat","tokens":1}`))
+			if err == nil && r.status == 200 {
+				neighbours.Add(1)
+			}
+			if n == 0 && i%10 == 0 {
+				a.set("acme", "rate_limit = NULL") // nothing changes, the view is renewed
+			}
+		}
+	})
+	most := 100 + int64(time.Since(start)/time.Second) + 1
+	if got := accepted.Load(); got < 100 || got > most || got+refused.Load() != 400 {
+		t.Errorf("%d events are accepted and %d refused, want 100 to %d of 400", got, refused.Load(), most)
+	}
+	if got := servers[0].total("acme"); got != accepted.Load() {
+		t.Errorf("%d tokens, %d acknowledged", got, accepted.Load())
+	}
+	if got := servers[0].total("free"); got != neighbours.Load() {
+		t.Errorf("free has %d tokens, %d acknowledged", got, neighbours.Load())
+	}
+}
+
+// Whether a refusal is remembered must not be seen, but by the number of calls.
+func TestARefusalIsRememberedUntilItMayBeOver(t *testing.T) {
+	a := newAPI(t, stacktest.New(t), rated(100, 1000))
+	var ahead atomic.Int64
+	a.server.limiter.buckets.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	a.counted(batchOf("acme", 1000))
+	calls := a.calls()
+	for range 20 {
+		a.refused(a.post(jsonType, batchOf("acme", 900)), 429, "rate-limited")
+	}
+	if got := a.calls(); got != calls {
+		t.Errorf("20 refusals took %d calls, want none", got-calls)
+	}
+	// By this machine's clock there is room for 950 events: Valkey is asked, and knows better.
+	ahead.Store(int64(9500 * time.Millisecond))
+	a.refused(a.post(jsonType, batchOf("acme", 900)), 429, "rate-limited")
+	if got := a.calls(); got != calls+1 {
+		t.Errorf("the refusal took %d calls, want 1", got-calls)
+	}
+	// Another tenant is not concerned, and one event waits for less.
+	a.counted(batchOf("free", 1000))
+}
+
+// What was refused for two tenants has charged neither.
+func TestABatchIsHeldAgainstEveryTenantsLimit(t *testing.T) {
+	a := newAPI(t, stacktest.New(t), rated(1, 10))
+	a.counted(batchOf("acme", 8))
+	both := func(of string, n int, other string, m int) string {
+		return strings.TrimSuffix(batchOf(of, n), "]") + "," + strings.TrimPrefix(batchOf(other, m), "[")
+	}
+	before := a.state()
+	a.refused(a.post(jsonType, both("free", 10, "acme", 5)), 429, "rate-limited")
+	a.refused(a.post(jsonType, both("acme", 5, "free", 10)), 429, "rate-limited")
+	a.unchanged(before)
+	r := a.post(jsonType, both("free", 3, "acme", 1))
+	if r.status != 200 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	if got := r.header.Get("Ratelimit"); !strings.HasPrefix(got, `"tenant";r=1;`) { // acme's, the least
+		t.Errorf("RateLimit: %s", got)
+	}
+}
+
+func TestAGroupWhoseReplyIsLostIsChargedOnce(t *testing.T) {
+	env := stacktest.New(t)
+	p, through := newProxy(t, env.ValkeyURL)
+	a := newAPI(t, env, rated(1, 100), func(s *setup) { s.valkeyURL = through })
+	a.counted(acme(1, ""))
+	p.cutReplies.Store(2)
+	r := a.post(jsonType, batchOf("acme", 30))
+	if r.status != 200 || p.lost.Load() != 2 {
+		t.Fatalf("%d %s after %d lost replies", r.status, r.body, p.lost.Load())
+	}
+	a.rateHeaders(r, `"tenant";q=100;qu="events";w=100`, `"tenant";r=69;t=31`)
+	a.counted(batchOf("acme", 69))
+	a.refused(a.post(jsonType, batchOf("acme", 2)), 429, "rate-limited")
+	if got := a.total("acme"); got != 100 {
+		t.Errorf("%d tokens, want 100", got)
+	}
+}
+
+// What was counted before needs no room.
+func TestDuplicatesAreNotCharged(t *testing.T) {
+	env := stacktest.New(t)
+	a := newAPI(t, env, rated(1, 10))
+	with := func(id string) string { return acme(1, `,"id":"`+id+`"`) }
+	a.counted("[" + with("1") + "," + with("2") + "]")
+	a.counted(batchOf("acme", 8))
+	other := startAPI(t, env, rated(1, 10)) // which remembers nothing
+	if got := other.counted("[" + with("1") + "," + with("2") + "]"); got.Duplicates != 2 {
+		t.Errorf("%+v, want two duplicates", got)
+	}
+	other.refused(other.post(jsonType, "["+with("1")+","+with("3")+"]"), 429, "rate-limited")
+	if got := other.total("acme"); got != 10 {
+		t.Errorf("%d tokens, want 10", got)
+	}
+}

@@ -1,0 +1,140 @@
+package usage
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// unsettled is what a process has read of all counters that one shard holds in Valkey, so
+// that an overview reads again only those of tenants that have used something since. The
+// package comment says why it is exact. It belongs to one goroutine at a time; the slices
+// of parts are immutable.
+type unsettled struct {
+	taken time.Time // an instant before the last look
+	seq   int64     // that the view of Postgres had then
+	look  scripts.Look
+	// batches are those that the last look has listed. What they hold is known for good.
+	batches map[string]struct{}
+	parts   map[string][]scripts.Part
+}
+
+// renew brings u up to date: it contains every event that was acknowledged before the call.
+// tenants are all of the shard, seq is that of the caller's view of Postgres, read before.
+// After an error u is what it was, or empty after ErrRewound.
+func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int, tenants []meter.Tenant, seq int64, now func() time.Time) error {
+	taken := now()
+	grown, err := valkey.Grown(ctx, shard, seq, u.look)
+	if err != nil {
+		return u.forget(err)
+	}
+	// The age is judged after the look: batches that it does not list were dropped before.
+	tooOld := now().Sub(u.taken) >= Grace || taken.Before(u.taken)
+	if u.parts != nil && (grown.All || tooOld || seq >= u.seq+scripts.Generation) {
+		*u, taken = unsettled{}, now()
+		if grown, err = valkey.Grown(ctx, shard, seq, 0); err != nil {
+			return u.forget(err)
+		}
+	}
+	names := grown.Tenants
+	if u.parts == nil {
+		names = make([]string, len(tenants))
+		for i, t := range tenants {
+			names[i] = t.Name
+		}
+	}
+	known := make([]string, 0, len(grown.Batches))
+	for _, b := range grown.Batches {
+		if _, ok := u.batches[b.ID]; ok {
+			known = append(known, b.ID)
+		}
+	}
+	// Beside the batches that are new: the current minute, two before it, and late events.
+	read, err := valkey.Parts(ctx, shard, seq, known, names, len(grown.Batches)-len(known)+4)
+	if err != nil {
+		return u.forget(err)
+	}
+	u.follow(grown.Batches)
+	for i, name := range names {
+		u.parts[name] = append(u.only(name, known), read[i]...)
+	}
+	u.taken, u.seq, u.look = taken, seq, grown.Next
+	return nil
+}
+
+// forget returns err, and drops everything if that says that Valkey is not what it was.
+func (u *unsettled) forget(err error) error {
+	if errors.Is(err, scripts.ErrRewound) {
+		*u = unsettled{}
+	}
+	return err
+}
+
+// follow does to the parts what Valkey has done to the hashes they are of: an open one that
+// was sealed is the first new batch of its minute, and batches were dropped.
+func (u *unsettled) follow(batches []scripts.SumBatch) {
+	sealed, held, dropped := map[int64]string{}, make(map[string]struct{}, len(batches)), len(u.batches)
+	for _, b := range batches {
+		held[b.ID] = struct{}{}
+		if _, ok := u.batches[b.ID]; ok {
+			dropped--
+		} else if _, ok := sealed[b.Minute]; !ok {
+			sealed[b.Minute] = b.ID
+		}
+	}
+	if u.batches = held; u.parts == nil {
+		u.parts = map[string][]scripts.Part{}
+	}
+	if len(sealed) == 0 && dropped == 0 {
+		return
+	}
+	for name, parts := range u.parts {
+		var kept []scripts.Part
+		for _, p := range parts {
+			if p.Batch == "" {
+				p.Batch = sealed[p.Minute] // empty if it is still open
+			} else if _, ok := held[p.Batch]; !ok {
+				continue
+			}
+			kept = append(kept, p)
+		}
+		if kept == nil {
+			delete(u.parts, name)
+			continue
+		}
+		u.parts[name] = kept
+	}
+}
+
+// only is a copy of what a tenant has in the given batches.
+func (u *unsettled) only(name string, batches []string) (kept []scripts.Part) {
+	for _, p := range u.parts[name] {
+		for _, id := range batches {
+			if p.Batch == id {
+				kept = append(kept, p)
+			}
+		}
+	}
+	return kept
+}
+
+// of is what a tenant has in hashes that are not in settled.
+func (u *unsettled) of(name string, settled map[string]struct{}) []scripts.Part {
+	parts := u.parts[name]
+	for i, p := range parts {
+		if _, ok := settled[p.Batch]; !ok {
+			continue
+		}
+		kept := append([]scripts.Part{}, parts[:i]...)
+		for _, p := range parts[i+1:] {
+			if _, ok := settled[p.Batch]; !ok {
+				kept = append(kept, p)
+			}
+		}
+		return kept
+	}
+	return parts
+}

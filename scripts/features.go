@@ -1,0 +1,38 @@
+package scripts
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// FeaturesFor is how long Valkey keeps the features of a tenant that sends nothing; a
+// feature counts for a day less (limits.lua).
+const FeaturesFor = 36 * 24 * time.Hour
+
+// FeatureUse is a feature that a tenant has used, last on that UTC day (days since 1970).
+type FeatureUse struct {
+	Feature string
+	Day     int64
+}
+
+// featuresAtOnce is how many features one call of features.lua puts back: about 1 ms.
+const featuresAtOnce = 1000
+
+// RememberFeatures puts back features of a tenant, while the loss with that marker is being
+// dealt with. It may be repeated.
+func (v *Valkey) RememberFeatures(ctx context.Context, shard int, marker, tenant string, uses []FeatureUse) error {
+	for len(uses) > 0 {
+		part := uses[:min(len(uses), featuresAtOnce)]
+		uses = uses[len(part):]
+		args := make([]any, 0, 2+2*len(part))
+		args = append(args, marker, FeaturesFor.Milliseconds())
+		for _, u := range part {
+			args = append(args, u.Feature, u.Day)
+		}
+		if _, err := v.run(ctx, nil, call{featuresScript, []string{rewoundKey(shard), featuresPrefix(shard) + tenant}, args}); err != nil {
+			return fmt.Errorf("put back features: %w", err)
+		}
+	}
+	return nil
+}
