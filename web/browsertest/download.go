@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -23,12 +24,15 @@ func DownloadTo(dir string) chromedp.Action[chromedp.Void] {
 }
 
 // Downloaded waits until a download has arrived whole whose path matches pattern, and returns
-// the path. Browsers give a file its name when it is complete.
+// the path. Chromium gives a file its name when it is complete, or reserves the name with
+// an empty one.
 func Downloaded(t *testing.T, pattern string) string {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if paths, err := filepath.Glob(pattern); err == nil && len(paths) > 0 {
-			return paths[0]
+			if info, err := os.Stat(paths[0]); err == nil && info.Size() > 0 {
+				return paths[0]
+			}
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("nothing was downloaded to %s", pattern)
