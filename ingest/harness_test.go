@@ -177,7 +177,6 @@ func (a *api) send(req *http.Request) (response, error) {
 	if a.key != "" {
 		req.Header.Set("Authorization", "Bearer "+a.key)
 	}
-	req.Header.Set("X-Request-Id", "test") // or no two answers would be the same
 	res, err := a.client.Do(req)
 	if err != nil {
 		return response{}, err
