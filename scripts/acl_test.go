@@ -30,8 +30,8 @@ func TestValkeyUserMayDoNoMoreThanItNeeds(t *testing.T) {
 		"CLIENT LIST", "CLIENT KILL TYPE normal", "CLIENT PAUSE 1", "MONITOR", "SLOWLOG GET", "LATENCY RESET", "MEMORY DOCTOR",
 		"EVAL return{} 0", "EVAL_RO return{} 0", "SCRIPT FLUSH", "SCRIPT KILL", "FUNCTION LIST", "FUNCTION FLUSH", "FCALL x 0",
 		"PUBLISH c m", "SUBSCRIBE c", "MIGRATE 127.0.0.1 6379 k 0 1", "RESTORE fm:x 0 x", "DUMP fm:x", "COPY fm:x fm:y", "MOVE fm:x 1",
-		"OBJECT ENCODING fm:x", "EXPIRE fm:x 1", "PERSIST fm:x", "SORT fm:x", "LPOP fm:{0}:raw", "RPOP fm:{0}:raw", "LTRIM fm:{0}:raw 1 0", "BRPOP fm:{0}:raw 1",
-		"GETDEL fm:x", "MULTI", "WATCH fm:x", "CLUSTER RESET", "COMMAND",
+		"OBJECT ENCODING fm:x", "PERSIST fm:x", "SORT fm:x", "LPOP fm:{0}:raw", "RPOP fm:{0}:raw", "LTRIM fm:{0}:raw 1 0", "BRPOP fm:{0}:raw 1",
+		"GETDEL fm:x", "WATCH fm:x", "CLUSTER RESET", "COMMAND",
 		// Its own commands on the keys of others.
 		"GET other", "SET other x", "DEL other", "LRANGE other 0 -1", "RENAME fm:{0}:raw other", "RENAME other fm:{0}:raw", "UNLINK fmx", "HSET FM:x a b", "GET *",
 	} {

@@ -154,7 +154,7 @@ func TestFuzz(t *testing.T) {
 	if stored < acknowledged || stored > acknowledged && unknown == 0 {
 		t.Errorf("%d events were acknowledged and %d are stored", acknowledged, stored)
 	}
-	tg.silent()
+	tg.calm() // a mutation may turn what was a secret into a path, which is logged
 }
 
 // stored is the number of events that Valkey holds. Nobody flushes them.
