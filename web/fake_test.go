@@ -27,6 +27,7 @@ type fake struct {
 	stale     bool
 	away      bool // answers nothing
 	broken    bool // answers 503
+	locked    bool // asks who looks
 	noSockets bool
 	noAlerts  bool
 	held      chan struct{} // nothing is answered until it is closed
@@ -60,6 +61,10 @@ func newFake(t *testing.T, tenants ...*account) *fake {
 	mux.Handle("/usage", Handler())
 	mux.Handle("/assets/", Handler())
 	mux.HandleFunc("GET /session", func(w http.ResponseWriter, _ *http.Request) {
+		if f.locked {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"kind":"off","scope":"admin","tenant":null,"expiresAt":null}`))
 	})

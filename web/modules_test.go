@@ -24,9 +24,9 @@ func testModules(t *testing.T, b *browsertest.Browser) {
 	tab.Eval("(window.modules = {}, Promise.all(["+strings.Join(imports, ",")+"]))", nil)
 	for _, tc := range []struct{ module, expression, want string }{
 		{"format", "[0, 9999, 10000, 1234567, 2.68e9].map(m.short)", `["0","9,999","10K","1.23M","2.68B"]`},
-		{"whole", "m.parse('{\"a\":[9007199254740993,-9223372036854775808,9007199254740991,1.5],\"n\":null,\"t\":\"9007199254740993\"}')", `{"a":[9007199254740992,-9223372036854776000,9007199254740991,1.5],"n":null,"t":"9007199254740993"}`},
+		{"whole", "m.parse('{\"a\":[9007199254740993,-9223372036854775808,9007199254740991,1.5],\"n\":null,\"t\":\"9007199254740993\"}')", `{"a":["9007199254740993","-9223372036854775808",9007199254740991,1.5],"n":null,"t":"9007199254740993"}`},
 		{"whole", "m.parse('[9007199254740993,9223372036854775807,9007199254740991]').map(modules.format.count)", `["9,007,199,254,740,993","9,223,372,036,854,775,807","9,007,199,254,740,991"]`},
-		{"whole", "m.parse('[9007199254740993,12]').map(n => [n > 12, Math.max(n, 5) + 1, modules.format.short(n)])", `[[true,9007199254740992,"9.01Q"],[false,13,"12"]]`},
+		{"whole", "m.parse('[9007199254740993,12]').map(n => [n > 12, Math.max(n, 5) + 1, modules.format.short(n) === modules.format.short(Number(n))])", `[[true,9007199254740992,true],[false,13,true]]`},
 		{"format", "[2 ** 53, 2 ** 53 - 1].map(m.count)", `["≈ 9,007,199,254,740,992","9,007,199,254,740,991"]`},
 		{"format", "[0, 99999999999, 1e11].map(m.amount)", `["0","99,999,999,999","100B"]`},
 		{"format", "[0, 81.2, 100, 123456].map(m.percent)", `["0.00 %","81.20 %","100.00 %","123K %"]`},
@@ -70,7 +70,7 @@ func testModules(t *testing.T, b *browsertest.Browser) {
 		{"status", "[[null, []], [79.99, [80]], [80, [80]], [99.99, []], [100, [120]]].map(([quotaPercent, thresholds]) => m.statusOf({quotaPercent, thresholds}).kind)", `["none","ok","near","ok","over"]`},
 		{"api", "[m.path.usage(\"it's a/b\"), m.path.series('x', {from: 'a b'})]", `["/usage/it%27s%20a%2Fb","/usage/x/series?from=a+b"]`},
 	} {
-		var got json.RawMessage
+		var got string // made in the page: the debugging protocol has other ideas of what has a value
 		tab.Eval(fmt.Sprintf(`(() => {
 			const m = modules[%q];
 			const usage = { timezone: "Europe/Berlin", periodStart: "2026-10-31T23:00:00Z", periodEnd: "2026-11-30T23:00:00Z" };
@@ -81,10 +81,10 @@ func testModules(t *testing.T, b *browsertest.Browser) {
 				change(l);
 				return [l.order.map((name) => name + l.rows.get(name).used + " " + l.rows.get(name).sparkline), l.matching];
 			};
-			return %s;
+			return JSON.stringify(%s);
 		})()`, tc.module, tc.expression), &got)
 		var compact, want any
-		if json.Unmarshal(got, &compact) != nil || json.Unmarshal([]byte(tc.want), &want) != nil {
+		if json.Unmarshal([]byte(got), &compact) != nil || json.Unmarshal([]byte(tc.want), &want) != nil {
 			t.Fatalf("%s: %s is no JSON", tc.module, got)
 		}
 		a, _ := json.Marshal(compact)

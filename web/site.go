@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"mime"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -45,10 +46,14 @@ func newSite(root fs.FS) *site {
 		if err != nil {
 			return err
 		}
-		if strings.HasPrefix(name, "static/js/") {
-			content = bare(content)
+		name = strings.TrimPrefix(name, "static/")
+		if !strings.HasPrefix(name, "vendor/") {
+			content = bare(name, content)
 		}
-		contents[strings.TrimPrefix(name, "static/")] = content
+		if path.Ext(name) == ".css" {
+			name = "style.css" // one after another: in one file they compress better, by 0.9 kB
+		}
+		contents[name] = append(contents[name], content...)
 		fmt.Fprintf(whole, "%s %d\n", name, len(content))
 		whole.Write(content)
 		return nil
@@ -68,17 +73,24 @@ func newSite(root fs.FS) *site {
 	return s
 }
 
-// bare drops what only readers of the source need: lines that are a comment, and the space
-// before the others. It saves a tenth of all that a browser loads (6 of 62 kB), and a line
-// of code stays a line. The scripts have no strings of several lines, see the test.
-func bare(script []byte) []byte {
-	var out bytes.Buffer
-	for line := range bytes.Lines(script) {
-		if line = bytes.TrimLeft(line, " "); !bytes.HasPrefix(line, []byte("//")) {
-			out.Write(line)
-		}
+var (
+	// comments are those of each language, as the files under static write them.
+	comments = map[string]*regexp.Regexp{
+		".html": regexp.MustCompile(`(?s)<!--.*?-->`),
+		".css":  regexp.MustCompile(`(?s)/\*.*?\*/`),
+		".js":   regexp.MustCompile(`(?m)(^|\s)//( .*)?$`),
 	}
-	return out.Bytes()
+	indent = regexp.MustCompile(`\n\s+`)
+)
+
+// bare drops what only readers of the source need: comments, indentation and empty lines,
+// 4 of the 61 kB that a browser would load otherwise. A line of code stays a line. No string
+// has several lines or looks like a comment, see the test.
+func bare(name string, content []byte) []byte {
+	if comment := comments[path.Ext(name)]; comment != nil {
+		content = indent.ReplaceAll(comment.ReplaceAll(content, nil), []byte("\n"))
+	}
+	return content
 }
 
 func newFile(name string, content []byte, cache string) *file {

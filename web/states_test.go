@@ -30,6 +30,12 @@ var states = map[string]struct {
 		tab.Until("all of the tenant is there", tenantShown)
 		return tab
 	}},
+	"login": {[]window{desk, phone}, func(t *testing.T, b *browsertest.Browser, f *fake) *browsertest.Tab {
+		f.locked = true
+		tab := b.Open(t, f.page())
+		tab.Until("the page asks for a key", "document.querySelector('#login').checkVisibility()")
+		return tab
+	}},
 	"empty": {[]window{desk}, func(t *testing.T, b *browsertest.Browser, f *fake) *browsertest.Tab {
 		f.tenants = nil
 		tab := b.Open(t, f.page())

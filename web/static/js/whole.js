@@ -5,7 +5,12 @@
 export class Whole extends Number {
   constructor(digits) {
     super(digits);
-    this.digits = BigInt(digits);
+    this.digits = digits;
+  }
+
+  // In JSON, by which the page tells what has changed, neighbours must differ.
+  toJSON() {
+    return this.digits;
   }
 }
 
