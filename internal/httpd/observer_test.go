@@ -167,13 +167,12 @@ func TestAWebSocketIsNoRequestInFlight(t *testing.T) {
 	}
 	const none = "# HELP flagmeter_http_requests_in_flight HTTP requests that are being answered, without WebSockets.\n" +
 		"# TYPE flagmeter_http_requests_in_flight gauge\nflagmeter_http_requests_in_flight 0\n"
-	for range 2 { // while it is open, and when it has ended
+	for _, open := range []bool{true, false} {
 		if err := testutil.GatherAndCompare(registry, strings.NewReader(none), "flagmeter_http_requests_in_flight"); err != nil {
 			t.Error(err)
 		}
-		if goOn != nil {
+		if open {
 			close(goOn)
-			goOn = nil
 			conn.CloseNow()
 			server.Close()
 		}
