@@ -90,7 +90,7 @@ func TestDashboardAsksWhoLooks(t *testing.T) {
 		if sum := columnSum(t, dir, "series", "tokens"); sum != 40 {
 			t.Errorf("the file adds up to %d", sum)
 		}
-		tab.Eval("window.before = true; location.reload()", nil)
+		tab.Eval("(window.before = true, location.reload())", nil)
 		tab.Until("it is there after a reload", "!window.before && document.readyState === 'complete' && "+shown)
 
 		// A link that is no good, in the same tab.
