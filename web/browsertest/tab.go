@@ -94,6 +94,12 @@ func (tab *Tab) Do(actions ...chromedp.Action[chromedp.Void]) {
 // Eval evaluates a JavaScript expression, or a promise of one, into result; nil ignores it.
 func (tab *Tab) Eval(expression string, result any) {
 	tab.t.Helper()
+	if err := tab.eval(expression, result); err != nil {
+		tab.t.Fatalf("evaluate %s: %v", shorten(expression), err)
+	}
+}
+
+func (tab *Tab) eval(expression string, result any) error {
 	if result == nil {
 		expression = "Promise.resolve(" + expression + ").then(() => true)"
 		result = new(bool)
@@ -104,9 +110,12 @@ func (tab *Tab) Eval(expression string, result any) {
 	if err == nil {
 		err = json.Unmarshal(value, result)
 	}
-	if err != nil {
-		tab.t.Fatalf("evaluate %s: %v", shorten(expression), err)
-	}
+	return err
+}
+
+// between reports whether an evaluation has failed because the page was just going.
+func between(err error) bool {
+	return err != nil && (strings.Contains(err.Error(), "navigated or closed") || strings.Contains(err.Error(), "context was destroyed"))
 }
 
 func shorten(text string) string {
@@ -116,7 +125,8 @@ func shorten(text string) string {
 	return text
 }
 
-// Until waits until a JavaScript expression is true.
+// Until waits until a JavaScript expression is true. It is not while the page gives way to
+// another.
 func (tab *Tab) Until(what, expression string) {
 	tab.t.Helper()
 	tab.UntilWithin(patience, what, expression)
@@ -128,7 +138,9 @@ func (tab *Tab) UntilWithin(limit time.Duration, what, expression string) time.D
 	start := time.Now()
 	for {
 		var ok bool
-		tab.Eval("Boolean("+expression+")", &ok)
+		if err := tab.eval("Boolean("+expression+")", &ok); err != nil && !between(err) {
+			tab.t.Fatalf("evaluate %s: %v", shorten(expression), err)
+		}
 		if took := time.Since(start); ok {
 			return took
 		} else if took > limit {
