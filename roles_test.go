@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,11 +20,9 @@ import (
 // build makes the program as the Makefile does.
 func build(t *testing.T) (path string) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), "flagmeter")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-ldflags", "-X main.version=v1.2.3 -X main.commit=abcdef",
-		"-o", path, ".").CombinedOutput()
+	path, err := stacktest.Build(t.TempDir(), "-ldflags", "-X main.version=v1.2.3 -X main.commit=abcdef")
 	if err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+		t.Fatal(err)
 	}
 	return path
 }

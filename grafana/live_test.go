@@ -35,7 +35,10 @@ func TestEveryQueryAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	addTenants(t, env.DB)
-	binary := build(t)
+	binary, err := stacktest.Build(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	settings := []string{"DATABASE_URL=" + env.DatabaseURL, "VALKEY_URL=" + env.ValkeyURL, "LOG_LEVEL=debug",
 		"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0", "WEBHOOK_ALLOW_PRIVATE=true", "METRICS_TOP_TENANTS=5"}
 	roles, addresses := map[string]*launched{}, map[string]string{}

@@ -43,11 +43,8 @@ func TestAGroupWhoseReplyIsLostCountsOnce(t *testing.T) {
 	}
 }
 
-func TestLostRepliesUnderLoadCountOnce(t *testing.T) {
-	env := stacktest.New(t)
-	p, through := newProxy(t, env.ValkeyURL)
-	a := newAPI(t, env, func(s *setup) { s.valkeyURL = through })
-	const clients, requests = 16, 20
+// loseReplies cuts off the reply of about every n-th call, until the function it returns is called.
+func (a *api) loseReplies(p *proxy, n int64) (heal func()) {
 	var trouble sync.WaitGroup
 	done := make(chan struct{})
 	trouble.Go(func() {
@@ -57,12 +54,25 @@ func TestLostRepliesUnderLoadCountOnce(t *testing.T) {
 				return
 			default:
 			}
-			if calls := int64(a.calls()); calls > 2*lost { // about every second call
+			if calls := int64(a.calls()); calls > n*lost {
 				lost++
 				p.cutReplies.Store(1)
 			}
 		}
 	})
+	return func() {
+		close(done)
+		trouble.Wait()
+		p.cutReplies.Store(0)
+	}
+}
+
+func TestLostRepliesUnderLoadCountOnce(t *testing.T) {
+	env := stacktest.New(t)
+	p, through := newProxy(t, env.ValkeyURL)
+	a := newAPI(t, env, func(s *setup) { s.valkeyURL = through })
+	const clients, requests = 16, 20
+	heal := a.loseReplies(p, 2)
 	together(clients, func(client int) {
 		for i := range requests {
 			r, err := a.do("POST", "/events", jsonType, strings.NewReader(acme(1, fmt.Sprintf(`,"id":"%d-%d"`, client, i))))
@@ -71,9 +81,7 @@ func TestLostRepliesUnderLoadCountOnce(t *testing.T) {
 			}
 		}
 	})
-	close(done)
-	trouble.Wait()
-	p.cutReplies.Store(0)
+	heal()
 	if got := a.total("acme"); got != clients*requests {
 		t.Errorf("%d tokens, want %d", got, clients*requests)
 	}
@@ -108,21 +116,7 @@ func TestAQuotaHoldsWhileRepliesAreLost(t *testing.T) {
 	p, through := newProxy(t, env.ValkeyURL)
 	a := newAPI(t, env, func(s *setup) { s.valkeyURL = through })
 	a.set("acme", fmt.Sprintf("monthly_quota = %d, enforce = 'strict'", quota))
-	var trouble sync.WaitGroup
-	done := make(chan struct{})
-	trouble.Go(func() {
-		for lost := int64(0); ; {
-			select {
-			case <-done:
-				return
-			default:
-			}
-			if calls := int64(a.calls()); calls > 3*lost { // about every third call
-				lost++
-				p.cutReplies.Store(1)
-			}
-		}
-	})
+	heal := a.loseReplies(p, 3)
 	var accepted atomic.Int64
 	together(clients, func(int) {
 		for {
@@ -137,9 +131,7 @@ func TestAQuotaHoldsWhileRepliesAreLost(t *testing.T) {
 			return
 		}
 	})
-	close(done)
-	trouble.Wait()
-	p.cutReplies.Store(0)
+	heal()
 	if got, total := accepted.Load(), a.total("acme"); got != quota || total != quota {
 		t.Errorf("%d tokens are acknowledged and %d counted, want %d", got, total, quota)
 	}

@@ -23,15 +23,7 @@ import (
 )
 
 // program builds flagmeter at the first call, into a directory that the last test removes.
-var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(buildDir, "flagmeter")
-	cmd := exec.Command("go", "build", "-o", path, ".")
-	cmd.Dir = filepath.Join("..", "..")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the program: %w\n%s", err, out)
-	}
-	return path, nil
-})
+var program = sync.OnceValues(func() (string, error) { return stacktest.Build(buildDir) })
 
 var buildDir string
 

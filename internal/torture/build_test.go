@@ -2,12 +2,11 @@ package torture
 
 import (
 	"bytes"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
 // program is the program with failpoints.
@@ -21,24 +20,13 @@ var tortured = sync.OnceValues(func() (p program, err error) {
 	if p.guard, _, err = startGuard(); err != nil {
 		return p, err
 	}
-	p.path, err = build(p.guard.dir, "failpoint")
+	p.path, err = stacktest.Build(p.guard.dir, "-tags", "failpoint")
 	return p, err
 })
 
-// build builds the program into dir, with tags, and returns its path.
-func build(dir, tags string) (string, error) {
-	path := filepath.Join(dir, "flagmeter")
-	cmd := exec.Command("go", "build", "-tags", tags, "-o", path, ".")
-	cmd.Dir = filepath.Join("..", "..")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the program: %w\n%s", err, out)
-	}
-	return path, nil
-}
-
 // TestProductionHasNoFailpoint looks for the name of the variable in both builds.
 func TestProductionHasNoFailpoint(t *testing.T) {
-	production, err := build(t.TempDir(), "")
+	production, err := stacktest.Build(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
