@@ -15,13 +15,12 @@ import (
 
 // writeJSON answers 200 with body.
 func writeJSON(w http.ResponseWriter, body []byte) {
-	header := w.Header()
-	header["Content-Type"], header["Cache-Control"] = contentTypeJSON, noStore
+	w.Header()["Content-Type"] = contentTypeJSON
 	_, _ = w.Write(body) // the client has gone away: there is nobody left to tell
 }
 
-// Values of headers, which net/http only reads.
-var contentTypeJSON, noStore = []string{"application/json"}, []string{"no-store"}
+// contentTypeJSON is the value of a header, which net/http only reads.
+var contentTypeJSON = []string{"application/json"}
 
 // accepted is the answer to POST /events.
 type accepted struct {

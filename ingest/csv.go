@@ -21,7 +21,6 @@ func newTable(w http.ResponseWriter, file string, asOf time.Time, headings ...st
 	header.Set("Content-Type", "text/csv; charset=utf-8; header=present")
 	header.Set("Content-Disposition", `attachment; filename="`+file+`"`)
 	header.Set("X-As-Of", asOf.UTC().Format(time.RFC3339Nano))
-	header["Cache-Control"] = noStore
 	t := &table{w: csv.NewWriter(w)}
 	t.w.UseCRLF = true
 	t.write(headings...)

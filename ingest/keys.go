@@ -213,8 +213,7 @@ func writeKeys(w http.ResponseWriter, status int, answer any) {
 		WriteProblem(w, problemInternal())
 		return
 	}
-	header := w.Header()
-	header["Content-Type"], header["Cache-Control"] = contentTypeJSON, noStore
+	w.Header()["Content-Type"] = contentTypeJSON
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes()) // the client has gone away: there is nobody left to tell
 }
