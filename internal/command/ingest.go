@@ -18,7 +18,7 @@ func Ingest(env Env) *cobra.Command {
 It answers 503 until Valkey answers, and then needs only Valkey to accept events: it
 starts and works while Postgres is away, with the tenants and API keys it knew last.
 
-With METRICS_ADDR it also serves /metrics and /healthz there, to whoever reaches that address.
+With METRICS_ADDR it also serves /metrics there, to whoever reaches that address.
 
 Callers need an API key or a token, see 'flagmeter keys create', unless AUTH=off; without
 AUTH, unless only this machine can reach it.`,
@@ -28,13 +28,13 @@ AUTH, unless only this machine can reach it.`,
 				return err
 			}
 			group, ctx := errgroup.WithContext(ctx)
-			if p.cfg.MetricsAddr != "" {
+			if p.cfg.MetricsAddr != "" && p.registry != nil {
 				metrics, err := listen(ctx, p.cfg.MetricsAddr)
 				if err != nil {
 					return err
 				}
 				p.log.Info("metrics are served", "address", metrics.Addr().String())
-				group.Go(func() error { return p.serveMetrics(ctx, p.log, metrics) })
+				group.Go(func() error { return p.serveScrapes(ctx, p.log, metrics) })
 			}
 			group.Go(func() error { return p.serveAPI(ctx, p.log, l) })
 			group.Go(func() error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -106,6 +107,14 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 // serveMetrics answers /metrics and /healthz of a role without an API.
 func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, p.registry), Log: log}.Serve(ctx, listener))
+}
+
+// serveScrapes answers /metrics of the API on a port of its own, where nobody is asked for a
+// credential. Scrapes are not counted there: the API's observer has the only registration.
+func (p *process) serveScrapes(ctx context.Context, log *slog.Logger, listener net.Listener) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", httpd.Scrape(p.registry))
+	return cutOff(ctx, log, httpd.Server{Handler: httpd.Guard(mux, httpd.Data()), Log: log}.Serve(ctx, listener))
 }
 
 // startAdmin serves profiles until ctx is done, if the settings say where.

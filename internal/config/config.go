@@ -33,8 +33,9 @@ type Config struct {
 	// address of the machine.
 	ListenAddr string `env:"LISTEN_ADDR" envDefault:":3000" want:"an address like :3000 or 127.0.0.1:3000"`
 
-	// MetricsAddr is host:port of /metrics and /healthz without a credential. Empty means the
-	// role's own default: :9101 for the flusher, :9102 for the alerter, none for ingest.
+	// MetricsAddr is host:port of /metrics without a credential, and of /healthz but for ingest.
+	// Empty means the role's own default: :9101 for the flusher, :9102 for the alerter, none
+	// for ingest.
 	MetricsAddr string `env:"METRICS_ADDR" want:"an address like :9101 or 127.0.0.1:9101"`
 
 	// AdminAddr is host:port of /debug/pprof, of every role, on loopback: a profile contains
