@@ -18,7 +18,7 @@ func TestVersion(t *testing.T) {
 
 func TestHelpListsEveryCommand(t *testing.T) {
 	help := succeed(t, nil)
-	for _, name := range []string{"dev", "ingest", "flusher", "alerter", "migrate", "seed", "tenants", "keys", "tokens", "audit", "import", "version"} {
+	for _, name := range []string{"dev", "ingest", "flusher", "alerter", "migrate", "seed", "tenants", "keys", "tokens", "audit", "import", "healthcheck", "version"} {
 		if !regexp.MustCompile(`(?m)^  ` + name + ` +[A-Z]`).MatchString(help) {
 			t.Errorf("no line about %s in:\n%s", name, help)
 		}
@@ -45,6 +45,7 @@ func TestWrongCommandLineExitsWith2(t *testing.T) {
 		{"tenants add a --thresholds 80,1001", `invalid argument "80,1001" for "--thresholds" flag: must be integers from 1 to 1000 with commas in between`},
 		{"tenants set a", "at least one of the flags in the group [quota billing-day timezone thresholds rate-limit rate-burst enforce archive unarchive] is required"},
 		{"tenants set a --archive --unarchive", "if any flags in the group [archive unarchive] are set none of the others can be"},
+		{"healthcheck dashboard", `invalid argument "dashboard" for "flagmeter healthcheck"`},
 		{"import", "accepts 1 arg(s), received 0"},
 	}
 	for _, tt := range tests {

@@ -121,7 +121,7 @@ func TestLocalURL(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		if got := localURL(l.Addr()); !strings.HasPrefix(got, want) || strings.HasSuffix(got, ":") {
+		if got := localURL(l.Addr().String()); !strings.HasPrefix(got, want) || strings.HasSuffix(got, ":") {
 			t.Errorf("%s: got %s", address, got)
 		}
 	}

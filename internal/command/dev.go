@@ -102,7 +102,7 @@ func dev(ctx context.Context, env Env, o devOptions, stdout, stderr io.Writer) (
 	// The roles outlive ctx until the demo has ended.
 	rolesCtx, stopRoles := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRoles()
-	url := localURL(listener.Addr())
+	url := localURL(listener.Addr().String())
 	roles := p.startAll(rolesCtx, listener, url)
 	err = present(ctx, roles.ctx, url, func(ctx context.Context) error {
 		fmt.Fprintf(stdout, "flagmeter ready %s/usage\n", url)

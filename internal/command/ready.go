@@ -66,10 +66,11 @@ func getOK(ctx context.Context, url string) error {
 	return err
 }
 
-// localURL is where this machine reaches a listener that may be bound to all its addresses.
-func localURL(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+// localURL is where this machine reaches a listener on host:port, which may be bound to all its
+// addresses.
+func localURL(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip.IsUnspecified()) {
 		host = "127.0.0.1"
 	}
 	return "http://" + net.JoinHostPort(host, port)
