@@ -10,6 +10,7 @@ const acknowledgedEvents = new Counter('acknowledged_events');
 const acknowledgedTokens = new Counter('acknowledged_tokens');
 const refusedEvents = new Counter('refused_events');
 const unansweredEvents = new Counter('unanswered_events');
+const judged = new Counter('sum_judged');
 const missing = new Counter('tokens_missing'); // acknowledged, less the growth of usage
 
 // sumThresholds belong to every script that sums. With an event nobody has answered for, the
@@ -18,6 +19,7 @@ export const sumThresholds = {
   acknowledged_events: ['count>0'],
   unanswered_events: ['count==0'],
   tokens_missing: ['count==0'],
+  sum_judged: ['count==1'], // or usage could not be read, and nothing is known
 };
 
 // usage is what FlagMeter reports now: tokens, and when the billing period began.
@@ -59,5 +61,6 @@ export function end({ before }) {
     throw new Error(`the billing period of ${tenant} has changed during the test, from ${before.periodStart} to ${after.periodStart}: run it again`);
   }
   missing.add(before.tokens - after.tokens);
+  judged.add(1);
   console.log(`usage of ${tenant} grew by ${after.tokens - before.tokens} tokens`);
 }

@@ -6,7 +6,7 @@ const whole = (n) => Math.round(n).toString().replace(/\B(?=(\d{3})+$)/g, ',');
 // write shows a statistic of a metric as people read it.
 function write(metric, statistic) {
   const value = metric.values[statistic];
-  if (value === undefined || value === null) return '-';
+  if (value === undefined || value === null || metric.values.count === 0 && metric.type === 'trend') return '-';
   if (metric.type === 'trend') return metric.contains === 'time' ? milliseconds(value) : whole(value);
   if (metric.type === 'rate') return value.toFixed(5);
   return whole(value);
@@ -15,7 +15,7 @@ function write(metric, statistic) {
 // judged are the thresholds as rows: what, figure, aim, verdict.
 function judged(metrics) {
   const rows = [];
-  for (const [name, metric] of Object.entries(metrics)) {
+  for (const [name, metric] of Object.entries(metrics).sort(([a], [b]) => (a < b ? -1 : 1))) {
     for (const [aim, { ok }] of Object.entries(metric.thresholds || {})) {
       const [, statistic, rest] = aim.match(/^\s*([a-z]+(?:\([\d.]+\))?)\s*(.*)$/);
       rows.push([`${name} ${statistic}`, write(metric, statistic), rest, ok ? 'met' : 'MISSED']);
@@ -53,4 +53,4 @@ export function summary(name, more = () => []) {
   };
 }
 
-export const trendStats = ['avg', 'med', 'p(95)', 'p(99)', 'max'];
+export const trendStats = ['avg', 'med', 'p(95)', 'p(99)', 'max', 'count'];
