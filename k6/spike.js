@@ -1,9 +1,9 @@
 // 50 requests a second, then 3,000, then 50. Beyond its limits FlagMeter may answer 429 or 503,
 // with Retry-After, which this client obeys; what it acknowledges counts to the token.
 //
-//   k6 run [-e RATE=50] [-e PEAK=3000] [-e DURATION=30s] [-e URL=…] [-e TENANT=…] [-e API_KEY=…] k6/spike.js
+//   k6 run [-e RATE=50] [-e PEAK=3000] [-e DURATION=30s] [-e CALM=10s] [-e URL=…] [-e TENANT=…] [-e API_KEY=…] k6/spike.js
 //
-// DURATION is that of the peak. What this machine could not send in time, dropped_iterations,
+// DURATION is that of the peak, CALM that of the time before it, and after. What this machine could not send in time, dropped_iterations,
 // is shown and not judged.
 import { check } from 'k6';
 import { Counter } from 'k6/metrics';
@@ -13,6 +13,7 @@ import { summary, trendStats } from './lib/summary.js';
 
 const rate = Number(__ENV.RATE || 50);
 const peak = Number(__ENV.PEAK || 3000);
+const calm = __ENV.CALM || '10s';
 const limited = new Counter('limited_answers'); // 429 and 503
 
 export const options = {
@@ -22,11 +23,11 @@ export const options = {
       startRate: rate,
       timeUnit: '1s',
       stages: [
-        { target: rate, duration: '10s' },
+        { target: rate, duration: calm },
         { target: peak, duration: '1s' },
         { target: peak, duration: __ENV.DURATION || '30s' },
         { target: rate, duration: '1s' },
-        { target: rate, duration: '10s' },
+        { target: rate, duration: calm },
       ],
       preAllocatedVUs: Math.ceil(Math.max(50, peak / 5)),
       maxVUs: Math.ceil(Math.max(100, peak)),
