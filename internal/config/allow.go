@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,10 @@ func (c Config) allows(name string) bool {
 		return slices.Contains([]slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}, c.LogLevel)
 	case "LISTEN_ADDR":
 		return isAddress(c.ListenAddr)
+	case "DRAIN_TIME":
+		return c.DrainTime >= 0 && c.DrainTime <= 10*time.Minute
+	case "REUSE_PORT":
+		return !c.ReusePort || runtime.GOOS == "linux"
 	case "METRICS_ADDR":
 		return isAddress(c.MetricsAddr)
 	case "ADMIN_ADDR":

@@ -33,6 +33,14 @@ type Config struct {
 	// address of the machine.
 	ListenAddr string `env:"LISTEN_ADDR" envDefault:":3000" want:"an address like :3000 or 127.0.0.1:3000"`
 
+	// DrainTime is how long ingest goes on serving after SIGTERM, while /readyz answers 503: a
+	// proxy must see that within it. A role is gone 25 s after it at the latest.
+	DrainTime time.Duration `env:"DRAIN_TIME" envDefault:"5s" want:"0 or a duration up to 10m like 5s"`
+
+	// ReusePort lets the next process listen on the same port while this one drains
+	// (SO_REUSEPORT). It takes Linux, and both must run as the same user.
+	ReusePort bool `env:"REUSE_PORT" envDefault:"false" want:"true or false (it takes Linux)"`
+
 	// MetricsAddr is host:port of /metrics without a credential, and of /healthz but for ingest.
 	// Empty means the role's own default: :9101 for the flusher, :9102 for the alerter, none
 	// for ingest.
@@ -122,8 +130,12 @@ type Config struct {
 	ValkeyCertFile string `env:"VALKEY_CERT_FILE" want:"the path of a certificate in PEM, beside VALKEY_KEY_FILE"`
 	ValkeyKeyFile  string `env:"VALKEY_KEY_FILE" want:"the path of a key in PEM, beside VALKEY_CERT_FILE"`
 
-	// MigrateDatabaseURL is DatabaseURL of `flagmeter migrate` alone: the owner of the schema,
-	// where the roles have less rights than that. Empty: DatabaseURL.
+	// MigrateOnStart makes a role bring the schema up to date before it works, where there is
+	// no place for `flagmeter migrate`.
+	MigrateOnStart bool `env:"MIGRATE_ON_START" envDefault:"false" want:"true or false"`
+
+	// MigrateDatabaseURL is DatabaseURL of `flagmeter migrate` and MigrateOnStart alone: the
+	// owner of the schema, where the roles have less rights than that. Empty: DatabaseURL.
 	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" want:"a URL like postgres://owner:password@host:5432/database"`
 
 	// SlackWebhookURL gets the alerts of tenants without a row in slack_webhooks. Empty:
