@@ -155,7 +155,9 @@ func (p *process) flush(ctx context.Context, log *slog.Logger) error {
 	if p.registry != nil {
 		p.registry.MustRegister(collectors.NewDBStatsCollector(patient.DB, "flagmeter_patient"))
 	}
-	f := flusher.New(flusher.Options{DB: p.db, Patient: patient, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow, Now: failpoint.Now, Log: log, Registerer: p.registerer()})
+	f := flusher.New(flusher.Options{DB: p.db, Patient: patient, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow,
+		EventsRetention: time.Duration(p.cfg.EventsRetention), RollupsRetention: time.Duration(p.cfg.RollupsRetention),
+		Now: failpoint.Now, Log: log, Registerer: p.registerer()})
 	f.Run(ctx)
 	return nil
 }

@@ -14,6 +14,9 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
+// leastRetention is how long events and rollups are needed at least, as in the flusher.
+const leastRetention = Duration(meter.MaxAge + 5*day)
+
 // allows reports whether the value of a variable that is set is one that works. What the
 // field's type cannot hold was refused before.
 func (c Config) allows(name string) bool {
@@ -49,7 +52,11 @@ func (c Config) allows(name string) bool {
 	case "SHARDS":
 		return c.Shards >= 1 && c.Shards <= 1024
 	case "DEDUPE_WINDOW":
-		return c.DedupeWindow > 0
+		return c.DedupeWindow > 0 && (c.EventsRetention == 0 || c.DedupeWindow <= time.Duration(c.EventsRetention)-meter.MaxAge)
+	case "EVENTS_RETENTION":
+		return c.EventsRetention == 0 || c.EventsRetention >= leastRetention
+	case "ROLLUPS_RETENTION":
+		return c.RollupsRetention == 0 || c.RollupsRetention >= leastRetention
 	case "DEFAULT_QUOTA":
 		return c.DefaultQuota >= 0
 	case "DEFAULT_THRESHOLDS":

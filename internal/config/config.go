@@ -78,8 +78,18 @@ type Config struct {
 	// DedupeWindow is how long the id of an event is remembered: within it, the same event
 	// sent again counts once. Valkey keeps up to two windows of ids, at 26 bytes each: with
 	// 1,000 ids/s, 3 h are 21.6 million ids and 560 MB, which leaves 1.4 GB of a 2 GB
-	// machine for all else. Valkey's clock may jump ahead by a third of the window.
-	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s or 24h"`
+	// machine for all else. Valkey's clock may jump ahead by a third of the window. A Valkey
+	// that has lost writes gets its ids again from events, so they are kept for longer.
+	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s or 24h, and 35d less than EVENTS_RETENTION"`
+
+	// EventsRetention is how long raw events are kept, by their own time: whole (UTC) days are
+	// dropped. An event may be 35 days old when it comes, and 5 more are for a Postgres that is
+	// away. 0: for ever.
+	EventsRetention Duration `env:"EVENTS_RETENTION" envDefault:"90d" want:"0 (for ever) or a duration of at least 40d like 90d or 2160h"`
+
+	// RollupsRetention is how long usage by minute is kept: whole (UTC) months are dropped.
+	// Usage by day is kept for ever. 0: for ever.
+	RollupsRetention Duration `env:"ROLLUPS_RETENTION" envDefault:"400d" want:"0 (for ever) or a duration of at least 40d like 400d or 9600h"`
 
 	// AutoCreateTenants makes a tenant of every unknown name that sends an event, instead
 	// of answering 404.
