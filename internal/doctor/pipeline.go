@@ -51,7 +51,7 @@ func (p *Patient) shards(ctx context.Context) []Finding {
 		return one("shards", Fail, err.Error(), valkeyAdvice(err))
 	}
 	text := fmt.Sprintf("SHARDS=%d", p.Config.Shards)
-	if q.Events+q.SealedRaw+q.SealedSums+q.OpenMinutes > 0 {
+	if q.Events+q.SealedRaw+q.SealedSums+q.OpenMinutes > 0 || !q.Oldest.IsZero() {
 		return one("shards", Fail, fmt.Sprintf("%s, but %s events and %d batches wait in shards beyond it", text, humanize.Comma(q.Events), q.SealedRaw+q.SealedSums),
 			"set SHARDS of every role to what it was, run a flusher until the queue is empty, then change it")
 	}
