@@ -26,3 +26,9 @@ GRANT SELECT, UPDATE (version) ON api_keys_version TO flagmeter_ingest; -- by th
 
 REVOKE EXECUTE ON FUNCTION create_event_partitions(date, date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION create_event_partitions(date, date) TO flagmeter_app;
+
+-- Partitions are made and dropped, and the ledger is shortened, by functions of the owner that
+-- refuse to touch what is still needed.
+GRANT SELECT ON retention, rollups_dropped TO flagmeter_app;
+GRANT EXECUTE ON FUNCTION create_partitions(text, timestamptz, timestamptz), drop_old_partition(text, timestamptz),
+    partition_state(text, timestamptz), forget_flushes(timestamptz, uuid[], int) TO flagmeter_app;

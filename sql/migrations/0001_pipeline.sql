@@ -122,9 +122,3 @@ CREATE TABLE dead_events (
     reason     text        NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
-
--- +migrate Down
-DROP TABLE dead_events, flushes, usage_daily, rollups, events;
-DROP FUNCTION create_event_partitions(date, date);
-DROP TABLE tenants, tenants_version;
-DROP FUNCTION bump_tenants_version();

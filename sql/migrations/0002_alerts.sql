@@ -41,6 +41,3 @@ CREATE TABLE alert_deliveries (
     delivered_at    timestamptz
 );
 CREATE INDEX alert_deliveries_pending ON alert_deliveries (next_attempt_at) WHERE status = 'pending';
-
--- +migrate Down
-DROP TABLE alert_deliveries, alerts, slack_webhooks;

@@ -63,16 +63,3 @@ CREATE TABLE slack_pace (
     url_digest bytea       PRIMARY KEY,
     free_at    timestamptz NOT NULL -- the next message may go then
 );
-
--- +migrate Down
-DROP VIEW alert_deliveries;
-DROP TABLE slack_pace, delivery_attempts;
-DELETE FROM deliveries WHERE kind <> 'slack';
-DROP INDEX deliveries_alert;
-ALTER TABLE deliveries
-    DROP COLUMN kind, DROP COLUMN event, DROP COLUMN webhook_id, DROP COLUMN facts,
-    DROP COLUMN give_up_at, DROP COLUMN attempt;
-ALTER INDEX deliveries_pending RENAME TO alert_deliveries_pending;
-ALTER TABLE deliveries RENAME COLUMN slack_webhook_id TO webhook_id;
-ALTER TABLE deliveries RENAME TO alert_deliveries;
-DROP TABLE webhooks;

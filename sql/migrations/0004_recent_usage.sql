@@ -7,7 +7,3 @@ CREATE INDEX rollups_tenant_minute ON rollups (tenant, minute);
 -- The unix minutes of the rollups that a sum batch changed lie between these two; NULL means
 -- any. A reader that follows the ledger reads only those again.
 ALTER TABLE flushes ADD COLUMN first_minute bigint, ADD COLUMN last_minute bigint;
-
--- +migrate Down
-ALTER TABLE flushes DROP COLUMN first_minute, DROP COLUMN last_minute;
-DROP INDEX rollups_tenant_minute;

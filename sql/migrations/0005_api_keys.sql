@@ -32,7 +32,3 @@ END $$;
 CREATE TRIGGER api_keys_changed AFTER INSERT OR DELETE OR TRUNCATE
     OR UPDATE OF id, hash, session_key, name, scope, tenant, expires_at, revoked_at ON api_keys
     FOR EACH STATEMENT EXECUTE FUNCTION bump_api_keys_version();
-
--- +migrate Down
-DROP TABLE api_keys, api_keys_version;
-DROP FUNCTION bump_api_keys_version();

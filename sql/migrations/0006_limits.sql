@@ -16,8 +16,3 @@ ALTER TABLE api_keys
     ADD CONSTRAINT api_keys_burst_needs_rate CHECK (rate_burst IS NULL OR rate_limit IS NOT NULL);
 CREATE TRIGGER api_keys_rate_changed AFTER UPDATE OF rate_limit, rate_burst ON api_keys
     FOR EACH STATEMENT EXECUTE FUNCTION bump_api_keys_version();
-
--- +migrate Down
-DROP TRIGGER api_keys_rate_changed ON api_keys;
-ALTER TABLE api_keys DROP COLUMN rate_limit, DROP COLUMN rate_burst;
-ALTER TABLE tenants DROP COLUMN rate_limit, DROP COLUMN rate_burst, DROP COLUMN enforce;

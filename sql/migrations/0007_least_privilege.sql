@@ -9,6 +9,3 @@ BEGIN
     EXECUTE format('ALTER FUNCTION create_event_partitions(date, date) SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
 END $$;
 -- +migrate StatementEnd
-
--- +migrate Down
-ALTER FUNCTION create_event_partitions(date, date) SECURITY INVOKER RESET search_path;
