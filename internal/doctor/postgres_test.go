@@ -76,7 +76,7 @@ func TestMigrations(t *testing.T) {
 	found, _ = visit{}.examine(t, env)
 	must(t, found, "schema/migrations", doctor.Fail, "missing 0006_limits.sql", "flagmeter migrate")
 	must(t, found, "tenants/all", doctor.Skip, "needs schema", "")
-	if _, looked := found["schema/partitions"]; looked {
+	if _, looked := found["schema/events"]; looked {
 		t.Error("looks at partitions of an old schema")
 	}
 }
@@ -87,17 +87,18 @@ func TestPartitions(t *testing.T) {
 	noon := time.Date(2026, 3, 9, 12, 0, 0, 0, time.UTC)
 	v := visit{now: func() time.Time { return noon }}
 	found, _ := v.examine(t, env)
-	must(t, found, "schema/partitions", doctor.Fail, "none for today", "flagmeter flusher")
-	execSQL(t, env, "SELECT create_event_partitions('2026-03-01', '2026-03-09')")
+	for _, check := range []string{"schema/events", "schema/rollups"} {
+		must(t, found, check, doctor.Fail, "there is no partition for now", "flagmeter flusher")
+	}
+	execSQL(t, env, "SELECT create_partitions('events', '2026-03-09T00:00:00Z', '2026-03-09T00:00:00Z'), create_partitions('rollups', '2026-03-09T00:00:00Z', '2026-03-09T00:00:00Z')")
 	found, _ = v.examine(t, env)
-	must(t, found, "schema/partitions", doctor.Warn, "the last is that of 2026-03-09", "flagmeter flusher")
-	execSQL(t, env, "SELECT create_event_partitions('2026-03-10', '2026-03-11')")
+	must(t, found, "schema/events", doctor.Warn, "end at 2026-03-10 00:00:00 UTC", "flagmeter flusher")
+	must(t, found, "schema/rollups", doctor.OK, "until 2026-04-01 00:00:00 UTC", "")
+	execSQL(t, env, "SELECT create_partitions('events', '2026-03-10T00:00:00Z', '2026-03-11T00:00:00Z')")
 	found, _ = v.examine(t, env)
-	must(t, found, "schema/partitions", doctor.OK, "up to 2026-03-11", "")
-	must(t, found, "schema/default partition", doctor.OK, "empty", "")
+	must(t, found, "schema/events", doctor.OK, "until 2026-03-12 00:00:00 UTC", "")
 
-	execSQL(t, env, "INSERT INTO events VALUES (gen_random_uuid(), 'acme', 'chat', 1, '2026-02-01'); SELECT pg_stat_force_next_flush()")
-	execSQL(t, env, "ANALYZE events_default")
+	execSQL(t, env, "INSERT INTO events VALUES (gen_random_uuid(), 'acme', 'chat', 1, '2026-02-01')")
 	found, _ = v.examine(t, env)
-	must(t, found, "schema/default partition", doctor.Warn, "events_default has about 1 rows", "SELECT created_at::date")
+	must(t, found, "schema/events", doctor.Warn, "the default partition has 1 rows", "keep a flusher running")
 }

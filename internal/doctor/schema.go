@@ -7,6 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
@@ -29,45 +32,35 @@ func (p *Patient) migrations(ctx context.Context) []Finding {
 	return ok(migrated, "all are applied")
 }
 
-// daysAhead is for how many days behind today there should be partitions: the flusher makes
-// them for two each hour, so one day less says that it has not run for a day.
-const daysAhead = 1
+// reachFor is how far the partitions should reach. The flusher makes them for two days each
+// hour, so less says that it has not run for a day.
+const reachFor = 24 * time.Hour
 
-// partitions is whether events find a place of their own.
+// partitions is whether rows find a place of their own.
 func (p *Patient) partitions(ctx context.Context) []Finding {
-	var names []string
-	if err := p.DB.SelectContext(ctx, &names, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-		WHERE i.inhparent = 'public.events'::regclass AND c.relname ~ '^events_[0-9]{8}$'`); err != nil {
-		return unknown("partitions", err)
-	}
-	exists := map[string]bool{}
-	for _, name := range names {
-		exists[name] = true
-	}
-	const advice = "start a flusher, which makes them when it starts and every hour: flagmeter flusher"
-	today := p.Now().UTC()
-	ahead := 0
-	for exists["events_"+today.AddDate(0, 0, ahead).Format("20060102")] {
-		ahead++
-	}
 	var all []Finding
-	switch {
-	case ahead == 0:
-		all = one("partitions", Fail, "there is none for today: events go to events_default", advice)
-	case ahead <= daysAhead:
-		all = one("partitions", Warn, "the last is that of "+today.AddDate(0, 0, ahead-1).Format(time.DateOnly), advice)
+	for _, table := range []string{store.Events, store.Rollups} {
+		state, err := store.Partitions(ctx, p.DB, table, p.Now())
+		if err != nil {
+			return append(all, unknown("partitions", err)...)
+		}
+		all = append(all, judgePartitions(table, state, p.Now()))
+	}
+	return all
+}
+
+func judgePartitions(table string, s store.PartitionState, now time.Time) Finding {
+	f := Finding{Check: table, Status: OK, Advice: "start a flusher, which makes them when it starts and every hour: flagmeter flusher"}
+	switch until := s.Until.Time.UTC().Format(time.DateTime); {
+	case !s.Until.Valid:
+		f.Status, f.Text = Fail, "there is no partition for now: rows go to the default one"
+	case s.Until.Time.Sub(now) < reachFor:
+		f.Status, f.Text = Warn, "the partitions end at "+until+" UTC"
+	case s.DefaultRows > 0:
+		f.Status, f.Text = Warn, fmt.Sprintf("the default partition has %s rows or more, for whose time there was none", humanize.Comma(s.DefaultRows))
+		f.Advice = "nothing is lost, they count; keep a flusher running: it makes their partitions and moves them"
 	default:
-		all = ok("partitions", fmt.Sprintf("up to %s, %d days", today.AddDate(0, 0, ahead-1).Format(time.DateOnly), len(names)))
+		f.Text, f.Advice = "partitions until "+until+" UTC, none in the default one", ""
 	}
-	// The roles may not read a partition by itself; its size and its statistics they may.
-	var rest struct{ Bytes, Rows int64 }
-	if err := p.DB.GetContext(ctx, &rest, `SELECT pg_relation_size('public.events_default') AS bytes,
-		pg_stat_get_live_tuples('public.events_default'::regclass) AS rows`); err != nil {
-		return append(all, unknown("default partition", err)...)
-	}
-	if rest.Bytes > 0 && rest.Rows > 0 {
-		return append(all, one("default partition", Warn, fmt.Sprintf("events_default has about %d rows: their days have no partition of their own", rest.Rows),
-			"nothing is lost, they count; see which days: psql, as the owner: SELECT created_at::date, count(*) FROM events_default GROUP BY 1; and keep a flusher running")...)
-	}
-	return append(all, ok("default partition", "empty")...)
+	return f
 }
