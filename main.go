@@ -38,6 +38,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		command.Alerts(env),
 		command.Import(env),
 		command.Audit(env),
+		command.Doctor(env),
 		command.Healthcheck(env),
 		command.Version(env),
 	), args, stdout, stderr)

@@ -36,6 +36,27 @@ func Test(ctx context.Context, o Options, tenant meter.Tenant) ([]Probe, error) 
 	if now == nil {
 		now = time.Now
 	}
+	targets, err := probed(ctx, o, &tenant.Name)
+	if err != nil {
+		return nil, err
+	}
+	s := newSender(o.AllowPrivate, now)
+	e := testEvent(tenant, now())
+	probes := make([]Probe, 0, len(targets))
+	for _, t := range targets {
+		probes = append(probes, t.send(ctx, s, e, o.PublicURL))
+	}
+	return probes, nil
+}
+
+// probedTarget is a webhook with the name that it is told by.
+type probedTarget struct {
+	target
+	name string
+}
+
+// probed returns the enabled webhooks that the tenant's alerts go to; nil: those of any tenant.
+func probed(ctx context.Context, o Options, tenant *string) ([]probedTarget, error) {
 	var rows []struct {
 		Kind, Target string
 		URL          sql.NullString
@@ -44,34 +65,33 @@ func Test(ctx context.Context, o Options, tenant meter.Tenant) ([]Probe, error) 
 	}
 	err := sqlx.SelectContext(ctx, o.DB, &rows, `
 		SELECT 'slack' AS kind, 'slack ' || id AS target, url, NULL AS secret, NULL AS previous_secret
-		FROM slack_webhooks WHERE tenant = $1 AND enabled
+		FROM slack_webhooks WHERE ($1::text IS NULL OR tenant = $1) AND enabled
 		UNION ALL SELECT 'slack', 'slack default', NULL, NULL, NULL
 		WHERE $2::boolean AND NOT EXISTS (SELECT FROM slack_webhooks WHERE tenant = $1)
 		UNION ALL SELECT 'webhook', 'webhook ' || id, url, secret, previous_secret
-		FROM webhooks WHERE (tenant = $1 OR tenant IS NULL) AND enabled
-		ORDER BY target`, tenant.Name, o.DefaultURL != "")
+		FROM webhooks WHERE ($1 IS NULL OR tenant = $1 OR tenant IS NULL) AND enabled
+		ORDER BY target`, tenant, o.DefaultURL != "")
 	if err != nil {
 		return nil, fmt.Errorf("read webhooks: %w", err)
 	}
-	s := newSender(o.AllowPrivate, now)
-	e := testEvent(tenant, now())
-	probes := make([]Probe, 0, len(rows))
-	for _, row := range rows {
-		t := target{kind: row.Kind, url: row.URL.String, secret: row.Secret.String, previous: row.Old.String}
+	targets := make([]probedTarget, len(rows))
+	for i, row := range rows {
+		targets[i] = probedTarget{target{kind: row.Kind, url: row.URL.String, secret: row.Secret.String, previous: row.Old.String}, row.Target}
 		if !row.URL.Valid {
-			t.url = o.DefaultURL
+			targets[i].url = o.DefaultURL
 		}
-		probe := Probe{Target: row.Target}
-		r, err := newRequest(t, uuid.NewString(), e, o.PublicURL)
-		if err != nil {
-			probe.Error = err.Error()
-		} else {
-			got := s.post(ctx, r)
-			probe.Status, probe.Error, probe.Took, probe.Answer = got.status, got.reason, got.took, t.clean(got.answer)
-		}
-		probes = append(probes, probe)
 	}
-	return probes, nil
+	return targets, nil
+}
+
+// send sends a message and returns how that went.
+func (t probedTarget) send(ctx context.Context, s *sender, e event, publicURL string) Probe {
+	r, err := newRequest(t.target, uuid.NewString(), e, publicURL)
+	if err != nil {
+		return Probe{Target: t.name, Error: err.Error()}
+	}
+	got := s.post(ctx, r)
+	return Probe{Target: t.name, Status: got.status, Error: got.reason, Took: got.took, Answer: t.clean(got.answer)}
 }
 
 // testEvent is a crossing that did not happen, of the tenant's highest threshold.

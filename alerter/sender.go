@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -101,12 +100,8 @@ func (s *sender) post(ctx context.Context, r request) reply {
 }
 
 func (s *sender) send(ctx context.Context, r request) reply {
-	u, err := url.Parse(r.url)
-	if err != nil || u.Hostname() == "" {
-		return reply{reason: "webhook URL is malformed"}
-	}
-	if u.Scheme != "https" && !(s.allowPrivate && u.Scheme == "http") {
-		return reply{reason: "webhook URL is not https"}
+	if _, refused := s.allowed(r.url); refused != "" {
+		return reply{reason: refused}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(r.body))
 	if err != nil {
@@ -168,6 +163,7 @@ func networkFailure(err error) reply {
 		cert  *tls.CertificateVerificationError
 		errno syscall.Errno
 		late  net.Error
+		noTLS tls.RecordHeaderError
 	)
 	switch {
 	case errors.Is(err, errNotPublic):
@@ -178,7 +174,7 @@ func networkFailure(err error) reply {
 		return reply{reason: "no answer in time", retry: true}
 	case errors.As(err, &cert):
 		return reply{reason: "TLS certificate not accepted", retry: true}
-	case errors.Is(err, http.ErrSchemeMismatch):
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &noTLS):
 		return reply{reason: "server does not speak TLS", retry: true}
 	case errors.As(err, &errno):
 		return reply{reason: errno.Error(), retry: true} // a fixed text of the system

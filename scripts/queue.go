@@ -31,15 +31,20 @@ func (v *Valkey) Queue(ctx context.Context) (Queue, error) {
 		if err != nil {
 			return Queue{}, fmt.Errorf("look at the queue: %w", err)
 		}
-		all.Events += q.Events
-		all.OpenMinutes += q.OpenMinutes
-		all.SealedRaw += q.SealedRaw
-		all.SealedSums += q.SealedSums
-		if all.Oldest.IsZero() || !q.Oldest.IsZero() && q.Oldest.Before(all.Oldest) {
-			all.Oldest = q.Oldest
-		}
+		all.add(q)
 	}
 	return all, nil
+}
+
+// add adds another shard's.
+func (q *Queue) add(other Queue) {
+	q.Events += other.Events
+	q.OpenMinutes += other.OpenMinutes
+	q.SealedRaw += other.SealedRaw
+	q.SealedSums += other.SealedSums
+	if q.Oldest.IsZero() || !other.Oldest.IsZero() && other.Oldest.Before(q.Oldest) {
+		q.Oldest = other.Oldest
+	}
 }
 
 // head is the raw batch of a shard that waits longest, and when its first event arrived. A

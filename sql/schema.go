@@ -12,6 +12,7 @@ import (
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 	migrate "github.com/rubenv/sql-migrate"
 )
 
@@ -107,4 +108,22 @@ func Check(ctx context.Context, db *sqlx.DB) error {
 		}
 	}
 	return nil
+}
+
+// Unknown are the migrations that the database has and this program does not know: those of a
+// newer version.
+func Unknown(ctx context.Context, db *sqlx.DB) ([]string, error) {
+	known, err := source().FindMigrations()
+	if err != nil {
+		return nil, fmt.Errorf("read embedded migrations: %w", err)
+	}
+	ids := make([]string, len(known))
+	for i, m := range known {
+		ids[i] = m.Id
+	}
+	var unknown []string
+	if err := db.SelectContext(ctx, &unknown, "SELECT id FROM "+table+" WHERE id <> ALL ($1) ORDER BY id", pq.Array(ids)); err != nil {
+		return nil, fmt.Errorf("read applied migrations: %w", err)
+	}
+	return unknown, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/url"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/config"
@@ -35,16 +34,10 @@ func (p *process) setGate(log *slog.Logger, addr net.Addr) error {
 	return nil
 }
 
-// onlyLocal reports whether nobody but this machine can reach a listener, as far as one can
-// tell: a PUBLIC_URL tells of a proxy in front of it.
+// onlyLocal is Config.OnlyLocal of a listener.
 func onlyLocal(cfg config.Config, addr net.Addr) bool {
-	if cfg.PublicURL != "" {
-		if u, err := url.Parse(cfg.PublicURL); err != nil || !config.IsLoopback(u.Hostname()) {
-			return false
-		}
-	}
 	tcp, ok := addr.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
+	return ok && cfg.OnlyLocal(tcp.IP.String())
 }
 
 func tokenOptions(cfg config.Config) auth.TokenOptions {

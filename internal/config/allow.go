@@ -137,6 +137,17 @@ func IsLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
+// OnlyLocal reports whether nobody but this machine can reach an API that listens on host, as
+// far as one can tell: a PUBLIC_URL tells of a proxy in front of it.
+func (c Config) OnlyLocal(host string) bool {
+	if c.PublicURL != "" {
+		if u, err := url.Parse(c.PublicURL); err != nil || !IsLoopback(u.Hostname()) {
+			return false
+		}
+	}
+	return IsLoopback(host)
+}
+
 // isAddress reports whether s is host:port with a numeric port; the host may be empty.
 func isAddress(s string) bool {
 	_, port, err := net.SplitHostPort(s)

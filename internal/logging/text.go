@@ -32,3 +32,6 @@ func cleanText(text string) string {
 	}
 	return text
 }
+
+// Clean is a text without the secrets in it, for what people see and no logger writes.
+func Clean(text string) string { return cleanText(text) }

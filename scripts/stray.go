@@ -1,0 +1,57 @@
+package scripts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// MaxShards is the largest number of shards of a deployment.
+const MaxShards = 1024
+
+// Stray is what waits in shards that this number of shards does not have: SHARDS was larger
+// when it was accepted, and no flusher of today's number will fetch it. It reads only.
+func (v *Valkey) Stray(ctx context.Context) (Queue, error) {
+	wide := New(v.rdb, MaxShards)
+	cmds := make([]*redis.IntCmd, MaxShards)
+	_, err := v.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for shard := v.shards; shard < MaxShards; shard++ {
+			cmds[shard] = pipe.Exists(ctx, rawKey(shard), sealedRawKey(shard), sealedSumKey(shard), minutesKey(shard))
+		}
+		return nil
+	})
+	if err != nil {
+		return Queue{}, fmt.Errorf("look for other shards: %w", err)
+	}
+	var all Queue
+	for shard := v.shards; shard < MaxShards; shard++ {
+		if cmds[shard].Val() == 0 {
+			continue
+		}
+		q, err := wide.queue(ctx, shard)
+		if err != nil {
+			return Queue{}, fmt.Errorf("look at shard %d: %w", shard, err)
+		}
+		all.add(q)
+	}
+	return all, nil
+}
+
+// Rewinds are the notes on losses of writes that no flusher has dealt with yet, by shard: when
+// and why they were noticed, in the words of whoever noticed it. It reads only.
+func (v *Valkey) Rewinds(ctx context.Context) (map[int]string, error) {
+	notes := map[int]string{}
+	for shard := range v.shards {
+		note, err := v.rdb.Get(ctx, rewoundKey(shard)).Result()
+		if errors.Is(err, redis.Nil) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look for lost writes: %w", err)
+		}
+		notes[shard] = note
+	}
+	return notes, nil
+}
