@@ -48,6 +48,11 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 	if err := f.after(stepAckAll); err != nil {
 		return done, err
 	}
+	if r.Restored {
+		if err := f.valkey.Forget(ctx, shard, r.Marker); err != nil { // step 14a
+			return done, err
+		}
+	}
 	remembered, err := f.remember(ctx, shard, r.Marker) // step 15
 	if err != nil {
 		return done, err
@@ -63,7 +68,7 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 	}
 	done.Rewinds = 1
 	f.over(shard)
-	f.log.Warn("recovered from lost writes in valkey, events are accepted again", "shard", shard, "id", r.Marker,
+	f.log.Warn("recovered from lost writes, events are accepted again", "shard", shard, "id", r.Marker,
 		"batches", done.Batches, "events", done.Events, "rollups", done.Rows, "event_ids", remembered)
 	return done, f.after(stepResume)
 }
@@ -100,6 +105,11 @@ func (f *Flusher) alarm(ctx context.Context, shard int, r scripts.Rewound) {
 		return
 	}
 	f.rewound[shard] = r.Marker
+	if r.Restored { // somebody has said so
+		f.log.Warn("postgres was restored from a backup: what valkey still holds is brought into it now, and events are accepted again when that is done",
+			"shard", shard, "id", r.Marker, "seq", r.Seq, "seq_of_backup", r.Witness, "raw_batches", len(r.Raw), "sum_batches", len(r.Sums))
+		return
+	}
 	f.metrics.rewinds.Inc()
 	var last sql.NullTime
 	err := f.db.GetContext(ctx, &last, "SELECT max(committed_at) FROM flushes WHERE shard = $1 AND seq = (SELECT max(seq) FROM flushes WHERE shard = $1)", shard)
