@@ -67,7 +67,7 @@ func lostEvents(ctx context.Context, q sqlx.QueryerContext, shard int, m scripts
 		Events   int64
 		Complete bool
 	}
-	err := sqlx.GetContext(ctx, q, &ledger, `SELECT coalesce(sum(rows) FILTER (WHERE kind = 'raw' AND id <> ALL ($2::uuid[])), 0)::bigint AS events,
+	err := sqlx.GetContext(ctx, q, &ledger, `SELECT coalesce(sum(rows) FILTER (WHERE kind = 'raw' AND NOT id = ANY (coalesce($2::uuid[], '{}'))), 0)::bigint AS events,
 		coalesce((SELECT min(n) = 1 FROM flushes), true) AND NOT coalesce(bool_or(kind = 'rewind'), false) AS complete
 		FROM flushes WHERE shard = $1`, shard, pq.Array(m.Waiting))
 	if err != nil {
