@@ -53,7 +53,7 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 			return done, err
 		}
 	}
-	remembered, err := f.remember(ctx, shard, r.Marker) // step 15
+	remembered, err := f.remember(ctx, shard, r) // step 15
 	if err != nil {
 		return done, err
 	}
@@ -188,10 +188,14 @@ func (f *Flusher) takeAll(ctx context.Context, shard int, known int64, r scripts
 }
 
 // remember puts back the event ids of the dedupe window that Postgres knows, and
-// returns their number: step 15. Ages are by Postgres' clock.
-func (f *Flusher) remember(ctx context.Context, shard int, marker string) (n int, err error) {
+// returns their number: step 15. Ages are by Postgres' clock. The window goes back from now, or
+// from the last flush that a restored Postgres knows: what came later is sent again, and those who
+// send it cannot tell to the event where to begin.
+func (f *Flusher) remember(ctx context.Context, shard int, r scripts.Rewound) (n int, err error) {
 	var now time.Time
-	if err := f.db.GetContext(ctx, &now, "SELECT clock_timestamp()"); err != nil {
+	err = f.db.GetContext(ctx, &now, `SELECT CASE WHEN $1 THEN coalesce((SELECT max(committed_at) FROM flushes
+		WHERE shard = $2 AND seq <= $3), clock_timestamp()) ELSE clock_timestamp() END`, r.Restored, shard, r.Witness)
+	if err != nil {
 		return 0, fmt.Errorf("read clock of postgres: %w", err)
 	}
 	rows, err := f.patient.QueryxContext(ctx, `SELECT tenant, idempotency_key FROM events
@@ -204,7 +208,7 @@ func (f *Flusher) remember(ctx context.Context, shard int, marker string) (n int
 	part := make([]scripts.EventID, 0, chunk)
 	flush := func() error {
 		n += len(part)
-		err := f.valkey.Remember(ctx, shard, marker, f.dedupe, part)
+		err := f.valkey.Remember(ctx, shard, r.Marker, f.dedupe, part)
 		part = part[:0]
 		return err
 	}

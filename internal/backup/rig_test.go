@@ -52,20 +52,26 @@ func makeOne(t *testing.T, env *stacktest.Env, target Target) Manifest {
 	return m
 }
 
+// administrator is the address of env's database for whoever may create others on its server.
+func administrator(tb testing.TB, env *stacktest.Env) string {
+	tb.Helper()
+	u, err := url.Parse(env.OwnerURL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var name string
+	if err := env.DB.Get(&name, "SELECT current_user"); err != nil {
+		tb.Fatal(err)
+	}
+	password, _ := u.User.Password() // all have the same
+	u.User = url.UserPassword(name, password)
+	return u.String()
+}
+
 // empty is a new database on the server of env, for its administrator.
 func empty(t *testing.T, env *stacktest.Env) string {
 	t.Helper()
-	u, err := url.Parse(env.OwnerURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var user string
-	if err := env.DB.Get(&user, "SELECT current_user"); err != nil {
-		t.Fatal(err)
-	}
-	password, _ := u.User.Password()
-	u.User = url.UserPassword(user, password)
-	database, drop, err := scratch(t.Context(), u.String())
+	database, drop, err := scratch(t.Context(), administrator(t, env))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -192,6 +192,20 @@ func (d *drill) losePostgres() {
 	}
 }
 
+// age makes everything in Postgres older.
+func (d *drill) age(by time.Duration) {
+	d.Helper()
+	for _, statement := range []string{
+		"UPDATE flushes SET committed_at = committed_at - $1 * interval '1 ms'",
+		`UPDATE events SET id = (lpad(to_hex(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - $1), 12, '0')
+			|| right(replace(id::text, '-', ''), 20))::uuid`,
+	} {
+		if _, err := d.env.DB.Exec(statement, by.Milliseconds()); err != nil {
+			d.Fatal(err)
+		}
+	}
+}
+
 // one runs a query that returns one text.
 func (d *drill) one(query string, args ...any) string {
 	d.Helper()

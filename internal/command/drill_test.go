@@ -41,6 +41,7 @@ func TestDrillWhatWasFlushedAfterTheBackupIsLost(t *testing.T) {
 	d.sendAll(true, "acme", "a1", "a2")
 	d.flush(0)
 	d.flush(2 * time.Minute)
+	d.age(20 * time.Hour) // many dedupe windows
 	d.run(0, "backup")
 	d.sendAll(true, "acme", "d1", "d2")
 	d.flush(0)
