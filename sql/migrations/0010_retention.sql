@@ -114,7 +114,8 @@ END $$;
 -- +migrate StatementBegin
 CREATE FUNCTION drop_old_partition(parent text, before timestamptz) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    old record;
+    old  record;
+    name text;
 BEGIN
     IF parent NOT IN ('events', 'rollups') OR parent IS NULL THEN
         RAISE EXCEPTION 'no partition of % may be dropped', parent USING ERRCODE = 'invalid_parameter_value';
@@ -133,11 +134,12 @@ BEGIN
             ON CONFLICT (tenant, feature) DO UPDATE SET total_tokens = d.total_tokens + excluded.total_tokens, events = d.events + excluded.events', old.part);
     END IF;
     INSERT INTO retention AS r VALUES (parent, old.after)
-        ON CONFLICT (name) DO UPDATE SET since = greatest(r.since, excluded.since);
+        ON CONFLICT ON CONSTRAINT retention_pkey DO UPDATE SET since = greatest(r.since, excluded.since);
     -- From here on everybody waits who reads or writes the table.
     EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', parent);
-    EXECUTE format('DROP TABLE %s', old.part);
-    RETURN old.part::text;
+    name := old.part;
+    EXECUTE format('DROP TABLE %s', name);
+    RETURN name;
 END $$;
 -- +migrate StatementEnd
 
