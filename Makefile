@@ -15,7 +15,7 @@ COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test torture bench bench-compare cover lint fmt deps clean
+.PHONY: help build run test torture bench bench-compare cover lint fmt deps clean dev dev-down migration migrate db-studio secrets
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,3 +62,23 @@ deps: ## install Valkey, Postgres and what the tests need where they are missing
 
 clean: ## remove what the other targets made
 	rm -rf bin coverage
+
+dev: ## run all in Docker, and build anew when a file changes
+	docker compose -f compose.dev.yml up --build --watch
+
+dev-down: ## stop what make dev runs, and remove its data
+	docker compose -f compose.dev.yml --profile studio down -v
+
+migration: ## make the next migration, called NAME
+	@sh scripts/compose/migration.sh '$(NAME)'
+
+migrate: build ## apply the migrations to DATABASE_URL of .env, or to the database of make dev
+	@set -a; [ ! -f .env ] || . ./.env; \
+	DATABASE_URL=$${DATABASE_URL:-postgres://flagmeter:flagmeter@127.0.0.1:5432/flagmeter?sslmode=disable} exec $(BIN) migrate
+
+db-studio: ## browse the tables of make dev at http://127.0.0.1:8081
+	docker compose -f compose.dev.yml --profile studio up -d pgweb
+	@echo 'pgweb is at http://127.0.0.1:8081'
+
+secrets: ## make the passwords of docker-compose.yml in secrets/, once
+	@sh scripts/compose/secrets.sh

@@ -25,7 +25,7 @@ func (s settings) getenv(name string) string { return s[name] }
 // settingsOf lead to the stores of a test, and to free ports.
 func settingsOf(env *stacktest.Env) settings {
 	return settings{"DATABASE_URL": env.DatabaseURL, "VALKEY_URL": env.ValkeyURL,
-		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": "127.0.0.1:0"}
+		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": "127.0.0.1:0", "DRAIN_TIME": "1s"}
 }
 
 // with returns s with one variable changed.

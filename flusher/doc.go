@@ -75,6 +75,20 @@
 //
 // All of this needs Postgres: while it is away too, events stay refused.
 //
+// # When Postgres was restored
+//
+// A restored Postgres is older than Valkey, which nobody can notice: the ledger may lag at any
+// time. So somebody says it (`flagmeter restore --adopt`), by a marker of its own kind. Then 10 to
+// 16 do what is needed, since they take each waiting batch once and make sums from events: a sum
+// of events that are lost is not added. Two things are known to Valkey alone and would be wrong:
+//
+//	14a. Forget (forget.lua): sums of settled batches, which count as usage unless the ledger has
+//	   them; and all event ids, so that lost events can be sent again. Step 15 puts back those
+//	   that Postgres has, for one window before the last flush in the backup and everything
+//	   since. After a crash both are done again.
+//
+// Lost are the events that were flushed after the backup, and nothing else.
+//
 // Lost for good are events that were acknowledged after the last flush before the loss
 // and are not in what came back. An alarm says so (flagmeter_flusher_rewinds_total,
 // flagmeter_flusher_rewound, and an ERROR). A loss that touches no hand-out in the

@@ -56,6 +56,8 @@ type Flusher struct {
 	log     *slog.Logger
 	metrics *metrics
 	audit   *audit.Job
+	// retention is how long a table's rows are kept; 0 is for ever.
+	retention map[string]time.Duration
 	// registerer gets the metrics of its jobs.
 	registerer prometheus.Registerer
 

@@ -22,11 +22,14 @@ type metrics struct {
 	rewinds  prometheus.Counter
 	rewound  prometheus.Gauge
 	ackToDB  prometheus.Histogram
+
+	partitions partitionMetrics
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
 	m := &metrics{
+		partitions: newPartitionMetrics(reg),
 		runs: f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_flusher_runs_total",
 			Help: "Flush runs by outcome (ok, error)."}, []string{"outcome"}),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_flusher_run_seconds",

@@ -82,7 +82,7 @@ type machine struct {
 
 func newMachine(t *rapid.T, r *rig) *machine {
 	for _, statement := range []string{
-		"TRUNCATE tenants, api_keys, events, rollups, usage_daily, flushes, dead_events, slack_webhooks, webhooks, alerts, deliveries, delivery_attempts",
+		"TRUNCATE tenants, api_keys, events, rollups, rollups_dropped, retention, usage_daily, flushes, dead_events, slack_webhooks, webhooks, alerts, deliveries, delivery_attempts",
 		"UPDATE tenants_version SET version = version + 1",
 	} {
 		if _, err := r.DB.Exec(statement); err != nil {

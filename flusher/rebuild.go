@@ -7,13 +7,15 @@ import (
 	"math"
 	"time"
 
+	"github.com/lib/pq"
+
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
 // rebuild makes the rows of rollups that may be wrong again from events, and moves
 // usage_daily by the difference: step 12. Besides the rows touched, those may be wrong
-// whose events reached Postgres while their counters were still open, and are lost. A row
-// of which no event is left, because its day was deleted from events, stays.
+// whose events reached Postgres while their counters were still open, and are lost. Rows of
+// days that are no longer kept in events stay, and so does one of which no event is left.
 func (t *taking) rebuild(ctx context.Context) error {
 	_, err := t.tx.ExecContext(ctx, `INSERT INTO touched SELECT DISTINCT tenant, feature, date_trunc('minute', created_at)
 		FROM events WHERE id >= $1`, t.since)
@@ -21,7 +23,9 @@ func (t *taking) rebuild(ctx context.Context) error {
 		return fmt.Errorf("look for unsettled events: %w", err)
 	}
 	for _, statement := range []string{
-		"CREATE TEMP TABLE suspect ON COMMIT DROP AS SELECT DISTINCT tenant, feature, minute FROM touched JOIN own USING (tenant)",
+		// A statement with arguments cannot make a table.
+		"CREATE TEMP TABLE suspect ON COMMIT DROP AS SELECT DISTINCT tenant, feature, minute FROM touched JOIN own USING (tenant) WHERE minute >= " +
+			pq.QuoteLiteral(t.kept.Format(time.RFC3339)),
 		"ANALYZE suspect", // or the plan below may be a loop
 		`CREATE TEMP TABLE counted (tenant text, feature text, minute timestamptz, tokens bigint, events bigint) ON COMMIT DROP`,
 	} {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -13,8 +12,8 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
-	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -26,10 +25,13 @@ type Options struct {
 	Patient *sqlx.DB
 	Valkey  *scripts.Valkey
 	// Dedupe is how long an event id is remembered, the same as ingest's.
-	Dedupe     time.Duration
-	Now        func() time.Time
-	Log        *slog.Logger
-	Registerer prometheus.Registerer
+	Dedupe time.Duration
+	// EventsRetention and RollupsRetention are how long raw events and rollups are kept, from
+	// LeastRetention up; 0 is for ever.
+	EventsRetention, RollupsRetention time.Duration
+	Now                               func() time.Time
+	Log                               *slog.Logger
+	Registerer                        prometheus.Registerer
 }
 
 // New returns a flusher.
@@ -38,6 +40,7 @@ func New(o Options) *Flusher {
 	return &Flusher{
 		db: o.DB, patient: patient, valkey: o.Valkey, dedupe: o.Dedupe, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
 		audit:        audit.NewJob(audit.Options{DB: patient, Valkey: o.Valkey, Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
+		retention:    map[string]time.Duration{store.Events: o.EventsRetention, store.Rollups: o.RollupsRetention},
 		registerer:   o.Registerer,
 		settledSince: map[int]map[string]time.Time{},
 		rewound:      map[int]string{},
@@ -46,18 +49,22 @@ func New(o Options) *Flusher {
 	}
 }
 
-// Run flushes every second, and every hour looks after the partitions of events and
-// audits the last day, until ctx is done; then it finishes the batches in hand and returns.
+// Run flushes every second, and every hour looks after the partitions, drops what is no longer
+// kept and audits the last day, until ctx is done; then it finishes the batches in hand and
+// returns.
 func (f *Flusher) Run(ctx context.Context) {
-	// Events without a partition of their own still find a place in the default one.
-	partition := func() error {
-		if err := f.CreatePartitions(ctx); ctx.Err() == nil {
-			return err
+	hourly := func(job func(context.Context) error) func() error {
+		return func() error {
+			if err := job(ctx); ctx.Err() == nil {
+				return err
+			}
+			return nil // the process ends
 		}
-		return nil
 	}
-	if err := partition(); err != nil {
-		f.log.Error("could not create partitions of events", "error", err)
+	// Rows without a partition of their own still find a place in the default one.
+	partitions := hourly(f.CreatePartitions)
+	if err := partitions(); err != nil {
+		f.log.Error("could not create partitions", "error", err)
 	}
 	jobs := schedule.New(f.log, f.registerer)
 	jobs.Add("flush", "@every 1s", func() error {
@@ -67,28 +74,11 @@ func (f *Flusher) Run(ctx context.Context) {
 		}
 		return err
 	})
-	jobs.Add("partitions", "@hourly", partition)
+	jobs.Add("partitions", "@hourly", partitions)
+	jobs.Add("retention", "30 * * * *", hourly(f.Retain)) // when neither partitions nor an audit is at work
 	jobs.Add("audit", "@hourly", func() error {
 		_, err := f.audit.Run(ctx)
 		return err
 	})
 	jobs.Run(ctx)
-}
-
-// CreatePartitions makes the daily partitions of events for every timestamp that
-// ingest accepts, and the next two days.
-func (f *Flusher) CreatePartitions(ctx context.Context) error {
-	const ahead = 48 * time.Hour
-	now := f.now().UTC()
-	first, last := now.Add(-meter.MaxAge), now.Add(ahead)
-	var made int
-	err := f.db.GetContext(ctx, &made, "SELECT create_event_partitions($1::date, $2::date)",
-		first.Format(time.DateOnly), last.Format(time.DateOnly))
-	if err != nil {
-		return fmt.Errorf("create event partitions: %w", err)
-	}
-	if made > 0 {
-		f.log.Info("created partitions of events", "partitions", made)
-	}
-	return nil
 }

@@ -25,6 +25,7 @@ type taking struct {
 	marker string
 
 	since   uuid.UUID               // ids of events before this one are settled
+	kept    time.Time               // since when events and rollups are kept
 	tenants map[string]meter.Tenant // of the shard
 	batches []*batch                // that were not in the ledger
 	done    Result
@@ -38,6 +39,14 @@ const unsettled = 10 * time.Minute
 // begin makes the tables of the transaction: recovered are raw events, touched the keys
 // of rollups that may be wrong, own the tenants of the shard.
 func (t *taking) begin(ctx context.Context) error {
+	if err := store.HoldPartitions(ctx, t.tx); err != nil {
+		return err
+	}
+	kept, err := store.KeptSince(ctx, t.tx)
+	if err != nil {
+		return err
+	}
+	t.kept = kept.Both()
 	for _, statement := range []string{
 		"CREATE TEMP TABLE recovered (LIKE events) ON COMMIT DROP",
 		"CREATE TEMP TABLE touched (tenant text, feature text, minute timestamptz) ON COMMIT DROP",
@@ -93,6 +102,9 @@ func (t *taking) take(ctx context.Context, r scripts.Rewound) error {
 		if err := t.takeBatch(ctx, scripts.Sealed{Sums: []scripts.Batch{b}}); err != nil {
 			return err
 		}
+	}
+	if err := t.dropForgotten(ctx); err != nil {
+		return err
 	}
 	if err := t.dropRepeated(ctx); err != nil {
 		return err
@@ -153,6 +165,23 @@ func (t *taking) touch(ctx context.Context, sum scripts.Sum) error {
 	if err != nil {
 		return fmt.Errorf("note rows of a sum: %w", err)
 	}
+	return nil
+}
+
+// dropForgotten moves recovered events of days that are no longer kept to dead_events: that they
+// are not in events does not say that they were never counted. Nobody may send one so old; they
+// come from a Valkey that was put back from long ago, and were counted then.
+func (t *taking) dropForgotten(ctx context.Context) error {
+	var n int64
+	err := t.tx.GetContext(ctx, &n, `WITH old AS (DELETE FROM recovered WHERE created_at < $1 RETURNING *),
+		dead AS (INSERT INTO dead_events (batch, kind, content, reason)
+			SELECT $2, 'raw', convert_to(concat_ws(E'\t', id, tenant, feature, tokens, created_at, idempotency_key), 'UTF8'),
+				'recovered from lost writes, and of a day that is no longer kept: it cannot be told whether it was counted' FROM old)
+		SELECT count(*) FROM old`, t.kept, t.marker)
+	if err != nil {
+		return fmt.Errorf("leave out events that are no longer kept: %w", err)
+	}
+	t.done.Dead += n
 	return nil
 }
 

@@ -13,7 +13,7 @@
 //
 // # What the configurations assume
 //
-// All run in one Docker network, where the services are called ingest (3000), flusher (9101),
+// All run in one Docker network, where the services are called ingest (3000, metrics 9100), flusher (9101),
 // alerter (9102), postgres, valkey, prometheus (9090), loki (3100), alloy (12345) and grafana
 // (3000, outside 3001). Programs are told on their command lines:
 //

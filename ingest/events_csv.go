@@ -61,6 +61,13 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 		s.unavailable(w, r, "events cannot be read now", err)
 		return
 	}
+	if since, err := s.eventsSince(r.Context()); err != nil {
+		s.unavailable(w, r, "events cannot be read now", err)
+		return
+	} else if from.Before(since) {
+		WriteProblem(w, notKept(since, "events are kept from %s on: choose a later from"))
+		return
+	}
 	w.Header().Set("X-Complete-To", complete.UTC().Format(time.RFC3339Nano))
 	out := newTable(w, "events.csv", now, "id", "tenant", "feature", "tokens", "timestamp", "clientId")
 	control := http.NewResponseController(w)
@@ -76,6 +83,10 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 			return // the client has gone away
 		}
 		if pages.done() {
+			// A day may have been dropped while it was read.
+			if since, err := s.eventsSince(r.Context()); err != nil || from.Before(since) {
+				panic(http.ErrAbortHandler)
+			}
 			return
 		}
 		if !s.still(r) {
@@ -88,6 +99,12 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 			panic(http.ErrAbortHandler)
 		}
 	}
+}
+
+// eventsSince is from when on events are kept.
+func (s *Server) eventsSince(ctx context.Context) (time.Time, error) {
+	kept, err := store.KeptSince(ctx, s.db)
+	return kept.Events, err
 }
 
 // eventPages walks over the events of a tenant from at to to. Each page is read from a slice

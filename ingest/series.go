@@ -130,6 +130,11 @@ func (s *Server) series(w http.ResponseWriter, r *http.Request, params httproute
 		return q, step, usage.Series{}, errAnswered
 	}
 	series, err := s.live.Series(r.Context(), q)
+	var gone usage.NotKeptError
+	if errors.As(err, &gone) {
+		WriteProblem(w, notKept(gone.Since, "usage by hour and minute is kept from %s on: choose a later from, or step=day"))
+		return q, step, usage.Series{}, errAnswered
+	}
 	if err != nil {
 		s.unavailable(w, r, "the series cannot be read now", err)
 		return q, step, usage.Series{}, errAnswered
@@ -138,6 +143,13 @@ func (s *Server) series(w http.ResponseWriter, r *http.Request, params httproute
 		series.Features = nil
 	}
 	return q, step, series, nil
+}
+
+// notKept refuses a range that begins before since. The detail has a verb for it.
+func notKept(since time.Time, detail string) *Problem {
+	var q query
+	q.refuse("from", fmt.Sprintf(detail, since.Format(time.RFC3339)))
+	return q.problem()
 }
 
 // parseSeries reads which series to read: by default, the days of the period so far.

@@ -209,6 +209,23 @@ func (v *Valkey) SumBatches(ctx context.Context, shard int) (all SumBatches, err
 	return all, nil
 }
 
+// Waiting returns the ids of all batches that a shard holds, raw events and sums, settled ones
+// too.
+func (v *Valkey) Waiting(ctx context.Context, shard int) (ids []string, err error) {
+	pipe := v.rdb.TxPipeline()
+	for _, key := range []string{sealedRawKey(shard), sealedSumKey(shard), settledKey(shard)} {
+		pipe.ZRange(ctx, key, 0, -1)
+	}
+	cmds, err := pipe.Exec(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list batches: %w", err)
+	}
+	for _, cmd := range cmds {
+		ids = append(ids, cmd.(*redis.StringSliceCmd).Val()...)
+	}
+	return ids, nil
+}
+
 func batchesOf(members []redis.Z) []Batch {
 	batches := make([]Batch, len(members))
 	for i, m := range members {

@@ -1,8 +1,8 @@
 // Package schema holds the database schema as numbered migrations and applies or
 // checks them. The files in migrations/ are the only place where tables are defined.
 //
-// Roles never migrate by themselves: they call Check at start-up and refuse to run
-// on an older schema, naming the command that brings it up to date.
+// Roles do not migrate, unless MIGRATE_ON_START says so: they call Check at start-up and
+// refuse to run on an older schema, naming the command that brings it up to date.
 package schema
 
 import (

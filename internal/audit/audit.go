@@ -92,6 +92,9 @@ func (a *Auditor) Audit(ctx context.Context, q Query) (Report, error) {
 	a.after(StepRaw)
 	var report Report
 	err := store.Snapshot(ctx, a.db, snapshotLimit, func(ctx context.Context, tx *sqlx.Tx) error {
+		if err := store.HoldPartitions(ctx, tx); err != nil {
+			return err
+		}
 		zones, err := readZones(ctx, tx, q) // step (ii): the first query makes the snapshot
 		if err != nil {
 			return err
@@ -124,8 +127,12 @@ func compare(ctx context.Context, tx *sqlx.Tx, q Query, zones tenantZones, movin
 	if err != nil {
 		return Report{}, err
 	}
-	c := &comparison{tx: tx, query: q, zones: zones, moving: moving, dead: dead}
-	c.report = Report{From: q.From, To: q.To, Tenant: q.Tenant, Unreadable: moving.unreadable + dead.unreadable}
+	kept, err := store.KeptSince(ctx, tx)
+	if err != nil {
+		return Report{}, err
+	}
+	c := &comparison{tx: tx, query: q, zones: zones, moving: moving, dead: dead, kept: kept}
+	c.report = Report{From: q.From, To: q.To, Since: c.kept.Both(), Tenant: q.Tenant, Unreadable: moving.unreadable + dead.unreadable}
 	for row := range moving.rows {
 		if q.contains(row) {
 			c.report.Moving++
@@ -147,7 +154,14 @@ type comparison struct {
 	zones  tenantZones
 	moving *movingRows
 	dead   deadRows
+	// kept is from when on there are rows to compare.
+	kept   store.Kept
 	report Report
+}
+
+// whole reports whether all minutes of a tenant's day are kept.
+func (c *comparison) whole(tenant string, day meter.Day) bool {
+	return !day.Start(c.zones.of(tenant)).Before(c.kept.Rollups)
 }
 
 // tenantZones are the time zones of tenants by name, as ingest knows them.

@@ -67,12 +67,12 @@ func (c *comparison) judge(ctx context.Context, minutes []MinuteDrift) (verdict,
 		v.drift[key] = v.drift[key].plus(m.Difference())
 		drift[m.Series] = drift[m.Series].plus(m.Difference())
 	}
-	days, err := readDays(ctx, c.tx, c.query, c.zones, slices.Collect(maps.Keys(drift)))
+	days, err := c.readDays(ctx, slices.Collect(maps.Keys(drift)))
 	if err != nil {
 		return verdict{}, err
 	}
 	for key := range v.drift { // a day may have no row at all
-		if _, ok := days[key]; !ok {
+		if _, ok := days[key]; !ok && c.whole(key.Tenant, key.Day) {
 			days[key] = DayDrift{Series: Series{key.Tenant, key.Feature}, Day: key.Day}
 		}
 	}

@@ -31,13 +31,15 @@ GROUP BY tenant, feature, day
 HAVING sum(daily_tokens) <> sum(minute_tokens) OR sum(daily_events) <> sum(minute_events)
 	OR (tenant, feature) IN (SELECT * FROM unnest($5::text[], $6::text[]))`
 
-// totalsQuery returns the sums of all days and all minutes of series.
+// totalsQuery returns the sums of all days and all minutes of series, those that are no longer
+// kept too.
 var totalsQuery = `SELECT s.tenant, s.feature, d.tokens, d.events, m.tokens, m.events
 FROM unnest($1::text[], $2::text[]) AS s (tenant, feature),
 	LATERAL (SELECT ` + bounded("coalesce(sum(total_tokens), 0)") + ` AS tokens, ` + bounded("coalesce(sum(events), 0)") + ` AS events
 		FROM usage_daily u WHERE u.tenant = s.tenant AND u.feature = s.feature) d,
 	LATERAL (SELECT ` + bounded("coalesce(sum(total_tokens), 0)") + ` AS tokens, ` + bounded("coalesce(sum(events), 0)") + ` AS events
-		FROM rollups r WHERE r.tenant = s.tenant AND r.feature = s.feature) m`
+		FROM (SELECT total_tokens, events FROM rollups WHERE tenant = s.tenant AND feature = s.feature
+			UNION ALL SELECT total_tokens, events FROM rollups_dropped WHERE tenant = s.tenant AND feature = s.feature) r) m`
 
 // tenantDaysAtOnce is how many tenants' days one query compares: some 2 MB of arguments.
 const tenantDaysAtOnce = 20_000
@@ -51,22 +53,25 @@ func (s *spans) add(tenant string, day meter.Day, zone *time.Location) {
 	s.after = append(s.after, (day + 1).Start(zone).Format(time.RFC3339))
 }
 
-// readDays reads the local days that q touches, those that differ and those of series.
-func readDays(ctx context.Context, tx *sqlx.Tx, q Query, zones tenantZones, series []Series) (map[scripts.DayKey]DayDrift, error) {
+// readDays reads the local days that the range touches and whose minutes are all kept, those
+// that differ and those of series.
+func (c *comparison) readDays(ctx context.Context, series []Series) (map[scripts.DayKey]DayDrift, error) {
 	found := map[scripts.DayKey]DayDrift{}
 	var s spans
-	for tenant, zone := range zones {
-		for day := meter.DayAt(q.From, zone); day.Start(zone).Before(q.To); day++ {
-			s.add(tenant, day, zone)
+	for tenant, zone := range c.zones {
+		for day := meter.DayAt(c.query.From, zone); day.Start(zone).Before(c.query.To); day++ {
+			if c.whole(tenant, day) {
+				s.add(tenant, day, zone)
+			}
 		}
 		if len(s.tenants) >= tenantDaysAtOnce {
-			if err := readSpans(ctx, tx, s, series, found); err != nil {
+			if err := readSpans(ctx, c.tx, s, series, found); err != nil {
 				return nil, err
 			}
 			s = spans{}
 		}
 	}
-	return found, readSpans(ctx, tx, s, series, found)
+	return found, readSpans(ctx, c.tx, s, series, found)
 }
 
 func readSpans(ctx context.Context, tx *sqlx.Tx, s spans, series []Series, found map[scripts.DayKey]DayDrift) error {

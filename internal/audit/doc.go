@@ -70,6 +70,15 @@
 // A tenant that was renamed by SQL keeps its old name in events, which is drift that no
 // repair can mend: the whole repair fails, because rollups want a tenant that exists.
 //
-// Events that are no longer kept cannot be audited, and a repair would take their rollups
-// for bogus. It refuses to take anything from a (UTC) day of which no event is left.
+// # What is no longer kept
+//
+// Partitions of events and rollups are dropped (EVENTS_RETENTION, ROLLUPS_RETENTION), and table
+// retention says since when rows are kept. Older minutes are not compared, nor days of which a
+// minute is gone: they are no drift, and a repair leaves them alone. What dropped months of
+// rollups added up to stays in rollups_dropped, so that totals compare as before. An audit
+// holds the partitions (store.HoldPartitions): a snapshot does not bring back a table that
+// was dropped after it was made.
+//
+// Where somebody has deleted events by hand, no table says so: a repair refuses to take
+// anything from a (UTC) day of which no event is left.
 package audit

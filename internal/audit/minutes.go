@@ -59,6 +59,9 @@ func (c *comparison) minutes(ctx context.Context) error {
 // what Postgres keeps in memory.
 func (c *comparison) minutesOf(ctx context.Context, q Query, counts *Report) ([]MinuteDrift, error) {
 	var found []MinuteDrift
+	if since := c.kept.Both(); q.From.Before(since) {
+		q.From = since // a minute's beginning
+	}
 	for from := q.From; from.Before(q.To); {
 		to := from.Truncate(24 * time.Hour).Add(24 * time.Hour)
 		if to.After(q.To) {

@@ -13,6 +13,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -34,6 +35,9 @@ func (a *Auditor) Repair(ctx context.Context, q Query) (Report, error) {
 		return Report{}, fmt.Errorf("begin repair: %w", err)
 	}
 	defer tx.Rollback() // after Commit it does nothing
+	if err := store.HoldPartitions(ctx, tx); err != nil {
+		return Report{}, err
+	}
 	// Held from before the audit to the end: what was found is then still to be added.
 	var alone bool
 	if err := tx.GetContext(ctx, &alone, "SELECT pg_try_advisory_xact_lock(hashtext('flagmeter.audit_repair'))"); err != nil {

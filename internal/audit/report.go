@@ -77,6 +77,9 @@ func (d TotalDrift) Difference() Count { return d.Days.minus(d.Minutes) }
 type Report struct {
 	From, To time.Time // UTC
 	Tenant   string    // empty: all
+	// Since is from when on raw events and rollups are kept; what is older in the range was not
+	// compared. It is zero if nothing was ever dropped.
+	Since time.Time
 	// Rows are the rows in the range, a row being a feature's minute.
 	Rows int64
 	// Moving are the rows with events on their way, which were not compared.

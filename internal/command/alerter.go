@@ -19,6 +19,7 @@ other webhooks once per crossing. Several may run at the same time.
 
 It serves /metrics and /healthz on METRICS_ADDR (default :9102).`,
 		func(cfg config.Config) string { return cmp.Or(cfg.MetricsAddr, ":9102") },
+		func(ctx context.Context, p *process) error { return p.awaitStores(ctx) },
 		func(ctx context.Context, p *process, l net.Listener) error {
 			group, ctx := errgroup.WithContext(ctx)
 			group.Go(func() error { return p.serveMetrics(ctx, p.log, l) })
@@ -26,6 +27,7 @@ It serves /metrics and /healthz on METRICS_ADDR (default :9102).`,
 				if err := p.awaitStores(ctx); err != nil {
 					return err
 				}
+				p.ready()
 				p.keepLive(ctx, p.log)
 				return p.alert(ctx, p.log, p.cfg.PublicURL)
 			})

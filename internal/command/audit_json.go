@@ -28,6 +28,7 @@ type driftJSON struct {
 type auditJSON struct {
 	From       string      `json:"from"`
 	To         string      `json:"to"`
+	Since      string      `json:"since,omitempty"` // older events or rollups are not kept, and not compared
 	Tenant     string      `json:"tenant,omitempty"`
 	Clean      bool        `json:"clean"`
 	Settled    bool        `json:"settled"` // clean, or all repaired
@@ -68,6 +69,9 @@ func writeAuditJSON(w io.Writer, r audit.Report) error {
 	}
 	drift := func(s audit.Series, events, sum, difference audit.Count) driftJSON {
 		return driftJSON{Tenant: s.Tenant, Feature: s.Feature, Events: countJSON(events), Sum: countJSON(sum), Difference: countJSON(difference)}
+	}
+	if r.From.Before(r.Since) {
+		out.Since = r.Since.Format(time.RFC3339)
 	}
 	for _, d := range r.Minutes {
 		row := drift(d.Series, d.Events, d.Rollups, d.Difference())

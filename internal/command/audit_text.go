@@ -23,6 +23,9 @@ func writeAudit(w io.Writer, r audit.Report) error {
 	}
 	out.printf("%s, events from %s to %s\n", whose, r.From.Format(time.RFC3339), r.To.Format(time.RFC3339))
 	out.printf("%s in the range, a row being a feature's minute; %s on the way and not compared\n", rows(r.Rows), humanize.Comma(int64(r.Moving)))
+	if r.From.Before(r.Since) {
+		out.printf("events or rollups from before %s are no longer kept and were not compared\n", r.Since.Format(time.RFC3339))
+	}
 	if r.Explained > 0 {
 		out.printf("%s explained by dead_events\n", rows(int64(r.Explained)))
 	}

@@ -49,8 +49,12 @@ func await(ctx context.Context, log *slog.Logger, what string, try func(context.
 	}
 }
 
-// awaitStores waits until Valkey answers, and Postgres with a schema that is up to date.
+// awaitStores waits until Valkey answers, and Postgres with a schema that is up to date, which
+// MIGRATE_ON_START makes it first.
 func (p *process) awaitStores(ctx context.Context) error {
+	if err := p.migrate(ctx); err != nil {
+		return err
+	}
 	if err := await(ctx, p.log, "valkey", p.valkey.Ping); err != nil {
 		return err
 	}
@@ -59,7 +63,11 @@ func (p *process) awaitStores(ctx context.Context) error {
 
 // awaitTenants waits until Valkey answers and the tenants are known, with the API keys if
 // there must be some: from Postgres or, while that is away, from their copy in Valkey.
+// MIGRATE_ON_START waits for Postgres, for which the schema could be too old otherwise.
 func (p *process) awaitTenants(ctx context.Context) error {
+	if err := p.migrate(ctx); err != nil {
+		return err
+	}
 	if err := await(ctx, p.log, "valkey", p.valkey.Ping); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/listen"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
@@ -116,7 +117,7 @@ func TestLocalURL(t *testing.T) {
 	for address, want := range map[string]string{
 		"127.0.0.1:0": "http://127.0.0.1:", "0.0.0.0:0": "http://127.0.0.1:", ":0": "http://127.0.0.1:",
 	} {
-		l, err := listen(t.Context(), address)
+		l, err := listen.Open(t.Context(), address)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -15,6 +16,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/client"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/demo"
+	"github.com/eduardosanzb/flagmeter/internal/listen"
 	"github.com/eduardosanzb/flagmeter/internal/logging"
 	"github.com/eduardosanzb/flagmeter/internal/stack"
 	schema "github.com/eduardosanzb/flagmeter/sql"
@@ -65,12 +67,13 @@ func dev(ctx context.Context, env Env, o devOptions, stdout, stderr io.Writer) (
 	if err != nil {
 		return err
 	}
+	cfg.DrainTime = time.Second // no proxy has to see it
 	if env.Getenv("LOG_LEVEL") == "" {
 		cfg.LogLevel = slog.LevelWarn
 	}
 	log := logging.Text(stderr, cfg.LogLevel)
 
-	listener, err := listen(ctx, o.listen)
+	listener, err := listen.Open(ctx, o.listen)
 	if err != nil {
 		return fmt.Errorf("%w: choose another with --listen", err)
 	}
@@ -113,7 +116,7 @@ func dev(ctx context.Context, env Env, o devOptions, stdout, stderr io.Writer) (
 		return demo.Run(ctx, &client.Client{URL: url, Key: key}, demo.Options{Log: log.With("role", "demo")})
 	})
 	stopRoles()
-	return errors.Join(err, within(rolesCtx, log, stopLimit, roles.Wait))
+	return errors.Join(err, within(rolesCtx, log, cfg.DrainTime+stopLimit, roles.Wait))
 }
 
 // unlessDone returns err unless ctx is done: a start that was broken off is no failure.

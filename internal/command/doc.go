@@ -4,7 +4,7 @@
 // A role (ingest, flusher, alerter) is a daemon. It ends at start-up for what waiting cannot
 // mend, which is bad settings, an address in use or an outdated schema, and waits for stores
 // that do not answer yet. When its context ends, it takes no new work, finishes what is in
-// hand and returns nil, within 25 s.
+// hand and returns nil, within DRAIN_TIME + 25 s.
 //
 // The other commands are for people: they fail at once, with a reason and, where there is
 // one, the command that helps.

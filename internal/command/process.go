@@ -2,12 +2,9 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
-	"syscall"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/prometheus/client_golang/prometheus"
@@ -73,16 +70,4 @@ type debugLogger struct{ log *slog.Logger }
 
 func (l debugLogger) Printf(ctx context.Context, format string, args ...any) {
 	l.log.DebugContext(ctx, strings.TrimSpace(fmt.Sprintf(format, args...)))
-}
-
-// listen opens an address, or says which one it cannot have.
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("address %s is in use by another process", address)
-	case err != nil:
-		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
-	}
-	return l, nil
 }

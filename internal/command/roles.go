@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -16,23 +17,22 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
+	"github.com/eduardosanzb/flagmeter/internal/listen"
 	"github.com/eduardosanzb/flagmeter/internal/logging"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// stopLimit is how long a role may take to end. It is only reached when a store hangs in
-// the middle of an answer, for the Postgres driver then waits beyond its context. What was
-// in hand is safe: it is either committed or waits in Valkey for the next process. Whoever
-// sends SIGTERM expects the end within 25 s.
+// stopLimit is how long a role may take to end, after DRAIN_TIME. It is only reached when a
+// store hangs in the middle of an answer, for the Postgres driver then waits beyond its
+// context. What was in hand is safe: it is either committed or waits in Valkey for the next
+// process. Whoever sends SIGTERM expects the end within DRAIN_TIME + 25 s.
 const stopLimit = 24 * time.Second
 
-// linger is how long the API answers after SIGTERM before it takes no more connections.
-const linger = time.Second
-
 // role is the command of a daemon: work gets a process and a listener on address, and works
-// until its context is done.
-func role(env Env, name, short, long string, address func(config.Config) string, work func(context.Context, *process, net.Listener) error) *cobra.Command {
+// until its context is done. Before, prepare brings it to where it can answer, if it is to
+// share its port.
+func role(env Env, name, short, long string, address func(config.Config) string, prepare func(context.Context, *process) error, work func(context.Context, *process, net.Listener) error) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short, Long: long, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -46,7 +46,12 @@ func role(env Env, name, short, long string, address func(config.Config) string,
 				return err
 			}
 			defer p.close()
-			listener, err := listen(ctx, address(cfg))
+			if cfg.ReusePort {
+				if err := prepare(ctx, p); err != nil {
+					return unlessDone(ctx, err)
+				}
+			}
+			listener, err := p.listen(ctx, address(cfg))
 			if err != nil {
 				return err
 			}
@@ -54,7 +59,7 @@ func role(env Env, name, short, long string, address func(config.Config) string,
 				return err
 			}
 			p.log.Info("started", "address", listener.Addr().String(), "version", env.Build.Version)
-			if err := within(ctx, p.log, stopLimit, func() error { return work(ctx, p, listener) }); err != nil {
+			if err := within(ctx, p.log, cfg.DrainTime+stopLimit, func() error { return work(ctx, p, listener) }); err != nil {
 				return err
 			}
 			p.log.Info("stopped")
@@ -96,7 +101,7 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
 		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants, Gate: p.gate, Embedders: p.cfg.Embedders(),
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
-		DefaultThresholds: p.cfg.Thresholds(), Linger: linger,
+		DefaultThresholds: p.cfg.Thresholds(), Linger: p.cfg.DrainTime,
 		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), MaxFeatures: p.cfg.MaxFeatures,
 		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge,
 	})
@@ -108,12 +113,20 @@ func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener n
 	return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, p.registry), Log: log}.Serve(ctx, listener))
 }
 
+// serveScrapes answers /metrics of the API on a port of its own, where nobody is asked for a
+// credential. Scrapes are not counted there: the API's observer has the only registration.
+func (p *process) serveScrapes(ctx context.Context, log *slog.Logger, listener net.Listener) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", httpd.Scrape(p.registry))
+	return cutOff(ctx, log, httpd.Server{Handler: httpd.Guard(mux, httpd.Data()), Log: log}.Serve(ctx, listener))
+}
+
 // startAdmin serves profiles until ctx is done, if the settings say where.
 func (p *process) startAdmin(ctx context.Context, log *slog.Logger) error {
 	if p.cfg.AdminAddr == "" {
 		return nil
 	}
-	listener, err := listen(ctx, p.cfg.AdminAddr)
+	listener, err := listen.Open(ctx, p.cfg.AdminAddr)
 	if err != nil {
 		return err
 	}
@@ -142,7 +155,9 @@ func (p *process) flush(ctx context.Context, log *slog.Logger) error {
 	if p.registry != nil {
 		p.registry.MustRegister(collectors.NewDBStatsCollector(patient.DB, "flagmeter_patient"))
 	}
-	f := flusher.New(flusher.Options{DB: p.db, Patient: patient, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow, Now: failpoint.Now, Log: log, Registerer: p.registerer()})
+	f := flusher.New(flusher.Options{DB: p.db, Patient: patient, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow,
+		EventsRetention: time.Duration(p.cfg.EventsRetention), RollupsRetention: time.Duration(p.cfg.RollupsRetention),
+		Now: failpoint.Now, Log: log, Registerer: p.registerer()})
 	f.Run(ctx)
 	return nil
 }

@@ -5,13 +5,19 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/robfig/cron/v3"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
+
+// leastRetention is how long events and rollups are needed at least, as in the flusher.
+const leastRetention = Duration(meter.MaxAge + 5*day)
 
 // allows reports whether the value of a variable that is set is one that works. What the
 // field's type cannot hold was refused before.
@@ -26,6 +32,10 @@ func (c Config) allows(name string) bool {
 		return slices.Contains([]slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}, c.LogLevel)
 	case "LISTEN_ADDR":
 		return isAddress(c.ListenAddr)
+	case "DRAIN_TIME":
+		return c.DrainTime >= 0 && c.DrainTime <= 10*time.Minute
+	case "REUSE_PORT":
+		return !c.ReusePort || runtime.GOOS == "linux"
 	case "METRICS_ADDR":
 		return isAddress(c.MetricsAddr)
 	case "ADMIN_ADDR":
@@ -44,7 +54,11 @@ func (c Config) allows(name string) bool {
 	case "SHARDS":
 		return c.Shards >= 1 && c.Shards <= 1024
 	case "DEDUPE_WINDOW":
-		return c.DedupeWindow > 0
+		return c.DedupeWindow > 0 && (c.EventsRetention == 0 || c.DedupeWindow <= time.Duration(c.EventsRetention)-meter.MaxAge)
+	case "EVENTS_RETENTION":
+		return c.EventsRetention == 0 || c.EventsRetention >= leastRetention
+	case "ROLLUPS_RETENTION":
+		return c.RollupsRetention == 0 || c.RollupsRetention >= leastRetention
 	case "DEFAULT_QUOTA":
 		return c.DefaultQuota >= 0
 	case "DEFAULT_THRESHOLDS":
@@ -68,6 +82,11 @@ func (c Config) allows(name string) bool {
 		return c.ValkeyCertFile != "" && c.ValkeyKeyFile != ""
 	case "MIGRATE_DATABASE_URL":
 		return isURL(c.MigrateDatabaseURL, "postgres", "postgresql")
+	case "BACKUP_KEEP":
+		return isKeep.MatchString(c.BackupKeep)
+	case "BACKUP_SCHEDULE":
+		_, err := cron.ParseStandard(c.BackupSchedule)
+		return err == nil
 	case "SLACK_WEBHOOK_URL":
 		return isURL(c.SlackWebhookURL, "https") || c.WebhookAllowPrivate && isURL(c.SlackWebhookURL, "http")
 	}
@@ -101,6 +120,9 @@ func isBrowsersOrigin(s string) bool {
 	port := u.Port()
 	return !strings.HasSuffix(s, ":") && (port == "" || port != map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }
+
+// isKeep is what backup.ParseKeep takes.
+var isKeep = regexp.MustCompile(`^[1-9][0-9]{0,4}[dh]?$`)
 
 // isKey is what goes into a header: an API key, or a token.
 var isKey = regexp.MustCompile(`^(fm_[a-z]+_[0-9A-Za-z]{49}|[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+)$`)

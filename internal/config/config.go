@@ -33,8 +33,17 @@ type Config struct {
 	// address of the machine.
 	ListenAddr string `env:"LISTEN_ADDR" envDefault:":3000" want:"an address like :3000 or 127.0.0.1:3000"`
 
-	// MetricsAddr is host:port of /metrics and /healthz of a role without an API. Empty
-	// means the role's own default: :9101 for the flusher, :9102 for the alerter.
+	// DrainTime is how long ingest goes on serving after SIGTERM, while /readyz answers 503: a
+	// proxy must see that within it. A role is gone 25 s after it at the latest.
+	DrainTime time.Duration `env:"DRAIN_TIME" envDefault:"5s" want:"0 or a duration up to 10m like 5s"`
+
+	// ReusePort lets the next process listen on the same port while this one drains
+	// (SO_REUSEPORT). It takes Linux, and both must run as the same user.
+	ReusePort bool `env:"REUSE_PORT" envDefault:"false" want:"true or false (it takes Linux)"`
+
+	// MetricsAddr is host:port of /metrics without a credential, and of /healthz but for ingest.
+	// Empty means the role's own default: :9101 for the flusher, :9102 for the alerter, none
+	// for ingest.
 	MetricsAddr string `env:"METRICS_ADDR" want:"an address like :9101 or 127.0.0.1:9101"`
 
 	// AdminAddr is host:port of /debug/pprof, of every role, on loopback: a profile contains
@@ -69,8 +78,18 @@ type Config struct {
 	// DedupeWindow is how long the id of an event is remembered: within it, the same event
 	// sent again counts once. Valkey keeps up to two windows of ids, at 26 bytes each: with
 	// 1,000 ids/s, 3 h are 21.6 million ids and 560 MB, which leaves 1.4 GB of a 2 GB
-	// machine for all else. Valkey's clock may jump ahead by a third of the window.
-	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s or 24h"`
+	// machine for all else. Valkey's clock may jump ahead by a third of the window. A Valkey
+	// that has lost writes gets its ids again from events, so they are kept for longer.
+	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s or 24h, and 35d less than EVENTS_RETENTION"`
+
+	// EventsRetention is how long raw events are kept, by their own time: whole (UTC) days are
+	// dropped. An event may be 35 days old when it comes, and 5 more are for a Postgres that is
+	// away. 0: for ever.
+	EventsRetention Duration `env:"EVENTS_RETENTION" envDefault:"90d" want:"0 (for ever) or a duration of at least 40d like 90d or 2160h"`
+
+	// RollupsRetention is how long usage by minute is kept: whole (UTC) months are dropped.
+	// Usage by day is kept for ever. 0: for ever.
+	RollupsRetention Duration `env:"ROLLUPS_RETENTION" envDefault:"400d" want:"0 (for ever) or a duration of at least 40d like 400d or 9600h"`
 
 	// AutoCreateTenants makes a tenant of every unknown name that sends an event, instead
 	// of answering 404.
@@ -121,9 +140,24 @@ type Config struct {
 	ValkeyCertFile string `env:"VALKEY_CERT_FILE" want:"the path of a certificate in PEM, beside VALKEY_KEY_FILE"`
 	ValkeyKeyFile  string `env:"VALKEY_KEY_FILE" want:"the path of a key in PEM, beside VALKEY_CERT_FILE"`
 
-	// MigrateDatabaseURL is DatabaseURL of `flagmeter migrate` alone: the owner of the schema,
-	// where the roles have less rights than that. Empty: DatabaseURL.
+	// MigrateOnStart makes a role bring the schema up to date before it works, where there is
+	// no place for `flagmeter migrate`.
+	MigrateOnStart bool `env:"MIGRATE_ON_START" envDefault:"false" want:"true or false"`
+
+	// MigrateDatabaseURL is DatabaseURL of `flagmeter migrate` and MigrateOnStart alone: the
+	// owner of the schema, where the roles have less rights than that. Empty: DatabaseURL.
 	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" want:"a URL like postgres://owner:password@host:5432/database"`
+
+	// BackupTarget is where `flagmeter backup` keeps backups: the path of a directory.
+	BackupTarget string `env:"BACKUP_TARGET" want:"the path of a directory"`
+
+	// BackupKeep is for how long backups are kept, in days or hours, or how many. The newest
+	// good one is always kept.
+	BackupKeep string `env:"BACKUP_KEEP" envDefault:"14d" want:"a time like 14d or 36h, or a number of backups like 7"`
+
+	// BackupSchedule is the cron expression, in UTC, by which `flagmeter backup` works. Empty:
+	// it makes one backup and ends.
+	BackupSchedule string `env:"BACKUP_SCHEDULE" want:"a cron expression like 0 3 * * *"`
 
 	// SlackWebhookURL gets the alerts of tenants without a row in slack_webhooks. Empty:
 	// they get no message.

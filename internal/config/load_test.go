@@ -18,7 +18,8 @@ func environment(values map[string]string) func(string) string {
 
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
-	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80",
+	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", DrainTime: 5 * time.Second, Shards: 1, DedupeWindow: 3 * time.Hour,
+		EventsRetention: Duration(90 * day), RollupsRetention: Duration(400 * day), DefaultThresholds: "80",
 		MaxFeatures: 1000, JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
@@ -28,7 +29,7 @@ func TestDefaults(t *testing.T) {
 func TestEveryVariableIsRead(t *testing.T) {
 	got, err := Load(environment(map[string]string{
 		"DATABASE_URL": "postgres://u:p@db/x", "VALKEY_URL": "redis://:p,w@[::1]:1,[::1]:2,b:3/3", "LOG_LEVEL": "debug", "OBSERVE": "false", "METRICS_TOP_TENANTS": "50",
-		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": ":1", "ADMIN_ADDR": "[::1]:0", "SHARDS": "1024", "DEDUPE_WINDOW": "90s",
+		"LISTEN_ADDR": "127.0.0.1:0", "DRAIN_TIME": "0", "REUSE_PORT": "true", "MIGRATE_ON_START": "true", "METRICS_ADDR": ":1", "ADMIN_ADDR": "[::1]:0", "SHARDS": "1024", "DEDUPE_WINDOW": "90s", "EVENTS_RETENTION": "40d", "ROLLUPS_RETENTION": "0",
 		"AUTO_CREATE_TENANTS": "true", "DEFAULT_QUOTA": "9223372036854775807",
 		"DEFAULT_THRESHOLDS": "100,80", "RATE_LIMIT": "1000000", "RATE_BURST": "1000000000", "MAX_FEATURES": "0", "PUBLIC_URL": "https://meter.example.com",
 		"CORS_ORIGINS": "https://app.example.com,http://[::1]:8080", "HSTS_MAX_AGE": "8760h",
@@ -39,7 +40,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	}), "DATABASE_URL", "VALKEY_URL")
 	want := Config{
 		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug, TopTenants: 50,
-		ListenAddr: "127.0.0.1:0", MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second,
+		ListenAddr: "127.0.0.1:0", ReusePort: true, MigrateOnStart: true, MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second, EventsRetention: Duration(40 * day),
 		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", RateLimit: 1_000_000, RateBurst: 1_000_000_000,
 		PublicURL: "https://meter.example.com", CORSOrigins: "https://app.example.com,http://[::1]:8080", HSTSMaxAge: 8760 * time.Hour,
 		ValkeyCAFile: "/ca.pem", ValkeyCertFile: "/cert.pem", ValkeyKeyFile: "/key.pem", MigrateDatabaseURL: "postgres://o:p@db/x",
@@ -62,6 +63,10 @@ func TestMistakes(t *testing.T) {
 		{"LOG_LEVEL", "info+2", `LOG_LEVEL must be debug, info, warn or error, not "info+2"`},
 		{"LISTEN_ADDR", "3000", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not "3000"`},
 		{"LISTEN_ADDR", ":65536", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not ":65536"`},
+		{"DRAIN_TIME", "-1s", `DRAIN_TIME must be 0 or a duration up to 10m like 5s, not "-1s"`},
+		{"DRAIN_TIME", "11m", `DRAIN_TIME must be 0 or a duration up to 10m like 5s, not "11m"`},
+		{"DRAIN_TIME", "5", `DRAIN_TIME must be 0 or a duration up to 10m like 5s, not "5"`},
+		{"REUSE_PORT", "both", `REUSE_PORT must be true or false (it takes Linux), not "both"`},
 		{"METRICS_ADDR", "localhost", `METRICS_ADDR must be an address like :9101 or 127.0.0.1:9101, not "localhost"`},
 		{"OBSERVE", "metrics", `OBSERVE must be true or false, not "metrics"`},
 		{"METRICS_TOP_TENANTS", "51", `METRICS_TOP_TENANTS must be an integer from 0 to 50, not "51"`},
@@ -75,8 +80,14 @@ func TestMistakes(t *testing.T) {
 		{"RATE_LIMIT", "1000001", `RATE_LIMIT must be an integer from 0 to 1000000, not "1000001"`},
 		{"RATE_BURST", "1000000001", `RATE_BURST must be an integer from 0 to 1000000000, not "1000000001"`},
 		{"MAX_FEATURES", "-1", `MAX_FEATURES must be an integer from 0 to 1000000, not "-1"`},
-		{"DEDUPE_WINDOW", "0s", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, not "0s"`},
-		{"DEDUPE_WINDOW", "3600", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, not "3600"`},
+		{"DEDUPE_WINDOW", "0s", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, and 35d less than EVENTS_RETENTION, not "0s"`},
+		{"DEDUPE_WINDOW", "3600", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, and 35d less than EVENTS_RETENTION, not "3600"`},
+		{"EVENTS_RETENTION", "39d", `EVENTS_RETENTION must be 0 (for ever) or a duration of at least 40d like 90d or 2160h, not "39d"`},
+		{"EVENTS_RETENTION", "-90d", `EVENTS_RETENTION must be 0 (for ever) or a duration of at least 40d like 90d or 2160h, not "-90d"`},
+		{"EVENTS_RETENTION", "106752d", `EVENTS_RETENTION must be 0 (for ever) or a duration of at least 40d like 90d or 2160h, not "106752d"`},
+		{"ROLLUPS_RETENTION", "959h", `ROLLUPS_RETENTION must be 0 (for ever) or a duration of at least 40d like 400d or 9600h, not "959h"`},
+		{"ROLLUPS_RETENTION", "400", `ROLLUPS_RETENTION must be 0 (for ever) or a duration of at least 40d like 400d or 9600h, not "400"`},
+		{"ROLLUPS_RETENTION", "1.5d", `ROLLUPS_RETENTION must be 0 (for ever) or a duration of at least 40d like 400d or 9600h, not "1.5d"`},
 		{"AUTO_CREATE_TENANTS", "yes", `AUTO_CREATE_TENANTS must be true or false, not "yes"`},
 		{"DEFAULT_QUOTA", "-1", `DEFAULT_QUOTA must be an integer from 0 to 9223372036854775807, not "-1"`},
 		{"DEFAULT_QUOTA", "9223372036854775808", `DEFAULT_QUOTA must be an integer from 0 to 9223372036854775807, not "9223372036854775808"`},
@@ -191,5 +202,19 @@ func TestSecretsAreNotShown(t *testing.T) {
 	fmt.Fprintf(&shown, "%v %+v %#v %s %q %x", c, c, c, c.ValkeyURL, c.ValkeyURL, c.ValkeyURL)
 	if strings.Contains(shown.String(), word) || strings.Contains(shown.String(), fmt.Sprintf("%x", word)) {
 		t.Errorf("a secret is shown: %s", &shown)
+	}
+}
+
+func TestRetentionCoversTheDedupeWindow(t *testing.T) {
+	for window, ok := range map[string]bool{"1320h": true, "1321h": false} { // 55 days, and an hour more
+		for _, retention := range []string{"90d", ""} { // which is the default
+			_, err := Load(environment(map[string]string{"EVENTS_RETENTION": retention, "DEDUPE_WINDOW": window}))
+			if (err == nil) != ok {
+				t.Errorf("DEDUPE_WINDOW=%s EVENTS_RETENTION=%s: %v", window, retention, err)
+			}
+		}
+	}
+	if _, err := Load(environment(map[string]string{"EVENTS_RETENTION": "0", "DEDUPE_WINDOW": "9000h"})); err != nil {
+		t.Error(err)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// drainLimit bounds how long the requests in hand may take after the end has begun.
-// A role must be gone 25 s after SIGTERM.
+// drainLimit bounds how long the requests in hand may take after Linger. A role must be gone
+// 25 s after that.
 const drainLimit = 20 * time.Second
 
 // Server is how a role serves HTTP.
@@ -31,10 +31,25 @@ type Server struct {
 	Draining func()
 }
 
-// Serve answers on listener until ctx is done. Then it calls Draining and goes on for
-// Linger, closing each connection behind its answer: a client that has just sent a
-// request on an idle connection must not find it closed. After that it takes no new
-// connections, and returns when the requests in hand are answered.
+// Serve answers on listener until ctx is done. Then it calls Draining and Leave of a
+// listener that has it, and goes on for Linger, closing each connection behind its answer.
+// After that it takes no new connections, and returns when the requests in hand are
+// answered, uploads that have begun among them, or 20 s later.
+//
+// No request fails because of the end, for these reasons:
+//
+//   - A request that arrives during Linger, on a connection old or new, is served, and the
+//     answer says "Connection: close": the client does not use that connection again.
+//   - Connections that wait to be accepted when Linger is over are reset if the kernel
+//     closes the socket with them. Package listen has the ways in which there are none.
+//   - One that is accepted but has sent nothing yet gets 5 s to do so (net/http).
+//   - One that was idle for the whole of Linger is closed at its end. HTTP/1.1 has no way to
+//     announce that, so a request that is sent in this very moment fails. It takes a client
+//     that neither heeds /readyz nor gives up idle connections within Linger. A proxy that
+//     does one of the two never sends that request; of other clients, one that has been
+//     silent for Linger can, and that is the only hole. Closing idle connections
+//     earlier would not close it but widen it, to clients that are silent for less.
+//   - Connections that were upgraded (WebSockets) are the handler's to end, by Draining.
 func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	limits := s.Limits
 	if limits == (Limits{}) {
@@ -50,6 +65,11 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	if s.Draining != nil {
 		s.Draining()
+	}
+	if shared, ok := listener.(interface{ Leave() error }); ok {
+		if err := shared.Leave(); err != nil {
+			s.Log.Warn("new connections may be lost at the end", "error", err)
+		}
 	}
 	time.Sleep(s.Linger)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)

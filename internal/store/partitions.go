@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -46,15 +45,47 @@ func Partitions(ctx context.Context, q sqlx.QueryerContext, table string, now ti
 	return s, nil
 }
 
-// KeptSince is from when on a table, Events or Rollups, has all its rows: older ones were
-// dropped. The zero time means that none was.
-func KeptSince(ctx context.Context, q sqlx.QueryerContext, table string) (since time.Time, err error) {
-	err = sqlx.GetContext(ctx, q, &since, "SELECT since FROM retention WHERE name = $1", table)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, nil
+// Kept is from when on events and rollups have all their rows: older ones were dropped with
+// their partitions. The zero time means that none was.
+type Kept struct{ Events, Rollups time.Time }
+
+// Both is from when on both have all their rows.
+func (k Kept) Both() time.Time {
+	if k.Events.After(k.Rollups) {
+		return k.Events
 	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read since when %s are kept: %w", table, err)
+	return k.Rollups
+}
+
+// KeptSince reads it. What is read after another query tells whether that one may have missed
+// rows.
+func KeptSince(ctx context.Context, q sqlx.QueryerContext) (Kept, error) {
+	var rows []struct {
+		Name  string
+		Since time.Time
 	}
-	return since.UTC(), nil
+	if err := sqlx.SelectContext(ctx, q, &rows, "SELECT name, since FROM retention"); err != nil {
+		return Kept{}, fmt.Errorf("read since when rows are kept: %w", err)
+	}
+	var k Kept
+	for _, r := range rows {
+		switch r.Name {
+		case Events:
+			k.Events = r.Since.UTC()
+		case Rollups:
+			k.Rollups = r.Since.UTC()
+		}
+	}
+	return k, nil
+}
+
+// HoldPartitions keeps partitions from being dropped until tx ends. It must be the first
+// statement of a snapshot, which does not begin with it: otherwise partitions could be
+// missing of which the snapshot does not know that they were dropped. Rows can be read and
+// written meanwhile.
+func HoldPartitions(ctx context.Context, tx sqlx.ExecerContext) error {
+	if _, err := tx.ExecContext(ctx, "LOCK TABLE ONLY events, ONLY rollups IN ACCESS SHARE MODE"); err != nil {
+		return fmt.Errorf("hold partitions: %w", err)
+	}
+	return nil
 }

@@ -45,8 +45,16 @@ type FeatureSeries struct {
 	Total   int64
 }
 
+// NotKeptError says that a series begins before rollups are kept.
+type NotKeptError struct{ Since time.Time }
+
+func (e NotKeptError) Error() string {
+	return "usage by minute is kept since " + e.Since.Format(time.RFC3339)
+}
+
 // Series reads a tenant's usage over time, settled and unsettled; the package comment says
-// why it is exact. It returns an error if one of the stores cannot be read.
+// why it is exact. It returns a NotKeptError rather than a series whose first
+// part is gone, and an error if one of the stores cannot be read.
 func (l *Live) Series(ctx context.Context, q SeriesQuery) (Series, error) {
 	var settled []store.SeriesUsage
 	v, err := l.snapshot(ctx, l.view.Load(), func(ctx context.Context, tx *sqlx.Tx, _, _ *view, _ []store.SettledBatch) (err error) {
@@ -55,6 +63,15 @@ func (l *Live) Series(ctx context.Context, q SeriesQuery) (Series, error) {
 	})
 	if err != nil {
 		return Series{}, err
+	}
+	if q.Days == nil {
+		kept, err := store.KeptSince(ctx, l.db) // after it was read, and not in its snapshot
+		if err != nil {
+			return Series{}, err
+		}
+		if q.Starts[0].Before(kept.Rollups) {
+			return Series{}, NotKeptError{kept.Rollups}
+		}
 	}
 	unsettled, err := l.valkey.Series(ctx, q.unsettled(v)) // step (iii)
 	incomplete := errors.Is(err, scripts.ErrRewound) || errors.Is(err, scripts.ErrManyLate)

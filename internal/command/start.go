@@ -1,0 +1,56 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"net"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/eduardosanzb/flagmeter/internal/listen"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+	schema "github.com/eduardosanzb/flagmeter/sql"
+)
+
+// listen returns the socket that systemd has handed over, or opens one at address.
+func (p *process) listen(ctx context.Context, address string) (net.Listener, error) {
+	inherited, err := listen.Inherited()
+	switch {
+	case err != nil:
+		return nil, err
+	case inherited != nil:
+		return inherited, nil
+	case p.cfg.ReusePort:
+		return listen.OpenShared(ctx, address)
+	}
+	return listen.Open(ctx, address)
+}
+
+// ready tells systemd, if that has started the process, that the role does its work.
+func (p *process) ready() {
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+		p.log.Warn("systemd was not told that the role is ready", "error", err)
+	}
+}
+
+// migrate brings the schema up to date, if the settings say so. It waits for Postgres and for
+// other migrators, which may take as long as they need.
+func (p *process) migrate(ctx context.Context) error {
+	if !p.cfg.MigrateOnStart {
+		return nil
+	}
+	db, err := store.Open(string(cmp.Or(p.cfg.MigrateDatabaseURL, p.cfg.DatabaseURL)), poolSize, 0)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := await(ctx, p.log, "postgres, to bring its schema up to date", db.PingContext); err != nil {
+		return err
+	}
+	applied, err := schema.Migrate(ctx, db)
+	if err != nil {
+		return err
+	}
+	p.log.Info("the schema is up to date", "applied", applied)
+	return nil
+}

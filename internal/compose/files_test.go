@@ -1,0 +1,140 @@
+package compose_test
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/eduardosanzb/flagmeter/internal/config"
+)
+
+const root = "../.."
+
+func load(t *testing.T, file string, profiles ...string) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{root + "/" + file}, cli.WithWorkingDirectory(root), cli.WithProfiles(profiles))
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(t.Context())
+	if err != nil {
+		t.Fatalf("load %s: %v", file, err)
+	}
+	return project
+}
+
+// checkMounts wants every bind mount to exist, but the engine's own socket.
+func checkMounts(t *testing.T, p *types.Project) {
+	for name, s := range p.Services {
+		for _, v := range s.Volumes {
+			if v.Type != types.VolumeTypeBind || v.Source == "/var/run/docker.sock" {
+				continue
+			}
+			if _, err := os.Stat(v.Source); err != nil {
+				t.Errorf("%s mounts what is not there: %v", name, err)
+			}
+			if !v.ReadOnly {
+				t.Errorf("%s may write %s", name, v.Source)
+			}
+		}
+	}
+}
+
+// checkSettings wants each variable of FlagMeter's own services to be one that it reads.
+func checkSettings(t *testing.T, p *types.Project) {
+	known := map[string]bool{}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Config]()) {
+		name := f.Tag.Get("env")
+		known[name] = true
+		if f.Type == reflect.TypeFor[config.Secret]() {
+			known[name+"_FILE"] = true
+		}
+	}
+	for name, s := range p.Services {
+		if s.Build == nil {
+			continue
+		}
+		for variable := range s.Environment {
+			if !known[variable] {
+				t.Errorf("%s sets %s, which no role reads", name, variable)
+			}
+		}
+	}
+}
+
+func ports(p *types.Project) map[string]string {
+	published := map[string]string{}
+	for name, s := range p.Services {
+		for _, port := range s.Ports {
+			published[name] += port.HostIP + ":" + port.Published
+		}
+	}
+	return published
+}
+
+func TestProduction(t *testing.T) {
+	p := load(t, "docker-compose.yml")
+	checkMounts(t, p)
+	checkSettings(t, p)
+	if got, want := ports(p), map[string]string{"ingest": ":3000", "grafana": ":3001"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("published are %v, not %v", got, want)
+	}
+	var memory int64
+	once := map[string]bool{"migrate": true, "grants": true}
+	healthFromImage := map[string]bool{"ingest": true, "flusher": true, "alerter": true}
+	bare := map[string]bool{"loki": true, "alloy": true} // no program in the image can ask
+	for name, s := range p.Services {
+		memory += int64(s.MemLimit)
+		if s.MemLimit == 0 {
+			t.Errorf("%s has no memory limit", name)
+		}
+		if !s.ReadOnly || !reflect.DeepEqual(s.CapDrop, []string{"ALL"}) || len(s.SecurityOpt) == 0 {
+			t.Errorf("%s is not locked down", name)
+		}
+		if want := map[bool]string{true: "no", false: "unless-stopped"}[once[name]]; s.Restart != want {
+			t.Errorf("%s restarts %q, not %q", name, s.Restart, want)
+		}
+		if s.StopGracePeriod == nil || healthFromImage[name] && time.Duration(*s.StopGracePeriod) < 35*time.Second {
+			t.Errorf("%s has too short a stop_grace_period", name)
+		}
+		if s.HealthCheck == nil && !once[name] && !healthFromImage[name] && !bare[name] {
+			t.Errorf("%s has no health check", name)
+		}
+		for variable, value := range s.Environment {
+			if value != nil && strings.Contains(variable, "PASSWORD") && !strings.HasPrefix(*value, "/run/secrets/") {
+				t.Errorf("%s has a literal %s", name, variable)
+			}
+		}
+		for on, d := range s.DependsOn {
+			want := types.ServiceConditionHealthy
+			if once[on] {
+				want = types.ServiceConditionCompletedSuccessfully
+			}
+			if d.Condition != want {
+				t.Errorf("%s waits for %s to be %s, not %s", name, on, d.Condition, want)
+			}
+		}
+	}
+	if memory > 2048<<20 {
+		t.Errorf("the memory limits are %d MiB in all, more than 2048", memory>>20)
+	}
+	if !p.Networks["back"].Internal {
+		t.Error("the back end's network leads out")
+	}
+}
+
+func TestDevelopment(t *testing.T) {
+	p := load(t, "compose.dev.yml", "studio")
+	checkMounts(t, p)
+	checkSettings(t, p)
+	want := map[string]string{"ingest": "127.0.0.1:3000", "grafana": "127.0.0.1:3001", "prometheus": "127.0.0.1:9090",
+		"postgres": "127.0.0.1:5432", "valkey": "127.0.0.1:6379", "pgweb": "127.0.0.1:8081"}
+	if got := ports(p); !reflect.DeepEqual(got, want) {
+		t.Errorf("published are %v, not %v", got, want)
+	}
+}
