@@ -38,6 +38,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		command.Alerts(env),
 		command.Import(env),
 		command.Audit(env),
+		command.Backup(env),
+		command.Restore(env),
 		command.Version(env),
 	), args, stdout, stderr)
 }

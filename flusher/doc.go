@@ -80,6 +80,20 @@
 // flagmeter_flusher_rewound, and an ERROR). A loss that touches no hand-out in the
 // ledger, and no group of an ingest process that is still running, cannot be noticed.
 //
+// # When Postgres was restored
+//
+// A restored Postgres is older than Valkey, which nobody can notice: the ledger may lag at any
+// time. So somebody says it (`flagmeter restore --adopt`), by a marker of its own kind. Then 10 to
+// 16 do what is needed, since they take each waiting batch once and make sums from events: a sum
+// of events that are lost is not added. Two things are known to Valkey alone and would be wrong:
+//
+//	14a. Forget (forget.lua): sums of settled batches, which count as usage unless the ledger has
+//	   them; and all event ids, so that lost events can be sent again. Step 15 puts back those
+//	   that Postgres has, for one window before the last flush in the backup and everything
+//	   since. After a crash both are done again.
+//
+// Lost are the events that were flushed after the backup, and nothing else.
+//
 // # What Postgres refuses
 //
 // A transaction that fails for its data (SQLSTATE class 22 or 23) is repeated batch

@@ -48,7 +48,12 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 	if err := f.after(stepAckAll); err != nil {
 		return done, err
 	}
-	remembered, err := f.remember(ctx, shard, r.Marker) // step 15
+	if r.Restored {
+		if err := f.valkey.Forget(ctx, shard, r.Marker); err != nil { // step 14a
+			return done, err
+		}
+	}
+	remembered, err := f.remember(ctx, shard, r) // step 15
 	if err != nil {
 		return done, err
 	}
@@ -63,7 +68,7 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 	}
 	done.Rewinds = 1
 	f.over(shard)
-	f.log.Warn("recovered from lost writes in valkey, events are accepted again", "shard", shard, "id", r.Marker,
+	f.log.Warn("recovered from lost writes, events are accepted again", "shard", shard, "id", r.Marker,
 		"batches", done.Batches, "events", done.Events, "rollups", done.Rows, "event_ids", remembered)
 	return done, f.after(stepResume)
 }
@@ -100,6 +105,11 @@ func (f *Flusher) alarm(ctx context.Context, shard int, r scripts.Rewound) {
 		return
 	}
 	f.rewound[shard] = r.Marker
+	if r.Restored { // somebody has said so
+		f.log.Warn("postgres was restored from a backup: what valkey still holds is brought into it now, and events are accepted again when that is done",
+			"shard", shard, "id", r.Marker, "seq", r.Seq, "seq_of_backup", r.Witness, "raw_batches", len(r.Raw), "sum_batches", len(r.Sums))
+		return
+	}
 	f.metrics.rewinds.Inc()
 	var last sql.NullTime
 	err := f.db.GetContext(ctx, &last, "SELECT max(committed_at) FROM flushes WHERE shard = $1 AND seq = (SELECT max(seq) FROM flushes WHERE shard = $1)", shard)
@@ -178,10 +188,14 @@ func (f *Flusher) takeAll(ctx context.Context, shard int, known int64, r scripts
 }
 
 // remember puts back the event ids of the dedupe window that Postgres knows, and
-// returns their number: step 15. Ages are by Postgres' clock.
-func (f *Flusher) remember(ctx context.Context, shard int, marker string) (n int, err error) {
+// returns their number: step 15. Ages are by Postgres' clock. The window goes back from now, or
+// from the last flush that a restored Postgres knows: what came later is sent again, and those who
+// send it cannot tell to the event where to begin.
+func (f *Flusher) remember(ctx context.Context, shard int, r scripts.Rewound) (n int, err error) {
 	var now time.Time
-	if err := f.db.GetContext(ctx, &now, "SELECT clock_timestamp()"); err != nil {
+	err = f.db.GetContext(ctx, &now, `SELECT CASE WHEN $1 THEN coalesce((SELECT max(committed_at) FROM flushes
+		WHERE shard = $2 AND seq <= $3), clock_timestamp()) ELSE clock_timestamp() END`, r.Restored, shard, r.Witness)
+	if err != nil {
 		return 0, fmt.Errorf("read clock of postgres: %w", err)
 	}
 	rows, err := f.patient.QueryxContext(ctx, `SELECT tenant, idempotency_key FROM events
@@ -194,7 +208,7 @@ func (f *Flusher) remember(ctx context.Context, shard int, marker string) (n int
 	part := make([]scripts.EventID, 0, chunk)
 	flush := func() error {
 		n += len(part)
-		err := f.valkey.Remember(ctx, shard, marker, f.dedupe, part)
+		err := f.valkey.Remember(ctx, shard, r.Marker, f.dedupe, part)
 		part = part[:0]
 		return err
 	}

@@ -52,6 +52,8 @@ type Rewound struct {
 	Witness, Seq int64
 	// Reason says what was noticed.
 	Reason string
+	// Restored says that it was Postgres that has lost writes, see MarkRestored.
+	Restored bool
 	// Raw and Sums are the batches that wait for Postgres.
 	Raw, Sums []Batch
 }
@@ -92,7 +94,7 @@ func parseRewound(reply []any) (r Rewound, ok bool, err error) {
 	if len(parts) != 3 {
 		return r, false, fmt.Errorf("seal everything: unexpected marker %q", reply[0])
 	}
-	r.Marker, r.Reason = parts[0], parts[2]
+	r.Marker, r.Reason, r.Restored = parts[0], parts[2], parts[2] == postgresRestored
 	if r.Witness, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
 		return r, false, fmt.Errorf("seal everything: unexpected marker: %w", err)
 	}

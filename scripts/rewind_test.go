@@ -149,7 +149,7 @@ func TestSealAllLeavesNothingOpen(t *testing.T) {
 	}
 	if len(first.Raw) != 2 || len(first.Sums) != minutes+1 || first.Witness != 7 || first.Seq != 0 ||
 		uuid.Validate(first.Marker) != nil || !strings.Contains(first.Reason, "seq is 0 and was 7") {
-		t.Errorf("%d raw, %d sums of %+v", len(first.Raw), len(first.Sums), Rewound{first.Marker, first.Witness, first.Seq, first.Reason, nil, nil})
+		t.Errorf("%d raw, %d sums of %+v", len(first.Raw), len(first.Sums), Rewound{Marker: first.Marker, Witness: first.Witness, Seq: first.Seq, Reason: first.Reason})
 	}
 	dump := r.dump()
 	for _, gone := range []string{"fm:{0}:raw", "fm:{0}:rawbytes", "fm:{0}:late", "fm:{0}:minutes"} {

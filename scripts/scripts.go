@@ -55,6 +55,12 @@ var rememberLua string
 //go:embed features.lua
 var featuresLua string
 
+//go:embed restored.lua
+var restoredLua string
+
+//go:embed forget.lua
+var forgetLua string
+
 //go:embed resume.lua
 var resumeLua string
 
@@ -71,6 +77,8 @@ var (
 	rewindScript   = newScript("rewind", rewindLua)
 	rememberScript = newScript("remember", rememberLua, seenLua)
 	featuresScript = newScript("features", featuresLua)
+	restoredScript = newScript("restored", restoredLua)
+	forgetScript   = newScript("forget", forgetLua)
 	resumeScript   = newScript("resume", resumeLua)
 )
 

@@ -35,15 +35,27 @@ func (e Env) openDatabase() (*sqlx.DB, error) {
 
 // openOwned opens the same database as whoever owns its schema.
 func (e Env) openOwned() (*sqlx.DB, error) {
+	cfg, err := e.ownedSettings()
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(cfg.owned(), poolSize, 0)
+}
+
+// owned are settings of which one names the owner of the schema.
+type owned struct{ config.Config }
+
+// owned is the address of the database as its owner, with the password.
+func (o owned) owned() string { return string(cmp.Or(o.MigrateDatabaseURL, o.DatabaseURL)) }
+
+// ownedSettings reads the settings for a command that works as the owner of the schema.
+func (e Env) ownedSettings() (owned, error) {
 	required := "DATABASE_URL"
 	if e.Getenv("MIGRATE_DATABASE_URL")+e.Getenv("MIGRATE_DATABASE_URL_FILE") != "" {
 		required = "MIGRATE_DATABASE_URL"
 	}
 	cfg, err := config.Load(e.Getenv, required)
-	if err != nil {
-		return nil, err
-	}
-	return store.Open(string(cmp.Or(cfg.MigrateDatabaseURL, cfg.DatabaseURL)), poolSize, 0)
+	return owned{cfg}, err
 }
 
 // openMigrated is openDatabase with a schema that is up to date.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/robfig/cron/v3"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -73,6 +75,11 @@ func (c Config) allows(name string) bool {
 		return c.ValkeyCertFile != "" && c.ValkeyKeyFile != ""
 	case "MIGRATE_DATABASE_URL":
 		return isURL(c.MigrateDatabaseURL, "postgres", "postgresql")
+	case "BACKUP_KEEP":
+		return isKeep.MatchString(c.BackupKeep)
+	case "BACKUP_SCHEDULE":
+		_, err := cron.ParseStandard(c.BackupSchedule)
+		return err == nil
 	case "SLACK_WEBHOOK_URL":
 		return isURL(c.SlackWebhookURL, "https") || c.WebhookAllowPrivate && isURL(c.SlackWebhookURL, "http")
 	}
@@ -106,6 +113,9 @@ func isBrowsersOrigin(s string) bool {
 	port := u.Port()
 	return !strings.HasSuffix(s, ":") && (port == "" || port != map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }
+
+// isKeep is what backup.ParseKeep takes.
+var isKeep = regexp.MustCompile(`^[1-9][0-9]{0,4}[dh]?$`)
 
 // isKey is what goes into a header: an API key, or a token.
 var isKey = regexp.MustCompile(`^(fm_[a-z]+_[0-9A-Za-z]{49}|[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+)$`)

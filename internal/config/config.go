@@ -138,6 +138,17 @@ type Config struct {
 	// owner of the schema, where the roles have less rights than that. Empty: DatabaseURL.
 	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" want:"a URL like postgres://owner:password@host:5432/database"`
 
+	// BackupTarget is where `flagmeter backup` keeps backups: the path of a directory.
+	BackupTarget string `env:"BACKUP_TARGET" want:"the path of a directory"`
+
+	// BackupKeep is for how long backups are kept, in days or hours, or how many. The newest
+	// good one is always kept.
+	BackupKeep string `env:"BACKUP_KEEP" envDefault:"14d" want:"a time like 14d or 36h, or a number of backups like 7"`
+
+	// BackupSchedule is the cron expression, in UTC, by which `flagmeter backup` works. Empty:
+	// it makes one backup and ends.
+	BackupSchedule string `env:"BACKUP_SCHEDULE" want:"a cron expression like 0 3 * * *"`
+
 	// SlackWebhookURL gets the alerts of tenants without a row in slack_webhooks. Empty:
 	// they get no message.
 	SlackWebhookURL Secret `env:"SLACK_WEBHOOK_URL" want:"an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"`

@@ -19,7 +19,7 @@ func environment(values map[string]string) func(string) string {
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
 	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", DrainTime: 10 * time.Second, Shards: 1, DedupeWindow: 3 * time.Hour, DefaultThresholds: "80",
-		MaxFeatures: 1000, JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
+		MaxFeatures: 1000, BackupKeep: "14d", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -43,7 +43,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", RateLimit: 1_000_000, RateBurst: 1_000_000_000,
 		PublicURL: "https://meter.example.com", CORSOrigins: "https://app.example.com,http://[::1]:8080", HSTSMaxAge: 8760 * time.Hour,
 		ValkeyCAFile: "/ca.pem", ValkeyCertFile: "/cert.pem", ValkeyKeyFile: "/key.pem", MigrateDatabaseURL: "postgres://o:p@db/x",
-		SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
+		SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true, BackupKeep: "14d",
 		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you", EmbedOrigins: "https://a.example.com, https://*.example.org:8443",
 	}
 	if err != nil || got != want {

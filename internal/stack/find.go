@@ -81,6 +81,21 @@ func findPostgres(ctx context.Context, major int) (binary, error) {
 		minPostgres, strings.Join(old, ", "), indent(postgresLines()))
 }
 
+// PostgresProgram finds one of Postgres' programs, such as pg_dump: where the server's are, or
+// else in PATH.
+func PostgresProgram(name string) (string, error) {
+	for _, dir := range postgresDirs() {
+		if path := filepath.Join(dir, name); isProgram(path) {
+			return path, nil
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("%s was not found: install the client programs of Postgres: %w", name, err)
+	}
+	return path, nil
+}
+
 // postgresDirs lists the directories that may hold Postgres, best first.
 func postgresDirs() []string {
 	if dir := os.Getenv("FLAGMETER_PG_BIN"); dir != "" {

@@ -1,0 +1,81 @@
+package backup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Sums is what must be the same in the database that a backup was made of and in one that it
+// was restored into. Tokens are numbers of any size.
+type Sums struct {
+	Tenants     int64       `json:"tenants" db:"tenants"`
+	Events      int64       `json:"events" db:"events"`
+	Tokens      json.Number `json:"tokens" db:"tokens"`
+	DeadEvents  int64       `json:"deadEvents" db:"dead_events"`
+	Rollups     Counted     `json:"rollups" db:"rollups"`
+	UsageDaily  Counted     `json:"usageDaily" db:"usage_daily"`
+	Alerts      int64       `json:"alerts" db:"alerts"`
+	Deliveries  int64       `json:"deliveries" db:"deliveries"`
+	APIKeys     int64       `json:"apiKeys" db:"api_keys"`
+	LedgerRows  int64       `json:"ledgerRows" db:"ledger_rows"`
+	LedgerSeqs  []ShardSeq  `json:"ledgerSeqs"`
+	LastFlushed string      `json:"lastFlushed" db:"last_flushed"` // RFC 3339 in UTC; empty: the ledger is
+}
+
+// Counted is what a table of sums adds up to.
+type Counted struct {
+	Rows   int64       `json:"rows" db:"rows"`
+	Events json.Number `json:"events" db:"events"`
+	Tokens json.Number `json:"tokens" db:"tokens"`
+}
+
+// ShardSeq is the number of the last hand-out of a shard that the ledger has.
+type ShardSeq struct {
+	Shard int   `json:"shard" db:"shard"`
+	Seq   int64 `json:"seq" db:"seq"`
+}
+
+const readTotals = `SELECT
+	(SELECT count(*) FROM tenants) AS tenants,
+	e.events, e.tokens, (SELECT count(*) FROM dead_events) AS dead_events,
+	r.rows AS "rollups.rows", r.events AS "rollups.events", r.tokens AS "rollups.tokens",
+	u.rows AS "usage_daily.rows", u.events AS "usage_daily.events", u.tokens AS "usage_daily.tokens",
+	(SELECT count(*) FROM alerts) AS alerts, (SELECT count(*) FROM deliveries) AS deliveries,
+	(SELECT count(*) FROM api_keys) AS api_keys, (SELECT count(*) FROM flushes) AS ledger_rows,
+	coalesce((SELECT to_char(max(committed_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') FROM flushes), '') AS last_flushed
+FROM (SELECT count(*) AS events, coalesce(sum(tokens), 0) AS tokens FROM events) e,
+	(SELECT count(*) AS rows, coalesce(sum(events), 0) AS events, coalesce(sum(total_tokens), 0) AS tokens FROM rollups) r,
+	(SELECT count(*) AS rows, coalesce(sum(events), 0) AS events, coalesce(sum(total_tokens), 0) AS tokens FROM usage_daily) u`
+
+// readSums adds up a database: every event is read once.
+func readSums(ctx context.Context, q sqlx.QueryerContext) (s Sums, err error) {
+	if err := sqlx.GetContext(ctx, q, &s, readTotals); err != nil {
+		return s, fmt.Errorf("add up the tables: %w", err)
+	}
+	err = sqlx.SelectContext(ctx, q, &s.LedgerSeqs, "SELECT shard, max(seq) AS seq FROM flushes GROUP BY shard ORDER BY shard")
+	if err != nil {
+		return s, fmt.Errorf("read seq of ledger: %w", err)
+	}
+	return s, nil
+}
+
+// differ names what two databases do not have in common, one difference a line.
+func (s Sums) differ(restored Sums) error {
+	was, is := reflect.ValueOf(s), reflect.ValueOf(restored)
+	var lines []string
+	for _, f := range reflect.VisibleFields(was.Type()) {
+		a, b := was.FieldByIndex(f.Index).Interface(), is.FieldByIndex(f.Index).Interface()
+		if fmt.Sprint(a) != fmt.Sprint(b) {
+			lines = append(lines, fmt.Sprintf("%s: %v in the manifest, %v in the database", f.Tag.Get("json"), a, b))
+		}
+	}
+	if lines == nil {
+		return nil
+	}
+	return fmt.Errorf("the restored database is not what was backed up:\n  %s", strings.Join(lines, "\n  "))
+}
