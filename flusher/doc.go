@@ -75,6 +75,11 @@
 //
 // All of this needs Postgres: while it is away too, events stay refused.
 //
+// Lost for good are events that were acknowledged after the last flush before the loss
+// and are not in what came back. An alarm says so (flagmeter_flusher_rewinds_total,
+// flagmeter_flusher_rewound, and an ERROR). A loss that touches no hand-out in the
+// ledger, and no group of an ingest process that is still running, cannot be noticed.
+//
 // # When Postgres was restored
 //
 // A restored Postgres is older than Valkey, which nobody can notice: the ledger may lag at any
@@ -88,11 +93,6 @@
 //	   since. After a crash both are done again.
 //
 // Lost are the events that were flushed after the backup, and nothing else.
-//
-// Lost for good are events that were acknowledged after the last flush before the loss
-// and are not in what came back. An alarm says so (flagmeter_flusher_rewinds_total,
-// flagmeter_flusher_rewound, and an ERROR). A loss that touches no hand-out in the
-// ledger, and no group of an ingest process that is still running, cannot be noticed.
 //
 // # What Postgres refuses
 //

@@ -34,8 +34,9 @@ type Config struct {
 	ListenAddr string `env:"LISTEN_ADDR" envDefault:":3000" want:"an address like :3000 or 127.0.0.1:3000"`
 
 	// DrainTime is how long ingest goes on serving after SIGTERM, while /readyz answers 503: a
-	// proxy must see that within it. A role is gone 25 s after it at the latest.
-	DrainTime time.Duration `env:"DRAIN_TIME" envDefault:"5s" want:"0 or a duration up to 10m like 5s"`
+	// proxy must see that within it. With the image's health check Docker needs 6 s for that,
+	// and Traefik 2 s more. A role is gone 25 s after this time at the latest.
+	DrainTime time.Duration `env:"DRAIN_TIME" envDefault:"10s" want:"0 or a duration up to 10m like 10s"`
 
 	// ReusePort lets the next process listen on the same port while this one drains
 	// (SO_REUSEPORT). It takes Linux, and both must run as the same user.

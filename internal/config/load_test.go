@@ -18,9 +18,9 @@ func environment(values map[string]string) func(string) string {
 
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
-	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", DrainTime: 5 * time.Second, Shards: 1, DedupeWindow: 3 * time.Hour,
+	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", DrainTime: 10 * time.Second, Shards: 1, DedupeWindow: 3 * time.Hour,
 		EventsRetention: Duration(90 * day), RollupsRetention: Duration(400 * day), DefaultThresholds: "80",
-		MaxFeatures: 1000, JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
+		MaxFeatures: 1000, BackupKeep: "14d", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -44,7 +44,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", RateLimit: 1_000_000, RateBurst: 1_000_000_000,
 		PublicURL: "https://meter.example.com", CORSOrigins: "https://app.example.com,http://[::1]:8080", HSTSMaxAge: 8760 * time.Hour,
 		ValkeyCAFile: "/ca.pem", ValkeyCertFile: "/cert.pem", ValkeyKeyFile: "/key.pem", MigrateDatabaseURL: "postgres://o:p@db/x",
-		SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
+		SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true, BackupKeep: "14d",
 		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you", EmbedOrigins: "https://a.example.com, https://*.example.org:8443",
 	}
 	if err != nil || got != want {
@@ -63,9 +63,9 @@ func TestMistakes(t *testing.T) {
 		{"LOG_LEVEL", "info+2", `LOG_LEVEL must be debug, info, warn or error, not "info+2"`},
 		{"LISTEN_ADDR", "3000", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not "3000"`},
 		{"LISTEN_ADDR", ":65536", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not ":65536"`},
-		{"DRAIN_TIME", "-1s", `DRAIN_TIME must be 0 or a duration up to 10m like 5s, not "-1s"`},
-		{"DRAIN_TIME", "11m", `DRAIN_TIME must be 0 or a duration up to 10m like 5s, not "11m"`},
-		{"DRAIN_TIME", "5", `DRAIN_TIME must be 0 or a duration up to 10m like 5s, not "5"`},
+		{"DRAIN_TIME", "-1s", `DRAIN_TIME must be 0 or a duration up to 10m like 10s, not "-1s"`},
+		{"DRAIN_TIME", "11m", `DRAIN_TIME must be 0 or a duration up to 10m like 10s, not "11m"`},
+		{"DRAIN_TIME", "5", `DRAIN_TIME must be 0 or a duration up to 10m like 10s, not "5"`},
 		{"REUSE_PORT", "both", `REUSE_PORT must be true or false (it takes Linux), not "both"`},
 		{"METRICS_ADDR", "localhost", `METRICS_ADDR must be an address like :9101 or 127.0.0.1:9101, not "localhost"`},
 		{"OBSERVE", "metrics", `OBSERVE must be true or false, not "metrics"`},

@@ -13,9 +13,11 @@ import (
 )
 
 func openShared(ctx context.Context, address string) (*Listener, error) {
-	l, err := open(ctx, address, net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		return control(c, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
-	}})
+	}}
+	config.SetMultipathTCP(false) // such a socket takes no BPF program
+	l, err := open(ctx, address, config)
 	if err != nil {
 		return nil, err
 	}
