@@ -38,6 +38,7 @@ With --schedule it stays, and serves /metrics and /healthz on METRICS_ADDR (defa
 What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
 		Example: `  flagmeter backup --to /backups --keep 14d
   flagmeter backup --to /backups --keep 14d --schedule "0 3 * * *"
+  flagmeter backup --to s3://backups/flagmeter --keep 30
   flagmeter backup list --from /backups`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,7 +50,7 @@ What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
 			if err != nil {
 				return fmt.Errorf("--keep %w", err)
 			}
-			target, err := openBackups(cfg, to)
+			target, err := openBackups(cmd.Context(), cfg.Config, to)
 			if err != nil {
 				return err
 			}
@@ -71,7 +72,7 @@ What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&to, "to", "", "`directory` that keeps the backups (default BACKUP_TARGET)")
+	f.StringVar(&to, "to", "", "`directory`, or s3://bucket/prefix, that keeps the backups (default BACKUP_TARGET)")
 	f.StringVar(&keep, "keep", "", "`time` or number of backups to keep, like 14d, 36h or 7 (default BACKUP_KEEP, or 14d)")
 	f.Func("schedule", "make one whenever this cron `expression` says so, in UTC; \"\" for one and now (default BACKUP_SCHEDULE)", func(s string) (err error) {
 		if expression = s; s != "" {
@@ -130,7 +131,7 @@ func backupList(env Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			target, err := openBackups(owned{Config: cfg}, from)
+			target, err := openBackups(cmd.Context(), cfg, from)
 			if err != nil {
 				return err
 			}
@@ -156,9 +157,10 @@ func backupList(env Env) *cobra.Command {
 	return cmd
 }
 
-const fromUsage = "`directory` that keeps the backups (default BACKUP_TARGET)"
+const fromUsage = "`directory`, or s3://bucket/prefix, that keeps the backups (default BACKUP_TARGET)"
 
 // openBackups opens the target of a flag, or of the settings.
-func openBackups(cfg owned, flag string) (backup.Target, error) {
-	return backup.Open(cmp.Or(flag, cfg.BackupTarget))
+func openBackups(ctx context.Context, cfg config.Config, flag string) (backup.Target, error) {
+	return backup.Open(ctx, cmp.Or(flag, cfg.BackupTarget), backup.S3{Endpoint: cfg.BackupS3Endpoint, Region: cfg.BackupS3Region,
+		AccessKey: string(cfg.BackupS3AccessKey), SecretKey: string(cfg.BackupS3SecretKey)})
 }

@@ -41,7 +41,7 @@ AUTH, unless only this machine can reach it.`,
 				}
 			}
 			if p.cfg.MetricsAddr != "" && p.registry != nil {
-				metrics, err := p.listen(ctx, p.cfg.MetricsAddr)
+				metrics, err := p.open(ctx, p.cfg.MetricsAddr)
 				if err != nil {
 					return err
 				}

@@ -24,7 +24,7 @@ func (p *process) listen(ctx context.Context, address string, prepare func(conte
 		return inherited, prepare(ctx, p, inherited.Addr())
 	}
 	if !p.cfg.ReusePort {
-		return listen.Open(ctx, address)
+		return p.open(ctx, address)
 	}
 	p.prepared = true
 	addr, err := net.ResolveTCPAddr("tcp", address)
@@ -34,7 +34,15 @@ func (p *process) listen(ctx context.Context, address string, prepare func(conte
 	if err := prepare(ctx, p, addr); err != nil {
 		return nil, err
 	}
-	return listen.OpenShared(ctx, address)
+	return p.open(ctx, address)
+}
+
+// open listens at address, shared with the next process if the settings say so.
+func (p *process) open(ctx context.Context, address string) (net.Listener, error) {
+	if p.cfg.ReusePort {
+		return listen.OpenShared(ctx, address)
+	}
+	return listen.Open(ctx, address)
 }
 
 // ready tells systemd, if that has started the process, that the role does its work.
