@@ -74,11 +74,9 @@ func TestNothingIsMissedAfterRetention(t *testing.T) {
 		r.advance(time.Duration(1+random.Int64N(80)) * days)
 	}
 	whole := audit.Query{From: began.Add(-36 * days), To: r.now()}
-	for _, look := range []func(context.Context, audit.Query) (audit.Report, error){auditor.Audit, auditor.Repair} {
-		report, err := look(t.Context(), whole)
-		if err != nil || !report.Clean() || len(report.Recut) > 0 || report.Repaired != nil && report.Repaired.Ledger != "" {
-			t.Errorf("the audit finds %+v, %v", report, err)
-		}
+	report, err := auditor.Repair(t.Context(), whole) // which audits before
+	if err != nil || !report.Clean() || len(report.Recut) > 0 || report.Repaired.Ledger != "" {
+		t.Errorf("the audit finds %+v, %v", report, err)
 	}
 	for tenant, want := range posted {
 		if n := r.count("SELECT sum(total_tokens) FROM usage_daily WHERE tenant = $1", tenant); n != want {

@@ -18,5 +18,5 @@ func MigrateTo(ctx context.Context, db *sqlx.DB, n int) error {
 	return err
 }
 
-// Source is the migrations.
-var Source = source
+// Files are the migrations.
+var Files = files

