@@ -9,13 +9,18 @@ BASE  := HEAD~1
 BENCH :=
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+GO_LICENSES := github.com/google/go-licenses@v1.6.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+# Of make dist.
+PLATFORMS := linux/amd64 linux/arm64 darwin/arm64
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test torture bench bench-compare cover lint fmt deps clean dev dev-down migration migrate db-studio secrets
+.PHONY: help build run test torture bench bench-compare cover lint fmt deps clean dev dev-down migration migrate db-studio secrets dist man sbom licences vuln
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +53,25 @@ cover: deps ## measure test coverage into coverage/, as a profile and as HTML
 	@go tool cover -html=coverage/profile.txt -o coverage/index.html
 	@go tool cover -func=coverage/profile.txt | tail -n 1
 
+dist: sbom man ## make a release in dist/: programs for PLATFORMS, manual pages, SBOM, checksums
+	@for p in $(PLATFORMS); do echo "dist/flagmeter-$${p%/*}-$${p#*/}"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build -trimpath -ldflags '$(LDFLAGS)' -o dist/flagmeter-$${p%/*}-$${p#*/} . || exit 1; done
+	@cp LICENSE CHANGELOG.md docs/LICENCES.md dist/
+	@cd dist && rm -f SHA256SUMS && find . -type f ! -name SHA256SUMS | sort | xargs sha256sum > SHA256SUMS
+
+man: ## write manual pages into dist/man1
+	go run -ldflags '$(LDFLAGS)' . man dist/man1
+
+sbom: build ## list all that the program is made of in dist/sbom.cdx.json (CycloneDX)
+	@mkdir -p dist
+	go run $(CYCLONEDX) bin -json -licenses -noserial -version $(VERSION) -output dist/sbom.cdx.json $(BIN)
+
+licences: ## renew docs/LICENCES.md, the licences of all that the program is made of
+	sh docs/licences.sh $(GO_LICENSES) > docs/LICENCES.md.new && mv docs/LICENCES.md.new docs/LICENCES.md
+
+vuln: ## look for known vulnerabilities in what is called; needs the internet (vuln.go.dev)
+	go run $(GOVULNCHECK) ./...
+
 lint: ## check the format, go vet and staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt): $$unformatted"; exit 1; }
 	go vet ./...
@@ -61,7 +85,7 @@ deps: ## install Valkey, Postgres and what the tests need where they are missing
 	@sh internal/stack/install.sh test
 
 clean: ## remove what the other targets made
-	rm -rf bin coverage
+	rm -rf bin coverage dist
 
 dev: ## run all in Docker, and build anew when a file changes
 	docker compose -f compose.dev.yml up --build --watch

@@ -43,5 +43,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		command.Doctor(env),
 		command.Healthcheck(env),
 		command.Version(env),
+		command.Completion(),
+		command.Man(env),
 	), args, stdout, stderr)
 }

@@ -72,8 +72,9 @@ sends them within a second.`,
 func alertsTest(env Env) *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
-		Use:   "test --tenant NAME",
-		Short: "Send a test message and print the answers",
+		Use:     "test --tenant NAME",
+		Short:   "Send a test message and print the answers",
+		Example: `  flagmeter alerts test --tenant acme-corp`,
 		Long: `Send a message that is marked as a test to every webhook that the tenant's alerts go to,
 and print what they answer. It fails if one of them does not take it.`,
 		Args: cobra.NoArgs,

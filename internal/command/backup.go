@@ -123,9 +123,10 @@ func keepBackups(cmd *cobra.Command, env Env, cfg config.Config, o backup.Option
 func backupList(env Env) *cobra.Command {
 	var from string
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the backups that are kept",
-		Args:  cobra.NoArgs,
+		Use:     "list",
+		Short:   "List the backups that are kept",
+		Example: `  flagmeter backup list`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(env.Getenv)
 			if err != nil {

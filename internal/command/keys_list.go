@@ -20,7 +20,9 @@ func keysList(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List API keys, without the keys themselves",
-		Args:  cobra.NoArgs,
+		Example: `  flagmeter keys list --tenant acme-corp
+  flagmeter keys list --json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			db, err := env.openMigrated(cmd.Context())
 			if err != nil {

@@ -13,6 +13,8 @@ func Migrate(env Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the database schema up to date",
+		Example: `  flagmeter migrate
+  MIGRATE_DATABASE_URL=postgres://flagmeter_owner:password@127.0.0.1/flagmeter flagmeter migrate`,
 		Long: `Bring the schema of the database at MIGRATE_DATABASE_URL up to date, or, unless that
 is set, at DATABASE_URL.
 

@@ -35,6 +35,7 @@ const stopLimit = 24 * time.Second
 func role(env Env, name, short, long string, address func(config.Config) string, prepare func(context.Context, *process, net.Addr) error, work func(context.Context, *process, net.Listener) error) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short, Long: long, Args: cobra.NoArgs,
+		Example: "  flagmeter " + name + "\n  (set -a; . ./.env; exec flagmeter " + name + ")",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			cfg, err := config.Load(env.Getenv, "DATABASE_URL", "VALKEY_URL")

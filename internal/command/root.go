@@ -21,9 +21,9 @@ func Root(subcommands ...*cobra.Command) *cobra.Command {
 		Use:   "flagmeter",
 		Short: "Meter LLM tokens per tenant, live and to the token",
 		Long: `FlagMeter counts the tokens that your customers burn, live and exactly, and raises
-the alarm before a quota is used up.
-
-Try it, with stores of its own and demo traffic, at http://127.0.0.1:3000/usage:
+the alarm before a quota is used up. Each role is a process, set up by the environment
+(see .env.example).`,
+		Example: `Try it, with stores of its own and demo traffic, at http://127.0.0.1:3000/usage:
   flagmeter dev --demo
 
 Count tokens:
@@ -31,15 +31,18 @@ Count tokens:
     -d '{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}'
   curl http://127.0.0.1:3000/usage/acme-corp
 
-Run it for real, one process a role, set up by the environment (see .env.example):
+Run it for real:
   flagmeter migrate
   flagmeter tenants add acme-corp --quota 1_000_000
-  flagmeter ingest | flusher | alerter`,
+  flagmeter ingest | flusher | alerter
+  flagmeter doctor`,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
+	root.SetHelpTemplate(helpTemplate)
+	root.SetUsageTemplate(usageTemplate)
 	root.AddCommand(subcommands...)
 	return root
 }

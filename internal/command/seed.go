@@ -18,8 +18,9 @@ var acme = meter.Tenant{Name: "acme-corp", Quota: 1_000_000, BillingDay: 1, Zone
 // Seed adds the tenant of the examples.
 func Seed(env Env) *cobra.Command {
 	return &cobra.Command{
-		Use:   "seed",
-		Short: "Add the example tenant acme-corp",
+		Use:     "seed",
+		Short:   "Add the example tenant acme-corp",
+		Example: `  flagmeter seed`,
 		Long: `Add the example tenant acme-corp: a quota of 1,000,000 tokens, billing day 1, UTC,
 an alert at 80 %. If there is a tenant of that name, it stays as it is.`,
 		Args: cobra.NoArgs,

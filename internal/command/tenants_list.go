@@ -20,7 +20,9 @@ func tenantsList(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List all tenants",
-		Args:  cobra.NoArgs,
+		Example: `  flagmeter tenants list
+  flagmeter tenants list --json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			db, err := env.openMigrated(cmd.Context())
 			if err != nil {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -11,21 +12,31 @@ import (
 )
 
 // Build is what the program was built from.
-type Build struct{ Version, Commit string }
+type Build struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	// Time is that of the commit, RFC 3339; empty if the Go toolchain did not record it. It is
+	// not that of the build: the same sources make the same program.
+	Time string `json:"time,omitempty"`
+}
 
 // NewBuild is the build that the linker was told, completed by what the Go toolchain has
 // recorded.
 func NewBuild(version, commit string) Build {
-	b := Build{version, commit}
+	b := Build{Version: version, Commit: commit}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		b.Version = cmp.Or(b.Version, info.Main.Version)
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
+			switch s.Key {
+			case "vcs.revision":
 				b.Commit = cmp.Or(b.Commit, s.Value)
+			case "vcs.time":
+				b.Time = s.Value
 			}
 		}
 	}
-	return Build{cmp.Or(b.Version, "dev"), cmp.Or(b.Commit, "unknown")}
+	b.Version, b.Commit = cmp.Or(b.Version, "dev"), cmp.Or(b.Commit, "unknown")
+	return b
 }
 
 // register publishes the build as a metric.
@@ -39,14 +50,28 @@ func (b Build) register(reg prometheus.Registerer) {
 
 // Version prints what the program was built from.
 func Version(env Env) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Long: `Print what the program was built from. The metric flagmeter_build_info of every role says
+the same.`,
+		Example: `  flagmeter version
+  flagmeter version --json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "flagmeter %s (commit %s, %s, %s/%s)\n",
-				env.Build.Version, env.Build.Commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			platform := runtime.GOOS + "/" + runtime.GOARCH
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(struct {
+					Build
+					Go       string `json:"go"`
+					Platform string `json:"platform"`
+				}{env.Build, runtime.Version(), platform})
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "flagmeter %s (commit %s, %s, %s)\n", env.Build.Version, env.Build.Commit, runtime.Version(), platform)
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
 }

@@ -81,6 +81,7 @@ var checks = []check{
 	{"machine", []string{"valkey"}, (*Patient).valkeyDisk},
 	{"machine", []string{"schema"}, (*Patient).postgresDisk},
 	{"machine", []string{"valkey"}, (*Patient).kernel},
+	{"backup", nil, (*Patient).backups},
 	{"clock", []string{"valkey"}, (*Patient).valkeyClock},
 	{"clock", []string{"postgres"}, (*Patient).postgresClock},
 	{"webhooks", []string{"schema"}, (*Patient).webhooks},

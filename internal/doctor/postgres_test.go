@@ -94,9 +94,9 @@ func TestPartitions(t *testing.T) {
 	found, _ = v.examine(t, env)
 	must(t, found, "schema/events", doctor.Warn, "end at 2026-03-10 00:00:00 UTC", "flagmeter flusher")
 	must(t, found, "schema/rollups", doctor.OK, "until 2026-04-01 00:00:00 UTC", "")
-	execSQL(t, env, "SELECT create_partitions('events', '2026-03-10T00:00:00Z', '2026-03-11T00:00:00Z')")
+	execSQL(t, env, "SELECT create_partitions('events', '2026-03-10T00:00:00Z', '2026-03-15T00:00:00Z')")
 	found, _ = v.examine(t, env)
-	must(t, found, "schema/events", doctor.OK, "until 2026-03-12 00:00:00 UTC", "")
+	must(t, found, "schema/events", doctor.OK, "until 2026-03-16 00:00:00 UTC", "")
 
 	execSQL(t, env, "INSERT INTO events VALUES (gen_random_uuid(), 'acme', 'chat', 1, '2026-02-01')")
 	found, _ = v.examine(t, env)

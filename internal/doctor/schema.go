@@ -32,9 +32,9 @@ func (p *Patient) migrations(ctx context.Context) []Finding {
 	return ok(migrated, "all are applied")
 }
 
-// reachFor is how far the partitions should reach. The flusher makes them for two days each
+// reachFor is how far the partitions should reach. The flusher makes them for seven days each
 // hour, so less says that it has not run for a day.
-const reachFor = 24 * time.Hour
+const reachFor = 6 * 24 * time.Hour
 
 // partitions is whether rows find a place of their own.
 func (p *Patient) partitions(ctx context.Context) []Finding {
