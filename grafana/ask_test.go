@@ -63,7 +63,7 @@ const seriesLimit = 1500
 // tests run on the same machine.
 func (w *watched) cost(t *testing.T) {
 	samples, err := w.prometheus.query(t.Context(), "max by (job) (max_over_time(scrape_samples_scraped[2m]))", true, w.from, w.to)
-	if err != nil || len(samples) != 3 {
+	if err != nil || len(samples) != 4 {
 		t.Fatalf("%d jobs, %v", len(samples), err)
 	}
 	seconds, err := w.prometheus.query(t.Context(), "max by (job) (quantile_over_time(0.5, scrape_duration_seconds[2m]))", true, w.from, w.to)
@@ -111,8 +111,8 @@ func (w *watched) dashboard(t *testing.T, d dashboard) {
 		comma := strings.LastIndex(arguments, ", ")
 		var values []string
 		err := w.prometheus.ask(t.Context(), "label/"+arguments[comma+2:]+"/values", url.Values{"match[]": {arguments[:comma]}}, &values)
-		if err != nil || len(values) != 3 {
-			t.Errorf("variable %s: %q, %v, want three", v.Name, values, err)
+		if err != nil || len(values) != 4 {
+			t.Errorf("variable %s: %q, %v, want four", v.Name, values, err)
 		}
 	}
 }
