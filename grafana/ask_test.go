@@ -43,6 +43,7 @@ func (w *watched) faults(t *testing.T) {
 		{`sum(flagmeter_alerter_deliveries_total{outcome="retried"}) >= 1`, "a message not taken"},
 		{`ALERTS{alertname="FlagMeterDeliveriesDying",alertstate="firing"}`, "an alert about messages refused"},
 		{`sum(flagmeter_alerter_alerts_cleared_total{reason="re-armed"}) >= 1`, "the threshold that was armed again"},
+		{`max(flagmeter_backup_last_success_timestamp_seconds) > 0 and max(flagmeter_backups) > 0`, "a backup that was made"},
 		{`sum(flagmeter_live_clients) == 1`, "the dashboard that somebody looks at"},
 	} {
 		if _, err := w.prometheus.query(t.Context(), tt.expr, false, w.from, w.to); err != nil {
