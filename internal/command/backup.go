@@ -10,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/robfig/cron/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -89,6 +90,7 @@ func keepBackups(cmd *cobra.Command, env Env, cfg config.Config, o backup.Option
 	ctx := cmd.Context()
 	log := logging.JSON(cmd.OutOrStdout(), cfg.LogLevel).With("role", "backup")
 	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	env.Build.register(registry)
 	o.Log, o.Registerer = log, registry
 	job := backup.NewJob(o)
