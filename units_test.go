@@ -27,7 +27,7 @@ func readUnit(t *testing.T, name string) (options []*unit.UnitOption) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		one, err := unit.Deserialize(strings.NewReader(string(content)))
+		one, err := unit.DeserializeOptions(strings.NewReader(string(content)))
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}

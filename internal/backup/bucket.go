@@ -13,6 +13,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/eduardosanzb/flagmeter/internal/config"
 )
 
 // S3 is how an S3-compatible store is reached.
@@ -24,6 +26,11 @@ type S3 struct {
 	// AccessKey and SecretKey may be empty: then they come from the environment (AWS_…), the
 	// file of AWS' own programs, or the machine's role.
 	AccessKey, SecretKey string
+}
+
+// S3Of is what the settings say of it.
+func S3Of(c config.Config) S3 {
+	return S3{Endpoint: c.BackupS3Endpoint, Region: c.BackupS3Region, AccessKey: string(c.BackupS3AccessKey), SecretKey: string(c.BackupS3SecretKey)}
 }
 
 // bucket is a target in an S3-compatible store. An object is there whole or not at all.

@@ -164,6 +164,5 @@ const fromUsage = "`directory`, or s3://bucket/prefix, that keeps the backups (d
 
 // openBackups opens the target of a flag, or of the settings.
 func openBackups(ctx context.Context, cfg config.Config, flag string) (backup.Target, error) {
-	return backup.Open(ctx, cmp.Or(flag, cfg.BackupTarget), backup.S3{Endpoint: cfg.BackupS3Endpoint, Region: cfg.BackupS3Region,
-		AccessKey: string(cfg.BackupS3AccessKey), SecretKey: string(cfg.BackupS3SecretKey)})
+	return backup.Open(ctx, cmp.Or(flag, cfg.BackupTarget), backup.S3Of(cfg))
 }

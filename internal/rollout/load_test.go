@@ -18,10 +18,11 @@ import (
 const (
 	// rate is how many requests arrive in a second.
 	rate = 1000
-	// kept is on how many connections half of them arrive, each 50 ms apart there: often
+	// kept is on how many connections half of them arrive, one after the other on each: often
 	// enough to be told within a drain that the connection ends.
-	kept = 25
-	body = `{"tenant":"acme","feature":"chat","tokens":1}`
+	kept      = 25
+	keptEvery = 2 * kept * time.Second / rate
+	body      = `{"tenant":"acme","feature":"chat","tokens":1}`
 )
 
 // load is a constant stream of events, each one token.
@@ -44,8 +45,7 @@ func startLoad(t *testing.T, url string) (l *load, stop func()) {
 		running.Go(func() {
 			transport := &http.Transport{MaxConnsPerHost: 1}
 			defer transport.CloseIdleConnections()
-			every := 2 * kept * time.Second / rate
-			l.schedule(ctx, every, time.Duration(i)*every/kept, func() { l.post(transport) })
+			l.schedule(ctx, keptEvery, time.Duration(i)*keptEvery/kept, func() { l.post(transport) })
 		})
 	}
 	running.Go(func() {

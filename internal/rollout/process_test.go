@@ -12,16 +12,13 @@ import (
 	"time"
 )
 
-// drain is DRAIN_TIME of the processes: ten times as long as the proxy takes to ask, and as the
-// time between two requests on a connection that is kept.
-const drain = 500 * time.Millisecond
-
 // process is a role of one version.
 type process struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	addr string // of its API or metrics
-	gone chan struct{}
+	t         *testing.T
+	cmd       *exec.Cmd
+	stopLimit time.Duration
+	addr      string // of its API or metrics
+	gone      chan struct{}
 
 	mu   sync.Mutex
 	last []string // lines of its log
@@ -30,7 +27,7 @@ type process struct {
 // start runs a role and waits until it listens. A listener is handed over as systemd does.
 func (r *rig) start(version int, role string, listener *os.File, settings ...string) *process {
 	r.t.Helper()
-	p := &process{t: r.t, cmd: exec.Command(r.programs[version%2], role), gone: make(chan struct{})}
+	p := &process{t: r.t, cmd: exec.Command(r.programs[version%2], role), gone: make(chan struct{}), stopLimit: r.drain + 25*time.Second}
 	p.cmd.Env = append(r.settings[:len(r.settings):len(r.settings)], settings...)
 	if listener != nil { // LISTEN_PID is the process's own
 		p.cmd.Args = []string{"sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$1"`, r.programs[version%2], role}
@@ -84,8 +81,8 @@ func (p *process) stop() {
 	}
 	select {
 	case <-p.gone:
-	case <-time.After(drain + 25*time.Second):
-		p.t.Fatalf("%s runs %v after SIGTERM", p.cmd.Args, drain+25*time.Second)
+	case <-time.After(p.stopLimit):
+		p.t.Fatalf("%s runs %v after SIGTERM", p.cmd.Args, p.stopLimit)
 	}
 	for _, line := range p.log() {
 		if strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, `"level":"ERROR"`) {

@@ -21,6 +21,7 @@ type rig struct {
 	env      *stacktest.Env
 	programs [2]string
 	settings []string
+	drain    time.Duration
 }
 
 // build builds both versions once.
@@ -33,9 +34,11 @@ var build = sync.OnceValues(func() (programs [2]string, err error) {
 	return programs, nil
 })
 
-func newRig(t *testing.T) *rig {
+// newRig makes stores, for processes with a DRAIN_TIME that must be long enough for the clients
+// also on a machine that is busy with other tests.
+func newRig(t *testing.T, drain time.Duration) *rig {
 	t.Helper()
-	r := &rig{t: t, env: stacktest.New(t)}
+	r := &rig{t: t, env: stacktest.New(t), drain: drain}
 	var err error
 	if r.programs, err = build(); err != nil {
 		t.Fatal(err)
