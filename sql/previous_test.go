@@ -56,7 +56,13 @@ func TestTheVersionBeforeWorksOnThisSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, got := replay(t, old, before.Units), replay(t, new, before.Units)
+	if len(want) != len(got) {
+		t.Fatalf("%d answers on its own schema, %d on this one", len(want), len(got))
+	}
 	for i := range want {
+		if want[i].sql == "SELECT id FROM schema_migrations" {
+			continue // there are more
+		}
 		if want[i] != got[i] || strings.HasPrefix(want[i].outcome, "pq:") {
 			t.Errorf("%s\nits own schema: %s\nthis schema:    %s", want[i].sql, want[i].outcome, got[i].outcome)
 		}
