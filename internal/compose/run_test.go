@@ -144,8 +144,6 @@ func startPostgres(t *testing.T, m *machine, s types.ServiceConfig) {
 		cmd.Env = local
 		return cmd.Run()
 	})
-	repository := m.here.Replace("/flagmeter/postgres.sql")
-	repository = strings.TrimSuffix(repository, "/grafana/postgres.sql")
 	create := m.command(bin+"/createdb", "-U", *s.Environment["POSTGRES_USER"], *s.Environment["POSTGRES_DB"])
 	create.Env = local
 	m.run(create)
