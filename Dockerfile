@@ -39,6 +39,16 @@ CMD ["alerter"]
 FROM runtime AS migrate
 CMD ["migrate"]
 
+# pg_dump and pg_restore must not be older than the server.
+FROM postgres:18-alpine AS backup
+RUN install -d -o 70 -g 70 /backups
+COPY --from=build /flagmeter /flagmeter
+USER 70:70
+EXPOSE 9103
+HEALTHCHECK --interval=30s --timeout=3s --start-period=10s --retries=3 CMD ["/flagmeter", "healthcheck", "backup"]
+ENTRYPOINT ["/flagmeter"]
+CMD ["backup"]
+
 FROM runtime AS ingest
 EXPOSE 3000
 HEALTHCHECK --interval=2s --timeout=2s --start-period=10s --retries=3 CMD ["/flagmeter", "healthcheck"]

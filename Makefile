@@ -97,8 +97,8 @@ migration: ## make the next migration, called NAME
 	@sh scripts/compose/migration.sh '$(NAME)'
 
 migrate: build ## apply the migrations to DATABASE_URL of .env, or to the database of make dev
-	@set -a; [ ! -f .env ] || . ./.env; \
-	DATABASE_URL=$${DATABASE_URL:-postgres://flagmeter:flagmeter@127.0.0.1:5432/flagmeter?sslmode=disable} exec $(BIN) migrate
+	@url=$${DATABASE_URL:-$$(sed -n 's/^DATABASE_URL=//p' .env 2>/dev/null | tail -n 1)}; \
+	DATABASE_URL=$${url:-postgres://flagmeter:flagmeter@127.0.0.1:5432/flagmeter?sslmode=disable} exec $(BIN) migrate
 
 db-studio: ## browse the tables of make dev at http://127.0.0.1:8081
 	docker compose -f compose.dev.yml --profile studio up -d pgweb

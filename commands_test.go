@@ -18,7 +18,7 @@ func TestVersion(t *testing.T) {
 
 func TestHelpListsEveryCommand(t *testing.T) {
 	help := succeed(t, nil)
-	for _, name := range []string{"dev", "ingest", "flusher", "alerter", "migrate", "seed", "tenants", "keys", "tokens", "audit", "import", "doctor", "healthcheck", "version"} {
+	for _, name := range []string{"dev", "ingest", "flusher", "alerter", "migrate", "seed", "tenants", "keys", "tokens", "audit", "import", "backup", "restore", "doctor", "healthcheck", "version"} {
 		if !regexp.MustCompile(`(?m)^  ` + name + ` +[A-Z]`).MatchString(help) {
 			t.Errorf("no line about %s in:\n%s", name, help)
 		}

@@ -35,6 +35,7 @@ func checkMetrics(t *testing.T, program string, s settings) {
 		"ingest":  spawn(t, program, s.with("METRICS_TOP_TENANTS", "3"), "ingest"),
 		"flusher": spawn(t, program, s, "flusher"),
 		"alerter": spawn(t, program, s, "alerter"),
+		"backup":  spawn(t, program, s.with("BACKUP_TARGET", t.TempDir()).with("BACKUP_SCHEDULE", "@hourly"), "backup"),
 	}
 	api := "http://" + roles["ingest"].address
 	eventually(t, "ingest is ready", func() bool { return get(t, api+"/readyz", nil) == http.StatusOK })
@@ -148,7 +149,10 @@ func table(all map[string]*family) string {
 		}
 		slices.Sort(f.roles)
 		roles := strings.Join(f.roles, ", ")
-		if len(f.roles) == 3 {
+		switch roles {
+		case "alerter, flusher, ingest":
+			roles = "all but backup"
+		case "alerter, backup, flusher, ingest":
 			roles = "all"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", name, f.kind, strings.Join(slices.Sorted(maps.Keys(f.labels)), ", "), roles, f.help)

@@ -75,6 +75,11 @@
 //
 // All of this needs Postgres: while it is away too, events stay refused.
 //
+// Lost for good are events that were acknowledged after the last flush before the loss
+// and are not in what came back. An alarm says so (flagmeter_flusher_rewinds_total,
+// flagmeter_flusher_rewound, and an ERROR). A loss that touches no hand-out in the
+// ledger, and no group of an ingest process that is still running, cannot be noticed.
+//
 // # When Postgres was restored
 //
 // A restored Postgres is older than Valkey, which nobody can notice: the ledger may lag at any
@@ -89,10 +94,34 @@
 //
 // Lost are the events that were flushed after the backup, and nothing else.
 //
-// Lost for good are events that were acknowledged after the last flush before the loss
-// and are not in what came back. An alarm says so (flagmeter_flusher_rewinds_total,
-// flagmeter_flusher_rewound, and an ERROR). A loss that touches no hand-out in the
-// ledger, and no group of an ingest process that is still running, cannot be noticed.
+// # What is no longer kept
+//
+// Partitions of events and rollups are dropped whole (retention.go); usage_daily stays, and so
+// do alerts and dead_events, which are few. Nothing younger than LeastRetention goes, whatever
+// the settings and this process's clock say: the functions of migration 0010 ask Postgres'.
+// Table retention says since when rows are kept, in the transaction that drops them.
+//
+//   - Recoveries rebuild nothing from days that are gone. A raw event of such a day goes to
+//     dead_events: none so old is accepted, so it comes from a Valkey that was put back from long
+//     ago, and was most likely counted then. Client ids are put back from events that arrived
+//     within the dedupe window, which is 35 days shorter than events are kept.
+//   - A drop takes the whole table for the instant of its commit. It waits 250 ms for those who
+//     use it, and lets them go on otherwise. A recovery or an audit holds it off.
+//
+// The ledger keeps its rows for LeastRetention as well, then they are deleted in steps of
+// 2,000, some milliseconds each: as many as have come, every hour. Partitions would not do,
+// since an id must be unique in the whole ledger. Who could ask for an older row?
+//
+//   - A batch in Valkey, sealed and committed, but not acknowledged. It waits for a flusher
+//     and for Postgres, and a run begins with what waits; and the rows of all batches that
+//     Valkey holds stay (forget_flushes).
+//   - A flusher that slept with a batch in hand. The fence of step 4 turns it away: the row with
+//     the largest seq of each shard stays, and there are later ones.
+//   - A Valkey that was put back from before. It is behind the largest seq, so its
+//     batches are never flushed: a recovery takes their events by id, and their sums not at all.
+//     It goes on from the last drained hand-out, whose row stays.
+//   - A committer that sends a group again. It asks Valkey, not the ledger.
+//   - A reader that follows n. One that has not looked for usage.Grace begins anew.
 //
 // # What Postgres refuses
 //

@@ -43,6 +43,7 @@ func (w *watched) faults(t *testing.T) {
 		{`sum(flagmeter_alerter_deliveries_total{outcome="retried"}) >= 1`, "a message not taken"},
 		{`ALERTS{alertname="FlagMeterDeliveriesDying",alertstate="firing"}`, "an alert about messages refused"},
 		{`sum(flagmeter_alerter_alerts_cleared_total{reason="re-armed"}) >= 1`, "the threshold that was armed again"},
+		{`max(flagmeter_backup_last_success_timestamp_seconds) > 0 and max(flagmeter_backups) > 0`, "a backup that was made"},
 		{`sum(flagmeter_live_clients) == 1`, "the dashboard that somebody looks at"},
 	} {
 		if _, err := w.prometheus.query(t.Context(), tt.expr, false, w.from, w.to); err != nil {
@@ -63,7 +64,7 @@ const seriesLimit = 1500
 // tests run on the same machine.
 func (w *watched) cost(t *testing.T) {
 	samples, err := w.prometheus.query(t.Context(), "max by (job) (max_over_time(scrape_samples_scraped[2m]))", true, w.from, w.to)
-	if err != nil || len(samples) != 3 {
+	if err != nil || len(samples) != 4 {
 		t.Fatalf("%d jobs, %v", len(samples), err)
 	}
 	seconds, err := w.prometheus.query(t.Context(), "max by (job) (quantile_over_time(0.5, scrape_duration_seconds[2m]))", true, w.from, w.to)
@@ -111,8 +112,8 @@ func (w *watched) dashboard(t *testing.T, d dashboard) {
 		comma := strings.LastIndex(arguments, ", ")
 		var values []string
 		err := w.prometheus.ask(t.Context(), "label/"+arguments[comma+2:]+"/values", url.Values{"match[]": {arguments[:comma]}}, &values)
-		if err != nil || len(values) != 3 {
-			t.Errorf("variable %s: %q, %v, want three", v.Name, values, err)
+		if err != nil || len(values) != 4 {
+			t.Errorf("variable %s: %q, %v, want four", v.Name, values, err)
 		}
 	}
 }

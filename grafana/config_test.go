@@ -9,7 +9,7 @@ import (
 )
 
 // ports are where the programs of the stack listen, by service.
-var ports = map[string]int{"ingest": 9100, "flusher": 9101, "alerter": 9102, "prometheus": 9090, "loki": 3100, "alloy": 12345, "postgres": 5432}
+var ports = map[string]int{"ingest": 9100, "flusher": 9101, "alerter": 9102, "backup": 9103, "prometheus": 9090, "loki": 3100, "alloy": 12345, "postgres": 5432}
 
 // scrapeConfig is prometheus/prometheus.yml.
 type scrapeConfig struct {
@@ -58,7 +58,7 @@ func TestEveryRoleIsScraped(t *testing.T) {
 			}
 		}
 	}
-	for _, role := range []string{"ingest", "flusher", "alerter", "prometheus", "loki", "alloy"} {
+	for _, role := range []string{"ingest", "flusher", "alerter", "backup", "prometheus", "loki", "alloy"} {
 		if !found[role] {
 			t.Errorf("%s is not scraped", role)
 		}

@@ -13,8 +13,8 @@
 //
 // # What the configurations assume
 //
-// All run in one Docker network, where the services are called ingest (3000, metrics 9100), flusher (9101),
-// alerter (9102), postgres, valkey, prometheus (9090), loki (3100), alloy (12345) and grafana
+// All run in one Docker network, where the services are called ingest (3000, metrics 9100), flusher
+// (9101), alerter (9102), backup (9103), postgres, valkey, prometheus (9090), loki (3100), alloy (12345) and grafana
 // (3000, outside 3001). Programs are told on their command lines:
 //
 //	prometheus --config.file=/etc/prometheus/prometheus.yml --storage.tsdb.path=/prometheus

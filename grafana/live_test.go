@@ -40,9 +40,10 @@ func TestEveryQueryAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := []string{"DATABASE_URL=" + env.DatabaseURL, "VALKEY_URL=" + env.ValkeyURL, "LOG_LEVEL=debug",
-		"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0", "WEBHOOK_ALLOW_PRIVATE=true", "METRICS_TOP_TENANTS=5"}
+		"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0", "WEBHOOK_ALLOW_PRIVATE=true", "METRICS_TOP_TENANTS=5",
+		"MIGRATE_DATABASE_URL=" + env.OwnerURL, "BACKUP_TARGET=" + t.TempDir(), "BACKUP_SCHEDULE=@every 20s"}
 	roles, addresses := map[string]*launched{}, map[string]string{}
-	for _, role := range []string{"ingest", "flusher", "alerter"} {
+	for _, role := range []string{"ingest", "flusher", "alerter", "backup"} {
 		roles[role] = launch(t, settings, binary, role)
 		addresses[role] = roles[role].address()
 	}

@@ -10,6 +10,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
@@ -57,12 +58,45 @@ func Migrate(ctx context.Context, db *sqlx.DB) (applied int, err error) {
 		_, unlockErr := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lockKey)
 		err = errors.Join(err, unlockErr)
 	}()
-	set := migrate.MigrationSet{TableName: table}
-	applied, err = set.ExecContext(ctx, db.DB, "postgres", source(), migrate.Up)
+	applied, err = apply(ctx, db)
 	if err != nil {
 		return applied, fmt.Errorf("apply migrations: %w", err)
 	}
 	return applied, grant(ctx, conn)
+}
+
+// A migration waits up to its lock_timeout for those who use a table, because others wait
+// behind it. After that it lets them go on, and is tried again.
+const (
+	lockAttempts = 100
+	lockPause    = 2 * time.Second
+)
+
+// apply applies the missing migrations.
+func apply(ctx context.Context, db *sqlx.DB) (applied int, err error) {
+	set := migrate.MigrationSet{TableName: table}
+	for attempt := 1; ; attempt++ {
+		n, err := set.ExecContext(ctx, db.DB, "postgres", source(), migrate.Up)
+		applied += n
+		if attempt == lockAttempts || !lockedOut(err) {
+			return applied, err
+		}
+		select {
+		case <-time.After(lockPause):
+		case <-ctx.Done():
+			return applied, ctx.Err()
+		}
+	}
+}
+
+// lockedOut reports whether a migration gave up waiting for a lock.
+func lockedOut(err error) bool {
+	var failed *migrate.TxError // which does not unwrap
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	var refusal *pq.Error
+	return errors.As(err, &refusal) && refusal.Code.Name() == "lock_not_available"
 }
 
 // grant applies grants.sql, as one transaction: nobody loses a right that is granted again.

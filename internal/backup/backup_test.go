@@ -100,6 +100,18 @@ func TestARestoredDatabaseThatDiffersIsFoundOut(t *testing.T) {
 	}
 }
 
+func TestABackupOfANewerPostgresIsNotRestored(t *testing.T) {
+	env := filled(t)
+	d, m := made(t, env)
+	m.Postgres = "99.1"
+	if err := Restore(t.Context(), d, m, empty(t, env)); err == nil || !strings.Contains(err.Error(), "was made of 99") {
+		t.Errorf("restore: %v", err)
+	}
+	if _, err := find(t.Context(), pgDump, 99); err == nil || !strings.Contains(err.Error(), "install the client programs of Postgres 99") {
+		t.Errorf("pg_dump for it: %v", err)
+	}
+}
+
 func TestAnUnfinishedBackupIsNone(t *testing.T) {
 	env := filled(t)
 	d, err := newDirectory(t.TempDir())

@@ -80,12 +80,12 @@ func (s Source) describe(ctx context.Context, tx *sqlx.Tx) (m Manifest, snapshot
 // dumping reads what a running pg_dump writes. It ends with io.EOF only if pg_dump has
 // succeeded.
 type dumping struct {
-	cmd    *exec.Cmd
-	out    io.Reader
-	said   tail
-	size   int64
-	sum    hash.Hash
-	waited bool
+	cmd  *exec.Cmd
+	out  io.Reader
+	said tail
+	size int64
+	sum  hash.Hash
+	end  error // of reading, once pg_dump was waited for
 }
 
 // dump starts pg_dump.
@@ -113,22 +113,26 @@ func (s Source) dump(ctx context.Context, snapshot, version string) (*dumping, e
 
 // Read reads on, and hashes.
 func (d *dumping) Read(b []byte) (int, error) {
+	if d.end != nil {
+		return 0, d.end
+	}
 	n, err := d.out.Read(b)
 	d.sum.Write(b[:n])
 	d.size += int64(n)
-	if errors.Is(err, io.EOF) && !d.waited {
-		d.waited = true
+	if errors.Is(err, io.EOF) {
+		d.end = io.EOF
 		if failed := d.cmd.Wait(); failed != nil {
-			err = d.said.failure(pgDump, failed)
+			d.end = d.said.failure(pgDump, failed)
 		}
+		err = d.end
 	}
 	return n, err
 }
 
 // Close ends pg_dump if it still runs.
 func (d *dumping) Close() {
-	if !d.waited {
-		d.waited = true
+	if d.end == nil {
+		d.end = errors.New("pg_dump was ended")
 		_ = d.cmd.Process.Kill() // whatever went wrong is known already
 		_ = d.cmd.Wait()
 	}

@@ -37,7 +37,7 @@ func Restore(ctx context.Context, t Target, m Manifest, databaseURL string) erro
 		return err
 	}
 	defer db.Close()
-	if err := wantEmpty(ctx, db); err != nil {
+	if err := wantEmpty(ctx, db, major(m.Postgres)); err != nil {
 		return err
 	}
 	if err := restore(ctx, dump, m, databaseURL); err != nil {
@@ -83,14 +83,18 @@ func fetch(ctx context.Context, t Target, m Manifest) (*os.File, error) {
 	return f, nil
 }
 
-// wantEmpty refuses a database in whose schema public there is anything.
-func wantEmpty(ctx context.Context, db *sqlx.DB) error {
-	var relations int
-	err := db.GetContext(ctx, &relations, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
-	if err != nil {
+// wantEmpty refuses a database in whose schema public there is anything, or whose server is of a
+// major version before the one given.
+func wantEmpty(ctx context.Context, db *sqlx.DB, version int) error {
+	var relations, server int
+	err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int / 10000,
+		(SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace)`).Scan(&server, &relations)
+	switch {
+	case err != nil:
 		return fmt.Errorf("look into the database: %w", err)
-	}
-	if relations > 0 {
+	case server < version:
+		return fmt.Errorf("the server is Postgres %d, the backup was made of %d: restore it into %d or newer", server, version, version)
+	case relations > 0:
 		return ErrNotEmpty
 	}
 	return nil

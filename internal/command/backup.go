@@ -10,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/robfig/cron/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -38,6 +39,7 @@ With --schedule it stays, and serves /metrics and /healthz on METRICS_ADDR (defa
 What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
 		Example: `  flagmeter backup --to /backups --keep 14d
   flagmeter backup --to /backups --keep 14d --schedule "0 3 * * *"
+  flagmeter backup --to s3://backups/flagmeter --keep 30
   flagmeter backup list --from /backups`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,7 +51,7 @@ What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
 			if err != nil {
 				return fmt.Errorf("--keep %w", err)
 			}
-			target, err := openBackups(cfg, to)
+			target, err := openBackups(cmd.Context(), cfg.Config, to)
 			if err != nil {
 				return err
 			}
@@ -71,7 +73,7 @@ What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&to, "to", "", "`directory` that keeps the backups (default BACKUP_TARGET)")
+	f.StringVar(&to, "to", "", "`directory`, or s3://bucket/prefix, that keeps the backups (default BACKUP_TARGET)")
 	f.StringVar(&keep, "keep", "", "`time` or number of backups to keep, like 14d, 36h or 7 (default BACKUP_KEEP, or 14d)")
 	f.Func("schedule", "make one whenever this cron `expression` says so, in UTC; \"\" for one and now (default BACKUP_SCHEDULE)", func(s string) (err error) {
 		if expression = s; s != "" {
@@ -88,6 +90,7 @@ func keepBackups(cmd *cobra.Command, env Env, cfg config.Config, o backup.Option
 	ctx := cmd.Context()
 	log := logging.JSON(cmd.OutOrStdout(), cfg.LogLevel).With("role", "backup")
 	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	env.Build.register(registry)
 	o.Log, o.Registerer = log, registry
 	job := backup.NewJob(o)
@@ -131,7 +134,7 @@ func backupList(env Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			target, err := openBackups(owned{Config: cfg}, from)
+			target, err := openBackups(cmd.Context(), cfg, from)
 			if err != nil {
 				return err
 			}
@@ -157,9 +160,9 @@ func backupList(env Env) *cobra.Command {
 	return cmd
 }
 
-const fromUsage = "`directory` that keeps the backups (default BACKUP_TARGET)"
+const fromUsage = "`directory`, or s3://bucket/prefix, that keeps the backups (default BACKUP_TARGET)"
 
 // openBackups opens the target of a flag, or of the settings.
-func openBackups(cfg owned, flag string) (backup.Target, error) {
-	return backup.Open(cmp.Or(flag, cfg.BackupTarget))
+func openBackups(ctx context.Context, cfg config.Config, flag string) (backup.Target, error) {
+	return backup.Open(ctx, cmp.Or(flag, cfg.BackupTarget), backup.S3Of(cfg))
 }

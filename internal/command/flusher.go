@@ -18,7 +18,7 @@ func Flusher(env Env) *cobra.Command {
 
 It serves /metrics and /healthz on METRICS_ADDR (default :9101).`,
 		func(cfg config.Config) string { return cmp.Or(cfg.MetricsAddr, ":9101") },
-		func(ctx context.Context, p *process) error { return p.awaitStores(ctx) },
+		func(context.Context, *process, net.Addr) error { return nil }, // only scrapes come
 		func(ctx context.Context, p *process, l net.Listener) error {
 			group, ctx := errgroup.WithContext(ctx)
 			group.Go(func() error { return p.serveMetrics(ctx, p.log, l) })

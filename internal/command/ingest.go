@@ -18,7 +18,7 @@ func Ingest(env Env) *cobra.Command {
 It answers 503 until Valkey answers, and then needs only Valkey to accept events: it
 starts and works while Postgres is away, with the tenants and API keys it knew last.
 
-After SIGTERM /readyz answers 503, and all else is served for DRAIN_TIME (default 5s).
+After SIGTERM /readyz answers 503, and all else is served for DRAIN_TIME (default 10s).
 With REUSE_PORT=true the next version may listen on the same port meanwhile. A socket
 that systemd hands over is used instead of LISTEN_ADDR.
 
@@ -27,22 +27,21 @@ With METRICS_ADDR it also serves /metrics there, to whoever reaches that address
 Callers need an API key or a token, see 'flagmeter keys create', unless AUTH=off; without
 AUTH, unless only this machine can reach it.`,
 		func(cfg config.Config) string { return cfg.ListenAddr },
-		func(ctx context.Context, p *process) error {
-			addr, err := net.ResolveTCPAddr("tcp", p.cfg.ListenAddr)
-			if err != nil {
+		func(ctx context.Context, p *process, addr net.Addr) error {
+			if err := p.setGate(p.log, addr); err != nil {
 				return err
 			}
-			return p.prepareAPI(ctx, addr)
+			return p.awaitTenants(ctx)
 		},
 		func(ctx context.Context, p *process, l net.Listener) error {
 			group, ctx := errgroup.WithContext(ctx)
-			if !p.cfg.ReusePort { // or all is prepared
+			if !p.prepared {
 				if err := p.setGate(p.log, l.Addr()); err != nil {
 					return err
 				}
 			}
 			if p.cfg.MetricsAddr != "" && p.registry != nil {
-				metrics, err := p.listen(ctx, p.cfg.MetricsAddr)
+				metrics, err := p.open(ctx, p.cfg.MetricsAddr)
 				if err != nil {
 					return err
 				}
@@ -51,7 +50,7 @@ AUTH, unless only this machine can reach it.`,
 			}
 			group.Go(func() error { return p.serveAPI(ctx, p.log, l) })
 			group.Go(func() error {
-				if !p.cfg.ReusePort {
+				if !p.prepared {
 					if err := p.awaitTenants(ctx); err != nil {
 						return err
 					}
@@ -64,12 +63,4 @@ AUTH, unless only this machine can reach it.`,
 			})
 			return group.Wait()
 		})
-}
-
-// prepareAPI brings the process to where it can answer requests at addr.
-func (p *process) prepareAPI(ctx context.Context, addr net.Addr) error {
-	if err := p.setGate(p.log, addr); err != nil {
-		return err
-	}
-	return p.awaitTenants(ctx)
 }

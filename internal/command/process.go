@@ -30,6 +30,8 @@ type process struct {
 	tenants  *tenants.Directory
 	live     *usage.Live
 
+	prepared bool // the role could answer requests before it listened
+
 	// Set by setGate if callers of the API need a credential.
 	gate   *auth.Gate
 	keys   *auth.Directory

@@ -53,7 +53,7 @@ Exit status: 0 if all is as it was backed up; 1 if not, or for any failure.`,
 			if err != nil {
 				return err
 			}
-			target, err := openBackups(owned{cfg}, from)
+			target, err := openBackups(cmd.Context(), cfg, from)
 			if err != nil {
 				return err
 			}

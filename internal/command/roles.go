@@ -30,9 +30,9 @@ import (
 const stopLimit = 24 * time.Second
 
 // role is the command of a daemon: work gets a process and a listener on address, and works
-// until its context is done. Before, prepare brings it to where it can answer, if it is to
-// share its port.
-func role(env Env, name, short, long string, address func(config.Config) string, prepare func(context.Context, *process) error, work func(context.Context, *process, net.Listener) error) *cobra.Command {
+// until its context is done. Before, prepare brings it to where it can answer requests at an
+// address, if it gets some as soon as it listens.
+func role(env Env, name, short, long string, address func(config.Config) string, prepare func(context.Context, *process, net.Addr) error, work func(context.Context, *process, net.Listener) error) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short, Long: long, Args: cobra.NoArgs,
 		Example: "  flagmeter " + name + "\n  (set -a; . ./.env; exec flagmeter " + name + ")",
@@ -47,14 +47,9 @@ func role(env Env, name, short, long string, address func(config.Config) string,
 				return err
 			}
 			defer p.close()
-			if cfg.ReusePort {
-				if err := prepare(ctx, p); err != nil {
-					return unlessDone(ctx, err)
-				}
-			}
-			listener, err := p.listen(ctx, address(cfg))
+			listener, err := p.listen(ctx, address(cfg), prepare)
 			if err != nil {
-				return err
+				return unlessDone(ctx, err)
 			}
 			if err := p.startAdmin(ctx, p.log); err != nil {
 				return err

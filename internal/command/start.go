@@ -12,15 +12,34 @@ import (
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
-// listen returns the socket that systemd has handed over, or opens one at address.
-func (p *process) listen(ctx context.Context, address string) (net.Listener, error) {
+// listen returns the socket that systemd has handed over, or opens one at address. Requests
+// come from such a socket at once, and from one that is shared: then prepare is called first.
+func (p *process) listen(ctx context.Context, address string, prepare func(context.Context, *process, net.Addr) error) (net.Listener, error) {
 	inherited, err := listen.Inherited()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case inherited != nil:
-		return inherited, nil
-	case p.cfg.ReusePort:
+	}
+	if inherited != nil {
+		p.prepared = true
+		return inherited, prepare(ctx, p, inherited.Addr())
+	}
+	if !p.cfg.ReusePort {
+		return p.open(ctx, address)
+	}
+	p.prepared = true
+	addr, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepare(ctx, p, addr); err != nil {
+		return nil, err
+	}
+	return p.open(ctx, address)
+}
+
+// open listens at address, shared with the next process if the settings say so.
+func (p *process) open(ctx context.Context, address string) (net.Listener, error) {
+	if p.cfg.ReusePort {
 		return listen.OpenShared(ctx, address)
 	}
 	return listen.Open(ctx, address)

@@ -3,6 +3,7 @@ package compose_test
 import (
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func TestProduction(t *testing.T) {
 	}
 	var memory int64
 	once := map[string]bool{"migrate": true, "grants": true}
-	healthFromImage := map[string]bool{"ingest": true, "flusher": true, "alerter": true}
+	healthFromImage := map[string]bool{"ingest": true, "flusher": true, "alerter": true, "backup": true}
 	bare := map[string]bool{"loki": true, "alloy": true} // no program in the image can ask
 	for name, s := range p.Services {
 		memory += int64(s.MemLimit)
@@ -136,5 +137,34 @@ func TestDevelopment(t *testing.T) {
 		"postgres": "127.0.0.1:5432", "valkey": "127.0.0.1:6379", "pgweb": "127.0.0.1:8081"}
 	if got := ports(p); !reflect.DeepEqual(got, want) {
 		t.Errorf("published are %v, not %v", got, want)
+	}
+}
+
+// What watches is told on its command line what grafana/doc.go says, and asks services that
+// there are, at ports that they have.
+func TestObservers(t *testing.T) {
+	p := load(t, "docker-compose.yml")
+	doc := read(t, root+"/grafana/doc.go")
+	for _, name := range []string{"prometheus", "loki", "alloy"} {
+		for _, arg := range p.Services[name].Command {
+			if !strings.Contains(doc, arg) {
+				t.Errorf("grafana/doc.go does not say that %s gets %s", name, arg)
+			}
+		}
+	}
+	ports := map[string]string{"ingest": "9100", "flusher": "9101", "alerter": "9102", "backup": "9103", "prometheus": "9090", "loki": "3100", "alloy": "12345"}
+	text := read(t, root+"/grafana/prometheus/prometheus.yml") + read(t, root+"/grafana/alloy/config.alloy") + read(t, root+"/grafana/provisioning/datasources/datasources.yml")
+	named := regexp.MustCompile(`names: \[(\w+)\], type: A, port: (\d+)|["/](loki|alloy|prometheus):(\d+)`).FindAllStringSubmatch(text, -1)
+	if len(named) < 6 {
+		t.Fatalf("found only %q", named)
+	}
+	for _, n := range named {
+		host, port := n[1]+n[3], n[2]+n[4]
+		if _, ok := p.Services[host]; !ok || ports[host] != port {
+			t.Errorf("%s:%s is asked, which is not there", host, port)
+		}
+	}
+	if got := *p.Services["ingest"].Environment["METRICS_ADDR"]; got != ":"+ports["ingest"] {
+		t.Errorf("ingest has its metrics at %s", got)
 	}
 }

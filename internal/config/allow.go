@@ -82,6 +82,10 @@ func (c Config) allows(name string) bool {
 		return c.ValkeyCertFile != "" && c.ValkeyKeyFile != ""
 	case "MIGRATE_DATABASE_URL":
 		return isURL(c.MigrateDatabaseURL, "postgres", "postgresql")
+	case "BACKUP_S3_ENDPOINT":
+		return isOrigin(c.BackupS3Endpoint)
+	case "BACKUP_S3_ACCESS_KEY", "BACKUP_S3_SECRET_KEY":
+		return c.BackupS3AccessKey != "" && c.BackupS3SecretKey != ""
 	case "BACKUP_KEEP":
 		return isKeep.MatchString(c.BackupKeep)
 	case "BACKUP_SCHEDULE":

@@ -34,8 +34,9 @@ type Config struct {
 	ListenAddr string `env:"LISTEN_ADDR" envDefault:":3000" want:"an address like :3000 or 127.0.0.1:3000"`
 
 	// DrainTime is how long ingest goes on serving after SIGTERM, while /readyz answers 503: a
-	// proxy must see that within it. A role is gone 25 s after it at the latest.
-	DrainTime time.Duration `env:"DRAIN_TIME" envDefault:"5s" want:"0 or a duration up to 10m like 5s"`
+	// proxy must see that within it. With the image's health check Docker needs 6 s for that,
+	// and Traefik 2 s more. A role is gone 25 s after this time at the latest.
+	DrainTime time.Duration `env:"DRAIN_TIME" envDefault:"10s" want:"0 or a duration up to 10m like 10s"`
 
 	// ReusePort lets the next process listen on the same port while this one drains
 	// (SO_REUSEPORT). It takes Linux, and both must run as the same user.
@@ -148,8 +149,20 @@ type Config struct {
 	// owner of the schema, where the roles have less rights than that. Empty: DatabaseURL.
 	MigrateDatabaseURL Secret `env:"MIGRATE_DATABASE_URL" want:"a URL like postgres://owner:password@host:5432/database"`
 
-	// BackupTarget is where `flagmeter backup` keeps backups: the path of a directory.
-	BackupTarget string `env:"BACKUP_TARGET" want:"the path of a directory"`
+	// BackupTarget is where `flagmeter backup` keeps backups: the path of a directory, or
+	// s3://bucket/prefix.
+	BackupTarget string `env:"BACKUP_TARGET" want:"the path of a directory, or s3://bucket/prefix"`
+
+	// BackupS3Endpoint is the URL of an S3-compatible store. Empty: that of AWS.
+	BackupS3Endpoint string `env:"BACKUP_S3_ENDPOINT" want:"a URL like https://s3.example.com"`
+
+	// BackupS3Region is where the bucket is. Empty: the store is asked.
+	BackupS3Region string `env:"BACKUP_S3_REGION" want:"a region like eu-central-1"`
+
+	// BackupS3AccessKey and BackupS3SecretKey are who may write to the bucket. Empty: whoever the
+	// usual settings of AWS name, or the machine's role.
+	BackupS3AccessKey Secret `env:"BACKUP_S3_ACCESS_KEY" want:"an access key, beside BACKUP_S3_SECRET_KEY"`
+	BackupS3SecretKey Secret `env:"BACKUP_S3_SECRET_KEY" want:"a secret key, beside BACKUP_S3_ACCESS_KEY"`
 
 	// BackupKeep is for how long backups are kept, in days or hours, or how many. The newest
 	// good one is always kept.

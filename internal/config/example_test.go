@@ -9,7 +9,7 @@ import (
 )
 
 // exampleLine is a variable in .env.example: set, or commented out with its default.
-var exampleLine = regexp.MustCompile(`(?m)^(#?)([A-Z_]+)=(.*)$`)
+var exampleLine = regexp.MustCompile(`(?m)^(#?)([A-Z0-9_]+)=(.*)$`)
 
 func TestEnvExampleListsTheSameVariables(t *testing.T) {
 	content, err := os.ReadFile("../../.env.example")

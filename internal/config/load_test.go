@@ -18,9 +18,9 @@ func environment(values map[string]string) func(string) string {
 
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
-	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", DrainTime: 5 * time.Second, Shards: 1, DedupeWindow: 3 * time.Hour,
+	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", DrainTime: 10 * time.Second, Shards: 1, DedupeWindow: 3 * time.Hour,
 		EventsRetention: Duration(90 * day), RollupsRetention: Duration(400 * day), DefaultThresholds: "80",
-		MaxFeatures: 1000, JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
+		MaxFeatures: 1000, BackupKeep: "14d", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -36,6 +36,8 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"VALKEY_CA_FILE": "/ca.pem", "VALKEY_CERT_FILE": "/cert.pem", "VALKEY_KEY_FILE": "/key.pem", "MIGRATE_DATABASE_URL": "postgres://o:p@db/x",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
 		"AUTH": "required", "API_KEY": "a.b.c", "JWT_SECRET": "0123456789abcdef0123456789abcdef", "JWT_JWKS": "http://[::1]:1/keys",
+		"BACKUP_TARGET": "/backups", "BACKUP_KEEP": "7", "BACKUP_SCHEDULE": "@hourly", "BACKUP_S3_ENDPOINT": "http://minio:9000",
+		"BACKUP_S3_REGION": "eu", "BACKUP_S3_ACCESS_KEY": "me", "BACKUP_S3_SECRET_KEY": "geheim",
 		"JWT_ISSUER": "us", "JWT_AUDIENCE": "you", "EMBED_ORIGINS": "https://a.example.com, https://*.example.org:8443",
 	}), "DATABASE_URL", "VALKEY_URL")
 	want := Config{
@@ -45,6 +47,8 @@ func TestEveryVariableIsRead(t *testing.T) {
 		PublicURL: "https://meter.example.com", CORSOrigins: "https://app.example.com,http://[::1]:8080", HSTSMaxAge: 8760 * time.Hour,
 		ValkeyCAFile: "/ca.pem", ValkeyCertFile: "/cert.pem", ValkeyKeyFile: "/key.pem", MigrateDatabaseURL: "postgres://o:p@db/x",
 		SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
+		BackupTarget: "/backups", BackupKeep: "7", BackupSchedule: "@hourly", BackupS3Endpoint: "http://minio:9000",
+		BackupS3Region: "eu", BackupS3AccessKey: "me", BackupS3SecretKey: "geheim",
 		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you", EmbedOrigins: "https://a.example.com, https://*.example.org:8443",
 	}
 	if err != nil || got != want {
@@ -63,9 +67,9 @@ func TestMistakes(t *testing.T) {
 		{"LOG_LEVEL", "info+2", `LOG_LEVEL must be debug, info, warn or error, not "info+2"`},
 		{"LISTEN_ADDR", "3000", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not "3000"`},
 		{"LISTEN_ADDR", ":65536", `LISTEN_ADDR must be an address like :3000 or 127.0.0.1:3000, not ":65536"`},
-		{"DRAIN_TIME", "-1s", `DRAIN_TIME must be 0 or a duration up to 10m like 5s, not "-1s"`},
-		{"DRAIN_TIME", "11m", `DRAIN_TIME must be 0 or a duration up to 10m like 5s, not "11m"`},
-		{"DRAIN_TIME", "5", `DRAIN_TIME must be 0 or a duration up to 10m like 5s, not "5"`},
+		{"DRAIN_TIME", "-1s", `DRAIN_TIME must be 0 or a duration up to 10m like 10s, not "-1s"`},
+		{"DRAIN_TIME", "11m", `DRAIN_TIME must be 0 or a duration up to 10m like 10s, not "11m"`},
+		{"DRAIN_TIME", "5", `DRAIN_TIME must be 0 or a duration up to 10m like 10s, not "5"`},
 		{"REUSE_PORT", "both", `REUSE_PORT must be true or false (it takes Linux), not "both"`},
 		{"METRICS_ADDR", "localhost", `METRICS_ADDR must be an address like :9101 or 127.0.0.1:9101, not "localhost"`},
 		{"OBSERVE", "metrics", `OBSERVE must be true or false, not "metrics"`},
@@ -107,6 +111,10 @@ func TestMistakes(t *testing.T) {
 		{"HSTS_MAX_AGE", "500ms", `HSTS_MAX_AGE must be 0 or a duration of at least 1s like 8760h, not "500ms"`},
 		{"VALKEY_CERT_FILE", "/cert.pem", `VALKEY_CERT_FILE must be the path of a certificate in PEM, beside VALKEY_KEY_FILE, not "/cert.pem"`},
 		{"MIGRATE_DATABASE_URL", "owner", "MIGRATE_DATABASE_URL must be a URL like postgres://owner:password@host:5432/database"},
+		{"BACKUP_KEEP", "14w", `BACKUP_KEEP must be a time like 14d or 36h, or a number of backups like 7, not "14w"`},
+		{"BACKUP_SCHEDULE", "daily at three", `BACKUP_SCHEDULE must be a cron expression like 0 3 * * *, not "daily at three"`},
+		{"BACKUP_S3_ENDPOINT", "minio:9000", `BACKUP_S3_ENDPOINT must be a URL like https://s3.example.com, not "minio:9000"`},
+		{"BACKUP_S3_ACCESS_KEY", "me", "BACKUP_S3_ACCESS_KEY must be an access key, beside BACKUP_S3_SECRET_KEY"},
 		{"SLACK_WEBHOOK_URL", "http://example.com/hook", "SLACK_WEBHOOK_URL must be an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"},
 		{"WEBHOOK_ALLOW_PRIVATE", "on", `WEBHOOK_ALLOW_PRIVATE must be true or false, not "on"`},
 		{"AUTH", "on", `AUTH must be off or required, not "on"`},

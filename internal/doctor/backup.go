@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/backup"
@@ -19,10 +20,12 @@ func (p *Patient) backups(ctx context.Context) []Finding {
 	if where == "" {
 		return one(name, Skip, "BACKUP_TARGET is not set here", "where backups are kept: flagmeter backup list")
 	}
-	if _, err := os.Stat(where); err != nil { // opening would make it
-		return one(name, Fail, "BACKUP_TARGET cannot be looked at: "+err.Error(), advice)
+	if !strings.HasPrefix(where, "s3://") { // opening would make a directory
+		if _, err := os.Stat(where); err != nil {
+			return one(name, Fail, "BACKUP_TARGET cannot be looked at: "+err.Error(), advice)
+		}
 	}
-	target, err := backup.Open(where)
+	target, err := backup.Open(ctx, where, backup.S3Of(p.Config))
 	if err != nil {
 		return unknown(name, err)
 	}

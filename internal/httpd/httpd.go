@@ -42,7 +42,9 @@ type Server struct {
 //     answer says "Connection: close": the client does not use that connection again.
 //   - Connections that wait to be accepted when Linger is over are reset if the kernel
 //     closes the socket with them. Package listen has the ways in which there are none.
-//   - One that is accepted but has sent nothing yet gets 5 s to do so (net/http).
+//   - One that is accepted is waited for until it is answered, or has sent no header for 5 s
+//     (Limits). http.Server.Shutdown alone would not do: it drops a request whose header
+//     arrives after it was called (see busy).
 //   - One that was idle for the whole of Linger is closed at its end. HTTP/1.1 has no way to
 //     announce that, so a request that is sent in this very moment fails. It takes a client
 //     that neither heeds /readyz nor gives up idle connections within Linger. A proxy that
@@ -56,6 +58,8 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 		limits = Standard()
 	}
 	server := limits.server(closing(ctx, s.Handler), s.Log)
+	busy := new(busy)
+	server.ConnState = busy.note
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -74,7 +78,13 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	time.Sleep(s.Linger)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
 	defer cancel()
-	if err := server.Shutdown(limit); err != nil {
+	listener.Close() // an error would only mean that it is closed
+	<-served
+	err := busy.wait(limit)
+	if err == nil {
+		err = server.Shutdown(limit)
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("answer the requests in hand: %w", err), server.Close())
 	}
 	return nil

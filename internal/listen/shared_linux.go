@@ -2,30 +2,42 @@ package listen
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
-	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
 func openShared(ctx context.Context, address string) (*Listener, error) {
-	l, err := open(ctx, address, net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return control(c, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
-	}})
+	// Asked first: connections come as soon as this listens, and the kernel's list has a line for
+	// each connection in TIME_WAIT.
+	addr, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	before, err := listeners(addr)
 	if err != nil {
 		return nil, err
 	}
-	s := &shared{TCPListener: l.(*net.TCPListener)}
-	if s.before, err = s.others(); err == nil && len(s.before) > 1 {
-		err = fmt.Errorf("address %s is shared by two processes already: wait until the first has ended", address)
+	if len(before) > 1 {
+		return nil, fmt.Errorf("address %s is shared by two processes already: wait until the first has ended", address)
 	}
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return control(c, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+	}}
+	config.SetMultipathTCP(false) // such a socket takes no BPF program
+	l, err := open(ctx, address, config)
 	if err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, err
 	}
+	s := &shared{l.(*net.TCPListener), before}
 	return &Listener{Listener: l, leave: s.leave}, nil
 }
 
@@ -37,9 +49,21 @@ type shared struct {
 
 // leave sends new connections to the other socket.
 func (s *shared) leave() error {
-	others, err := s.others()
-	if err != nil || len(others) == 0 {
+	c, err := s.SyscallConn()
+	if err != nil {
 		return err
+	}
+	var own unix.Stat_t
+	if err := control(c, func(fd int) error { return unix.Fstat(fd, &own) }); err != nil {
+		return err
+	}
+	all, err := listeners(s.Addr().(*net.TCPAddr))
+	if err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(all, func(inode uint64) bool { return inode == own.Ino })
+	if len(others) == 0 {
+		return nil
 	}
 	if len(others) > 1 {
 		return fmt.Errorf("the port is shared by %d processes, which should be two", len(others)+1)
@@ -49,47 +73,58 @@ func (s *shared) leave() error {
 		next = 0
 	}
 	program := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: next}}
-	c, err := s.SyscallConn()
-	if err != nil {
-		return err
-	}
 	return control(c, func(fd int) error {
 		return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &unix.SockFprog{Len: 1, Filter: &program[0]})
 	})
 }
 
-// listening is the state of a socket in /proc/net/tcp.
-const listening = 0x0a
-
-// others are the sockets that listen on the same address and port, by inode.
-func (s *shared) others() (inodes []uint64, err error) {
-	c, err := s.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var own unix.Stat_t
-	if err := control(c, func(fd int) error { return unix.Fstat(fd, &own) }); err != nil {
-		return nil, err
-	}
-	fs, err := procfs.NewDefaultFS()
-	if err != nil {
-		return nil, err
-	}
-	v4, err := fs.NetTCP()
-	if err != nil {
-		return nil, fmt.Errorf("look who shares the port: %w", err)
-	}
-	v6, err := fs.NetTCP6()
-	if err != nil && !errors.Is(err, unix.ENOENT) { // no IPv6
-		return nil, fmt.Errorf("look who shares the port: %w", err)
-	}
-	addr := s.Addr().(*net.TCPAddr)
-	for _, line := range slices.Concat(v4, v6) {
-		if line.St == listening && line.LocalPort == uint64(addr.Port) && line.LocalAddr.Equal(addr.IP) && line.Inode != own.Ino {
-			inodes = append(inodes, line.Inode)
+// listeners are the sockets that listen on an address, by inode.
+func listeners(addr *net.TCPAddr) (inodes []uint64, err error) {
+	for _, path := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
+		content, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) && path == "/proc/self/net/tcp6" {
+			continue // no IPv6
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look who shares the port: %w", err)
+		}
+		for line := range strings.Lines(string(content)) {
+			if !strings.Contains(line, " 0A ") { // not listening: one of the many
+				continue
+			}
+			fields := strings.Fields(line)
+			if len(fields) < 10 || fields[3] != "0A" || !isLocal(fields[1], addr) {
+				continue
+			}
+			inode, err := strconv.ParseUint(fields[9], 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("look who shares the port: %w", err)
+			}
+			inodes = append(inodes, inode)
 		}
 	}
 	return inodes, nil
+}
+
+// isLocal reports whether text is an address as the kernel writes it: 32 bits after 32 bits in
+// the machine's own order, a colon and the port, all in hex.
+func isLocal(text string, addr *net.TCPAddr) bool {
+	host, port, _ := strings.Cut(text, ":")
+	if port != fmt.Sprintf("%04X", addr.Port) {
+		return false
+	}
+	ip := addr.IP
+	if len(ip) == 0 || ip.IsUnspecified() {
+		return strings.Trim(host, "0") == ""
+	}
+	if v4 := ip.To4(); v4 != nil {
+		ip = v4
+	}
+	var want strings.Builder
+	for ; len(ip) >= 4; ip = ip[4:] {
+		fmt.Fprintf(&want, "%08X", binary.NativeEndian.Uint32(ip))
+	}
+	return host == want.String()
 }
 
 // control calls set with the descriptor of a socket.

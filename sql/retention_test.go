@@ -1,0 +1,75 @@
+package schema_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+)
+
+// TestWhatIsNeededCannotBeDropped asks the functions of migration 0010, as the program may, for
+// more than they may do.
+func TestWhatIsNeededCannotBeDropped(t *testing.T) {
+	env := stacktest.New(t)
+	if _, err := env.AppDB.Exec("SELECT create_partitions('events', now() - interval '60 days', now() + interval '3 days'), create_partitions('rollups', now() - interval '200 days', now())"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := env.DB.Exec("INSERT INTO flushes (id, shard, kind, seq, rows, tokens) SELECT gen_random_uuid(), 0, 'raw', s, 1, 1 FROM generate_series(1, 3) AS s"); err != nil {
+		t.Fatal(err)
+	}
+	count := func() (n int) {
+		t.Helper()
+		if err := env.DB.Get(&n, "SELECT (SELECT count(*) FROM pg_inherits) + (SELECT count(*) FROM flushes)"); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := count()
+	for _, statement := range []string{
+		"SELECT drop_old_partition('events', now() - interval '40 days' + interval '1 minute')",
+		"SELECT drop_old_partition('events', now())",
+		"SELECT drop_old_partition('events', 'infinity')",
+		"SELECT drop_old_partition('events', NULL)",
+		"SELECT drop_old_partition('rollups', now() - interval '39 days')",
+		"SELECT drop_old_partition('usage_daily', '2020-01-01Z')",
+		"SELECT drop_old_partition('events_default', '2020-01-01Z')",
+		"SELECT drop_old_partition(NULL, '2020-01-01Z')",
+		"SELECT drop_old_partition('alerts; DROP TABLE alerts', '2020-01-01Z')",
+		"SELECT create_partitions('tenants', '2020-01-01Z', '2020-01-01Z')",
+		"SELECT forget_flushes(now() - interval '39 days', '{}', 1000)",
+		"SELECT forget_flushes('infinity', '{}', 1000)",
+		"SELECT forget_flushes('2020-01-01Z', NULL, 1000)",
+	} {
+		for _, role := range []string{"flagmeter_app", "flagmeter_ingest"} {
+			if err := try(t, env, role, statement); err == nil || denied(err) {
+				t.Errorf("%s as %s: %v, want a refusal of its argument", statement, role, err)
+			}
+		}
+	}
+	if after := count(); after != before {
+		t.Errorf("%d partitions and rows of the ledger before, %d after", before, after)
+	}
+	// What is old enough goes, and no more than that.
+	limit := time.Now().Add(-40*24*time.Hour - time.Minute)
+	for dropped := 0; ; dropped++ {
+		var name *string
+		if err := env.AppDB.Get(&name, "SELECT drop_old_partition('events', $1)", limit); err != nil {
+			t.Fatal(err)
+		}
+		if name == nil {
+			if dropped < 19 || dropped > 21 {
+				t.Errorf("%d partitions were dropped", dropped)
+			}
+			break
+		}
+		var end string
+		if _, err := fmt.Sscanf(*name, "events_%8s", &end); err != nil || end >= limit.UTC().Format("20060102") {
+			t.Errorf("%s was dropped, %v", *name, err)
+		}
+	}
+	var oldest time.Time
+	if err := env.DB.Get(&oldest, "SELECT oldest FROM partition_state('events', now())"); err != nil || oldest.Add(24*time.Hour).Before(limit) {
+		t.Errorf("the oldest partition begins at %s, %v", oldest, err)
+	}
+}
