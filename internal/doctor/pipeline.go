@@ -60,7 +60,7 @@ func (p *Patient) shards(ctx context.Context) []Finding {
 
 // ledger is whether Valkey has all that it has handed out.
 func (p *Patient) ledger(ctx context.Context) []Finding {
-	const advice = "a running flusher mends it: it takes what is left, matched by id, and then events are accepted again; see 'lost writes' in docs/RUNBOOK.md, then: flagmeter audit"
+	const advice = "a running flusher mends it: it takes what is left, matched by id, and then events are accepted again; see FlagMeterRewind in docs/RUNBOOK.md, then: flagmeter audit"
 	notes, err := p.Valkey.Rewinds(ctx)
 	if err != nil {
 		return unknown("ledger", err)
