@@ -90,7 +90,8 @@ func (r *rig) size(ctx context.Context, perSecond, tenants int) (p point, err er
 	if err != nil {
 		return p, err
 	}
-	l := load{f.ingest.addr, 64, postLate(1, tenants), sizingWarm, perSecond}
+	// So few connections that none is idle for long: ingest closes those.
+	l := load{f.ingest.addr, min(64, 2+perSecond/10), postLate(1, tenants), sizingWarm, perSecond}
 	warm, err := drive(ctx, l)
 	if err != nil {
 		return p, err
