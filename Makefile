@@ -7,6 +7,10 @@ SEED     := 0
 # Of make bench-compare; an empty BENCH means the hot paths.
 BASE  := HEAD~1
 BENCH :=
+# Of make load, which also takes URL, RATE, DURATION, TENANT and API_KEY.
+SCRIPT := load.js
+# Of make sizing: requests a second x tenants.
+POINTS := 10x10,10x1000,10x10000,100x10,100x1000,100x10000,1000x10,1000x1000,1000x10000
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
@@ -20,7 +24,7 @@ COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test torture bench bench-compare cover lint fmt deps clean dev dev-down migration migrate db-studio secrets dist man sbom licences vuln
+.PHONY: help build run test torture bench bench-compare load sizing cover lint fmt deps clean dev dev-down migration migrate db-studio secrets dist man sbom licences vuln
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +50,18 @@ bench: deps build ## measure against what people would build instead, into bench
 
 bench-compare: deps ## compare the Go benchmarks with those of revision BASE (HEAD~1), those matching BENCH
 	sh bench/compare.sh $(BASE) '$(BENCH)'
+
+# Without URL, against stores and processes of its own; what is set here reaches k6 as it is.
+ifdef URL
+load: ## run k6/SCRIPT (load.js) at RATE for DURATION against URL, or against a private stack
+	sh k6/run.sh run k6/$(SCRIPT)
+else
+load: deps build
+	go run ./bench -flagmeter $(BIN) -k6 k6/$(SCRIPT)
+endif
+
+sizing: deps build ## measure CPU, memory and bytes at POINTS, into docs/SIZING.md
+	go run ./bench -flagmeter $(BIN) -sizing $(POINTS)
 
 cover: deps ## measure test coverage into coverage/, as a profile and as HTML
 	@mkdir -p coverage

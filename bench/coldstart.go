@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -68,14 +65,5 @@ func unflushed(ctx context.Context, r *rig) error {
 
 // valkeyMemory is what Valkey's data take, without the buffers of its clients.
 func (r *rig) valkeyMemory(ctx context.Context) (int, error) {
-	info, err := r.rdb.Info(ctx, "memory").Result()
-	if err != nil {
-		return 0, fmt.Errorf("ask Valkey for its memory: %w", err)
-	}
-	for line := range strings.Lines(info) {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "used_memory_dataset:"); ok {
-			return strconv.Atoi(text)
-		}
-	}
-	return 0, errors.New("used_memory_dataset is missing from the answer of Valkey")
+	return r.valkeyFigure(ctx, "memory", "used_memory_dataset")
 }

@@ -39,6 +39,11 @@
 //	growth.go     10 and 10,000 tenants; a year of rollups
 //	coldstart.go  from the start of the process to the first ready answer; bytes of an event
 //
+// Two more run alone, on the same rig, and tell what each process takes:
+//
+//	k6.go         a script of k6/ (make load)
+//	sizing.go     rates and numbers of tenants, into the tables of docs/SIZING.md (make sizing)
+//
 // The verdict in the last column is about the aim beside it; an aim that is missed is
 // printed as such, and the program still succeeds: a noisy neighbour is no failure.
 package main

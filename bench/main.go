@@ -48,6 +48,10 @@ func run(ctx context.Context, args []string) error {
 	only := flags.String("only", "", "measure the parts whose name matches this `regexp`")
 	out := flags.String("out", "", "write the table to this `file` as well")
 	readme := flags.String("readme", "", "replace the table in this `file`, between two markers")
+	script := flags.String("k6", "", "run this `script` of k6 instead, and tell what each process takes")
+	points := flags.String("sizing", "", "measure these `points` instead: requests a second x tenants, as in 10x10,100x1000")
+	results := flags.String("results", "bench/sizing.json", "`file` that keeps the points of several runs")
+	document := flags.String("document", "docs/SIZING.md", "`file` that gets the tables of the points, between two markers")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -61,6 +65,12 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	start := time.Now()
+	switch {
+	case *script != "":
+		return errors.Join(k6(ctx, r, *script), r.close())
+	case *points != "":
+		return errors.Join(sizing(ctx, r, *points, *results, *document), r.close())
+	}
 	for _, part := range parts {
 		if !chosen.MatchString(part.name) {
 			continue

@@ -174,15 +174,7 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // storePIDs are the process ids of Valkey and of Postgres' parent.
 func (r *rig) storePIDs(ctx context.Context) (valkey, postgres int, err error) {
-	info, err := r.rdb.Info(ctx, "server").Result()
-	if err != nil {
-		return 0, 0, fmt.Errorf("ask Valkey for its process: %w", err)
-	}
-	for line := range strings.Lines(info) {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "process_id:"); ok {
-			valkey, err = strconv.Atoi(text)
-		}
-	}
+	valkey, err = r.valkeyFigure(ctx, "server", "process_id")
 	var file string
 	err = errors.Join(err, r.db.GetContext(ctx, &file, "SELECT pg_read_file('postmaster.pid')"))
 	if err == nil {
@@ -193,4 +185,18 @@ func (r *rig) storePIDs(ctx context.Context) (valkey, postgres int, err error) {
 		return 0, 0, fmt.Errorf("find the processes of the stores: %w", err)
 	}
 	return valkey, postgres, nil
+}
+
+// valkeyFigure is a number of Valkey's INFO.
+func (r *rig) valkeyFigure(ctx context.Context, section, name string) (int, error) {
+	info, err := r.rdb.Info(ctx, section).Result()
+	if err != nil {
+		return 0, fmt.Errorf("ask Valkey: %w", err)
+	}
+	for line := range strings.Lines(info) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), name+":"); ok {
+			return strconv.Atoi(text)
+		}
+	}
+	return 0, fmt.Errorf("ask Valkey: it does not tell %s", name)
 }

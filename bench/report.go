@@ -70,18 +70,23 @@ func (r *report) write(out, readme string) error {
 	if readme == "" {
 		return nil
 	}
-	text, err := os.ReadFile(readme)
+	return replaceBetween(readme, begin, end, "\n"+r.String()+"\n")
+}
+
+// replaceBetween replaces what is between two markers in a file.
+func replaceBetween(file, begin, end, with string) error {
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", readme, err)
+		return fmt.Errorf("read %s: %w", file, err)
 	}
 	before, rest, ok := bytes.Cut(text, []byte(begin))
 	_, after, ok2 := bytes.Cut(rest, []byte(end))
 	if !ok || !ok2 {
-		return fmt.Errorf("%s has no place for the table", readme)
+		return fmt.Errorf("%s has no place for the table", file)
 	}
-	text = slices.Concat(before, []byte(begin+"\n"+r.String()+"\n"+end), after)
-	if err := os.WriteFile(readme, text, 0o644); err != nil {
-		return fmt.Errorf("write the table into %s: %w", readme, err)
+	text = slices.Concat(before, []byte(begin+with+end), after)
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		return fmt.Errorf("write the table into %s: %w", file, err)
 	}
 	return nil
 }
