@@ -31,4 +31,4 @@ GRANT EXECUTE ON FUNCTION create_event_partitions(date, date) TO flagmeter_app;
 -- refuse to touch what is still needed.
 GRANT SELECT ON retention, rollups_dropped TO flagmeter_app;
 GRANT EXECUTE ON FUNCTION create_partitions(text, timestamptz, timestamptz), drop_old_partition(text, timestamptz),
-    partition_state(text, timestamptz), forget_flushes(timestamptz, uuid[], int) TO flagmeter_app;
+    partitions_of(text), partition_state(text, timestamptz), forget_flushes(timestamptz, uuid[], int) TO flagmeter_app;

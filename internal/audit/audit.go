@@ -131,7 +131,11 @@ func compare(ctx context.Context, tx *sqlx.Tx, q Query, zones tenantZones, movin
 	if err != nil {
 		return Report{}, err
 	}
-	c := &comparison{tx: tx, query: q, zones: zones, moving: moving, dead: dead, kept: kept}
+	span, err := spanOf(ctx, tx, q.withDays())
+	if err != nil {
+		return Report{}, err
+	}
+	c := &comparison{tx: tx, query: q, zones: zones, moving: moving, dead: dead, kept: kept, span: span}
 	c.report = Report{From: q.From, To: q.To, Since: c.kept.Both(), Tenant: q.Tenant, Unreadable: moving.unreadable + dead.unreadable}
 	for row := range moving.rows {
 		if q.contains(row) {
@@ -155,7 +159,9 @@ type comparison struct {
 	moving *movingRows
 	dead   deadRows
 	// kept is from when on there are rows to compare.
-	kept   store.Kept
+	kept store.Kept
+	// span is where the partitions of rollups begin and end that are read.
+	span   [2]string
 	report Report
 }
 

@@ -19,7 +19,7 @@ SELECT tenant, feature, day - date '1970-01-01' AS day,
 	` + bounded("sum(minute_tokens)") + ` AS minute_tokens, ` + bounded("sum(minute_events)") + ` AS minute_events
 FROM (
 	SELECT s.tenant, f.feature, s.day, 0 AS daily_tokens, 0 AS daily_events, m.tokens AS minute_tokens, m.events AS minute_events
-	FROM (SELECT DISTINCT tenant AS name FROM span) t, ` + featuresOf + `, span s, LATERAL (
+	FROM (SELECT DISTINCT tenant AS name FROM span) t, ` + featuresOf("$7", "$8") + `, span s, LATERAL (
 		SELECT coalesce(sum(total_tokens), 0) AS tokens, coalesce(sum(events), 0) AS events FROM rollups
 		WHERE tenant = t.name AND feature = f.feature AND minute >= s.first AND minute < s.after) m
 	WHERE s.tenant = t.name
@@ -65,18 +65,18 @@ func (c *comparison) readDays(ctx context.Context, series []Series) (map[scripts
 			}
 		}
 		if len(s.tenants) >= tenantDaysAtOnce {
-			if err := readSpans(ctx, c.tx, s, series, found); err != nil {
+			if err := c.readSpans(ctx, s, series, found); err != nil {
 				return nil, err
 			}
 			s = spans{}
 		}
 	}
-	return found, readSpans(ctx, c.tx, s, series, found)
+	return found, c.readSpans(ctx, s, series, found)
 }
 
-func readSpans(ctx context.Context, tx *sqlx.Tx, s spans, series []Series, found map[scripts.DayKey]DayDrift) error {
+func (c *comparison) readSpans(ctx context.Context, s spans, series []Series, found map[scripts.DayKey]DayDrift) error {
 	tenants, features := arraysOf(series)
-	rows, err := tx.QueryContext(ctx, daysQuery, pq.Array(s.tenants), pq.Array(s.days), pq.Array(s.first), pq.Array(s.after), tenants, features)
+	rows, err := c.tx.QueryContext(ctx, daysQuery, pq.Array(s.tenants), pq.Array(s.days), pq.Array(s.first), pq.Array(s.after), tenants, features, c.span[0], c.span[1])
 	if err != nil {
 		return err
 	}

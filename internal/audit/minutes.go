@@ -3,21 +3,40 @@ package audit
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
 // featuresOf lists the features of tenant t in rollups by jumping through the primary
 // key from one to the next: the table's other columns have no index, and reading a year
-// of minutes to find a day's would take a hundred times as long.
-const featuresOf = `LATERAL (
+// of minutes to find a day's would take a hundred times as long. first and after are the
+// arguments by which only the partitions of the range are read, and of these all rows: a
+// minute in the middle would not be found by a jump.
+func featuresOf(first, after string) string {
+	within := "minute >= " + first + "::timestamptz AND minute < " + after + "::timestamptz"
+	return `LATERAL (
 	WITH RECURSIVE f AS (
-		(SELECT feature FROM rollups WHERE tenant = t.name ORDER BY feature LIMIT 1)
+		(SELECT feature FROM rollups WHERE tenant = t.name AND ` + within + ` ORDER BY feature LIMIT 1)
 		UNION ALL
-		SELECT (SELECT r.feature FROM rollups r WHERE r.tenant = t.name AND r.feature > f.feature ORDER BY r.feature LIMIT 1)
+		SELECT (SELECT r.feature FROM rollups r WHERE r.tenant = t.name AND r.feature > f.feature AND ` + within + ` ORDER BY r.feature LIMIT 1)
 		FROM f WHERE f.feature IS NOT NULL)
 	SELECT feature FROM f WHERE feature IS NOT NULL) f`
+}
+
+// spanOf reads where the partitions of rollups begin and end that hold the range of q: two
+// instants in the words of Postgres.
+func spanOf(ctx context.Context, tx *sqlx.Tx, q Query) (span [2]string, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(max(first) FILTER (WHERE first <= $1), '-infinity')::text,
+		coalesce(min(after) FILTER (WHERE after >= $2), 'infinity')::text FROM partitions_of('rollups')`, q.From, q.To).Scan(&span[0], &span[1])
+	if err != nil {
+		return span, fmt.Errorf("look for partitions of rollups: %w", err)
+	}
+	return span, nil
+}
 
 // bounded turns a sum into a bigint that has a negative, instead of failing.
 func bounded(sum string) string {
@@ -36,7 +55,7 @@ var minutesQuery = `WITH both_ways AS (
 		WHERE created_at >= $1 AND created_at < $2 AND ($3 = '' OR tenant = $3)
 		UNION ALL
 		SELECT t.name, f.feature, r.minute, 0, 0, r.total_tokens, r.events
-		FROM tenants t, ` + featuresOf + `, LATERAL (
+		FROM tenants t, ` + featuresOf("$4", "$5") + `, LATERAL (
 			SELECT minute, total_tokens, events FROM rollups
 			WHERE tenant = t.name AND feature = f.feature AND minute >= $1 AND minute < $2 OFFSET 0) r
 		WHERE $3 = '' OR t.name = $3
@@ -78,7 +97,7 @@ func (c *comparison) minutesOf(ctx context.Context, q Query, counts *Report) ([]
 }
 
 func (c *comparison) minutesOfDay(ctx context.Context, q Query, counts *Report) (found []MinuteDrift, err error) {
-	rows, err := c.tx.QueryContext(ctx, minutesQuery, q.From, q.To, q.Tenant)
+	rows, err := c.tx.QueryContext(ctx, minutesQuery, q.From, q.To, q.Tenant, c.span[0], c.span[1])
 	if err != nil {
 		return nil, err
 	}
