@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,13 +14,21 @@ import (
 // has arrived. http.Server.Shutdown knows them too, but closes a connection without an answer
 // if it has read the header of a request when it is called: at 1,000 requests/s on new
 // connections that was one in every few deployments. So these are waited for before.
-type busy struct{ conns sync.Map } // of net.Conn
+//
+// A connection is entered once, and each of its requests only sets a mark.
+type busy struct{ conns sync.Map } // *atomic.Bool by net.Conn
 
 // note is for http.Server.ConnState.
 func (b *busy) note(c net.Conn, state http.ConnState) {
 	switch state {
-	case http.StateNew, http.StateActive:
-		b.conns.Store(c, nil)
+	case http.StateNew:
+		expects := new(atomic.Bool)
+		expects.Store(true)
+		b.conns.Store(c, expects)
+	case http.StateActive, http.StateIdle:
+		if mark, ok := b.conns.Load(c); ok {
+			mark.(*atomic.Bool).Store(state == http.StateActive)
+		}
 	default:
 		b.conns.Delete(c)
 	}
@@ -29,7 +38,10 @@ func (b *busy) note(c net.Conn, state http.ConnState) {
 func (b *busy) wait(ctx context.Context) error {
 	for {
 		none := true
-		b.conns.Range(func(any, any) bool { none = false; return false })
+		b.conns.Range(func(_, mark any) bool {
+			none = !mark.(*atomic.Bool).Load()
+			return none
+		})
 		if none {
 			return nil
 		}
