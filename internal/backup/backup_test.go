@@ -48,10 +48,7 @@ func TestABackupComesBackAsItWas(t *testing.T) {
 // The dump must be of the manifest's snapshot although events come in meanwhile.
 func TestADumpIsOfTheSnapshotOfItsSums(t *testing.T) {
 	env := filled(t)
-	d, err := newDirectory(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := directory{t.TempDir()}
 	between := &writing{directory: d, before: func() {
 		if _, err := env.DB.Exec("INSERT INTO events (id, tenant, feature, tokens, created_at) VALUES (gen_random_uuid(), 'acme', 'chat', 5, now())"); err != nil {
 			t.Error(err)
@@ -114,10 +111,7 @@ func TestABackupOfANewerPostgresIsNotRestored(t *testing.T) {
 
 func TestAnUnfinishedBackupIsNone(t *testing.T) {
 	env := filled(t)
-	d, err := newDirectory(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := directory{t.TempDir()}
 	ctx := t.Context()
 	// The target fails, and pg_dump is stopped on its way.
 	if err := d.Put(ctx, "20260310T030000.000Z.dump", iotest.ErrReader(io.ErrUnexpectedEOF)); !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -194,10 +188,7 @@ func TestKeep(t *testing.T) {
 }
 
 func TestPruneLeavesNothingHalfThere(t *testing.T) {
-	d, err := newDirectory(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := directory{t.TempDir()}
 	ctx, now := t.Context(), time.Now()
 	var names []string
 	for _, days := range []int{30, 20, 1} {

@@ -16,18 +16,14 @@ import (
 // hashes of API keys and the secrets of webhooks.
 type directory struct{ path string }
 
-// newDirectory makes the directory if it does not exist.
-func newDirectory(path string) (directory, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return directory{}, fmt.Errorf("make the directory of backups: %w", err)
-	}
-	return directory{path}, nil
-}
-
 func (d directory) String() string { return d.path }
 
-// Put writes under another name until all is on disk.
+// Put writes under another name until all is on disk. It makes the directory if there is none:
+// whoever only looks must not, or a path with a mistake in it would look like one without backups.
 func (d directory) Put(_ context.Context, name string, r io.Reader) error {
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
+		return fmt.Errorf("make the directory of backups: %w", err)
+	}
 	f, err := os.CreateTemp(d.path, unfinished+"*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/config"
 )
 
 // Keep says which backups stay: the newest Count of them, or those younger than Age.
@@ -16,23 +16,10 @@ type Keep struct {
 	Age   time.Duration
 }
 
-// isKeep is a number of backups, or of days or hours.
-var isKeep = regexp.MustCompile(`^([1-9][0-9]{0,4})([dh]?)$`)
-
-// ParseKeep reads "14d", "36h" or "7" (backups).
+// ParseKeep reads what [config.ParseKeep] does.
 func ParseKeep(s string) (Keep, error) {
-	m := isKeep.FindStringSubmatch(s)
-	if m == nil {
-		return Keep{}, errors.New("must be a time like 14d or 36h, or a number of backups like 7")
-	}
-	n, _ := strconv.Atoi(m[1])
-	switch m[2] {
-	case "d":
-		return Keep{Age: time.Duration(n) * 24 * time.Hour}, nil
-	case "h":
-		return Keep{Age: time.Duration(n) * time.Hour}, nil
-	}
-	return Keep{Count: n}, nil
+	count, age, err := config.ParseKeep(s)
+	return Keep{count, age}, err
 }
 
 const (

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Open returns the target of that name: the path of a directory, which is made if it does not
-// exist, or s3://bucket/prefix of a bucket that does.
+// Open returns the target of that name: the path of a directory, which the first backup
+// makes if it does not exist, or s3://bucket/prefix of a bucket that does.
 func Open(ctx context.Context, where string, s S3) (Target, error) {
 	scheme, _, isURL := strings.Cut(where, "://")
 	switch {
@@ -19,5 +19,5 @@ func Open(ctx context.Context, where string, s S3) (Target, error) {
 	case isURL:
 		return nil, fmt.Errorf("backups are kept in a directory or at s3://bucket/prefix, not at %s://", scheme)
 	}
-	return newDirectory(where)
+	return directory{where}, nil
 }

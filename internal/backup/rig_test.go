@@ -36,10 +36,7 @@ func filled(t *testing.T) *stacktest.Env {
 // made is a directory with one backup of the database.
 func made(t *testing.T, env *stacktest.Env) (directory, Manifest) {
 	t.Helper()
-	d, err := newDirectory(filepath.Join(t.TempDir(), "backups"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := directory{filepath.Join(t.TempDir(), "backups")}
 	return d, makeOne(t, env, d)
 }
 

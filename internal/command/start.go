@@ -1,7 +1,6 @@
 package command
 
 import (
-	"cmp"
 	"context"
 	"net"
 
@@ -58,7 +57,7 @@ func (p *process) migrate(ctx context.Context) error {
 	if !p.cfg.MigrateOnStart {
 		return nil
 	}
-	db, err := store.Open(string(cmp.Or(p.cfg.MigrateDatabaseURL, p.cfg.DatabaseURL)), poolSize, 0)
+	db, err := store.Open(owned{p.cfg}.owned(), poolSize, 0)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,8 @@ func (c Config) allows(name string) bool {
 	case "BACKUP_S3_ACCESS_KEY", "BACKUP_S3_SECRET_KEY":
 		return c.BackupS3AccessKey != "" && c.BackupS3SecretKey != ""
 	case "BACKUP_KEEP":
-		return isKeep.MatchString(c.BackupKeep)
+		_, _, err := ParseKeep(c.BackupKeep)
+		return err == nil
 	case "BACKUP_SCHEDULE":
 		_, err := cron.ParseStandard(c.BackupSchedule)
 		return err == nil
@@ -124,9 +125,6 @@ func isBrowsersOrigin(s string) bool {
 	port := u.Port()
 	return !strings.HasSuffix(s, ":") && (port == "" || port != map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }
-
-// isKeep is what backup.ParseKeep takes.
-var isKeep = regexp.MustCompile(`^[1-9][0-9]{0,4}[dh]?$`)
 
 // isKey is what goes into a header: an API key, or a token.
 var isKey = regexp.MustCompile(`^(fm_[a-z]+_[0-9A-Za-z]{49}|[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+)$`)

@@ -3,8 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/backup"
@@ -20,18 +18,13 @@ func (p *Patient) backups(ctx context.Context) []Finding {
 	if where == "" {
 		return one(name, Skip, "BACKUP_TARGET is not set here", "where backups are kept: flagmeter backup list")
 	}
-	if !strings.HasPrefix(where, "s3://") { // opening would make a directory
-		if _, err := os.Stat(where); err != nil {
-			return one(name, Fail, "BACKUP_TARGET cannot be looked at: "+err.Error(), advice)
-		}
-	}
 	target, err := backup.Open(ctx, where, backup.S3Of(p.Config))
 	if err != nil {
 		return unknown(name, err)
 	}
 	all, err := backup.List(ctx, target)
 	if err != nil {
-		return unknown(name, err)
+		return one(name, Fail, "BACKUP_TARGET cannot be looked at: "+err.Error(), advice)
 	}
 	for len(all) > 0 && all[len(all)-1].Fault != nil {
 		all = all[:len(all)-1]
