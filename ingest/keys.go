@@ -61,7 +61,7 @@ func (s *Server) getKeys(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 		WriteProblem(w, problem)
 		return
 	}
-	keys, err := store.APIKeys(r.Context(), s.db, auth.Of(r.Context()).Tenant)
+	keys, _, err := store.APIKeys(r.Context(), s.db, auth.Of(r.Context()).Tenant)
 	if err != nil {
 		s.unavailable(w, r, "API keys cannot be read now", err)
 		return

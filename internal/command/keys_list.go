@@ -29,10 +29,11 @@ func keysList(env Env) *cobra.Command {
 				return err
 			}
 			defer db.Close()
-			keys, err := store.APIKeys(cmd.Context(), db, tenant)
+			keys, odd, err := store.APIKeys(cmd.Context(), db, tenant)
 			if err != nil {
 				return err
 			}
+			warnOdd(cmd.ErrOrStderr(), odd)
 			if asJSON {
 				return writeKeysJSON(cmd.OutOrStdout(), keys, failpoint.Now())
 			}

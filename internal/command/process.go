@@ -55,10 +55,12 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 	valkey := scripts.New(rdb, cfg.Shards)
 	registry := newRegistry(cfg, env.Build, db, valkey)
 	directory := tenants.New(db, valkey, log)
-	return &process{
+	p := &process{
 		cfg: cfg, log: log, registry: registry, db: db, rdb: rdb, valkey: valkey,
 		tenants: directory, live: usage.New(db, valkey, directory, failpoint.Now),
-	}, nil
+	}
+	p.observeOdd("tenants", directory.Unreadable)
+	return p, nil
 }
 
 // close gives up the connections. Nothing may use them any more.

@@ -17,6 +17,9 @@ import (
 // ErrNoKey reports an API key that does not exist.
 var ErrNoKey = errors.New("no such API key")
 
+// errYear reports a time that has no form in JSON.
+var errYear = errors.New("a time lies beyond the year 9999")
+
 // APIKey is an API key as it is stored: all but the key itself.
 type APIKey struct {
 	ID         uuid.UUID      `db:"id"`
@@ -52,25 +55,34 @@ func APIKeysVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
 }
 
 // LiveAPIKeys returns every key that is neither revoked nor, at now, expired, in order of
-// creation.
-func LiveAPIKeys(ctx context.Context, q sqlx.QueryerContext, now time.Time) ([]APIKey, error) {
+// creation. Keys whose row cannot be read are in odd instead, and do not work.
+func LiveAPIKeys(ctx context.Context, q sqlx.QueryerContext, now time.Time) (keys []APIKey, odd []OddRow, err error) {
 	return apiKeys(ctx, q, "WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)", now)
 }
 
 // APIKeys returns every key, revoked and expired ones included, in order of creation: all of
-// them, or those bound to a tenant.
-func APIKeys(ctx context.Context, q sqlx.QueryerContext, tenant string) ([]APIKey, error) {
+// them, or those bound to a tenant. Those whose row cannot be read are in odd instead.
+func APIKeys(ctx context.Context, q sqlx.QueryerContext, tenant string) (keys []APIKey, odd []OddRow, err error) {
 	return apiKeys(ctx, q, "WHERE $1 = '' OR tenant = $1", tenant)
 }
 
-func apiKeys(ctx context.Context, q sqlx.QueryerContext, where string, args ...any) ([]APIKey, error) {
-	keys := []APIKey{}
-	err := sqlx.SelectContext(ctx, q, &keys, `SELECT id, hash, session_key, name, scope, tenant, created_at, expires_at, rate_limit, rate_burst, revoked_at, last_used_at
+func apiKeys(ctx context.Context, q sqlx.QueryerContext, where string, args ...any) (keys []APIKey, odd []OddRow, err error) {
+	keys = []APIKey{}
+	skip := func(row string, err error) {
+		odd = append(odd, OddRow{Table: "api_keys", Row: row, Reason: err.Error(), Instead: "the key does not work"})
+	}
+	err = eachRow(ctx, q, func(k APIKey) {
+		if k.ExpiresAt.Time.Year() > 9999 || k.CreatedAt.Year() > 9999 || k.LastUsedAt.Time.Year() > 9999 {
+			skip(k.ID.String(), errYear)
+			return
+		}
+		keys = append(keys, k)
+	}, skip, `SELECT id, hash, session_key, name, scope, tenant, created_at, expires_at, rate_limit, rate_burst, revoked_at, last_used_at
 		FROM api_keys `+where+" ORDER BY created_at, id", args...)
 	if err != nil {
-		return nil, fmt.Errorf("read API keys: %w", err)
+		return nil, nil, fmt.Errorf("read API keys: %w", err)
 	}
-	return keys, nil
+	return keys, odd, nil
 }
 
 // AddAPIKey stores a key. It returns ErrNoTenant if the key is bound to a tenant that does
@@ -89,11 +101,14 @@ func AddAPIKey(ctx context.Context, e sqlx.ExecerContext, k APIKey) error {
 }
 
 // FindAPIKey returns the key of that id or, if hash is not nil, of that SHA-256. It returns
-// ErrNoKey if there is none.
+// ErrNoKey if there is none, and any other error if its row cannot be read.
 func FindAPIKey(ctx context.Context, q sqlx.QueryerContext, id uuid.UUID, hash []byte) (APIKey, error) {
-	found, err := apiKeys(ctx, q, "WHERE CASE WHEN $2::bytea IS NULL THEN id = $1 ELSE hash = $2 END", id, hash)
+	found, odd, err := apiKeys(ctx, q, "WHERE CASE WHEN $2::bytea IS NULL THEN id = $1 ELSE hash = $2 END", id, hash)
 	if err != nil {
 		return APIKey{}, err
+	}
+	if len(odd) > 0 {
+		return APIKey{}, fmt.Errorf("read API key %s: %s", odd[0].Row, odd[0].Reason)
 	}
 	if len(found) == 0 {
 		return APIKey{}, ErrNoKey

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
 // copied is a tenant in the copy that Valkey holds.
@@ -40,26 +41,38 @@ func encode(all []meter.Tenant) ([]byte, error) {
 	return data, nil
 }
 
-func decode(data []byte) ([]meter.Tenant, error) {
-	var rows []copied
+// decode reads what encode wrote, in whatever version. What of a tenant cannot be read is
+// replaced as store.Tenants does, and named in odd.
+func decode(data []byte) (all []meter.Tenant, odd []store.OddRow, err error) {
+	var rows []json.RawMessage
 	if err := json.Unmarshal(data, &rows); err != nil {
-		return nil, fmt.Errorf("decode copy of tenants: %w", err)
+		return nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
 	}
-	all := make([]meter.Tenant, len(rows))
-	for i, r := range rows {
+	all = make([]meter.Tenant, 0, len(rows))
+	for _, row := range rows {
+		var r copied
+		found := func(reason, instead string) {
+			odd = append(odd, store.OddRow{Table: "copy of tenants", Row: r.Name, Reason: reason, Instead: instead})
+		}
+		if err := json.Unmarshal(row, &r); err != nil {
+			found(err.Error(), "the row is skipped")
+			continue
+		}
 		zone, err := time.LoadLocation(r.Timezone)
 		if err != nil {
-			return nil, fmt.Errorf("decode copy of tenants: tenant %q: %w", r.Name, err)
+			found(fmt.Sprintf("timezone %q is not known here", r.Timezone), "UTC")
+			zone = time.UTC
 		}
-		all[i] = meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived}
+		t := meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived}
 		if r.Rate != nil {
-			all[i].Rate, all[i].OwnRate = *r.Rate, true
+			t.Rate, t.OwnRate = *r.Rate, true
 		}
 		if r.Enforce != "" {
-			if all[i].Enforce, err = meter.ParseEnforcement(r.Enforce); err != nil {
-				return nil, fmt.Errorf("decode copy of tenants: tenant %q: %w", r.Name, err)
+			if t.Enforce, err = meter.ParseEnforcement(r.Enforce); err != nil {
+				found("enforce "+err.Error(), t.Enforce.String())
 			}
 		}
+		all = append(all, t)
 	}
-	return all, nil
+	return all, odd, nil
 }

@@ -24,6 +24,7 @@ type Directory struct {
 	copy       []byte // what Valkey should hold, nil until the table was loaded from Postgres
 	copyFails  bool   // the last attempt to renew it failed
 	list       atomic.Pointer[list]
+	unreadable atomic.Int64
 }
 
 // list is one state of the tenants table.
@@ -51,6 +52,15 @@ func newList(version int64, all []meter.Tenant) *list {
 	return l
 }
 
+// Unreadable is how many settings of tenants could not be read as they are in the table.
+func (d *Directory) Unreadable() int { return int(d.unreadable.Load()) }
+
+// noteOdd logs and counts the rows that could not be read.
+func (d *Directory) noteOdd(odd []store.OddRow) {
+	store.LogOdd(d.log, odd)
+	d.unreadable.Store(int64(len(odd)))
+}
+
 // Get returns the tenant of that name.
 func (d *Directory) Get(name string) (meter.Tenant, bool) {
 	t, ok := d.list.Load().byName[name]
@@ -75,10 +85,11 @@ func (d *Directory) Start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fromPostgres, err)
 	}
-	all, err := decode(copy)
+	all, odd, err := decode(copy)
 	if err != nil {
 		return errors.Join(fromPostgres, err)
 	}
+	d.noteOdd(odd)
 	// Version -1: the first Refresh that reaches Postgres loads the table.
 	d.list.Store(newList(-1, all))
 	d.log.Warn("postgres is away: started with the copy of the tenants in valkey", "tenants", len(all), "error", fromPostgres)
@@ -99,13 +110,11 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	if version != d.list.Load().version {
 		// Read after the version: if the table changes in between, the list is newer
 		// than its number and the next refresh loads it once more.
-		all, bad, err := store.Tenants(ctx, d.db)
+		all, odd, err := store.Tenants(ctx, d.db)
 		if err != nil {
 			return err
 		}
-		for _, name := range bad {
-			d.log.Error("unknown time zone, using UTC: correct tenants.timezone", "tenant", name)
-		}
+		d.noteOdd(odd)
 		copy, err := encode(all)
 		if err != nil {
 			return err

@@ -14,10 +14,11 @@ func (d *Directory) AddMissing(ctx context.Context) (added []string, err error) 
 	if err != nil || copy == nil {
 		return nil, err
 	}
-	all, err := decode(copy)
+	all, odd, err := decode(copy)
 	if err != nil {
 		return nil, err
 	}
+	store.LogOdd(d.log, odd)
 	for _, t := range all {
 		isNew, err := store.AddTenant(ctx, d.db, t)
 		if err != nil {
