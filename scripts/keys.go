@@ -131,3 +131,7 @@ const keysKey = "fm:keys"
 // revokedKey (zset) are the API keys that were revoked: member id, score the unix second.
 // One stays until Postgres has known of it for a day. It belongs to no shard.
 const revokedKey = "fm:keys:revoked"
+
+// shardsKey (integer) is the number of shards by which the state is placed. It belongs to no
+// shard. Versions before it was noted do without.
+const shardsKey = "fm:shards"

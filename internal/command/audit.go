@@ -100,6 +100,9 @@ func runAudit(ctx context.Context, env Env, q audit.Query, repair bool) (audit.R
 	if err := schema.Check(ctx, p.db); err != nil {
 		return audit.Report{}, err
 	}
+	if err := p.valkey.ClaimShards(ctx); err != nil {
+		return audit.Report{}, err
+	}
 	auditor := audit.New(p.db, p.valkey, time.Now)
 	if repair {
 		return auditor.Repair(ctx, q)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eduardosanzb/flagmeter/scripts"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
@@ -22,7 +23,7 @@ const (
 )
 
 // await tries until it succeeds. It logs that it waits, and why, and ends early with the
-// error of ctx, or with an outdated schema, which no waiting mends.
+// error of ctx, or with what no waiting mends: an outdated schema, another number of shards.
 func await(ctx context.Context, log *slog.Logger, what string, try func(context.Context) error) error {
 	for attempt := 0; ; attempt++ {
 		limited, cancel := context.WithTimeout(ctx, tryLimit)
@@ -31,7 +32,7 @@ func await(ctx context.Context, log *slog.Logger, what string, try func(context.
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, schema.ErrOutdated):
+		case errors.Is(err, schema.ErrOutdated), errors.Is(err, scripts.ErrShards):
 			return err
 		case err == nil:
 			if attempt > 0 {
@@ -55,7 +56,7 @@ func (p *process) awaitStores(ctx context.Context) error {
 	if err := p.migrate(ctx); err != nil {
 		return err
 	}
-	if err := await(ctx, p.log, "valkey", p.valkey.Ping); err != nil {
+	if err := await(ctx, p.log, "valkey", p.valkey.ClaimShards); err != nil {
 		return err
 	}
 	return await(ctx, p.log, "postgres", func(ctx context.Context) error { return schema.Check(ctx, p.db) })
@@ -68,7 +69,7 @@ func (p *process) awaitTenants(ctx context.Context) error {
 	if err := p.migrate(ctx); err != nil {
 		return err
 	}
-	if err := await(ctx, p.log, "valkey", p.valkey.Ping); err != nil {
+	if err := await(ctx, p.log, "valkey", p.valkey.ClaimShards); err != nil {
 		return err
 	}
 	return await(ctx, p.log, "postgres or a copy of the tenants", func(ctx context.Context) error {

@@ -54,7 +54,7 @@ func (d *drill) run(status int, args ...string) string {
 	d.Helper()
 	var out strings.Builder
 	env := Env{Getenv: func(name string) string { return d.settings[name] }}
-	root := Root(Tenants(env), Backup(env), Restore(env), Audit(env))
+	root := Root(Tenants(env), Backup(env), Restore(env), Audit(env), Shards(env))
 	if got := Run(d.Context(), root, args, &out, &out); got != status {
 		d.Fatalf("flagmeter %s: exit %d, want %d\n%s", strings.Join(args, " "), got, status, &out)
 	}
@@ -71,6 +71,9 @@ func (d *drill) start() {
 	}
 	log := slog.New(slog.DiscardHandler)
 	if d.p, err = newProcess(env, cfg, log); err != nil {
+		d.Fatal(err)
+	}
+	if err := d.p.valkey.ClaimShards(d.Context()); err != nil {
 		d.Fatal(err)
 	}
 	if err := d.p.tenants.Start(d.Context()); err != nil {

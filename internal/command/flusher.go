@@ -29,6 +29,7 @@ It serves /metrics and /healthz on METRICS_ADDR (default :9101).`,
 				}
 				p.ready()
 				p.checkDurability(ctx)
+				group.Go(func() error { return p.keepShards(ctx) })
 				return p.flush(ctx, p.log)
 			})
 			return group.Wait()

@@ -59,7 +59,7 @@ AUTH, unless only this machine can reach it.`,
 				p.keepLive(ctx, p.log)
 				p.keepKeys(ctx, p.log)
 				p.ready()
-				return nil
+				return p.keepShards(ctx)
 			})
 			return group.Wait()
 		})

@@ -73,7 +73,7 @@ type Config struct {
 	JWTAudience string `env:"JWT_AUDIENCE" envDefault:"flagmeter" want:"text"`
 
 	// Shards is how many parts the tenants are split into, for a Valkey Cluster. It must be
-	// the same for all roles, and must not change while Valkey holds unsettled events.
+	// the same for all roles; `flagmeter shards set` changes it.
 	Shards int `env:"SHARDS" envDefault:"1" want:"an integer from 1 to 1024"`
 
 	// DedupeWindow is how long the id of an event is remembered: within it, the same event
