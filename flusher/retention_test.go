@@ -29,7 +29,7 @@ func newKeeper(t *testing.T) (*rig, *Flusher) {
 	if err := r.dir.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return r, New(Options{DB: r.AppDB, Valkey: r.valkey, Dedupe: time.Hour, EventsRetention: 90 * days, RollupsRetention: 400 * days,
+	return r, New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour, EventsRetention: 90 * days, RollupsRetention: 400 * days,
 		Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
 }
 
@@ -272,13 +272,13 @@ func TestADropLetsOthersGoOn(t *testing.T) {
 	}
 	start := time.Now()
 	var name *string
-	if err := env.AppDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); err == nil || time.Since(start) > 3*time.Second {
+	if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); err == nil || time.Since(start) > 3*time.Second {
 		t.Errorf("dropped %v, %v, after %s", name, err, time.Since(start))
 	}
 	if err := reader.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	if err := env.AppDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); err != nil || *name != "events_20200101" {
+	if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); err != nil || *name != "events_20200101" {
 		t.Errorf("dropped %q, %v", *name, err)
 	}
 }

@@ -129,6 +129,9 @@ func changedKey(shard int) string { return prefix(shard) + "changed" }
 // lookKey (integer) numbers the looks at changed that found something.
 func lookKey(shard int) string { return prefix(shard) + "look" }
 
+// durableKey (string, TTL) is written to see when Valkey has a write on disk.
+func durableKey(shard int) string { return prefix(shard) + "durable" }
+
 // tenantsKey (hash) is a copy of the tenants table as JSON (field "copy") with its
 // SHA-256 ("digest"), so that ingest can start and work while Postgres is away. It
 // belongs to no shard.

@@ -31,6 +31,8 @@ type process struct {
 	live     *usage.Live
 
 	prepared bool // the role could answer requests before it listened
+	// retains is set for the role whose settings say for how long rows are kept.
+	retains bool
 
 	// Set by setGate if callers of the API need a credential.
 	gate   *auth.Gate

@@ -164,6 +164,14 @@ type Config struct {
 	BackupS3AccessKey Secret `env:"BACKUP_S3_ACCESS_KEY" want:"an access key, beside BACKUP_S3_SECRET_KEY"`
 	BackupS3SecretKey Secret `env:"BACKUP_S3_SECRET_KEY" want:"a secret key, beside BACKUP_S3_ACCESS_KEY"`
 
+	// BackupSignKey is the private key of minisign, without a password, by which `flagmeter backup`
+	// signs. Empty: backups are not signed.
+	BackupSignKey Secret `env:"BACKUP_SIGN_KEY" want:"a private key as flagmeter backup key writes it"`
+
+	// BackupVerifyKey is the public key of minisign by which a restore believes backups. Empty:
+	// whoever can write to the target is believed.
+	BackupVerifyKey string `env:"BACKUP_VERIFY_KEY" want:"a public key as flagmeter backup key prints it"`
+
 	// BackupKeep is for how long backups are kept, in days or hours, or how many. The newest
 	// good one is always kept.
 	BackupKeep string `env:"BACKUP_KEEP" envDefault:"14d" want:"a time like 14d or 36h, or a number of backups like 7"`

@@ -45,7 +45,7 @@ func (v visit) examine(t *testing.T, env *stacktest.Env) (map[string]doctor.Find
 		t.Fatal(err)
 	}
 	defer rdb.Close()
-	p := &doctor.Patient{Config: cfg, DB: db, RDB: rdb, Valkey: scripts.New(rdb, cfg.Shards), Now: time.Now, Version: "v1.2.3", Send: v.send}
+	p := &doctor.Patient{Config: cfg, DB: db, RDB: rdb, Valkey: scripts.New(rdb, cfg.Shards), Now: time.Now, Version: "v1.2.3", Send: v.send, ListenUnset: getenv("LISTEN_ADDR") == ""}
 	if v.now != nil {
 		p.Now = v.now
 	}

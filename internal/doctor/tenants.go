@@ -70,6 +70,11 @@ func (p *Patient) firstKey(ctx context.Context) []Finding {
 		return unknown("api keys", err) // role flagmeter_app sees none
 	}
 	unreadable := oddRows(odd)
+	if len(keys) == 0 && p.Config.JWTSecret == "" && p.Config.JWTKeys == "" && p.Config.Auth == "" && p.ListenUnset {
+		// Neither setting is that of the role: `flagmeter dev`, which prints neither, asks for no key.
+		return append(unreadable, one("api keys", Warn, "there is none: only an API that asks for none can be used, with AUTH=off or a LISTEN_ADDR on loopback, as with flagmeter dev",
+			"set AUTH and LISTEN_ADDR here as the API has them; unless it asks for none: flagmeter keys create --scope admin")...)
+	}
 	if len(keys) == 0 && p.Config.JWTSecret == "" && p.Config.JWTKeys == "" {
 		return append(unreadable, one("api keys", Fail, "there is none, so nobody can use the API", "flagmeter keys create --scope admin")...)
 	}
