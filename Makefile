@@ -38,7 +38,7 @@ run: ## install what is missing, build, and serve the dashboard with demo traffi
 	@exec $(BIN) dev --demo
 
 test: deps ## install what is missing and run every test, with the race detector
-	go test -race -timeout 10m ./...
+	go test -race -timeout 60m ./...
 	go test -race -tags failpoint ./internal/failpoint
 
 torture: deps ## inject faults under load for DURATION (3m), in the order of SEED, check every event, and fuzz HTTP for 1m
