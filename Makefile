@@ -88,6 +88,8 @@ licences: ## renew docs/LICENCES.md, the licences of all that the program is mad
 vuln: ## look for known vulnerabilities in what is called; needs the internet (vuln.go.dev)
 	go run $(GOVULNCHECK) ./...
 
+lint: export CGO_ENABLED := 0
+lint: export GOFLAGS = $(shell go env GOFLAGS) -trimpath
 lint: ## check the format, go vet and staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt): $$unformatted"; exit 1; }
 	go vet ./...
