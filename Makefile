@@ -65,7 +65,7 @@ sizing: deps build ## measure CPU, memory and bytes at POINTS, into docs/SIZING.
 
 cover: deps ## measure test coverage into coverage/, as a profile and as HTML
 	@mkdir -p coverage
-	go test -timeout 10m -coverpkg=./... -coverprofile=coverage/profile.txt ./...
+	go test -timeout 60m -coverpkg=./... -coverprofile=coverage/profile.txt ./...
 	@go tool cover -html=coverage/profile.txt -o coverage/index.html
 	@go tool cover -func=coverage/profile.txt | tail -n 1
 
