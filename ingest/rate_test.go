@@ -225,25 +225,61 @@ func TestAGroupWhoseReplyIsLostIsChargedOnce(t *testing.T) {
 	}
 }
 
-// What was counted before needs no room.
+// Rates are judged before ids are looked up, so a duplicate may have to wait for room; but it
+// takes none of what new events need.
 func TestDuplicatesAreNotCharged(t *testing.T) {
 	env := stacktest.New(t)
-	a := newAPI(t, env, rated(1, 1000))
-	with := func(from, to int) string { // the bucket has no room for 100 events within 100 s
-		var all []string
-		for id := range to - from {
-			all = append(all, acme(1, fmt.Sprintf(`,"id":"%d"`, from+id)))
+	a := newAPI(t, env, rated(1, 100))
+	var twenty []string // for which a full bucket has no room within 20 s
+	for id := range 20 {
+		twenty = append(twenty, acme(1, fmt.Sprintf(`,"id":"%d"`, id)))
+	}
+	again := "[" + strings.Join(twenty, ",") + "]"
+	a.counted(again)
+	for range 3 {
+		if got := a.counted(again); got.Duplicates != 20 {
+			t.Errorf("%+v, want 20 duplicates", got)
 		}
-		return "[" + strings.Join(all, ",") + "]"
 	}
-	a.counted(with(0, 100))
-	a.counted(batchOf("acme", 900))
-	other := startAPI(t, env, rated(1, 1000)) // which remembers nothing
-	if got := other.counted(with(0, 100)); got.Duplicates != 100 {
-		t.Errorf("%+v, want 100 duplicates", got)
+	a.counted(batchOf("acme", 80))           // fills the bucket
+	other := startAPI(t, env, rated(1, 100)) // which remembers nothing
+	other.refused(other.post(jsonType, again), 429, "rate-limited")
+	if got := other.total("acme"); got != 100 {
+		t.Errorf("%d tokens, want 100", got)
 	}
-	other.refused(other.post(jsonType, with(99, 200)), 429, "rate-limited")
-	if got := other.total("acme"); got != 1000 {
-		t.Errorf("%d tokens, want 1000", got)
+}
+
+// A client that sends what is refused, or was counted before, is held to its rate as well.
+func TestWhatIsNotCountedIsHeldToTheRateToo(t *testing.T) {
+	const burst, most = 20, 60 // requests until the first 429: a few are refilled meanwhile
+	env := stacktest.New(t)
+	a := newAPI(t, env, rated(1, burst))
+	a.counted(acme(1, `,"id":"1"`))
+	a.set("free", "monthly_quota = 1, enforce = 'strict', rate_limit = 1, rate_burst = 20")
+	for _, c := range []struct {
+		name, body string
+		answer     string
+	}{
+		{"conflicts", acme(2, `,"id":"1"`), "id-conflict"},
+		{"duplicates", acme(1, `,"id":"1"`), `"duplicates":1`},
+		{"a quota that is used up", `{"tenant":"free","feature":"chat","tokens":2}`, "quota-exceeded"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := startAPI(t, env, rated(1, burst)) // what is not counted weighs on its own process
+			began := time.Now()
+			for sent := 0; sent < most+int(time.Since(began).Seconds()); sent++ { // one a second is refilled
+				r := a.post(jsonType, c.body)
+				if strings.Contains(r.body, "/problems/rate-limited") {
+					if sent < burst/2 {
+						t.Errorf("the %d. request was held back at a burst of %d", sent+1, burst)
+					}
+					return
+				}
+				if !strings.Contains(r.body, c.answer) {
+					t.Fatalf("%d %s, want %s", r.status, r.body, c.answer)
+				}
+			}
+			t.Errorf("%d requests passed at a burst of %d", most, burst)
+		})
 	}
 }
