@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -172,6 +173,10 @@ func (c *Client) attempt(ctx context.Context, method, target string, body []byte
 	}
 	if err := json.Unmarshal(text, reply); err != nil {
 		return fmt.Errorf("decode reply: %w", err)
+	}
+	if result, ok := reply.(*Result); ok {
+		seconds, _ := strconv.ParseUint(resp.Header.Get("X-Dedupe-Window"), 10, 31)
+		result.DedupeWindow = time.Duration(seconds) * time.Second
 	}
 	return nil
 }

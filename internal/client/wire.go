@@ -24,6 +24,9 @@ type Result struct {
 	Duplicates int64 `json:"duplicates"`
 	// Usage has one entry per tenant of the batch, with the batch counted.
 	Usage []Usage `json:"usage"`
+	// DedupeWindow is how long the server remembers the ids at least, in whole seconds; 0 if
+	// it does not say so.
+	DedupeWindow time.Duration `json:"-"`
 }
 
 // Usage is what a tenant has used of its quota in its current billing period.

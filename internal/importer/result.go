@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxRefusals is how many refused rows a report names; the others are counted.
@@ -23,14 +24,25 @@ type Result struct {
 	// an attempt of this one whose answer was lost.
 	Duplicates int64 `json:"duplicates"`
 	Refused    int64 `json:"refused"`
+	// Conflicts are those of the refused rows whose id the server knows with other content.
+	Conflicts int64 `json:"conflicts"`
 	// Tokens is the sum over the accepted and the duplicate rows.
 	Tokens int64 `json:"tokens"`
-	// IDPrefix is what the event ids start with.
+	// IDPrefix is what the event ids start with, before a dash; "" if a column has them.
 	IDPrefix string `json:"idPrefix"`
 	// Complete says that the whole file was dealt with.
 	Complete bool `json:"complete"`
 	// Refusals are the first 20 refused rows that were found, by line.
 	Refusals []Refusal `json:"refusals"`
+	// Input is how the input was read, where that is not UTF-8 with commas: gzip, UTF-16.
+	Input []string `json:"input"`
+	// RepeatableUntil is until when importing the same rows again counts nothing twice; nil if
+	// the server has not said how long it remembers ids.
+	RepeatableUntil *time.Time `json:"repeatableUntil"`
+	// Notes are warnings, and what to run next.
+	Notes []string `json:"notes"`
+
+	window window
 }
 
 // Refusal is a row that was not counted.
@@ -63,12 +75,20 @@ func (r *Result) report(w io.Writer, asJSON bool) error {
 	}{{"accepted", r.Accepted}, {"duplicate", r.Duplicates}, {"refused", r.Refused}, {"tokens", r.Tokens}} {
 		fmt.Fprintf(&b, "%-10s %15s\n", figure.name, grouped(figure.n))
 	}
-	fmt.Fprintf(&b, "%-10s %s\n", "id prefix", r.IDPrefix)
+	if r.IDPrefix != "" {
+		fmt.Fprintf(&b, "%-10s %s\n", "id prefix", r.IDPrefix)
+	}
+	if r.RepeatableUntil != nil {
+		fmt.Fprintf(&b, "%-10s %s (the same rows imported again until then count once)\n", "until", r.RepeatableUntil.Format(time.RFC3339))
+	}
 	for _, refusal := range r.Refusals {
 		fmt.Fprintf(&b, "line %d: %s\n", refusal.Line, refusal.Reason)
 	}
 	if more := r.Refused - int64(len(r.Refusals)); more > 0 {
 		fmt.Fprintf(&b, "and %s more refused rows\n", grouped(more))
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintf(&b, "note: %s\n", note)
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write report: %w", err)

@@ -15,8 +15,8 @@ const maxRow = 1 << 20
 
 // row is a record that can be an event.
 type row struct {
-	line   int   // of the record's first character, from 1
-	number int64 // of the record in the file without its header, from 1
+	line   int // of the record's first character, from 1
+	id     string
 	tokens int64
 	at     time.Time
 }
@@ -32,26 +32,45 @@ func (b *badRow) Unwrap() error { return b.err }
 
 // rows reads records one by one.
 type rows struct {
-	csv  *csv.Reader
-	in   *limited
-	cols columns
-	read int64 // records so far, good or bad
+	csv   *csv.Reader
+	in    *limited
+	cols  columns
+	id    *identity
+	src   *source
+	plain bool     // the text is the input, byte for byte
+	read  int64    // records so far, good or bad
+	found []string // what the input is, besides plain UTF-8 with commas
 }
 
 // newRows reads the header and finds the columns in it.
-func newRows(ctx context.Context, r io.Reader, tokens, timestamp string) (*rows, error) {
-	in := &limited{ctx: ctx, r: r, left: maxRow}
-	rs := &rows{csv: csv.NewReader(in), in: in}
+func newRows(ctx context.Context, src *source, o Options) (*rows, error) {
+	text, err := readText(&limited{ctx: ctx, r: src, left: unlimited})
+	if err != nil {
+		return nil, err
+	}
+	if len(text.first) == 0 {
+		return nil, errors.New("the file is empty: its first line must name the columns")
+	}
+	comma, name := findSeparator(text.first, o)
+	in := &limited{ctx: ctx, r: text, left: maxRow}
+	rs := &rows{csv: csv.NewReader(in), in: in, src: src, plain: len(text.found) == 0, found: append([]string{}, text.found...)}
 	rs.csv.ReuseRecord = true
+	rs.csv.Comma = comma
+	if name != "" {
+		rs.found = append(rs.found, "separated by "+name)
+	}
 	header, err := rs.csv.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, errors.New("the file is empty: its first line must name the columns")
+		return nil, errors.New("the file has empty lines only: its first line must name the columns")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read header: %w", err)
 	}
-	rs.cols, err = findColumns(header, tokens, timestamp)
-	return rs, err
+	if rs.cols, err = findColumns(header, o); err != nil {
+		return nil, err
+	}
+	rs.id = newIdentity(o, rs.cols)
+	return rs, nil
 }
 
 // next returns the next row, a *badRow for one to skip, io.EOF at the end, or the error
@@ -79,11 +98,19 @@ func (rs *rows) next() (row, error) {
 	if err != nil {
 		return row{}, &badRow{line, err}
 	}
-	return row{line: line, number: rs.read, tokens: tokens, at: at}, nil
+	return row{line: line, id: rs.id.of(record, rs.read), tokens: tokens, at: at}, nil
 }
 
-// offset is how many bytes of the input the records so far took.
-func (rs *rows) offset() int64 { return rs.csv.InputOffset() }
+// offset is about how many bytes of the input the records so far took.
+func (rs *rows) offset() int64 {
+	if rs.plain {
+		return rs.csv.InputOffset()
+	}
+	return rs.src.read
+}
+
+// unlimited is the limit of a reader that ends with its context only.
+const unlimited = int(^uint(0) >> 1)
 
 // limited ends the reading when the context does, or when a row is too long.
 type limited struct {
@@ -100,6 +127,8 @@ func (l *limited) Read(p []byte) (int, error) {
 		return 0, fmt.Errorf("row is longer than %d bytes (is a quote left open?)", maxRow)
 	}
 	n, err := l.r.Read(p[:min(len(p), l.left)])
-	l.left -= n
+	if l.left != unlimited {
+		l.left -= n
+	}
 	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/client"
@@ -19,25 +20,31 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
-	src, err := openSource(ctx, o)
+	src, err := openSource(o)
 	if err != nil {
 		return Result{}, err
 	}
 	defer src.Close()
-	rs, err := newRows(ctx, src, o.Tokens, o.Timestamp)
+	rs, err := newRows(ctx, src, o)
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{IDPrefix: src.prefix, Refusals: []Refusal{}}
+	result := Result{IDPrefix: rs.id.start(), Refusals: []Refusal{}, Input: rs.found, Notes: []string{}}
 	show := newProgress(stderr, src.size, o.Now)
-	s := &sender{client: patientClient(o, show), opts: o, prefix: src.prefix, result: &result}
+	result.window.began = show.last.UTC()
+	if len(rs.found) > 0 {
+		show.note("the input is %s", strings.Join(rs.found, ", "))
+	}
+	s := &sender{client: patientClient(o, show), opts: o, result: &result}
 	err = s.sendAll(ctx, rs, show)
 	show.done()
 	result.Rows = rs.read
 	result.Complete = err == nil
+	result.RepeatableUntil = result.window.until()
+	result.Notes = append(result.Notes, result.notes(o, rs.id.byContent())...)
 	if err != nil {
-		err = fmt.Errorf("import stopped after %s rows (run it again to go on: no row counts twice): %w",
-			grouped(result.Accepted+result.Duplicates+result.Refused), err)
+		err = fmt.Errorf("import stopped after %s rows (%s): %w",
+			grouped(result.Accepted+result.Duplicates+result.Refused), result.goOn(o.Now()), err)
 	}
 	return result, errors.Join(err, result.report(stdout, o.JSON))
 }

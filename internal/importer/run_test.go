@@ -73,18 +73,6 @@ func TestImportCountsEveryRowOnce(t *testing.T) {
 	}
 }
 
-func TestIDPrefixFollowsTheContent(t *testing.T) {
-	s := newServer(t)
-	a, _ := run(t, write(t, s, "in,out\n1,2\n"))
-	b, _ := run(t, write(t, s, "in,out\n1,3\n"))
-	if a.IDPrefix == b.IDPrefix || s.total() != 7 {
-		t.Errorf("got prefixes %q and %q, %d tokens", a.IDPrefix, b.IDPrefix, s.total())
-	}
-	if _, known := s.events[a.IDPrefix+"-1"]; !known {
-		t.Errorf("no event has the id %s-1", a.IDPrefix)
-	}
-}
-
 func TestLostReplyBecomesDuplicates(t *testing.T) {
 	s := newServer(t)
 	s.after = func(n int) {
@@ -122,7 +110,7 @@ func TestRowsThatAreNoEventsAreSkipped(t *testing.T) {
 		"\"2026-03-20T10:00:00Z\",\"1\r\n\",3\r\n"+ // 17, 18
 		"2026-02-01T10:00:00Z,1,1\r\n"+ // 19: refused by the server
 		"2026-03-20T10:00:00Z,1,\"4")
-	o.Timestamp = "at"
+	o.Timestamp, o.IDPrefix = "at", "march"
 	got, out := run(t, o)
 	want := []Refusal{
 		{4, "tokens must not be 0"},
@@ -146,10 +134,10 @@ func TestRowsThatAreNoEventsAreSkipped(t *testing.T) {
 	if got.Accepted != 3 || got.Refused != int64(len(want)) || got.Rows != 3+int64(len(want)) || s.total() != 4818+1+4 {
 		t.Errorf("got %+v and %d on the server", got, s.total())
 	}
-	if at := s.events[got.IDPrefix+"-1"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 10, 0, 0, 979960000, time.UTC)) {
+	if at := s.events["march-1"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 10, 0, 0, 979960000, time.UTC)) {
 		t.Errorf("row 1 is at %v", at)
 	}
-	if at := s.events[got.IDPrefix+"-2"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 8, 0, 0, 0, time.UTC)) {
+	if at := s.events["march-2"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 8, 0, 0, 0, time.UTC)) {
 		t.Errorf("row 2 is at %v", at)
 	}
 	if !strings.Contains(out, "\nline 19: timestamp must not be more") {
