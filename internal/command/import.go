@@ -52,7 +52,11 @@ refused or the import broke off.`,
 			if err != nil {
 				return err
 			}
-			if result.Refused > 0 {
+			switch {
+			case result.UnreadLines > 0:
+				return fmt.Errorf("%d of %d rows were refused, and %d lines were not read for a quote that is left open",
+					result.Refused, result.Rows, result.UnreadLines)
+			case result.Refused > 0:
 				return fmt.Errorf("%d of %d rows were refused", result.Refused, result.Rows)
 			}
 			return nil

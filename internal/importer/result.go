@@ -28,6 +28,8 @@ type Result struct {
 	Conflicts int64 `json:"conflicts"`
 	// Tokens is the sum over the accepted and the duplicate rows.
 	Tokens int64 `json:"tokens"`
+	// UnreadLines are lines that were not read as rows because a quote before them is left open.
+	UnreadLines int64 `json:"unreadLines"`
 	// IDPrefix is what the event ids start with, before a dash; "" if a column has them.
 	IDPrefix string `json:"idPrefix"`
 	// Complete says that the whole file was dealt with.

@@ -23,8 +23,9 @@ type row struct {
 
 // badRow is a record that cannot be an event.
 type badRow struct {
-	line int
-	err  error
+	line   int
+	err    error
+	unread int // lines that an open quote has swallowed
 }
 
 func (b *badRow) Error() string { return fmt.Sprintf("line %d: %s", b.line, b.err) }
@@ -37,9 +38,13 @@ type rows struct {
 	cols  columns
 	id    *identity
 	src   *source
-	plain bool     // the text is the input, byte for byte
-	read  int64    // records so far, good or bad
-	found []string // what the input is, besides plain UTF-8 with commas
+	plain bool  // the text is the input, byte for byte
+	read  int64 // records so far, good or bad
+	end   int   // the line that the last record ends in
+
+	odd      int64 // rows with a cell that holds what looks like rows
+	firstOdd span
+	found    []string // what the input is, besides plain UTF-8 with commas
 }
 
 // newRows reads the header and finds the columns in it.
@@ -69,6 +74,7 @@ func newRows(ctx context.Context, src *source, o Options) (*rows, error) {
 	if rs.cols, err = findColumns(header, o); err != nil {
 		return nil, err
 	}
+	rs.end = rs.endOf(header)
 	rs.id = newIdentity(o, rs.cols)
 	return rs, nil
 }
@@ -78,27 +84,23 @@ func newRows(ctx context.Context, src *source, o Options) (*rows, error) {
 func (rs *rows) next() (row, error) {
 	rs.in.left = maxRow
 	record, err := rs.csv.Read()
-	var parse *csv.ParseError
-	switch {
-	case errors.As(err, &parse):
-		rs.read++
-		if errors.Is(err, csv.ErrFieldCount) {
-			err = fmt.Errorf("has %d fields, the header has %d", len(record), len(rs.cols.header))
-			return row{}, &badRow{parse.StartLine, err}
-		}
-		return row{}, &badRow{parse.StartLine, fmt.Errorf("is not CSV: %w", parse.Err)}
-	case errors.Is(err, io.EOF):
+	if errors.Is(err, io.EOF) {
 		return row{}, io.EOF
-	case err != nil:
-		return row{}, fmt.Errorf("read row %d: %w", rs.read+1, err)
 	}
-	rs.read++
-	line, _ := rs.csv.FieldPos(0)
-	tokens, at, err := rs.cols.event(record)
+	at, err := rs.placed(record, err)
 	if err != nil {
-		return row{}, &badRow{line, err}
+		return row{}, err
 	}
-	return row{line: line, id: rs.id.of(record, rs.read), tokens: tokens, at: at}, nil
+	tokens, when, err := rs.cols.event(record)
+	if err != nil {
+		return row{}, at.bad("%w", err)
+	}
+	if rs.holdsRows(record) {
+		if rs.odd++; rs.odd == 1 {
+			rs.firstOdd = at
+		}
+	}
+	return row{line: at.first, id: rs.id.of(record, rs.read), tokens: tokens, at: when}, nil
 }
 
 // offset is about how many bytes of the input the records so far took.
@@ -112,6 +114,8 @@ func (rs *rows) offset() int64 {
 // unlimited is the limit of a reader that ends with its context only.
 const unlimited = int(^uint(0) >> 1)
 
+var errTooLong = fmt.Errorf("row is longer than %d bytes", maxRow)
+
 // limited ends the reading when the context does, or when a row is too long.
 type limited struct {
 	ctx  context.Context
@@ -124,7 +128,7 @@ func (l *limited) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if l.left <= 0 {
-		return 0, fmt.Errorf("row is longer than %d bytes (is a quote left open?)", maxRow)
+		return 0, errTooLong
 	}
 	n, err := l.r.Read(p[:min(len(p), l.left)])
 	if l.left != unlimited {

@@ -42,11 +42,23 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (Result, erro
 	result.Complete = err == nil
 	result.RepeatableUntil = result.window.until()
 	result.Notes = append(result.Notes, result.notes(o, rs.id.byContent())...)
+	if rs.odd > 0 {
+		result.Notes = append(result.Notes, fmt.Sprintf("%s are one row by its quotes, and hold what looks like rows of their own%s: is a quote left open there?",
+			rs.firstOdd, others(rs.odd-1)))
+	}
 	if err != nil {
 		err = fmt.Errorf("import stopped after %s rows (%s): %w",
 			grouped(result.Accepted+result.Duplicates+result.Refused), result.goOn(o.Now()), err)
 	}
 	return result, errors.Join(err, result.report(stdout, o.JSON))
+}
+
+// others says that there are n more of the kind.
+func others(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (and %s more like that)", grouped(n))
 }
 
 // sendAll reads the rows and posts them batch by batch.
@@ -58,6 +70,7 @@ func (s *sender) sendAll(ctx context.Context, rs *rows, show *progress) error {
 		switch {
 		case errors.As(err, &bad):
 			s.result.refuse(bad.line, bad.err.Error())
+			s.result.UnreadLines += int64(bad.unread)
 			continue
 		case errors.Is(err, io.EOF):
 			err := s.send(ctx, batch)

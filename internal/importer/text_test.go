@@ -35,7 +35,9 @@ func TestFormsOfAFile(t *testing.T) {
 	separated := func(by string) string {
 		return strings.NewReplacer("ä, b", "ä, b", ",", by).Replace(text)
 	}
-	utf16 := func(order unicode.Endianness, bom unicode.BOMPolicy) encoding.Encoding { return unicode.UTF16(order, bom) }
+	utf16 := func(order unicode.Endianness, bom unicode.BOMPolicy) encoding.Encoding {
+		return unicode.UTF16(order, bom)
+	}
 	const crs = "CR line ends"
 	s := newServer(t)
 	for _, tt := range []struct {
