@@ -52,6 +52,10 @@ func TestDecodeAccepts(t *testing.T) {
 			[]meter.Event{event(strings.Repeat("🦉", 128), "chat", 7)}},
 		{"escapes", jsonType, `{"tenant":"a\/\"\\\u00e9","feature":"{[,:","tokens":7}`, []meter.Event{event(`a/"\é`, "{[,:", 7)}},
 
+		{"a timestamp in lower case", jsonType, `{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-08-01t11:00:00z"}`,
+			[]meter.Event{at("2026-08-01T11:00:00Z")}},
+		{"a leap second", jsonType, `{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-07-31T23:59:60Z"}`,
+			[]meter.Event{at("2026-07-31T23:59:59.999999Z")}},
 		{"a timestamp becomes UTC", jsonType, `{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-08-01T13:30:00+05:45"}`,
 			[]meter.Event{at("2026-08-01T07:45:00Z")}},
 		{"a timestamp is cut to microseconds", jsonType, `{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-08-01T11:00:00.9999999999Z"}`,

@@ -109,6 +109,9 @@ func runAudit(ctx context.Context, env Env, q audit.Query, repair bool) (audit.R
 
 // parseTime reads an instant, or a date for its midnight in UTC.
 func parseTime(s string) (time.Time, error) {
+	if t, ok := meter.ParseInstant([]byte(s)); ok {
+		return t, nil
+	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, nil

@@ -30,7 +30,8 @@ instead. Rows of two files that look alike, without a time in them, say, are tol
 apart by --source: give each file the name of its period.
 
 Comma, semicolon, tab and bar separate cells; gzip, bzip2, UTF-16 and old line ends
-are recognised. A row that cannot be an event, or that the server refuses, is left
+are recognised. A time is RFC 3339 or much like it, a date for its midnight, or seconds
+or milliseconds since 1970; one that names no zone is of --zone. A row that cannot be an event, or that the server refuses, is left
 out; the report names its line and the reason, and what to run next.
 
 It identifies itself with the key in API_KEY, or in the file API_KEY_FILE, if the server
@@ -68,6 +69,7 @@ refused or the import broke off.`,
 	f.StringVar(&o.Feature, "feature", "", "feature of every event (required)")
 	f.StringVar(&o.Tokens, "tokens", "", "column with the token count, or several to add: COL+COL (required)")
 	f.StringVar(&o.Timestamp, "timestamp", "", "column with the time of the event (default: the time of arrival)")
+	f.StringVar(&o.Zone, "zone", "", "IANA time zone of times and dates that name none, like Europe/Berlin (default: UTC)")
 	f.StringVar(&o.ID, "id", "", "column with the ids of the events (default: rows are known by their content)")
 	f.StringVar(&o.Source, "source", "", "name that keeps equal rows of different files apart, like the file's period")
 	f.StringVar(&o.IDPrefix, "id-prefix", "", "make ids of this and the row's number, for a file whose rows keep their places")

@@ -20,6 +20,7 @@ type columns struct {
 	time   int // -1 if events carry no timestamp
 	id     int // -1 if no column has the ids
 	zone   *time.Location
+	local  *bool // set once a time needed the zone
 }
 
 // separators are what fields may be separated by, as a person calls it. The first one needs
@@ -56,7 +57,7 @@ func findSeparator(first []byte, o Options) (comma rune, name string) {
 // findColumns looks the columns of the options up in the header. Tokens is one name or several
 // joined by "+"; a column whose own name has a "+" is found by its whole name.
 func findColumns(header []string, o Options) (columns, error) {
-	c := columns{header: make([]string, len(header)), time: -1, id: -1, zone: o.location}
+	c := columns{header: make([]string, len(header)), time: -1, id: -1, zone: o.location, local: new(bool)}
 	for i, name := range header {
 		c.header[i] = strings.TrimSpace(name)
 	}
@@ -139,9 +140,11 @@ func (c columns) event(record []string) (tokens int64, at time.Time, err error) 
 		return 0, at, errors.New("tokens must not be 0")
 	}
 	if c.time >= 0 {
-		if at, err = parseTime(record[c.time], c.zone); err != nil {
+		var local bool
+		if at, local, err = parseTime(record[c.time], c.zone); err != nil {
 			return 0, at, fmt.Errorf("%s %w", c.header[c.time], err)
 		}
+		*c.local = *c.local || local
 	}
 	if c.id >= 0 {
 		if why := meter.CheckName(strings.TrimSpace(record[c.id])); why != "" {

@@ -42,6 +42,9 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (Result, erro
 	result.Complete = err == nil
 	result.RepeatableUntil = result.window.until()
 	result.Notes = append(result.Notes, result.notes(o, rs.id.byContent())...)
+	if *rs.cols.local && o.Zone == "" {
+		result.Notes = append(result.Notes, "times and dates that name no zone were read as UTC; --zone NAME reads them in another")
+	}
 	if rs.odd > 0 {
 		result.Notes = append(result.Notes, fmt.Sprintf("%s are one row by its quotes, and hold what looks like rows of their own%s: is a quote left open there?",
 			rs.firstOdd, others(rs.odd-1)))

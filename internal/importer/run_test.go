@@ -120,7 +120,7 @@ func TestRowsThatAreNoEventsAreSkipped(t *testing.T) {
 		{8, `in must be an integer from 0, not "99999999999999999999"`},
 		{9, "in must be at most 1000000000000"},
 		{10, "tokens must be at most 1000000000000"},
-		{11, `at must be RFC 3339 or "2006-01-02 15:04:05", not "yesterday"`},
+		{11, `at must be a time like "2006-01-02T15:04:05Z", "2006-01-02 15:04:05" or "2006-01-02", or seconds since 1970, not "yesterday"`},
 		{12, `at must be in 1970 to 9999, not "0001-01-01 00:00:00"`},
 		{13, `at must be in 1970 to 9999, not "9999-12-31T23:59:59-10:00"`},
 		{14, "has 2 fields, the header has 3"},
