@@ -34,11 +34,12 @@ func idIn(value jsontext.Value) (id, wrong string) {
 // well, because a client that sends them is likely to send 1500.5 one day.
 func tokensIn(value jsontext.Value) (tokens int64, wrong string) {
 	if kind := value.Kind(); kind != jsontext.KindNumber {
-		return 0, meter.CheckTokens(0) + ", not " + kindName(kind)
+		return 0, meter.CheckTokens(-1) + ", not " + kindName(kind)
 	}
-	// What does not parse yields 0, and what overflows the ends of int64: both are
-	// out of range as well.
-	tokens, _ = strconv.ParseInt(string(value), 10, 64)
+	tokens, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil || value[0] == '-' { // -0 as well: who sends it computes with fractions
+		return 0, meter.CheckTokens(-1)
+	}
 	return tokens, meter.CheckTokens(tokens)
 }
 

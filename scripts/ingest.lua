@@ -111,18 +111,31 @@ if limits then
   if #refused > 0 then return {'refused', refused, levels} end
 end
 
--- Count. The only check that needs the write itself is overflow: what was added
--- until then is taken back.
+-- Count. The only check that needs the write itself is overflow: what was added until
+-- then is taken back, the last first, and what was not there before goes. A sum of tokens does
+-- not tell that by being 0, since events may have none; a number of events does, and the
+-- index of days, which is not written yet.
 local done = {}
-local function add(hash, field, delta)
+local function add(hash, field, delta, new)
   local value = redis.pcall('HINCRBY', hash, field, delta)
   if type(value) == 'table' then return nil end
-  done[#done + 1] = {hash, field, delta}
-  return value
+  if new == nil then new = value == tonumber(delta) end -- of a number of events
+  done[#done + 1] = {hash, field, delta, new}
+  return value, new
+end
+local function is_indexed(hash, day, tenant)
+  return string.find('\n' .. (redis.call('HGET', hash, 'd\t' .. tenant) or ''), '\n' .. day .. '\n', 1, true)
 end
 local function undo()
-  for _, d in ipairs(done) do
-    if redis.call('HINCRBY', d[1], d[2], '-' .. d[3]) == 0 then redis.call('HDEL', d[1], d[2]) end
+  for i = #done, 1, -1 do
+    local hash, field, delta, new = unpack(done[i])
+    local day, tenant = string.match(field, '^s\t([^\t]*)\t(.*)$')
+    if day then new = not is_indexed(hash, day, tenant) end
+    if new then
+      redis.call('HDEL', hash, field)
+    elseif delta ~= '0' then
+      redis.call('HINCRBY', hash, field, '-' .. delta)
+    end
   end
 end
 
@@ -132,17 +145,18 @@ for i = 1, counters do
   local hash, minute, day, tenant = KEYS[fixed_keys + ARGV[a]], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
   local feature, tokens, events = ARGV[a + 4], ARGV[a + 5], ARGV[a + 6]
   local name = day .. '\t' .. tenant .. '\t' .. feature
-  local count = add(hash, 'e\t' .. name, events)
-  local ok = count and add(hash, 't\t' .. name, tokens) and add(hash, 's\t' .. day .. '\t' .. tenant, tokens)
+  local count, new = add(hash, 'e\t' .. name, events)
+  local ok = count and add(hash, 't\t' .. name, tokens, new) and add(hash, 's\t' .. day .. '\t' .. tenant, tokens, false)
   if ok and minute ~= '' then
     local at = minute .. '\t' .. tenant .. '\t' .. feature
-    ok = add(hash, 'T\t' .. at, tokens) and add(hash, 'E\t' .. at, events)
+    local of_minute, first = add(hash, 'E\t' .. at, events)
+    ok = of_minute and add(hash, 'T\t' .. at, tokens, first)
   end
   if not ok then
     undo()
     return {'overflow', i}
   end
-  if count == tonumber(events) then fresh[#fresh + 1] = a end
+  if new then fresh[#fresh + 1] = a end
   all_events = all_events + tonumber(events)
 end
 

@@ -6,7 +6,7 @@ import "time"
 type Event struct {
 	Tenant  string `json:"tenant"`
 	Feature string `json:"feature"`
-	// Tokens is 1 to 10^12.
+	// Tokens is 0 to 10^12.
 	Tokens int64 `json:"tokens"`
 	// ID makes the event count once however often it is sent: 1 to 128 characters,
 	// unique within the tenant. An event without one must not be sent twice.

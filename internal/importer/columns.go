@@ -3,7 +3,6 @@ package importer
 import (
 	"bytes"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -123,21 +122,8 @@ func listed(names []string) string {
 // event reads the token count and the time out of a record; the time is zero if no
 // column was named for it.
 func (c columns) event(record []string) (tokens int64, at time.Time, err error) {
-	for _, i := range c.tokens {
-		n, err := strconv.ParseUint(strings.TrimSpace(record[i]), 10, 63)
-		if err != nil {
-			return 0, at, fmt.Errorf("%s must be an integer from 0, not %s", c.header[i], shown(record[i]))
-		}
-		// Each part is held to the limit of the sum, so that the sum cannot overflow.
-		if n > meter.MaxTokens {
-			return 0, at, fmt.Errorf("%s must be at most %d", c.header[i], int64(meter.MaxTokens))
-		}
-		if tokens += int64(n); tokens > meter.MaxTokens {
-			return 0, at, fmt.Errorf("tokens must be at most %d", int64(meter.MaxTokens))
-		}
-	}
-	if tokens == 0 {
-		return 0, at, errors.New("tokens must not be 0")
+	if tokens, err = c.count(record); err != nil {
+		return 0, at, err
 	}
 	if c.time >= 0 {
 		var local bool
@@ -152,6 +138,24 @@ func (c columns) event(record []string) (tokens int64, at time.Time, err error) 
 		}
 	}
 	return tokens, at, nil
+}
+
+// count adds the token columns of a record up.
+func (c columns) count(record []string) (tokens int64, err error) {
+	for _, i := range c.tokens {
+		n, err := strconv.ParseUint(strings.TrimSpace(record[i]), 10, 63)
+		if err != nil {
+			return 0, fmt.Errorf("%s must be an integer from 0, not %s", c.header[i], shown(record[i]))
+		}
+		// Each part is held to the limit of the sum, so that the sum cannot overflow.
+		if n > meter.MaxTokens {
+			return 0, fmt.Errorf("%s must be at most %d", c.header[i], int64(meter.MaxTokens))
+		}
+		if tokens += int64(n); tokens > meter.MaxTokens {
+			return 0, fmt.Errorf("tokens must be at most %d", int64(meter.MaxTokens))
+		}
+	}
+	return tokens, nil
 }
 
 // shown quotes a field for a message, cut to a length that fits a line.

@@ -56,6 +56,8 @@ func (rs *rows) placed(record []string, err error) (at span, bad error) {
 		at = span{parse.StartLine, parse.Line}
 		bad = &badRow{line: at.first, err: fmt.Errorf("is not CSV: %w", parse.Err)}
 	}
+	rs.blank = span{rs.end + 1, at.first - 1}
+	rs.blanks += int64(at.first - 1 - rs.end)
 	rs.end = at.last
 	return at, bad
 }

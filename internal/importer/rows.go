@@ -31,16 +31,28 @@ type badRow struct {
 func (b *badRow) Error() string { return fmt.Sprintf("line %d: %s", b.line, b.err) }
 func (b *badRow) Unwrap() error { return b.err }
 
+// skippedRow is a record that is no event.
+type skippedRow struct {
+	line int
+	why  string
+}
+
+func (s *skippedRow) Error() string { return fmt.Sprintf("line %d: %s", s.line, s.why) }
+
 // rows reads records one by one.
 type rows struct {
-	csv   *csv.Reader
-	in    *limited
-	cols  columns
-	id    *identity
-	src   *source
-	plain bool  // the text is the input, byte for byte
-	read  int64 // records so far, good or bad
-	end   int   // the line that the last record ends in
+	csv    *csv.Reader
+	in     *limited
+	cols   columns
+	id     *identity
+	src    *source
+	plain  bool  // the text is the input, byte for byte
+	read   int64 // records so far, good or bad
+	end    int   // the line that the last record ends in
+	blank  span  // empty lines before the last record, which are no records; none if first > last
+	blanks int64 // empty lines so far
+	good   int64 // rows so far
+	sum    int64 // of their tokens
 
 	odd      int64 // rows with a cell that holds what looks like rows
 	firstOdd span
@@ -82,19 +94,26 @@ func newRows(ctx context.Context, src *source, o Options) (*rows, error) {
 // next returns the next row, a *badRow for one to skip, io.EOF at the end, or the error
 // that ends the reading.
 func (rs *rows) next() (row, error) {
-	rs.in.left = maxRow
+	rs.in.left, rs.blank = maxRow, span{1, 0}
 	record, err := rs.csv.Read()
 	if errors.Is(err, io.EOF) {
 		return row{}, io.EOF
 	}
-	at, err := rs.placed(record, err)
-	if err != nil {
-		return row{}, err
+	at, bad := rs.placed(record, err)
+	if err == nil || errors.Is(err, csv.ErrFieldCount) {
+		if why := rs.cols.noEvent(record, rs.sum, rs.good); why != "" {
+			return row{}, &skippedRow{at.first, why}
+		}
+	}
+	if bad != nil {
+		return row{}, bad
 	}
 	tokens, when, err := rs.cols.event(record)
 	if err != nil {
 		return row{}, at.bad("%w", err)
 	}
+	rs.sum += tokens // of which nothing but a comparison hangs
+	rs.good++
 	if rs.holdsRows(record) {
 		if rs.odd++; rs.odd == 1 {
 			rs.firstOdd = at

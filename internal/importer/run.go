@@ -29,7 +29,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{IDPrefix: rs.id.start(), Refusals: []Refusal{}, Input: rs.found, Notes: []string{}}
+	result := Result{IDPrefix: rs.id.start(), Refusals: []Refusal{}, Skips: []Refusal{}, Input: rs.found, Notes: []string{}}
 	show := newProgress(stderr, src.size, o.Now)
 	result.window.began = show.last.UTC()
 	if len(rs.found) > 0 {
@@ -38,7 +38,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (Result, erro
 	s := &sender{client: patientClient(o, show), opts: o, result: &result}
 	err = s.sendAll(ctx, rs, show)
 	show.done()
-	result.Rows = rs.read
+	result.Rows = rs.read + rs.blanks
 	result.Complete = err == nil
 	result.RepeatableUntil = result.window.until()
 	result.Notes = append(result.Notes, result.notes(o, rs.id.byContent())...)
@@ -69,8 +69,15 @@ func (s *sender) sendAll(ctx context.Context, rs *rows, show *progress) error {
 	batch := make([]row, 0, s.opts.Batch)
 	for {
 		r, err := rs.next()
+		if n := rs.blank.last - rs.blank.first + 1; n > 0 && !errors.Is(err, io.EOF) {
+			s.result.skip(rs.blank.first, isEmpty, n)
+		}
 		var bad *badRow
+		var skipped *skippedRow
 		switch {
+		case errors.As(err, &skipped):
+			s.result.skip(skipped.line, skipped.why, 1)
+			continue
 		case errors.As(err, &bad):
 			s.result.refuse(bad.line, bad.err.Error())
 			s.result.UnreadLines += int64(bad.unread)

@@ -113,7 +113,6 @@ func TestRowsThatAreNoEventsAreSkipped(t *testing.T) {
 	o.Timestamp, o.IDPrefix = "at", "march"
 	got, out := run(t, o)
 	want := []Refusal{
-		{4, "tokens must not be 0"},
 		{5, `in must be an integer from 0, not "-1"`},
 		{6, `in must be an integer from 0, not "1.5"`},
 		{7, `in must be an integer from 0, not ""`},
@@ -131,7 +130,10 @@ func TestRowsThatAreNoEventsAreSkipped(t *testing.T) {
 	if !slices.Equal(got.Refusals, want) {
 		t.Errorf("got  %+v\nwant %+v", got.Refusals, want)
 	}
-	if got.Accepted != 3 || got.Refused != int64(len(want)) || got.Rows != 3+int64(len(want)) || s.total() != 4818+1+4 {
+	if !slices.Equal(got.Skips, []Refusal{{16, "is empty"}}) {
+		t.Errorf("skipped %+v", got.Skips)
+	}
+	if got.Accepted != 4 || got.Skipped != 1 || got.Refused != int64(len(want)) || got.Rows != 5+int64(len(want)) || s.total() != 4818+1+4 {
 		t.Errorf("got %+v and %d on the server", got, s.total())
 	}
 	if at := s.events["march-1"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 10, 0, 0, 979960000, time.UTC)) {
