@@ -109,10 +109,10 @@ func TestIngestWritesNothingIfAnIDWasSeen(t *testing.T) {
 		ids  []EventID
 		want []Seen
 	}{
-		{"the same event", []EventID{{"acme", "e1", "digest 1"}}, []Seen{{0, true}}},
-		{"another event", []EventID{{"acme", "e1", "other"}}, []Seen{{0, false}}},
+		{"the same event", []EventID{{"acme", "e1", "digest 1"}}, []Seen{{Index: 0, Same: true}}},
+		{"another event", []EventID{{"acme", "e1", "other"}}, []Seen{{Index: 0, Same: false}}},
 		{"some of several", []EventID{{"acme", "new", "x"}, {"acme", "e2", "other"}, {"zed", "e1", "x"}, {"acme", "e1", "digest 1"}},
-			[]Seen{{1, false}, {3, true}}},
+			[]Seen{{Index: 1, Same: false}, {Index: 3, Same: true}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &rig{Valkey: r.Valkey, TB: t, client: r.client, number: r.number}
@@ -161,8 +161,7 @@ func TestIngestUndoesAGroupThatOverflows(t *testing.T) {
 			nextMinute := chat(1)
 			nextMinute.Minute++
 			g := r.group(counter("acme", "fresh", 1), counter("zed", "chat", 3), nextMinute, lateChat(7, 2), c.over, counter("last", "x", 1))
-			// Before them, what undoing must tell apart: tokens that are 0 and were there, and
-			// that are 0 and were not; the same counter twice.
+			// Before them, tokens that are 0, of counters that are there and of some that are not.
 			zero := []Counter{counter("zero", "none", 0), counter("zero", "none", 5), counter("zero", "more", 0), counter("none", "none", 0),
 				lateOf("zero", "none", 7, 0), lateOf("zero", "none", 7, 3), lateOf("none", "none", 7, 0)}
 			g.Counters = append(zero, g.Counters...)
