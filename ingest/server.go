@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/fair"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
@@ -44,6 +46,9 @@ type Options struct {
 	DefaultThresholds []int
 	// Rate limits the events of tenants without a rate of their own; zero: nothing does.
 	Rate meter.Rate
+	// Guard limits, in this process alone, the events of tenants without any rate; zero:
+	// nothing does.
+	Guard meter.Rate
 	// MaxFeatures is how many features a tenant may have; 0: any number.
 	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
@@ -81,6 +86,7 @@ type Server struct {
 	embedders    []string
 	dedupeWindow []string // the value of dedupeHeader
 
+	reading    *fair.Gate // of large bodies
 	limiter    *limiter
 	committers []*committer
 	draining   atomic.Bool
@@ -109,6 +115,7 @@ func New(o Options) *Server {
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	s.limiter = newLimiter(o, s.metrics)
+	s.reading = fair.NewGate(runtime.GOMAXPROCS(0) - 1) // the last processor is for small ones
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.limiter, s.metrics))
 	}
@@ -129,6 +136,9 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	var running sync.WaitGroup
 	for _, c := range s.committers {
 		running.Go(func() { c.run(commits) })
+		for range stagers {
+			running.Go(func() { c.stage(commits) })
+		}
 	}
 	running.Go(func() { s.observer.LogSums(commits) })
 	if s.top != nil {

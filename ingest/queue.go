@@ -1,0 +1,64 @@
+package ingest
+
+import (
+	"sync"
+
+	"github.com/eduardosanzb/flagmeter/internal/fair"
+)
+
+// queueLength is how many requests may wait for a committer. At 10,000 requests/s it
+// is filled in less than a second of Valkey's absence; beyond it, or beyond flowLength of one
+// flow, the answer is 503.
+const (
+	queueLength = 8192
+	flowLength  = 1024
+)
+
+// queue holds the submissions that wait for a committer: whose turn it is depends on what
+// their flow has cost Valkey lately, so a flow with many or large requests waits for itself.
+// It is safe for concurrent use.
+type queue struct {
+	mu   sync.Mutex
+	fair fair.Queue[*submission]
+	// pushed has room for one value, which is there when something was pushed since it was taken.
+	pushed chan struct{}
+}
+
+func newQueue() *queue { return &queue{pushed: make(chan struct{}, 1)} }
+
+// push adds s and reports whether there was room: no flow can take all of it.
+func (q *queue) push(s *submission) bool {
+	flow := s.flow()
+	q.mu.Lock()
+	room := q.fair.Len() < queueLength && q.fair.Queued(flow) < flowLength
+	if room {
+		q.fair.Push(flow, s.cost(), s)
+	}
+	q.mu.Unlock()
+	if room {
+		q.wake()
+	}
+	return room
+}
+
+// wake has one who waits for pushed look at the queue.
+func (q *queue) wake() {
+	select {
+	case q.pushed <- struct{}{}:
+	default:
+	}
+}
+
+// pop is the next submission, nil if there is none.
+func (q *queue) pop() *submission {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s, _ := q.fair.Pop()
+	return s
+}
+
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.fair.Len()
+}
