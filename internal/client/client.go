@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -127,19 +126,6 @@ func ended(end error, attempts int, last error) error {
 		return last
 	}
 	return fmt.Errorf("%w after %d attempts, the last of which failed: %w", end, attempts, last)
-}
-
-// endpoint joins URL and path. A URL that cannot work is refused here, once, instead of
-// being retried as if it were a network error.
-func (c *Client) endpoint(path string) (string, error) {
-	u, err := url.Parse(c.URL)
-	if err != nil {
-		return "", fmt.Errorf("parse server URL: %w", errors.Unwrap(err))
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return "", errors.New("server URL must look like http://host:port")
-	}
-	return strings.TrimSuffix(u.String(), "/") + path, nil
 }
 
 // attempt makes one request and decodes its answer into reply.

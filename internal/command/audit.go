@@ -50,6 +50,9 @@ failure; 2 for a command line that makes no sense.`,
 			if q.From.IsZero() {
 				q.From = q.To.Add(-auditRange)
 			}
+			if q.To.Before(q.From) {
+				return misuse("--to is %s, before --from, which is %s", q.To.Format(time.RFC3339), q.From.Format(time.RFC3339))
+			}
 			report, err := runAudit(cmd.Context(), env, q, repair)
 			if err != nil {
 				return err

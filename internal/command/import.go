@@ -1,7 +1,9 @@
 package command
 
 import (
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +15,7 @@ import (
 // Import posts a CSV file's rows as events.
 func Import(env Env) *cobra.Command {
 	var o importer.Options
+	retryFor := config.Positive{Duration: config.Duration(importer.DefaultRetryFor)}
 	cmd := &cobra.Command{
 		Use:   "import FILE.csv --tenant NAME --feature NAME --tokens COL[+COL]",
 		Short: "Post the rows of a CSV file as events",
@@ -37,8 +40,8 @@ out; the report names its line and the reason, and what to run next.
 It identifies itself with the key in API_KEY, or in the file API_KEY_FILE, if the server
 asks for one.
 
-Exit status: 0 if every row was accepted or is a duplicate; not 0 if any row was
-refused or the import broke off.`,
+Exit status: 0 if every row was accepted, is a duplicate or no event; 1 if any row was
+refused or the import broke off; 2 for a command line that makes no sense.`,
 		Example: `  flagmeter import calls.csv --tenant acme-corp --feature gpt-4-turbo --tokens PromptTokens+OutputTokens
   flagmeter import calls.csv.gz --id RequestId --timestamp At --tenant acme-corp --feature gpt-4-turbo --tokens Tokens
   psql -c "COPY (SELECT …) TO STDOUT CSV HEADER" | flagmeter import - --source 2026-03 --tenant acme-corp --feature gpt-4-turbo --tokens tokens`,
@@ -48,8 +51,11 @@ refused or the import broke off.`,
 			if err != nil {
 				return err
 			}
-			o.File, o.Stdin, o.Key = args[0], cmd.InOrStdin(), string(cfg.APIKey)
+			o.File, o.Stdin, o.Key, o.RetryFor = args[0], cmd.InOrStdin(), string(cfg.APIKey), time.Duration(retryFor.Duration)
 			result, err := importer.Run(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			if wrong, ok := errors.AsType[*importer.OptionsError](err); ok {
+				return misuse("%w", wrong)
+			}
 			if err != nil {
 				return err
 			}
@@ -74,7 +80,7 @@ refused or the import broke off.`,
 	f.StringVar(&o.Source, "source", "", "name that keeps equal rows of different files apart, like the file's period")
 	f.StringVar(&o.IDPrefix, "id-prefix", "", "make ids of this and the row's number, for a file whose rows keep their places")
 	f.IntVar(&o.Batch, "batch", importer.DefaultBatch, fmt.Sprintf("events a request, 1 to %d", meter.MaxEvents))
-	f.DurationVar(&o.RetryFor, "retry-for", importer.DefaultRetryFor, "how long to try again while the server is away")
+	f.Var(&retryFor, "retry-for", "`duration` for which to try again while the server is away, like 5m or 1d")
 	f.BoolVar(&o.JSON, "json", false, "report as one JSON object")
 	for _, name := range []string{"tenant", "feature", "tokens"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {

@@ -62,6 +62,12 @@ type Options struct {
 	location *time.Location // of Zone
 }
 
+// OptionsError reports options that make no sense, each on a line.
+type OptionsError struct{ error }
+
+// Unwrap returns what is wrong.
+func (e *OptionsError) Unwrap() error { return e.error }
+
 // complete fills in the defaults and reports everything that is wrong at once.
 func (o Options) complete() (Options, error) {
 	if o.URL == "" {
@@ -119,5 +125,11 @@ func (o Options) complete() (Options, error) {
 	if o.RetryFor < 0 {
 		fault("retry time must not be negative")
 	}
-	return o, errors.Join(wrong...)
+	if err := client.CheckURL(o.URL); o.Client == nil && err != nil {
+		fault("--url %w", err)
+	}
+	if len(wrong) > 0 {
+		return o, &OptionsError{errors.Join(wrong...)}
+	}
+	return o, nil
 }
