@@ -54,7 +54,8 @@
 //
 // A file is read once, row by row. Memory holds one batch and, for content and occurrence, a
 // counter for each distinct row. One batch is in flight at a time, in the order of the file.
-// Compression, encoding, line ends and separators are recognised and named; see input.go.
+// Compression, encoding, line ends and separators are recognised and named; see input.go. A
+// file that grows meanwhile is read as far as it was, and half a row at its end is refused.
 //
 // A row that cannot be an event is refused, with its line number and the reason, and the
 // import goes on. So it does when the server refuses a batch and says which events are at

@@ -25,6 +25,7 @@ type text struct {
 	*bufio.Reader
 	first []byte   // the header line, and what else was at hand
 	found []string // what it is besides plain UTF-8, in words
+	mark  int64    // bytes of the byte order mark of UTF-8
 }
 
 // readText recognises compression, encoding and line ends, in this order.
@@ -109,7 +110,8 @@ func (t *text) decode() error {
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
-		_, err := t.Discard(3) // spreadsheets start UTF-8 files with it
+		n, err := t.Discard(3) // spreadsheets start UTF-8 files with it
+		t.mark = int64(n)
 		return err
 	case bytes.Equal(head, []byte("\xff\xfe\x00\x00")), bytes.Equal(head, []byte("\x00\x00\xfe\xff")):
 		return as(utf32.UTF32(utf32.BigEndian, utf32.ExpectBOM), "UTF-32")

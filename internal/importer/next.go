@@ -26,9 +26,15 @@ func (r *Result) notes(o Options, byContent bool) []string {
 	if mendable := r.Refused - r.Conflicts; mendable > 0 {
 		note("%s; then import the whole of it again%s: %s", r.mend(o), r.by(), o.command())
 	}
-	if r.Duplicates > 0 && byContent && (r.Accepted == 0 || o.Timestamp == "") {
-		note("%s rows look like rows that were counted before and were not counted again; if they are of another period, import them with a source: %s",
-			grouped(r.Duplicates), o.command("--source", o.sourceName()))
+	switch {
+	case r.Duplicates == 0 || !byContent:
+	case r.Accepted == 0:
+		note("all rows look like rows that were counted before and were not counted again; if they are those of another period, import them with a source: %s",
+			o.command("--source", o.sourceName()))
+	case o.Timestamp == "" && o.Source == "":
+		// A source would now count again what has just been accepted.
+		note("%s rows look like rows that were counted before and were not counted again; where files of different periods have rows that look alike, give each file a --source from the first import on",
+			grouped(r.Duplicates))
 	}
 	return notes
 }
@@ -70,7 +76,9 @@ func (o Options) sourceName() string {
 		return "NAME"
 	}
 	name := filepath.Base(o.File)
-	name = strings.TrimSuffix(name, filepath.Ext(name))
+	for _, ending := range []string{".gz", ".bz2", ".csv", ".tsv", ".txt"} {
+		name = strings.TrimSuffix(name, ending)
+	}
 	if name == o.Source {
 		name += "-2"
 	}

@@ -46,7 +46,8 @@ type rows struct {
 	cols   columns
 	id     *identity
 	src    *source
-	plain  bool  // the text is the input, byte for byte
+	plain  bool  // the text is the input, byte for byte, behind its mark
+	mark   int64 // bytes of the byte order mark
 	read   int64 // records so far, good or bad
 	end    int   // the line that the last record ends in
 	blank  span  // empty lines before the last record, which are no records; none if first > last
@@ -70,7 +71,7 @@ func newRows(ctx context.Context, src *source, o Options) (*rows, error) {
 	}
 	comma, name := findSeparator(text.first, o)
 	in := &limited{ctx: ctx, r: text, left: maxRow}
-	rs := &rows{csv: csv.NewReader(in), in: in, src: src, plain: len(text.found) == 0, found: append([]string{}, text.found...)}
+	rs := &rows{csv: csv.NewReader(in), in: in, src: src, plain: len(text.found) == 0, mark: text.mark, found: append([]string{}, text.found...)}
 	rs.csv.ReuseRecord = true
 	rs.csv.Comma = comma
 	if name != "" {
@@ -107,6 +108,9 @@ func (rs *rows) next() (row, error) {
 	}
 	if bad != nil {
 		return row{}, bad
+	}
+	if rs.plain && rs.csv.InputOffset()+rs.mark == rs.src.size && rs.src.unfinished() {
+		return row{}, at.bad("was still being written when it was read")
 	}
 	tokens, when, err := rs.cols.event(record)
 	if err != nil {

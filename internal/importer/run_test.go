@@ -262,3 +262,41 @@ func TestProgressLines(t *testing.T) {
 		t.Errorf("got %q, want %q", &errs, want)
 	}
 }
+
+// Half a row, of a file that somebody is writing, is not taken for a whole one.
+func TestARowThatIsStillBeingWritten(t *testing.T) {
+	for _, tt := range []struct {
+		text, more string
+		refused    []Refusal
+		total      int64
+		whole      int64 // after another import
+	}{
+		{"in,out\n1,1\n2,2\n3,1", "5\n", []Refusal{{4, "was still being written when it was read"}}, 6, 24},
+		{"\ufeffin,out\n1,1\n3,1", "5\n", []Refusal{{3, "was still being written when it was read"}}, 2, 20},
+		{"in,out\n1,1\n2,2\n", "3,15\n", []Refusal{}, 6, 24},
+		{"in,out\n1,1\n3,1", "", []Refusal{}, 6, 6},
+	} {
+		s := newServer(t)
+		o := write(t, s, tt.text)
+		o.Batch = 1
+		s.before = func(n int, _ http.ResponseWriter) bool {
+			if n == 0 {
+				f, err := os.OpenFile(o.File, os.O_APPEND|os.O_WRONLY, 0)
+				if err == nil {
+					_, err = f.WriteString(tt.more)
+				}
+				if err := errors.Join(err, f.Close()); err != nil {
+					t.Error(err)
+				}
+			}
+			return false
+		}
+		if got, _ := run(t, o); !slices.Equal(got.Refusals, tt.refused) || s.total() != tt.total {
+			t.Errorf("%q and then %q: got %+v and %d tokens", tt.text, tt.more, got, s.total())
+		}
+		s.before = nil
+		if run(t, o); s.total() != tt.whole {
+			t.Errorf("%q as a whole: %d tokens, want %d", tt.text+tt.more, s.total(), tt.whole)
+		}
+	}
+}

@@ -11,8 +11,10 @@ import (
 type source struct {
 	io.Reader
 	io.Closer
-	size int64 // bytes; -1 if unknown
-	read int64 // bytes so far
+	file *os.File // nil if it is no regular file
+	size int64    // bytes; -1 if unknown
+	read int64    // bytes so far
+	last byte     // of them
 }
 
 // openSource opens the file of the options.
@@ -32,7 +34,7 @@ func openSource(o Options) (*source, error) {
 		return nil, errors.Join(fmt.Errorf("%s is a directory", f.Name()), f.Close())
 	case info.Mode().IsRegular():
 		// A file that grows meanwhile is read as far as it was.
-		return &source{Reader: io.LimitReader(f, info.Size()), Closer: f, size: info.Size()}, nil
+		return &source{Reader: io.LimitReader(f, info.Size()), Closer: f, file: f, size: info.Size()}, nil
 	}
 	return &source{Reader: f, Closer: f, size: -1}, nil
 }
@@ -40,6 +42,18 @@ func openSource(o Options) (*source, error) {
 // Read counts the bytes.
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.Reader.Read(p)
-	s.read += int64(n)
+	if s.read += int64(n); n > 0 {
+		s.last = p[n-1]
+	}
 	return n, err
+}
+
+// unfinished reports whether the file ended within a line when it was opened, and has been
+// written to since: then the line may be half of one.
+func (s *source) unfinished() bool {
+	if s.file == nil || s.read < s.size || s.last == '\n' {
+		return false
+	}
+	info, err := s.file.Stat()
+	return err == nil && info.Size() > s.size
 }

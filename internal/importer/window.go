@@ -44,7 +44,7 @@ func (w *window) warning() string {
 	if w.length == 0 || w.oldest.IsZero() || !w.oldest.Before(w.began.Add(-w.length)) {
 		return ""
 	}
-	return fmt.Sprintf("rows are up to %s old, and the server remembers ids for %s: rows that were imported before %s have been counted again",
+	return fmt.Sprintf("rows are up to %s old, and the server remembers ids for %s: if they were imported before %s as well, they have been counted again",
 		rounded(w.began.Sub(w.oldest)), rounded(w.length), w.began.Add(-w.length).Format(time.RFC3339))
 }
 
