@@ -28,3 +28,6 @@ func callerOf(ctx context.Context) caller {
 
 // flow is whose requests the caller's wait with.
 func (c caller) flow() string { return c.tenant + "\t" + string(c.id[:]) }
+
+// known reports whether the request had a credential.
+func (c caller) known() bool { return c.id != uuid.UUID{} || c.tenant != "" }

@@ -56,7 +56,7 @@ type committer struct {
 func newCommitter(shard int, o Options, l *limiter, m *metrics) *committer {
 	return &committer{
 		shard: shard, name: uuid.NewString(), valkey: o.Valkey, live: o.Live, dedupe: o.Dedupe,
-		now: o.Now, log: o.Log, limiter: l, metrics: m, queue: newQueue(), large: newQueue(),
+		now: o.Now, log: o.Log, limiter: l, metrics: m, queue: newQueue(o.MaxInFlight), large: newQueue(o.MaxInFlight),
 	}
 }
 

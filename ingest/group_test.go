@@ -53,7 +53,7 @@ func TestConcurrentRequestsShareCalls(t *testing.T) {
 }
 
 func TestAGroupTakesNoMoreThanItsLimit(t *testing.T) {
-	c := &committer{queue: newQueue()}
+	c := &committer{queue: newQueue(0)}
 	for range 30 {
 		s := &submission{lines: make([]byte, 100_000), items: make([]item, 10)}
 		c.queue.push(s)
@@ -69,7 +69,7 @@ func TestAGroupTakesNoMoreThanItsLimit(t *testing.T) {
 }
 
 func TestAGroupCostsNoMoreThanItsLimit(t *testing.T) {
-	c := &committer{queue: newQueue()}
+	c := &committer{queue: newQueue(0)}
 	for request := range 5 {
 		s := &submission{ids: 900}
 		for i := range 900 {
@@ -84,7 +84,7 @@ func TestAGroupCostsNoMoreThanItsLimit(t *testing.T) {
 
 // An id that occurs in two requests must be judged after the first of them is stored.
 func TestAGroupHoldsAnIDOnce(t *testing.T) {
-	c := &committer{queue: newQueue()}
+	c := &committer{queue: newQueue(0)}
 	request := func(ids ...string) *submission {
 		s := &submission{}
 		for _, id := range ids {

@@ -115,8 +115,7 @@ func TestALargeRequestKeepsWithinTheQuota(t *testing.T) {
 // and usage_daily have so many events of a tenant, of a token each.
 func (a *api) flushed(tenant string, events int) {
 	a.Helper()
-	f := flusher.New(flusher.Options{DB: a.env.DB, Valkey: a.valkey, Now: func() time.Time { return a.clock.now().Add(time.Hour) },
-		Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
+	f := a.flusher()
 	for range 2 { // the second for minutes that were sealed behind the batches of the first
 		if _, err := f.RunOnce(a.Context()); err != nil {
 			a.Fatal(err)
@@ -147,4 +146,10 @@ func (a *api) keysOfValkey() map[string]bool {
 		keys[name] = true
 	}
 	return keys
+}
+
+// flusher is one to which every minute is over.
+func (a *api) flusher() *flusher.Flusher {
+	return flusher.New(flusher.Options{DB: a.env.DB, Valkey: a.valkey, Now: func() time.Time { return a.clock.now().Add(time.Hour) },
+		Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 }

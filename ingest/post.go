@@ -21,6 +21,13 @@ import (
 // postEvents is POST /events: all events of the request are counted, or none.
 func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 	from := callerOf(r.Context())
+	if from.known() { // without credentials all callers are one
+		if !s.inFlight.Enter(from.flow()) {
+			WriteProblem(w, problemInFlight())
+			return
+		}
+		defer s.inFlight.Leave(from.flow())
+	}
 	bound, _ := s.tenants.Get(from.tenant)
 	if problem := s.limiter.early(from, bound); problem != nil {
 		WriteProblem(w, problem)

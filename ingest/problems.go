@@ -22,6 +22,11 @@ func problemBusy() *Problem {
 	return problemUnavailable("too many requests are waiting; nothing was counted")
 }
 
+// problemInFlight is about an API key with too many requests at a time.
+func problemInFlight() *Problem {
+	return problemUnavailable("too many requests with this credential are in hand; nothing was counted")
+}
+
 // problemOnItsWay names an event that another request has sent and that is not counted yet.
 func problemOnItsWay(index int) *Problem {
 	p := problemUnavailable("another request with the same id is being counted; nothing of this one was")

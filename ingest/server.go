@@ -49,6 +49,9 @@ type Options struct {
 	// Guard limits, in this process alone, the events of tenants without any rate; zero:
 	// nothing does.
 	Guard meter.Rate
+	// MaxInFlight is how many requests with events are in hand of an API key, and how many of a
+	// tenant wait in a shard; 0: any number.
+	MaxInFlight int
 	// MaxFeatures is how many features a tenant may have; 0: any number.
 	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
@@ -86,7 +89,8 @@ type Server struct {
 	embedders    []string
 	dedupeWindow []string // the value of dedupeHeader
 
-	reading    *fair.Gate // of large bodies
+	inFlight   *fair.Limit // of requests with events, by API key
+	reading    *fair.Gate  // of large bodies
 	limiter    *limiter
 	committers []*committer
 	draining   atomic.Bool
@@ -115,6 +119,7 @@ func New(o Options) *Server {
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	s.limiter = newLimiter(o, s.metrics)
+	s.inFlight = fair.NewLimit(o.MaxInFlight)
 	s.reading = fair.NewGate(runtime.GOMAXPROCS(0) - 1) // the last processor is for small ones
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.limiter, s.metrics))
