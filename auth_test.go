@@ -200,10 +200,10 @@ func TestTokens(t *testing.T) {
 		t.Errorf("a token to ingest: %d", status)
 	}
 	for args, want := range map[string]string{
-		"--tenant acme-corp --ttl 0s":      "--ttl must be a duration above 0",
+		"--tenant acme-corp --ttl 0s":      `invalid argument "0s" for "--ttl" flag: must be above 0`,
 		"--tenant acme-corp --scope admin": "--scope must be read or ingest",
 	} {
-		if status, _, stderr := execute(t, s, strings.Split("tokens mint "+args, " ")...); status != 1 || !strings.Contains(stderr, want) {
+		if status, _, stderr := execute(t, s, strings.Split("tokens mint "+args, " ")...); status != 2 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit %d, %s", args, status, stderr)
 		}
 	}

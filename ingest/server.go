@@ -87,6 +87,7 @@ type Server struct {
 	headers      httpd.Headers
 	gate         *auth.Gate // nil: everybody may do everything
 	embedders    []string
+	dedupeWindow []string // the value of dedupeHeader
 
 	inFlight   *fair.Limit // of requests with events, by API key
 	reading    *fair.Gate  // of large bodies
@@ -112,6 +113,7 @@ func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
 		gate: o.Gate, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+	s.dedupeWindow = dedupeSeconds(o.Dedupe)
 	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
 	s.feedCut = 2 * s.feedPatience
 	s.metrics = newMetrics(o.Registry, s.feeds.count)

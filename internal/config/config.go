@@ -81,7 +81,7 @@ type Config struct {
 	// 1,000 ids/s, 3 h are 21.6 million ids and 560 MB, which leaves 1.4 GB of a 2 GB
 	// machine for all else. Valkey's clock may jump ahead by a third of the window. A Valkey
 	// that has lost writes gets its ids again from events, so they are kept for longer.
-	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s or 24h, and 35d less than EVENTS_RETENTION"`
+	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s, 24h or 1d, and 35d less than EVENTS_RETENTION"`
 
 	// EventsRetention is how long raw events are kept, by their own time: whole (UTC) days are
 	// dropped. An event may be 35 days old when it comes, and 5 more are for a Postgres that is
@@ -138,7 +138,7 @@ type Config struct {
 
 	// HSTSMaxAge tells browsers for how long to come to this host through TLS only. It takes
 	// a proxy that ends TLS, for as long as that. 0: nothing is told.
-	HSTSMaxAge time.Duration `env:"HSTS_MAX_AGE" envDefault:"0" want:"0 or a duration of at least 1s like 8760h"`
+	HSTSMaxAge time.Duration `env:"HSTS_MAX_AGE" envDefault:"0" want:"0 or a duration of at least 1s like 365d"`
 
 	// ValkeyCAFile names the certificates, in PEM, that Valkey's is checked against with
 	// rediss://. Empty: those that the machine trusts.
