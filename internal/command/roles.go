@@ -106,7 +106,7 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 
 // serveMetrics answers /metrics and /healthz of a role without an API.
 func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener net.Listener) error {
-	return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, p.registry), Log: log}.Serve(ctx, listener))
+	return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, p.registry), Log: log, Limits: httpd.Scrapes()}.Serve(ctx, listener))
 }
 
 // serveScrapes answers /metrics of the API on a port of its own, where nobody is asked for a
@@ -114,7 +114,7 @@ func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener n
 func (p *process) serveScrapes(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", httpd.Scrape(p.registry))
-	return cutOff(ctx, log, httpd.Server{Handler: httpd.Guard(mux, httpd.Data()), Log: log}.Serve(ctx, listener))
+	return cutOff(ctx, log, httpd.Server{Handler: httpd.Guard(mux, httpd.Data()), Log: log, Limits: httpd.Scrapes()}.Serve(ctx, listener))
 }
 
 // startAdmin serves profiles until ctx is done, if the settings say where.
