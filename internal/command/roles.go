@@ -99,7 +99,8 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
 		DefaultThresholds: p.cfg.Thresholds(), Linger: p.cfg.DrainTime,
 		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), MaxFeatures: p.cfg.MaxFeatures,
-		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge,
+		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge, PublicURL: p.cfg.PublicURL,
+		Memory: int64(p.cfg.RequestMemory), Connections: p.cfg.MaxConnections,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
 }

@@ -38,6 +38,9 @@ func Standard() Limits {
 	return Limits{Header: 5 * time.Second, Read: 30 * time.Second, Write: 45 * time.Second, Idle: 2 * time.Minute, HeaderBytes: 4 << 10}
 }
 
+// Filled sets, where that is not set, as many connections as the process's memory limit allows.
+func (l Limits) Filled() Limits { return l.within(debug.SetMemoryLimit(-1)) }
+
 // within sets, where that is not set, how many connections fit into a process of so much memory, in bytes: an idle one
 // takes 21 kB with what the garbage collector leaves, a header of 8 KiB up to 130 kB while it
 // arrives, if its lines are short. So idle ones take a sixth of the memory at the most, headers an
@@ -64,7 +67,7 @@ func Scrapes() Limits {
 // of it ends TLS and speaks HTTP/2 or 3 to browsers. What net/http has to say of a
 // connection, such as a panic, goes to log.
 func (l Limits) server(handler http.Handler, log *slog.Logger) (*http.Server, *connections) {
-	l = l.within(debug.SetMemoryLimit(-1))
+	l = l.Filled()
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Server{

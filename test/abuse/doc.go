@@ -1,7 +1,7 @@
 // Package abuse attacks the program as built and checks that it stays up, small and polite.
 //
 // Every test starts the roles it needs as processes of their own, on real stores, each with the
-// memory limit that docker-compose.yml gives its container (as GOMEMLIMIT, at the nine tenths that
+// memory limit that docker-compose.yml gives its container (as GOMEMLIMIT, at the eight tenths that
 // the program itself would choose there). Then it attacks, one kind of attack a file, and holds
 // the process to two conditions:
 //

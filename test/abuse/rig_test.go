@@ -84,7 +84,7 @@ func (d *deployment) run(role string, settings ...string) *process {
 	}
 	defer log.Close()
 	cmd := exec.Command(d.path, role)
-	cmd.Env = append(append(d.settings(), fmt.Sprintf("GOMEMLIMIT=%d", p.limit/10*9)), settings...)
+	cmd.Env = append(append(d.settings(), fmt.Sprintf("GOMEMLIMIT=%d", p.limit/10*8)), settings...)
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, dieWithParent()
 	if err := cmd.Start(); err != nil {
 		d.Fatal(err)
