@@ -53,6 +53,11 @@ func (s *Server) getAlerts(w http.ResponseWriter, r *http.Request, _ httprouter.
 		cursor := encodeCursor(alerts[page-1])
 		next = &cursor
 	}
+	give, ok := s.room(w, r, 1<<10*len(alerts))
+	if !ok {
+		return
+	}
+	defer give()
 	body, err := json.Marshal(newAlertsAnswer(alerts, next))
 	if err != nil {
 		s.unavailable(w, r, "alerts cannot be read now", err)

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -24,7 +23,7 @@ func Keys(env Env) *cobra.Command {
 
 func keysCreate(env Env) *cobra.Command {
 	var k auth.NewKey
-	var expires time.Duration
+	var expires config.Positive
 	var rate rateFlags
 	cmd := &cobra.Command{
 		Use:   "create --scope SCOPE",
@@ -37,7 +36,7 @@ of scope admin does both and manages keys. With --tenant it does so for that ten
 no other exists. A tenant may have several keys: to change one, create the next, use it, and
 revoke the one before.`,
 		Example: `  flagmeter keys create --scope admin
-  flagmeter keys create --scope ingest --tenant acme-corp --expires 720h --name backend --rate-limit 500`,
+  flagmeter keys create --scope ingest --tenant acme-corp --expires 30d --name backend --rate-limit 500`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := failpoint.Now()
@@ -46,11 +45,11 @@ revoke the one before.`,
 			} else if change != nil {
 				k.Rate = change.Rate
 			}
-			if cmd.Flags().Changed("expires") {
-				if expires <= 0 {
-					return errors.New("--expires must be a duration above 0 like 720h")
-				}
-				k.Expires = now.Add(expires)
+			if _, err := auth.ParseScope(k.Scope); err != nil {
+				return misuse("--scope %w", err)
+			}
+			if d := time.Duration(expires.Duration); d > 0 {
+				k.Expires = now.Add(d)
 			}
 			db, err := env.openMigrated(cmd.Context())
 			if err != nil {
@@ -71,7 +70,7 @@ revoke the one before.`,
 	f.StringVar(&k.Tenant, "tenant", "", "the only `name` of a tenant that it is for (default: all)")
 	f.StringVar(&k.Name, "name", "", "what people call it")
 	rate.register(cmd, "`events` a second that may be sent with it, beside what its tenant may, 1 to 1000000 (default any number)", 1)
-	f.DurationVar(&expires, "expires", 0, "after what `duration` it ends, like 720h (default: never)")
+	f.Var(&expires, "expires", "after what `duration` it ends, like 30d or 12h (default: never)")
 	_ = cmd.MarkFlagRequired("scope") // it exists
 	return cmd
 }

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ func Tokens(env Env) *cobra.Command {
 
 func tokensMint(env Env) *cobra.Command {
 	var tenant, scope string
-	var ttl time.Duration
+	ttl := config.Positive{Duration: config.Duration(time.Hour)}
 	cmd := &cobra.Command{
 		Use:   "mint --tenant NAME",
 		Short: "Print a token for a tenant, and a link to its dashboard",
@@ -30,20 +29,17 @@ ends, except with the secret as a whole: keep --ttl short.`,
 		Example: "  flagmeter tokens mint --tenant acme-corp --ttl 1h",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if wrong := meter.CheckName(tenant); wrong != "" {
+				return misuse("--tenant %s", wrong)
+			}
+			if s, err := auth.ParseScope(scope); err != nil || s&auth.Admin != 0 {
+				return misuse("--scope must be read or ingest")
+			}
 			cfg, err := config.Load(env.Getenv, "JWT_SECRET")
 			if err != nil {
 				return err
 			}
-			if wrong := meter.CheckName(tenant); wrong != "" {
-				return fmt.Errorf("--tenant %s", wrong)
-			}
-			if s, err := auth.ParseScope(scope); err != nil || s&auth.Admin != 0 {
-				return errors.New("--scope must be read or ingest")
-			}
-			if ttl <= 0 {
-				return errors.New("--ttl must be a duration above 0 like 1h")
-			}
-			token, err := auth.Mint(tokenOptions(cfg), tenant, scope, ttl)
+			token, err := auth.Mint(tokenOptions(cfg), tenant, scope, time.Duration(ttl.Duration))
 			if err != nil {
 				return err
 			}
@@ -59,7 +55,7 @@ ends, except with the secret as a whole: keep --ttl short.`,
 	f := cmd.Flags()
 	f.StringVar(&tenant, "tenant", "", "`name` of the tenant (required)")
 	f.StringVar(&scope, "scope", "read", "what it may do: read, ingest")
-	f.DurationVar(&ttl, "ttl", time.Hour, "after what `duration` it ends")
+	f.Var(&ttl, "ttl", "after what `duration` it ends, like 12h or 7d")
 	_ = cmd.MarkFlagRequired("tenant") // it exists
 	return cmd
 }

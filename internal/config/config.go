@@ -81,7 +81,7 @@ type Config struct {
 	// 1,000 ids/s, 3 h are 21.6 million ids and 560 MB, which leaves 1.4 GB of a 2 GB
 	// machine for all else. Valkey's clock may jump ahead by a third of the window. A Valkey
 	// that has lost writes gets its ids again from events, so they are kept for longer.
-	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s or 24h, and 35d less than EVENTS_RETENTION"`
+	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s, 24h or 1d, and 35d less than EVENTS_RETENTION"`
 
 	// EventsRetention is how long raw events are kept, by their own time: whole (UTC) days are
 	// dropped. An event may be 35 days old when it comes, and 5 more are for a Postgres that is
@@ -112,12 +112,30 @@ type Config struct {
 	// 0 means as many as RateLimit.
 	RateBurst int64 `env:"RATE_BURST" envDefault:"0" want:"an integer from 0 to 1000000000"`
 
+	// RateGuard is how many events a second one process accepts of a tenant that has no rate limit
+	// at all, and ten times as many at once: nobody fills the stores by mistake. 0 means any number.
+	RateGuard int64 `env:"RATE_GUARD" envDefault:"50000" want:"an integer from 0 to 1000000"`
+
+	// MaxInFlight is how many requests with events one process has in hand of an API key, and how
+	// many of a tenant wait for Valkey in a shard; 0 means any number.
+	MaxInFlight int `env:"MAX_IN_FLIGHT" envDefault:"512" want:"an integer from 0 to 8192"`
+
 	// MaxFeatures is how many features a tenant may have: those that were used in the last 35
 	// days count. 0 means any number.
 	MaxFeatures int `env:"MAX_FEATURES" envDefault:"1000" want:"an integer from 0 to 1000000"`
 
-	// PublicURL is where people reach the dashboard, without a path: alerts link to it. Empty:
-	// they have no link.
+	// RequestMemory is how many bytes the requests in hand may take together: bodies, decoded
+	// events, and answers that are not read yet. 0: a quarter of the process's memory limit, 40
+	// MiB at least.
+	RequestMemory Bytes `env:"REQUEST_MEMORY" envDefault:"0" want:"0 (from the memory limit) or at least 40MiB"`
+
+	// MaxConnections is how many connections the API may have open at once, WebSockets not
+	// counted. 0: as many as fit into a sixth of the process's memory limit.
+	MaxConnections int `env:"MAX_CONNECTIONS" envDefault:"0" want:"0 (from the memory limit) or an integer from 64 to 1000000"`
+
+	// PublicURL is where people reach the dashboard, without a path: alerts link to it, and its
+	// pages may open live updates behind a proxy that does not pass Host on. Empty: alerts have
+	// no link.
 	PublicURL string `env:"PUBLIC_URL" want:"a URL like https://meter.example.com"`
 
 	// EmbedOrigins are those whose pages may show the dashboard in a frame, separated by
@@ -130,7 +148,7 @@ type Config struct {
 
 	// HSTSMaxAge tells browsers for how long to come to this host through TLS only. It takes
 	// a proxy that ends TLS, for as long as that. 0: nothing is told.
-	HSTSMaxAge time.Duration `env:"HSTS_MAX_AGE" envDefault:"0" want:"0 or a duration of at least 1s like 8760h"`
+	HSTSMaxAge time.Duration `env:"HSTS_MAX_AGE" envDefault:"0" want:"0 or a duration of at least 1s like 365d"`
 
 	// ValkeyCAFile names the certificates, in PEM, that Valkey's is checked against with
 	// rediss://. Empty: those that the machine trusts.

@@ -111,10 +111,12 @@ func (f *flow[T]) len() int { return len(f.items) - f.first }
 // flows is a heap for container/heap, by the start of each flow's first item.
 type flows[T any] []*flow[T]
 
-func (h flows[T]) Len() int           { return len(h) }
-func (h flows[T]) Less(i, j int) bool { return h[i].items[h[i].first].start < h[j].items[h[j].first].start }
-func (h flows[T]) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *flows[T]) Push(x any)        { *h = append(*h, x.(*flow[T])) }
+func (h flows[T]) Len() int { return len(h) }
+func (h flows[T]) Less(i, j int) bool {
+	return h[i].items[h[i].first].start < h[j].items[h[j].first].start
+}
+func (h flows[T]) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *flows[T]) Push(x any)   { *h = append(*h, x.(*flow[T])) }
 
 func (h *flows[T]) Pop() any {
 	last := len(*h) - 1
