@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -40,7 +41,7 @@ func encode(all []store.APIKey) ([]byte, error) {
 
 func decode(data []byte) ([]store.APIKey, error) {
 	var rows []copied
-	if err := json.Unmarshal(data, &rows); err != nil {
+	if err := strict.Unmarshal(data, &rows); err != nil {
 		return nil, fmt.Errorf("decode copy of API keys: %w", err)
 	}
 	all := make([]store.APIKey, len(rows))

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/MicahParks/jwkset"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -164,15 +165,24 @@ func parseKeys(text []byte) ([]publicKey, error) {
 	if len(text) > maxJWKS {
 		return nil, fmt.Errorf("a set of keys has at most %d bytes", maxJWKS)
 	}
-	var set jwkset.JWKSMarshal
+	var set struct {
+		Keys *[]jsontext.Value `json:"keys"`
+	}
 	if err := json.Unmarshal(text, &set); err != nil {
 		return nil, fmt.Errorf("it is no set of keys: %w", err)
 	}
-	if len(set.Keys) > maxKeys {
+	if set.Keys == nil {
+		return nil, errors.New("it is no set of keys: it has no member keys")
+	}
+	if len(*set.Keys) > maxKeys {
 		return nil, fmt.Errorf("a set has at most %d keys", maxKeys)
 	}
 	var keys []publicKey
-	for _, k := range set.Keys {
+	for _, text := range *set.Keys {
+		var k jwkset.JWKMarshal
+		if err := json.Unmarshal(text, &k); err != nil {
+			continue
+		}
 		if k.USE != "" && k.USE != jwkset.UseSig {
 			continue
 		}

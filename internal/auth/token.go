@@ -4,11 +4,14 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -46,6 +49,14 @@ type claims struct {
 	Scope  string `json:"scope"` // names separated by spaces, as in OAuth
 }
 
+// UnmarshalJSON reads claims by their exact names and refuses an object that has a name twice.
+// encoding/json, which jwt uses, ignores case and lets the last one win: in a token with "Tenant"
+// beside "tenant" it finds another tenant than whoever signed it did.
+func (c *claims) UnmarshalJSON(text []byte) error {
+	type plain claims // without this method
+	return json.Unmarshal(text, (*plain)(c))
+}
+
 var errToken = errors.New("the token cannot be used")
 
 // NewTokens returns nil if no token is to be taken. It fails if JWKS is a file that cannot be
@@ -73,6 +84,9 @@ func NewTokens(o TokenOptions) (*Tokens, error) {
 
 // verify returns who has been given a token, or nil.
 func (t *Tokens) verify(text string) *Principal {
+	if !plainHeader(text) {
+		return nil
+	}
 	var c claims
 	if _, err := t.parser.ParseWithClaims(text, &c, t.key); err != nil {
 		return nil
@@ -87,6 +101,14 @@ func (t *Tokens) verify(text string) *Principal {
 		return nil
 	}
 	return who
+}
+
+// plainHeader reports whether the header of a token is an object that every reader reads alike: in
+// UTF-8, and with each name once. jwt reads it into a map, where the last one wins.
+func plainHeader(text string) bool {
+	encoded, _, _ := strings.Cut(text, ".")
+	header, err := base64.RawURLEncoding.DecodeString(encoded)
+	return err == nil && jsontext.Value(header).IsValid()
 }
 
 // key is what a token must be signed with. The algorithm is one that the parser takes; which
