@@ -141,6 +141,31 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+func TestKeysOfSeveralScopesAndTheirNumber(t *testing.T) {
+	env := stacktest.New(t)
+	s := settingsOf(env).with("AUTH", "required").with("MAX_TENANT_KEYS", "2").with("MAX_KEYS", "4")
+	succeed(t, s, "tenants", "add", "acme-corp")
+	succeed(t, s, "tenants", "add", "globex")
+	key := createKey(t, s, "--scope", "read,ingest", "--tenant", "acme-corp")
+	address := ingest(t, s)
+	within(t, 30*time.Second, 200, key, "POST", address+"/events", oneEvent)
+	within(t, 30*time.Second, 200, key, "GET", address+"/usage/acme-corp", "")
+	if status, _ := requestAs(t, key, "GET", address+"/keys", ""); status != 403 {
+		t.Errorf("GET /keys: %d", status)
+	}
+	if list := succeed(t, s, "keys", "list"); !strings.Contains(list, "  ingest,read  acme-corp  ") {
+		t.Errorf("list:\n%s", list)
+	}
+	createKey(t, s, "--scope", "ingest read", "--tenant", "acme-corp")
+	for _, tenant := range []string{"globex", "acme-corp", "globex", ""} {
+		status, stdout, stderr := execute(t, s, "keys", "create", "--scope", "read", "--tenant", tenant)
+		want := map[string]string{"acme-corp": `of tenant "acme-corp" there may be at most 2 live API keys`, "": "there may be at most 4 live API keys"}[tenant]
+		if (status == 0) != (want == "") || want != "" && (stdout != "" || !strings.Contains(stderr, want)) {
+			t.Errorf("of %q: exit %d, %q, %s", tenant, status, stdout, stderr)
+		}
+	}
+}
+
 func TestAKeyIsRevokedWhilePostgresIsAway(t *testing.T) {
 	t.Parallel()
 	env := stacktest.Own(t)

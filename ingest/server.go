@@ -17,6 +17,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -48,6 +49,8 @@ type Options struct {
 	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
 	Gate *auth.Gate
+	// KeyLimits bound how many API keys POST /keys makes; zero: nothing does.
+	KeyLimits store.KeyLimits
 	// Embedders are the origins whose pages may show the dashboard in a frame.
 	Embedders []string
 	// Linger is how long Run goes on answering after its end has begun.
@@ -78,6 +81,7 @@ type Server struct {
 	origins      []string
 	headers      httpd.Headers
 	gate         *auth.Gate // nil: everybody may do everything
+	keyLimits    store.KeyLimits
 	embedders    []string
 
 	limiter    *limiter
@@ -101,7 +105,7 @@ type route struct {
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
-		gate: o.Gate, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+		gate: o.Gate, keyLimits: o.KeyLimits, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
 	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
 	s.feedCut = 2 * s.feedPatience
 	s.metrics = newMetrics(o.Registry, s.feeds.count)

@@ -19,6 +19,7 @@ type copied struct {
 	Hash       []byte      `json:"hash"`
 	SessionKey []byte      `json:"sessionKey"`
 	Scope      string      `json:"scope"`
+	MoreScopes []string    `json:"moreScopes,omitempty"` // a version that does not know them allows less
 	Tenant     string      `json:"tenant,omitempty"`
 	ExpiresAt  *time.Time  `json:"expiresAt,omitempty"`
 	Rate       *meter.Rate `json:"rate,omitempty"` // nil: none
@@ -27,7 +28,7 @@ type copied struct {
 func encode(all []store.APIKey) ([]byte, error) {
 	rows := make([]copied, len(all))
 	for i, k := range all {
-		rows[i] = copied{ID: k.ID, Hash: k.Hash, SessionKey: k.SessionKey, Scope: k.Scope, Tenant: k.Tenant.String}
+		rows[i] = copied{ID: k.ID, Hash: k.Hash, SessionKey: k.SessionKey, Scope: k.Scope, MoreScopes: k.MoreScopes, Tenant: k.Tenant.String}
 		if rate := k.Rate(); rate.Limited() {
 			rows[i].Rate = &rate
 		}
@@ -46,7 +47,7 @@ func decode(data []byte) ([]store.APIKey, error) {
 	}
 	all := make([]store.APIKey, len(rows))
 	for i, r := range rows {
-		all[i] = store.APIKey{ID: r.ID, Hash: r.Hash, SessionKey: r.SessionKey, Scope: r.Scope,
+		all[i] = store.APIKey{ID: r.ID, Hash: r.Hash, SessionKey: r.SessionKey, Scope: r.Scope, MoreScopes: r.MoreScopes,
 			Tenant: sql.NullString{String: r.Tenant, Valid: r.Tenant != ""}}
 		if r.Rate != nil {
 			all[i].SetRate(*r.Rate)

@@ -116,6 +116,17 @@ type Config struct {
 	// days count. 0 means any number.
 	MaxFeatures int `env:"MAX_FEATURES" envDefault:"1000" want:"an integer from 0 to 1000000"`
 
+	// MaxKeys is how many live API keys there may be, and may be made within an hour; each takes
+	// 1.5 kB of every ingest process. 0 means any number.
+	MaxKeys int `env:"MAX_KEYS" envDefault:"20000" want:"an integer from 0 to 1000000"`
+
+	// MaxTenantKeys is how many of them may be bound to one tenant; 0 means any number.
+	MaxTenantKeys int `env:"MAX_TENANT_KEYS" envDefault:"100" want:"an integer from 0 to 1000000"`
+
+	// TenantKeysPerHour is how many API keys of one tenant may be made through the API within an
+	// hour, revoked ones included; 0 means any number.
+	TenantKeysPerHour int `env:"TENANT_KEYS_PER_HOUR" envDefault:"100" want:"an integer from 0 to 1000000"`
+
 	// PublicURL is where people reach the dashboard, without a path: alerts link to it. Empty:
 	// they have no link.
 	PublicURL string `env:"PUBLIC_URL" want:"a URL like https://meter.example.com"`
