@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -86,8 +87,38 @@ func TestWhoIsAskedForAKey(t *testing.T) {
 			if open := status == 200; open != c.open || !open && status != 401 {
 				t.Errorf("POST /events without a key: %d", status)
 			}
+			// What a page that rebinds its name sends, and what a proxy does.
+			want := map[string]int{"": 403, "off": 201, "required": 401}[c.auth]
+			if !c.open {
+				want = 401
+			}
+			for _, header := range []string{"Host: evil.example", "X-Forwarded-For: 203.0.113.9"} {
+				if got := keyFor(t, url, header); got != want {
+					t.Errorf("POST /keys with %s: %d, want %d", header, got, want)
+				}
+			}
 		})
 	}
+}
+
+// keyFor asks for a key with a header, and returns the status.
+func keyFor(t *testing.T, url, header string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", url+"/keys", strings.NewReader(`{"scope":"admin"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	name, value, _ := strings.Cut(header, ": ")
+	if req.Header.Set(name, value); name == "Host" {
+		req.Host = value
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
 }
 
 func TestKeys(t *testing.T) {

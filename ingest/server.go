@@ -49,6 +49,9 @@ type Options struct {
 	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
 	Gate *auth.Gate
+	// OnlyLocal refuses requests that may come from another machine. It is for a server without
+	// a Gate that relies on nobody else reaching it.
+	OnlyLocal bool
 	// KeyLimits bound how many API keys POST /keys makes; zero: nothing does.
 	KeyLimits store.KeyLimits
 	// Embedders are the origins whose pages may show the dashboard in a frame.
@@ -82,6 +85,7 @@ type Server struct {
 	headers      httpd.Headers
 	gate         *auth.Gate // nil: everybody may do everything
 	keyLimits    store.KeyLimits
+	local        bool // only this machine is answered
 	embedders    []string
 
 	limiter    *limiter
@@ -105,7 +109,7 @@ type route struct {
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
-		gate: o.Gate, keyLimits: o.KeyLimits, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+		gate: o.Gate, keyLimits: o.KeyLimits, local: o.OnlyLocal, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
 	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
 	s.feedCut = 2 * s.feedPatience
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
@@ -213,7 +217,11 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	if s.registry != nil {
 		plain(auth.ToReadAll, "/metrics", httpd.Scrape(s.registry))
 	}
-	return s.observer.Handler(httpd.Guard(lend(escapedPaths(router), s.origins), s.headers)), all
+	handler := lend(escapedPaths(router), s.origins)
+	if s.local {
+		handler = s.onlyLocal(handler)
+	}
+	return s.observer.Handler(httpd.Guard(handler, s.headers)), all
 }
 
 // escapedPaths routes by the path as it is escaped, because a tenant's name may

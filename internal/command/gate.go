@@ -17,6 +17,7 @@ const howToBegin = "create the first one with 'flagmeter keys create --scope adm
 func (p *process) setGate(log *slog.Logger, addr net.Addr) error {
 	local := onlyLocal(p.cfg, addr)
 	if p.cfg.Auth == "off" || p.cfg.Auth == "" && local {
+		p.onlyLocal = p.cfg.Auth == ""
 		if local {
 			log.Info("authentication is off: only this machine can reach the API", "address", addr.String())
 		} else {

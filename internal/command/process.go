@@ -32,6 +32,8 @@ type process struct {
 
 	prepared bool // the role could answer requests before it listened
 
+	onlyLocal bool // set by setGate: nobody is asked for a credential, and only this machine answered
+
 	// Set by setGate if callers of the API need a credential.
 	gate   *auth.Gate
 	keys   *auth.Directory

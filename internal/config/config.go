@@ -52,7 +52,8 @@ type Config struct {
 	AdminAddr string `env:"ADMIN_ADDR" want:"an address on loopback like 127.0.0.1:6060"`
 
 	// Auth says whether callers of the API need a credential: "off" or "required". Empty means
-	// required, unless only this machine can reach the API.
+	// required, unless only this machine can reach the API, which then refuses requests of
+	// foreign pages and proxies.
 	Auth string `env:"AUTH" want:"off or required"`
 
 	// APIKey is what commands that use the API identify themselves with. Empty: with nothing.
