@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/config"
@@ -42,7 +43,8 @@ func onlyLocal(cfg config.Config, addr net.Addr) bool {
 }
 
 func tokenOptions(cfg config.Config) auth.TokenOptions {
-	return auth.TokenOptions{Secret: []byte(cfg.JWTSecret), JWKS: cfg.JWTKeys, Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience, Now: failpoint.Now}
+	return auth.TokenOptions{Secret: []byte(cfg.JWTSecret), JWKS: cfg.JWTKeys, JWKSMaxAge: time.Duration(cfg.JWKSMaxAge),
+		MaxLifetime: time.Duration(cfg.JWTMaxLifetime), Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience, Now: failpoint.Now}
 }
 
 // startKeys fills the directory of API keys, if callers need one.

@@ -51,6 +51,10 @@ func (c Config) allows(name string) bool {
 		return len(c.JWTSecret) >= 32
 	case "JWT_JWKS":
 		return isKeySet(c.JWTKeys)
+	case "JWT_JWKS_MAX_AGE":
+		return c.JWKSMaxAge == 0 || c.JWKSMaxAge >= Duration(10*time.Minute)
+	case "JWT_MAX_LIFETIME":
+		return c.JWTMaxLifetime == 0 || c.JWTMaxLifetime >= Duration(time.Minute)
 	case "SHARDS":
 		return c.Shards >= 1 && c.Shards <= 1024
 	case "DEDUPE_WINDOW":

@@ -67,6 +67,14 @@ type Config struct {
 	// 30 s, or a URL, read every 5 minutes. Empty: no such token is taken.
 	JWTKeys string `env:"JWT_JWKS" want:"a file, or an https URL (http on loopback)"`
 
+	// JWKSMaxAge is for how long the keys of JWTKeys are in force while it cannot be read. 0: for
+	// ever.
+	JWKSMaxAge Duration `env:"JWT_JWKS_MAX_AGE" envDefault:"6h" want:"0 (for ever) or a duration of at least 10m like 6h or 1d"`
+
+	// JWTMaxLifetime is how far from now, and from its claim iat, a token may end: nobody can take
+	// it back. 0: any time.
+	JWTMaxLifetime Duration `env:"JWT_MAX_LIFETIME" envDefault:"24h" want:"0 (any time) or a duration of at least 1m like 24h or 7d"`
+
 	// JWTIssuer is what the claim iss of a token must be.
 	JWTIssuer string `env:"JWT_ISSUER" envDefault:"flagmeter" want:"text"`
 

@@ -20,7 +20,7 @@ func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
 	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", DrainTime: 10 * time.Second, Shards: 1, DedupeWindow: 3 * time.Hour,
 		EventsRetention: Duration(90 * day), RollupsRetention: Duration(400 * day), DefaultThresholds: "80",
-		MaxFeatures: 1000, MaxKeys: 20_000, MaxTenantKeys: 100, TenantKeysPerHour: 100, BackupKeep: "14d", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
+		MaxFeatures: 1000, MaxKeys: 20_000, MaxTenantKeys: 100, TenantKeysPerHour: 100, JWKSMaxAge: Duration(6 * time.Hour), JWTMaxLifetime: Duration(day), BackupKeep: "14d", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -35,7 +35,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"CORS_ORIGINS": "https://app.example.com,http://[::1]:8080", "HSTS_MAX_AGE": "8760h",
 		"VALKEY_CA_FILE": "/ca.pem", "VALKEY_CERT_FILE": "/cert.pem", "VALKEY_KEY_FILE": "/key.pem", "MIGRATE_DATABASE_URL": "postgres://o:p@db/x",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
-		"AUTH": "required", "API_KEY": "a.b.c", "JWT_SECRET": "0123456789abcdef0123456789abcdef", "JWT_JWKS": "http://[::1]:1/keys",
+		"AUTH": "required", "API_KEY": "a.b.c", "JWT_SECRET": "0123456789abcdef0123456789abcdef", "JWT_JWKS": "http://[::1]:1/keys", "JWT_JWKS_MAX_AGE": "10m", "JWT_MAX_LIFETIME": "0",
 		"BACKUP_TARGET": "/backups", "BACKUP_KEEP": "7", "BACKUP_SCHEDULE": "@hourly", "BACKUP_S3_ENDPOINT": "http://minio:9000",
 		"BACKUP_S3_REGION": "eu", "BACKUP_S3_ACCESS_KEY": "me", "BACKUP_S3_SECRET_KEY": "geheim",
 		"JWT_ISSUER": "us", "JWT_AUDIENCE": "you", "EMBED_ORIGINS": "https://a.example.com, https://*.example.org:8443",
@@ -50,7 +50,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
 		BackupTarget: "/backups", BackupKeep: "7", BackupSchedule: "@hourly", BackupS3Endpoint: "http://minio:9000",
 		BackupS3Region: "eu", BackupS3AccessKey: "me", BackupS3SecretKey: "geheim",
-		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you", EmbedOrigins: "https://a.example.com, https://*.example.org:8443",
+		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWKSMaxAge: Duration(10 * time.Minute), JWTIssuer: "us", JWTAudience: "you", EmbedOrigins: "https://a.example.com, https://*.example.org:8443",
 	}
 	if err != nil || got != want {
 		t.Errorf("got %#v, %v", got, err)
