@@ -245,6 +245,14 @@ func TestTokens(t *testing.T) {
 	for _, name := range []string{"acme-corp", "globex"} {
 		succeed(t, s, "tenants", "add", name)
 	}
+	if status, stdout, stderr := execute(t, s, "tokens", "mint", "--tenant", "nope"); status != 1 || stdout != "" || !strings.Contains(stderr, `no such tenant: "nope"`) {
+		t.Errorf("a token for nobody: exit %d, %q, %s", status, stdout, stderr)
+	}
+	away := s.with("DATABASE_URL", "")
+	if status, stdout, stderr := execute(t, away, "tokens", "mint", "--tenant", "acme-corp"); status != 1 || stdout != "" || !strings.Contains(stderr, "--unchecked") {
+		t.Errorf("without a database: exit %d, %q, %s", status, stdout, stderr)
+	}
+	succeed(t, away, "tokens", "mint", "--tenant", "acme-corp", "--unchecked")
 	address := ingest(t, s)
 	lines := strings.Split(succeed(t, s, "tokens", "mint", "--tenant", "acme-corp", "--ttl", "1h"), "\n")
 	if len(lines) != 3 || lines[1] != "https://meter.example.com/usage#token="+lines[0] {
@@ -265,6 +273,7 @@ func TestTokens(t *testing.T) {
 	for args, want := range map[string]string{
 		"--tenant acme-corp --ttl 0s":      "--ttl must be a duration above 0",
 		"--tenant acme-corp --scope admin": "--scope must be read or ingest",
+		"--tenant acme-corp --ttl 25h":     "a token lives for 24h0m0s at the most",
 	} {
 		if status, _, stderr := execute(t, s, strings.Split("tokens mint "+args, " ")...); status != 1 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit %d, %s", args, status, stderr)

@@ -147,7 +147,7 @@ func (e Env) withStores(work func(*sqlx.DB, *scripts.Valkey) error) error {
 		return err
 	}
 	defer db.Close()
-	rdb, err := scripts.Connect(string(cfg.ValkeyURL))
+	rdb, err := connectValkey(cfg)
 	if err != nil {
 		return err
 	}
