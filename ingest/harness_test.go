@@ -64,6 +64,7 @@ type setup struct {
 	topTenants   int
 	keyLimits    store.KeyLimits
 	onlyLocal    bool
+	publicURL    string
 }
 
 // newAPI runs a server with the tenants acme (1,000,000 tokens), free (no quota) and
@@ -106,7 +107,7 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		o.Gate = auth.NewGate(a.keys, tokens)
+		o.Gate = auth.NewGate(a.keys, tokens, s.publicURL)
 		if err := a.keys.Start(tb.Context()); err != nil {
 			tb.Fatal(err)
 		}

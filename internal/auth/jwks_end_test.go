@@ -38,7 +38,7 @@ func TestTokensEndWithTheirKey(t *testing.T) {
 	} {
 		path := file(t, set(t, both))
 		tokens := newTokens(t, TokenOptions{JWKS: path, JWKSMaxAge: time.Hour, Secret: []byte(secret)})
-		gate := NewGate(&Directory{now: func() time.Time { return noon }}, tokens)
+		gate := NewGate(&Directory{now: func() time.Time { return noon }}, tokens, "")
 		open := tokens.verify(signed(t, jwt.SigningMethodEdDSA, s.ed, good(), map[string]any{"kid": "one"}))
 		bySecret := tokens.verify(signed(t, jwt.SigningMethodHS256, []byte(secret), good(), nil))
 		if open == nil || bySecret == nil || !gate.Still(open) {

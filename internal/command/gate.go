@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/url"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
@@ -30,9 +31,12 @@ func (p *process) setGate(log *slog.Logger, addr net.Addr) error {
 	if err != nil {
 		return err
 	}
+	if u, err := url.Parse(p.cfg.PublicURL); err == nil && u.Scheme == "http" && !config.IsLoopback(u.Hostname()) {
+		log.Warn("PUBLIC_URL is not https: keys, tokens and sessions of browsers travel as they are")
+	}
 	log.Info("authentication is required", "address", addr.String(), "tokens", tokens != nil)
 	p.keys = auth.NewDirectory(p.db, p.valkey, log, failpoint.Now)
-	p.tokens, p.gate = tokens, auth.NewGate(p.keys, tokens)
+	p.tokens, p.gate = tokens, auth.NewGate(p.keys, tokens, p.cfg.PublicURL)
 	return nil
 }
 
