@@ -151,7 +151,7 @@ func (m *machine) Post(t *rapid.T) {
 	}
 	status, answer := m.rig.post(body + "]")
 	if tenant := m.over(batch); tenant != "" {
-		if status != http.StatusTooManyRequests || !strings.Contains(answer, "/problems/quota-exceeded") {
+		if status != http.StatusPaymentRequired || !strings.Contains(answer, "/problems/quota-exceeded") {
 			t.Fatalf("POST /events: %d %s; the quota of %s is used up", status, answer, tenant)
 		}
 		return

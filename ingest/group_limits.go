@@ -145,7 +145,7 @@ func (c *committer) refuse(g *group, l *groupLimits, refusals []scripts.Refusal,
 			s.done <- answer{problem: problemRateLimited(over, r.Wait)}
 		case scripts.OverQuota:
 			c.metrics.usedUp()
-			s.done <- answer{problem: problemQuotaExceeded(l.tenants[r.Which], r.Used, l.ends[r.Which].Sub(c.now()))}
+			s.done <- answer{problem: problemQuotaExceeded(l.tenants[r.Which], r.Used, tokensNeeded(l.Requests[r.Request].Needs, r.Which), l.ends[r.Which])}
 		case scripts.OverFeatures:
 			c.metrics.tooManyFeatures()
 			s.done <- answer{problem: problemFeatureLimit(s, l.Features[r.Which], r.Used, l.MostFeatures)}

@@ -36,7 +36,7 @@ type keyAnswer struct {
 	Key        string     `json:"key,omitempty"`
 }
 
-func newKeyAnswer(k store.APIKey) keyAnswer {
+func (s *Server) newKeyAnswer(k store.APIKey) keyAnswer {
 	instant := func(t time.Time, valid bool) *time.Time {
 		t = t.UTC()
 		if !valid {
@@ -47,7 +47,8 @@ func newKeyAnswer(k store.APIKey) keyAnswer {
 	a := keyAnswer{ID: k.ID, Name: k.Name, Scope: k.Scope, CreatedAt: k.CreatedAt.UTC(), ExpiresAt: instant(k.ExpiresAt.Time, k.ExpiresAt.Valid),
 		RevokedAt: instant(k.RevokedAt.Time, k.RevokedAt.Valid), LastUsedAt: instant(k.LastUsedAt.Time, k.LastUsedAt.Valid)}
 	if k.Tenant.Valid {
-		a.Tenant = &k.Tenant.String
+		tenant := s.shown(k.Tenant.String)
+		a.Tenant = &tenant
 	}
 	if rate := k.Rate(); rate.Limited() {
 		a.RateLimit, a.RateBurst = &rate.PerSecond, &rate.Burst
@@ -68,7 +69,7 @@ func (s *Server) getKeys(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 	}
 	all := make([]keyAnswer, len(keys))
 	for i, k := range keys {
-		all[i] = newKeyAnswer(k)
+		all[i] = s.newKeyAnswer(k)
 	}
 	writeKeys(w, http.StatusOK, map[string]any{"keys": all})
 }
@@ -90,7 +91,7 @@ func (s *Server) postKeys(w http.ResponseWriter, r *http.Request, _ httprouter.P
 		return
 	}
 	s.log.Info("API key created", "key", stored.ID, "scope", k.Scope, "tenant", k.Tenant, "by", auth.Of(r.Context()).KeyID)
-	answer := newKeyAnswer(stored)
+	answer := s.newKeyAnswer(stored)
 	answer.Key = key
 	writeKeys(w, http.StatusCreated, answer)
 }
@@ -155,9 +156,11 @@ func (s *Server) parseKey(w http.ResponseWriter, r *http.Request) (auth.NewKey, 
 		return k, nil
 	}
 	k.Tenant = *ask.Tenant
-	if _, ok := s.visible(r, k.Tenant); !ok {
+	tenant, ok := s.visible(r, k.Tenant)
+	if !ok {
 		return k, problemUnknownTenant(k.Tenant)
 	}
+	k.Tenant = tenant.Name
 	return k, nil
 }
 

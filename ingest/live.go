@@ -133,10 +133,11 @@ func (s *Server) parseFeed(r *http.Request) (feedQuery, *Problem) {
 	if problem := q.problem(); problem != nil {
 		return feedQuery{}, problem
 	}
-	if _, ok := s.visible(r, name); !ok {
+	tenant, ok := s.visible(r, name)
+	if !ok {
 		return feedQuery{}, problemUnknownTenant(name)
 	}
-	return feedQuery{single: true, tenant: name}, nil
+	return feedQuery{single: true, tenant: tenant.Name}, nil
 }
 
 // sameOrigin reports whether a request comes from a page of this server, or from no page.

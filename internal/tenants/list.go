@@ -60,3 +60,9 @@ func (d *Directory) Keeps(tenant, feature string) bool {
 	t, ok := d.Get(tenant)
 	return ok && l.kept[store.KeptFeature{Tenant: t.Name, Feature: feature}]
 }
+
+// Knows reports whether a name is, to the byte, one of a tenant's.
+func (d *Directory) Knows(name string) bool {
+	_, ok := d.list.Load().byName[name]
+	return ok
+}
