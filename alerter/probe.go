@@ -97,7 +97,7 @@ func (t probedTarget) send(ctx context.Context, s *sender, e event, publicURL st
 // testEvent is a crossing that did not happen, of the tenant's highest threshold.
 func testEvent(tenant meter.Tenant, now time.Time) event {
 	period := tenant.Period(now)
-	e := event{Type: eventTest, Alert: uuid.New(), Tenant: tenant.Name, PeriodStart: period.From, PeriodEnd: period.To, Threshold: 80}
+	e := event{Type: eventTest, Alert: uuid.New(), Tenant: tenant.Shown(), PeriodStart: period.From, PeriodEnd: period.To, Threshold: 80}
 	if n := len(tenant.Thresholds); n > 0 {
 		e.Threshold = tenant.Thresholds[n-1]
 	}

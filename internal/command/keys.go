@@ -13,6 +13,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -57,10 +58,17 @@ revoke the one before.`,
 				return err
 			}
 			defer db.Close()
+			shown := ""
+			if k.Tenant != "" {
+				if k.Tenant, shown, err = store.TenantKey(cmd.Context(), db, k.Tenant); err != nil {
+					return err
+				}
+			}
 			key, stored, err := auth.Create(cmd.Context(), db, k, now)
 			if err != nil {
 				return err
 			}
+			stored.Tenant.String = shown
 			fmt.Fprintf(cmd.ErrOrStderr(), "flagmeter: created API key %s: %s\n", stored.ID, describe(stored))
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), key)
 			return err
@@ -80,7 +88,7 @@ revoke the one before.`,
 func describe(k store.APIKey) string {
 	text := "scope " + k.Scope + ", all tenants"
 	if k.Tenant.Valid {
-		text = fmt.Sprintf("scope %s, tenant %s", k.Scope, k.Tenant.String)
+		text = fmt.Sprintf("scope %s, tenant %s", k.Scope, meter.Quote(k.Tenant.String))
 	}
 	if k.ExpiresAt.Valid {
 		return text + ", until " + k.ExpiresAt.Time.UTC().Format(time.RFC3339)

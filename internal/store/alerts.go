@@ -13,7 +13,7 @@ import (
 // Alert is a crossing of a threshold with all that was sent about it.
 type Alert struct {
 	ID          uuid.UUID  `db:"id"`
-	Tenant      string     `db:"tenant"` // the name that people see
+	Tenant      string     `db:"tenant"`       // the name that people see
 	Threshold   int        `db:"threshold"`    // percent
 	Used        int64      `db:"used"`         // tokens, when it fired
 	Quota       int64      `db:"quota"`        // tokens, when it fired
@@ -137,7 +137,7 @@ func deliveriesOf(ctx context.Context, q sqlx.QueryerContext, alerts []uuid.UUID
 // ResendQuery says which deliveries to send again: those with one of the ids, or all dead ones,
 // of one tenant or of all.
 type ResendQuery struct {
-	Tenant string // a key; empty: all
+	Tenant string      // a key; empty: all
 	IDs    []uuid.UUID // of deliveries or alerts; empty: all that are dead
 }
 

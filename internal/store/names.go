@@ -7,13 +7,17 @@ import (
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// TenantKey is the key of the tenant that a name leads to, and the name that people see. It
+// TenantKey is the key of the tenant that a name leads to, in whatever spelling of the same
+// characters, and the name that people see. It reads all names: for people, not for events. It
 // returns ErrNoTenant if the name leads nowhere.
 func TenantKey(ctx context.Context, q sqlx.QueryerContext, name string) (key, shown string, err error) {
 	err = q.QueryRowxContext(ctx, `SELECT t.name, coalesce(t.display_name, t.name)
-		FROM tenant_names n JOIN tenants t ON t.name = n.tenant WHERE n.name = $1`, name).Scan(&key, &shown)
+		FROM tenant_names n JOIN tenants t ON t.name = n.tenant WHERE n.name = $1 OR normalize(n.name, NFC) = $2
+		ORDER BY n.name <> $1, n.name LIMIT 1`, name, meter.Normal(name)).Scan(&key, &shown)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", "", fmt.Errorf("%w: %q", ErrNoTenant, name)
 	}
