@@ -21,7 +21,7 @@ func (c nameCache) get(text []byte) (name string, odd bool, wrong string) {
 	if wrong := meter.CheckName(name); wrong != "" {
 		return "", false, wrong
 	}
-	if meter.CheckLook(name) != "" || meter.Normal(name) != name {
+	if meter.CheckLook(name) != "" || !meter.IsNormal(name) {
 		return name, true, ""
 	}
 	if len(c) == maxNames {

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/unicode/rangetable"
 )
 
 // CheckName says what is wrong with a tenant's, feature's or event id's text, as
@@ -79,17 +80,20 @@ func CheckNewTenant(s string) string { return cmp.Or(CheckTenant(s), CheckLook(s
 // Normal is a name in Unicode's normalisation form C, in which é has one spelling instead of
 // two that look the same. It allocates only if s is in another form.
 func Normal(s string) string {
-	if isASCII(s) || norm.NFC.IsNormalString(s) {
+	if IsNormal(s) {
 		return s
 	}
 	return norm.NFC.String(s)
 }
 
+// IsNormal reports whether a name is in normalisation form C, as all ASCII is.
+func IsNormal(s string) bool { return isASCII(s) || norm.NFC.IsNormalString(s) }
+
 // Quote is a name as a list prints it: as it is or, where that could be taken for another
 // name, in quotes and with escapes for what cannot be seen.
 func Quote(s string) string {
 	switch {
-	case Normal(s) != s:
+	case !IsNormal(s):
 		return strconv.QuoteToASCII(s)
 	case CheckLook(s) != "":
 		return strconv.Quote(s)
@@ -123,13 +127,10 @@ func isASCII(s string) bool {
 // unseen reports whether a character takes no place, turns the text around it, or is a blank
 // that is neither the space nor that of Chinese and Japanese, which is twice as wide.
 func unseen(r rune) bool {
-	const ideographicSpace, brailleBlank = '\u3000', '\u2800'
-	switch {
-	case r == ' ' || r == ideographicSpace || unicode.Is(unicode.Prepended_Concatenation_Mark, r):
-		return false
-	case r == brailleBlank:
-		return true
-	}
-	return unicode.In(r, unicode.Cf, unicode.Zs, unicode.Zl, unicode.Zp,
-		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	const ideographicSpace = '\u3000'
+	return r > '~' && r != ideographicSpace && unicode.Is(unseenTable, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
+
+// unseenTable is one table of what unicode.In would look for in seven.
+var unseenTable = rangetable.Merge(unicode.Cf, unicode.Zs, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point,
+	unicode.Variation_Selector, rangetable.New('\u2800')) // the last is the braille blank
