@@ -209,7 +209,7 @@ func TestTheDescriptionOfAlertsTakesAnAnswer(t *testing.T) {
 	answer := fmt.Sprintf(`{"alerts":[{"id":%s,"tenant":"acme","threshold":80,"used":90,"quota":100,"percent":90,"periodStart":"2026-08-01","periodEnd":"2026-09-01",
 		"state":"open","firedAt":"2026-08-01T12:00:00Z","clearedAt":null,"deliveries":[{"id":%s,"kind":"slack","event":"quota.threshold_crossed",
 		"target":"slack default","status":"pending","attempts":1,"nextAttemptAt":"2026-08-01T12:00:05Z","deliveredAt":null,"lastError":"status 500",
-		"tries":[{"at":"2026-08-01T12:00:00Z","status":500,"error":null,"durationMs":12}]}]}],"next":null}`, id, id)
+		"tries":[{"at":"2026-08-01T12:00:00Z","status":500,"error":null,"durationMs":12,"answer":null}]}]}],"next":null}`, id, id)
 	for _, c := range []struct {
 		old, new string
 		fits     bool

@@ -86,6 +86,8 @@ func writeAlerts(w io.Writer, alerts []store.Alert) error {
 
 func attemptText(a store.Attempt) string {
 	switch {
+	case a.Error != nil && a.Answer != nil:
+		return fmt.Sprintf("%s, answer %q", *a.Error, *a.Answer)
 	case a.Error != nil:
 		return *a.Error
 	case a.Status != nil:

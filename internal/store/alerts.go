@@ -57,6 +57,7 @@ type Attempt struct {
 	Status     *int      `db:"status"` // of the HTTP answer; nil: there was none
 	Error      *string   `db:"error"`  // nil: the message was taken
 	DurationMS int64     `db:"duration_ms"`
+	Answer     *string   `db:"answer"` // of one that failed, its beginning without secrets; nil: nothing is kept
 }
 
 // AlertStates are those that an AlertQuery may ask for.
@@ -122,7 +123,7 @@ func deliveriesOf(ctx context.Context, q sqlx.QueryerContext, alerts []uuid.UUID
 	var attempts []Attempt
 	err = sqlx.SelectContext(ctx, q, &attempts, `
 		SELECT delivery_id, at, status, CASE WHEN duration_ms IS NULL THEN 'no outcome recorded' ELSE error END AS error,
-			coalesce(duration_ms, 0) AS duration_ms
+			coalesce(duration_ms, 0) AS duration_ms, answer
 		FROM delivery_attempts WHERE delivery_id = ANY ($1) ORDER BY id`, pq.Array(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read attempts: %w", err)

@@ -15,3 +15,7 @@ CREATE TRIGGER kept_features_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCAT
     FOR EACH STATEMENT EXECUTE FUNCTION bump_tenants_version();
 
 ALTER TABLE tenants VALIDATE CONSTRAINT tenants_display_name;
+
+-- The beginning of what a webhook answered to an attempt that failed, at most 200 characters and
+-- without what is secret about it. Behind all that takes long, because of its lock.
+ALTER TABLE delivery_attempts ADD COLUMN answer text;
