@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -79,8 +80,38 @@ func TestWhoIsAskedForAKey(t *testing.T) {
 			if open := status == 200; open != c.open || !open && status != 401 {
 				t.Errorf("POST /events without a key: %d", status)
 			}
+			// What a page that rebinds its name sends, and what a proxy does.
+			want := map[string]int{"": 403, "off": 201, "required": 401}[c.auth]
+			if !c.open {
+				want = 401
+			}
+			for _, header := range []string{"Host: evil.example", "X-Forwarded-For: 203.0.113.9"} {
+				if got := keyFor(t, url, header); got != want {
+					t.Errorf("POST /keys with %s: %d, want %d", header, got, want)
+				}
+			}
 		})
 	}
+}
+
+// keyFor asks for a key with a header, and returns the status.
+func keyFor(t *testing.T, url, header string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", url+"/keys", strings.NewReader(`{"scope":"admin"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	name, value, _ := strings.Cut(header, ": ")
+	if req.Header.Set(name, value); name == "Host" {
+		req.Host = value
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
 }
 
 func TestKeys(t *testing.T) {
@@ -134,6 +165,31 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+func TestKeysOfSeveralScopesAndTheirNumber(t *testing.T) {
+	env := stacktest.New(t)
+	s := settingsOf(env).with("AUTH", "required").with("MAX_TENANT_KEYS", "2").with("MAX_KEYS", "4")
+	succeed(t, s, "tenants", "add", "acme-corp")
+	succeed(t, s, "tenants", "add", "globex")
+	key := createKey(t, s, "--scope", "read,ingest", "--tenant", "acme-corp")
+	address := ingest(t, s)
+	answered(t, 200, key, "POST", address+"/events", oneEvent)
+	answered(t, 200, key, "GET", address+"/usage/acme-corp", "")
+	if status, _ := requestAs(t, key, "GET", address+"/keys", ""); status != 403 {
+		t.Errorf("GET /keys: %d", status)
+	}
+	if list := succeed(t, s, "keys", "list"); !strings.Contains(list, "  ingest,read  acme-corp  ") {
+		t.Errorf("list:\n%s", list)
+	}
+	createKey(t, s, "--scope", "ingest read", "--tenant", "acme-corp")
+	for _, tenant := range []string{"globex", "acme-corp", "globex", ""} {
+		status, stdout, stderr := execute(t, s, "keys", "create", "--scope", "read", "--tenant", tenant)
+		want := map[string]string{"acme-corp": `of tenant "acme-corp" there may be at most 2 live API keys`, "": "there may be at most 4 live API keys"}[tenant]
+		if (status == 0) != (want == "") || want != "" && (stdout != "" || !strings.Contains(stderr, want)) {
+			t.Errorf("of %q: exit %d, %q, %s", tenant, status, stdout, stderr)
+		}
+	}
+}
+
 func TestAKeyIsRevokedWhilePostgresIsAway(t *testing.T) {
 	t.Parallel()
 	env := stacktest.Own(t)
@@ -182,6 +238,14 @@ func TestTokens(t *testing.T) {
 	for _, name := range []string{"acme-corp", "globex"} {
 		succeed(t, s, "tenants", "add", name)
 	}
+	if status, stdout, stderr := execute(t, s, "tokens", "mint", "--tenant", "nope"); status != 1 || stdout != "" || !strings.Contains(stderr, `no such tenant: "nope"`) {
+		t.Errorf("a token for nobody: exit %d, %q, %s", status, stdout, stderr)
+	}
+	away := s.with("DATABASE_URL", "")
+	if status, stdout, stderr := execute(t, away, "tokens", "mint", "--tenant", "acme-corp"); status != 1 || stdout != "" || !strings.Contains(stderr, "--unchecked") {
+		t.Errorf("without a database: exit %d, %q, %s", status, stdout, stderr)
+	}
+	succeed(t, away, "tokens", "mint", "--tenant", "acme-corp", "--unchecked")
 	address := ingest(t, s)
 	lines := strings.Split(succeed(t, s, "tokens", "mint", "--tenant", "acme-corp", "--ttl", "1h"), "\n")
 	if len(lines) != 3 || lines[1] != "https://meter.example.com/usage#token="+lines[0] {
@@ -202,6 +266,7 @@ func TestTokens(t *testing.T) {
 	for args, want := range map[string]string{
 		"--tenant acme-corp --ttl 0s":      `invalid argument "0s" for "--ttl" flag: must be above 0`,
 		"--tenant acme-corp --scope admin": "--scope must be read or ingest",
+		"--tenant acme-corp --ttl 25h":     "a token lives for 24h0m0s at the most",
 	} {
 		if status, _, stderr := execute(t, s, strings.Split("tokens mint "+args, " ")...); status != 2 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit %d, %s", args, status, stderr)

@@ -22,6 +22,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/internal/waittest"
@@ -64,6 +65,8 @@ type setup struct {
 	topTenants   int
 	publicURL    string
 	memory       int64 // of requests
+	keyLimits    store.KeyLimits
+	onlyLocal    bool
 }
 
 // newAPI runs a server with the tenants acme (1,000,000 tokens), free (no quota) and
@@ -97,7 +100,8 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	o := Options{DB: env.AppDB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
 		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70},
 		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, CORSOrigins: s.origins, HSTS: s.hsts,
-		PublicURL: s.publicURL, Memory: s.memory}
+		PublicURL: s.publicURL, Memory: s.memory,
+		KeyLimits: s.keyLimits, OnlyLocal: s.onlyLocal}
 	a.dir = tenants.New(env.AppDB, a.valkey, o.Log)
 	a.live = usage.New(env.AppDB, a.valkey, a.dir, o.Now)
 	o.Tenants, o.Live = a.dir, a.live
@@ -107,7 +111,7 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		o.Gate = auth.NewGate(a.keys, tokens)
+		o.Gate = auth.NewGate(a.keys, tokens, s.publicURL)
 		if err := a.keys.Start(tb.Context()); err != nil {
 			tb.Fatal(err)
 		}

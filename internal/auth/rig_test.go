@@ -38,7 +38,7 @@ func newRig(t testing.TB, env *stacktest.Env) *rig {
 		t.Fatal(err)
 	}
 	r.dir = r.another()
-	r.gate = NewGate(r.dir, nil)
+	r.gate = NewGate(r.dir, nil, "")
 	r.start(r.dir)
 	return r
 }

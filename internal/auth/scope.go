@@ -3,6 +3,8 @@ package auth
 import (
 	"fmt"
 	"strings"
+
+	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
 // Scope is a set of what somebody may do.
@@ -20,7 +22,7 @@ const (
 // everything is what a key of scope admin may do.
 const everything = Ingest | Read | Admin
 
-// Scopes are the names of what one key may do, the least first.
+// Scopes are the names of what a key may do, the least first.
 var Scopes = []string{"ingest", "read", "admin"}
 
 // ParseScope is the scope of a name; admin has all three.
@@ -36,10 +38,35 @@ func ParseScope(name string) (Scope, error) {
 	return 0, fmt.Errorf("must be one of %s", strings.Join(Scopes, ", "))
 }
 
-// String is the name of a key's scope, or the names of a token's with a space between.
-func (s Scope) String() string {
+// ParseScopes is the scope of several names with spaces between, like "ingest read".
+func ParseScopes(names string) (all Scope, err error) {
+	for name := range strings.FieldsSeq(names) {
+		one, err := ParseScope(name)
+		if err != nil {
+			return 0, fmt.Errorf("%w, or several of them with spaces between", err)
+		}
+		all |= one
+	}
+	if all == 0 {
+		_, err = ParseScope("")
+	}
+	return all, err
+}
+
+// ScopeOf is what a stored key may do. What this version does not know it leaves out.
+func ScopeOf(k store.APIKey) Scope {
+	all, _ := ParseScope(k.Scope)
+	for _, name := range k.MoreScopes {
+		one, _ := ParseScope(name)
+		all |= one &^ Admin
+	}
+	return all
+}
+
+// Names are those of s, the least first; admin stands for all that comes with it.
+func (s Scope) Names() []string {
 	if s&Admin != 0 {
-		return "admin"
+		return []string{"admin"}
 	}
 	var names []string
 	for i, name := range Scopes {
@@ -47,8 +74,11 @@ func (s Scope) String() string {
 			names = append(names, name)
 		}
 	}
-	return strings.Join(names, " ")
+	return names
 }
+
+// String is the names of s with a space between.
+func (s Scope) String() string { return strings.Join(s.Names(), " ") }
 
 // Need is what a route asks of whoever calls it. The zero value is no declaration, and
 // nobody meets it.
@@ -66,6 +96,8 @@ const (
 	ToAdmin
 	// ToReadAll asks for Read, of all tenants: what is shown cannot be divided.
 	ToReadAll
+	// ToAdminAll asks for Admin, of all tenants: it changes what tenants may not change themselves.
+	ToAdminAll
 )
 
 // scope is what a need asks for; no scope contains that of Nobody.
@@ -77,7 +109,7 @@ func (n Need) scope() Scope {
 		return Ingest
 	case ToRead, ToReadAll:
 		return Read
-	case ToAdmin:
+	case ToAdmin, ToAdminAll:
 		return Admin
 	}
 	return 1 << 7
@@ -90,6 +122,8 @@ func (n Need) String() string {
 		return "public"
 	case ToReadAll:
 		return "read for all tenants"
+	case ToAdminAll:
+		return "admin for all tenants"
 	case Nobody:
 		return "undeclared"
 	}

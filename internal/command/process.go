@@ -34,6 +34,8 @@ type process struct {
 	// retains is set for the role whose settings say for how long rows are kept.
 	retains bool
 
+	onlyLocal bool // set by setGate: nobody is asked for a credential, and only this machine answered
+
 	// Set by setGate if callers of the API need a credential.
 	gate   *auth.Gate
 	keys   *auth.Directory
@@ -45,7 +47,7 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 	tuneMemory(env.Getenv, log)
 	// The client reports each failed connection on stderr, beside the error it returns.
 	redis.SetLogger(debugLogger{log})
-	rdb, err := scripts.ConnectTLS(string(cfg.ValkeyURL), scripts.TLS{CAFile: cfg.ValkeyCAFile, CertFile: cfg.ValkeyCertFile, KeyFile: cfg.ValkeyKeyFile})
+	rdb, err := connectValkey(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +65,12 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 	}
 	p.observeOdd("tenants", directory.Unreadable)
 	return p, nil
+}
+
+// connectValkey is how every command reaches Valkey, with the certificates of the settings.
+func connectValkey(cfg config.Config) (redis.UniversalClient, error) {
+	files := scripts.TLS{CAFile: cfg.ValkeyCAFile, CertFile: cfg.ValkeyCertFile, KeyFile: cfg.ValkeyKeyFile}
+	return scripts.ConnectTLS(string(cfg.ValkeyURL), files)
 }
 
 // close gives up the connections. Nothing may use them any more.

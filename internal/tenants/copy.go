@@ -5,11 +5,16 @@ import (
 	"fmt"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// copied is a tenant in the copy that Valkey holds.
+// copied is a tenant in the copy that Valkey holds. The version before compares the copy byte
+// for byte with its own and writes it anew if they differ, so what it does not know is in
+// copiedNames: the two versions would take turns otherwise, and half of the time there would be
+// no names.
 type copied struct {
 	Name       string `json:"name"`
 	Quota      int64  `json:"quota,omitempty"`
@@ -22,8 +27,20 @@ type copied struct {
 	Enforce string      `json:"enforce,omitempty"`
 }
 
-func encode(all []meter.Tenant) ([]byte, error) {
-	rows := make([]copied, len(all))
+// copiedNames are the names of a tenant that has more than its key, and its kept features.
+type copiedNames struct {
+	Tenant      string   `json:"tenant"` // its key
+	DisplayName string   `json:"displayName,omitempty"`
+	Aliases     []string `json:"aliases,omitempty"`
+	Features    []string `json:"features,omitempty"`
+}
+
+func encode(all []meter.Tenant, kept []store.KeptFeature) (tenants, names []byte, err error) {
+	features := map[string][]string{}
+	for _, k := range kept {
+		features[k.Tenant] = append(features[k.Tenant], k.Feature)
+	}
+	rows, named := make([]copied, len(all)), []copiedNames{}
 	for i, t := range all {
 		rows[i] = copied{Name: t.Name, Quota: t.Quota, BillingDay: t.BillingDay, Timezone: t.Zone.String(),
 			Thresholds: t.Thresholds, Archived: t.Archived}
@@ -33,20 +50,38 @@ func encode(all []meter.Tenant) ([]byte, error) {
 		if t.Enforce != meter.EnforceOff {
 			rows[i].Enforce = t.Enforce.String()
 		}
+		if len(t.Aliases) > 0 || len(features[t.Name]) > 0 {
+			named = append(named, copiedNames{t.Name, t.DisplayName, t.Aliases, features[t.Name]})
+		}
 	}
-	data, err := json.Marshal(rows)
+	if tenants, err = json.Marshal(rows); err == nil {
+		names, err = json.Marshal(named)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("encode copy of tenants: %w", err)
+		return nil, nil, fmt.Errorf("encode copy of tenants: %w", err)
 	}
-	return data, nil
+	return tenants, names, nil
 }
 
-// decode reads what encode wrote, in whatever version. What of a tenant cannot be read is
-// replaced as store.Tenants does, and named in odd.
-func decode(data []byte) (all []meter.Tenant, odd []store.OddRow, err error) {
+// decode reads both copies, in whatever version. What of a tenant cannot be read is replaced as
+// store.Tenants does, and named in odd. names may be nil: the version before has written tenants alone.
+func decode(tenants, names []byte) (all []meter.Tenant, kept []store.KeptFeature, odd []store.OddRow, err error) {
 	var rows []json.RawMessage
-	if err := json.Unmarshal(data, &rows); err != nil {
-		return nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
+	if err := json.Unmarshal(tenants, &rows); err != nil {
+		return nil, nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
+	}
+	var named []copiedNames
+	if names != nil {
+		if err := strict.Unmarshal(names, &named); err != nil {
+			return nil, nil, nil, fmt.Errorf("decode copy of tenants: names: %w", err)
+		}
+	}
+	byKey := make(map[string]copiedNames, len(named))
+	for _, n := range named {
+		byKey[n.Tenant] = n
+		for _, feature := range n.Features {
+			kept = append(kept, store.KeptFeature{Tenant: n.Tenant, Feature: feature})
+		}
 	}
 	all = make([]meter.Tenant, 0, len(rows))
 	for _, row := range rows {
@@ -54,7 +89,7 @@ func decode(data []byte) (all []meter.Tenant, odd []store.OddRow, err error) {
 		found := func(reason, instead string) {
 			odd = append(odd, store.OddRow{Table: "copy of tenants", Row: r.Name, Reason: reason, Instead: instead})
 		}
-		if err := json.Unmarshal(row, &r); err != nil {
+		if err := strict.Unmarshal(row, &r); err != nil {
 			found(err.Error(), "the row is skipped")
 			continue
 		}
@@ -63,7 +98,8 @@ func decode(data []byte) (all []meter.Tenant, odd []store.OddRow, err error) {
 			found(fmt.Sprintf("timezone %q is not known here", r.Timezone), "UTC")
 			zone = time.UTC
 		}
-		t := meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived}
+		t := meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived,
+			DisplayName: byKey[r.Name].DisplayName, Aliases: byKey[r.Name].Aliases}
 		if r.Rate != nil {
 			t.Rate, t.OwnRate = *r.Rate, true
 		}
@@ -74,5 +110,5 @@ func decode(data []byte) (all []meter.Tenant, odd []store.OddRow, err error) {
 		}
 		all = append(all, t)
 	}
-	return all, odd, nil
+	return all, kept, odd, nil
 }

@@ -47,8 +47,8 @@ func TestOneOddRowFreezesNobody(t *testing.T) {
 
 // TestAnOddRowOfTheCopyIsSkipped starts from a copy that another version has left.
 func TestAnOddRowOfTheCopyIsSkipped(t *testing.T) {
-	all, odd, err := decode([]byte(`[{"name":"a","timezone":"Nowhere/Land","billingDay":1},{"name":"b","timezone":"UTC","enforce":"gate","quota":5},
-		{"name":"c","timezone":"UTC","thresholds":"80"},{"name":"d","timezone":"Europe/Berlin"}]`))
+	all, _, odd, err := decode([]byte(`[{"name":"a","timezone":"Nowhere/Land","billingDay":1},{"name":"b","timezone":"UTC","enforce":"gate","quota":5},
+		{"name":"c","timezone":"UTC","thresholds":"80"},{"name":"d","timezone":"Europe/Berlin"}]`), nil)
 	if err != nil || len(odd) != 3 || len(all) != 3 {
 		t.Fatalf("%+v, %+v, %v", all, odd, err)
 	}
