@@ -84,7 +84,7 @@ func TestKeysAreReadByTheirExactNameAndOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows, err := decode(copy); err != nil || len(rows) != 1 || rows[0].ID != id {
+	if rows, _, err := decode(copy); err != nil || len(rows) != 1 || rows[0].ID != id {
 		t.Fatalf("%+v, %v", rows, err)
 	}
 	more := func(member string) []byte {
