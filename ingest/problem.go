@@ -36,6 +36,8 @@ type Problem struct {
 	RetryAfter time.Duration `json:"-"`
 	// rates become RateLimit headers.
 	rates []rateStatus
+	// events are how many were read before the problem was found.
+	events int
 }
 
 // maxErrors is how many errors a problem lists. Each may be caused by three bytes of a body, which

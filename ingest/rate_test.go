@@ -215,19 +215,56 @@ func TestAGroupWhoseReplyIsLostIsChargedOnce(t *testing.T) {
 	}
 }
 
-// What was counted before needs no room.
+// Rates are judged before ids are looked up, so a duplicate may have to wait for room; but it
+// takes none of what new events need.
 func TestDuplicatesAreNotCharged(t *testing.T) {
 	env := stacktest.New(t)
 	a := newAPI(t, env, rated(1, 10))
 	with := func(id string) string { return acme(1, `,"id":"`+id+`"`) }
 	a.counted("[" + with("1") + "," + with("2") + "]")
-	a.counted(batchOf("acme", 8))
-	other := startAPI(t, env, rated(1, 10)) // which remembers nothing
-	if got := other.counted("[" + with("1") + "," + with("2") + "]"); got.Duplicates != 2 {
-		t.Errorf("%+v, want two duplicates", got)
+	for range 3 {
+		if got := a.counted("[" + with("1") + "," + with("2") + "]"); got.Duplicates != 2 {
+			t.Errorf("%+v, want two duplicates", got)
+		}
 	}
-	other.refused(other.post(jsonType, "["+with("1")+","+with("3")+"]"), 429, "rate-limited")
+	a.counted(batchOf("acme", 8))           // fills the bucket
+	other := startAPI(t, env, rated(1, 10)) // which remembers nothing
+	other.refused(other.post(jsonType, "["+with("1")+","+with("2")+"]"), 429, "rate-limited")
 	if got := other.total("acme"); got != 10 {
 		t.Errorf("%d tokens, want 10", got)
+	}
+}
+
+// A client that sends what is refused, or was counted before, is held to its rate as well.
+func TestWhatIsNotCountedIsHeldToTheRateToo(t *testing.T) {
+	const burst, most = 20, 60 // requests until the first 429: a few are refilled meanwhile
+	env := stacktest.New(t)
+	a := newAPI(t, env, rated(1, burst))
+	a.counted(acme(1, `,"id":"1"`))
+	a.set("free", "monthly_quota = 1, enforce = 'strict', rate_limit = 1, rate_burst = 20")
+	for _, c := range []struct {
+		name, body string
+		answer     string
+	}{
+		{"conflicts", acme(2, `,"id":"1"`), "id-conflict"},
+		{"duplicates", acme(1, `,"id":"1"`), `"duplicates":1`},
+		{"a quota that is used up", `{"tenant":"free","feature":"chat","tokens":2}`, "quota-exceeded"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := startAPI(t, env, rated(1, burst)) // what is not counted weighs on its own process
+			for sent := range most {
+				r := a.post(jsonType, c.body)
+				if strings.Contains(r.body, "/problems/rate-limited") {
+					if sent < burst/2 {
+						t.Errorf("the %d. request was held back at a burst of %d", sent+1, burst)
+					}
+					return
+				}
+				if !strings.Contains(r.body, c.answer) {
+					t.Fatalf("%d %s, want %s", r.status, r.body, c.answer)
+				}
+			}
+			t.Errorf("%d requests passed at a burst of %d", most, burst)
+		})
 	}
 }

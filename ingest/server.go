@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/budget"
+	"github.com/eduardosanzb/flagmeter/internal/fair"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
@@ -47,6 +49,12 @@ type Options struct {
 	DefaultThresholds []int
 	// Rate limits the events of tenants without a rate of their own; zero: nothing does.
 	Rate meter.Rate
+	// Guard limits, in this process alone, the events of tenants without any rate; zero:
+	// nothing does.
+	Guard meter.Rate
+	// MaxInFlight is how many requests with events are in hand of an API key, and how many of a
+	// tenant wait in a shard; 0: any number.
+	MaxInFlight int
 	// MaxFeatures is how many features a tenant may have; 0: any number.
 	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
@@ -98,6 +106,8 @@ type Server struct {
 	charts  *turns        // series as JSON
 	heavies chan struct{} // a value for each heavy query that runs
 
+	inFlight   *fair.Limit // of requests with events, by API key
+	reading    *fair.Gate  // of large bodies
 	limiter    *limiter
 	committers []*committer
 	draining   atomic.Bool
@@ -134,6 +144,8 @@ func New(o Options) *Server {
 	s.metrics = newMetrics(o.Registry, s.feeds.size)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	s.limiter = newLimiter(o, s.metrics)
+	s.inFlight = fair.NewLimit(o.MaxInFlight)
+	s.reading = fair.NewGate(runtime.GOMAXPROCS(0) - 1) // the last processor is for small ones
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.limiter, s.metrics))
 	}
@@ -154,6 +166,9 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	var running sync.WaitGroup
 	for _, c := range s.committers {
 		running.Go(func() { c.run(commits) })
+		for range stagers {
+			running.Go(func() { c.stage(commits) })
+		}
 	}
 	running.Go(func() { s.observer.LogSums(commits) })
 	if s.top != nil {

@@ -171,3 +171,5 @@ func (r *rig) features(q Query) [][]meter.FeatureUsage {
 	}
 	return all
 }
+
+func redisZ(score float64, member string) redis.Z { return redis.Z{Score: score, Member: member} }

@@ -109,10 +109,10 @@ func TestIngestWritesNothingIfAnIDWasSeen(t *testing.T) {
 		ids  []EventID
 		want []Seen
 	}{
-		{"the same event", []EventID{{"acme", "e1", "digest 1"}}, []Seen{{0, true}}},
-		{"another event", []EventID{{"acme", "e1", "other"}}, []Seen{{0, false}}},
+		{"the same event", []EventID{{"acme", "e1", "digest 1"}}, []Seen{{Index: 0, Same: true}}},
+		{"another event", []EventID{{"acme", "e1", "other"}}, []Seen{{Index: 0, Same: false}}},
 		{"some of several", []EventID{{"acme", "new", "x"}, {"acme", "e2", "other"}, {"zed", "e1", "x"}, {"acme", "e1", "digest 1"}},
-			[]Seen{{1, false}, {3, true}}},
+			[]Seen{{Index: 1, Same: false}, {Index: 3, Same: true}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &rig{Valkey: r.Valkey, TB: t, client: r.client, number: r.number}

@@ -256,7 +256,7 @@ func TestOfManyCallsWithAnIDOneIsApplied(t *testing.T) {
 				t.Error(err)
 			case len(out.Seen) == 0:
 				applied.Add(1)
-			case out.Seen[0] == Seen{0, true}:
+			case out.Seen[0] == Seen{Index: 0, Same: true}:
 				seen.Add(1)
 			}
 		})

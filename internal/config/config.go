@@ -112,6 +112,14 @@ type Config struct {
 	// 0 means as many as RateLimit.
 	RateBurst int64 `env:"RATE_BURST" envDefault:"0" want:"an integer from 0 to 1000000000"`
 
+	// RateGuard is how many events a second one process accepts of a tenant that has no rate limit
+	// at all, and ten times as many at once: nobody fills the stores by mistake. 0 means any number.
+	RateGuard int64 `env:"RATE_GUARD" envDefault:"50000" want:"an integer from 0 to 1000000"`
+
+	// MaxInFlight is how many requests with events one process has in hand of an API key, and how
+	// many of a tenant wait for Valkey in a shard; 0 means any number.
+	MaxInFlight int `env:"MAX_IN_FLIGHT" envDefault:"512" want:"an integer from 0 to 8192"`
+
 	// MaxFeatures is how many features a tenant may have: those that were used in the last 35
 	// days count. 0 means any number.
 	MaxFeatures int `env:"MAX_FEATURES" envDefault:"1000" want:"an integer from 0 to 1000000"`
