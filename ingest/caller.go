@@ -27,6 +27,12 @@ func callerOf(ctx context.Context) caller {
 	return caller{who.KeyID, who.Tenant, who.Rate}
 }
 
+// flow is whose requests the caller's wait with.
+func (c caller) flow() string { return c.tenant + "\t" + string(c.id[:]) }
+
+// known reports whether the request had a credential.
+func (c caller) known() bool { return c.id != uuid.UUID{} || c.tenant != "" }
+
 // holderOf is who shares a part of the memory, and of other places, with the request of ctx:
 // all who are bound to the same tenant, or else have the same key. Tokens that are bound to
 // none are one holder; with AUTH=off everybody is the zero Holder.
@@ -42,9 +48,3 @@ func holderOf(ctx context.Context) budget.Holder {
 	}
 	return budget.Holder{Key: who.KeyID}
 }
-
-// flow is whose requests the caller's wait with.
-func (c caller) flow() string { return c.tenant + "\t" + string(c.id[:]) }
-
-// known reports whether the request had a credential.
-func (c caller) known() bool { return c.id != uuid.UUID{} || c.tenant != "" }

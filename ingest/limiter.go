@@ -183,13 +183,15 @@ func (l *limiter) chargeEarly(from caller, tenant meter.Tenant, events int) {
 
 // need is what s takes of a tenant's quota in the given days: room is how much must be left
 // before it. In soft mode that is more than all but the last event, so that at most the last
-// one crosses the quota.
+// one crosses the quota. Events with no tokens need nothing and are not the last.
 func (s *submission) need(t meter.Tenant, days meter.TenantDays) (room, tokens int64) {
 	var last int64
 	for it := range s.itemsOf(t.Name) {
 		if c := &s.sums.counters[it.counter]; c.Day >= days.From && c.Day < days.To {
 			tokens += it.tokens // 10,000 events of 10^12 are far below 2^63
-			last = it.tokens
+			if it.tokens > 0 {
+				last = it.tokens
+			}
 		}
 	}
 	if t.Enforce == meter.EnforceStrict || tokens == 0 {

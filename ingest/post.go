@@ -59,6 +59,7 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter
 	}
 	buffer.Reset() // the decoder has kept nothing of the body
 	setRateLimits(w.Header(), accepted.rates)
+	w.Header()[dedupeHeader] = s.dedupeWindow
 	writeJSON(w, accepted.append(buffer.AvailableBuffer()))
 }
 

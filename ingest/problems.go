@@ -17,11 +17,6 @@ func problemUnavailable(detail string) *Problem {
 		Status: http.StatusServiceUnavailable, Detail: detail, RetryAfter: retryAfter}
 }
 
-// problemCrowded is about a request that there is no memory for.
-func problemCrowded() *Problem {
-	return problemUnavailable("the memory for requests is used up: send the same again later, in smaller parts if it is large; nothing was counted")
-}
-
 // problemBusy is about a queue, or a flow's part of it, that is full.
 func problemBusy() *Problem {
 	return problemUnavailable("too many requests are waiting; nothing was counted")
@@ -37,6 +32,11 @@ func problemOnItsWay(index int) *Problem {
 	p := problemUnavailable("another request with the same id is being counted; nothing of this one was")
 	p.Errors = []FieldError{{Index: &index, Field: "id", Detail: "is in a request that is not answered yet"}}
 	return p
+}
+
+// problemCrowded is about a request that there is no memory for.
+func problemCrowded() *Problem {
+	return problemUnavailable("the memory for requests is used up: send the same again later, in smaller parts if it is large; nothing was counted")
 }
 
 // problemConflict names the events whose id was used for another event before.

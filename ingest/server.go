@@ -22,6 +22,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -59,6 +60,11 @@ type Options struct {
 	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
 	Gate *auth.Gate
+	// OnlyLocal refuses requests that may come from another machine. It is for a server without
+	// a Gate that relies on nobody else reaching it.
+	OnlyLocal bool
+	// KeyLimits bound how many API keys POST /keys makes; zero: nothing does.
+	KeyLimits store.KeyLimits
 	// Embedders are the origins whose pages may show the dashboard in a frame.
 	Embedders []string
 	// Linger is how long Run goes on answering after its end has begun.
@@ -98,16 +104,19 @@ type Server struct {
 	origin       string // of pages behind a proxy; "" if the settings do not say
 	headers      httpd.Headers
 	gate         *auth.Gate // nil: everybody may do everything
+	keyLimits    store.KeyLimits
+	local        bool // only this machine is answered
 	embedders    []string
+	dedupeWindow []string // the value of dedupeHeader
 
-	budget  *budget.Budget
-	limits  httpd.Limits
-	exports *turns
-	charts  *turns        // series as JSON
-	heavies chan struct{} // a value for each heavy query that runs
+	inFlight *fair.Limit // of requests with events, by API key
+	reading  *fair.Gate  // of large bodies
+	budget   *budget.Budget
+	limits   httpd.Limits
+	exports  *turns
+	charts   *turns        // series as JSON
+	heavies  chan struct{} // a value for each heavy query that runs
 
-	inFlight   *fair.Limit // of requests with events, by API key
-	reading    *fair.Gate  // of large bodies
 	limiter    *limiter
 	committers []*committer
 	draining   atomic.Bool
@@ -129,7 +138,8 @@ type route struct {
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
-		gate: o.Gate, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+		gate: o.Gate, keyLimits: o.KeyLimits, local: o.OnlyLocal, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+	s.dedupeWindow = dedupeSeconds(o.Dedupe)
 	s.limits = httpd.Standard()
 	s.limits.Connections = o.Connections
 	s.limits = s.limits.Filled()
@@ -255,7 +265,11 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	if s.registry != nil {
 		plain(auth.ToReadAll, "/metrics", httpd.Scrape(s.registry))
 	}
-	return s.observer.Handler(httpd.Guard(s.lend(escapedPaths(router)), s.headers)), all
+	handler := s.lend(escapedPaths(router))
+	if s.local {
+		handler = s.onlyLocal(handler)
+	}
+	return s.observer.Handler(httpd.Guard(handler, s.headers)), all
 }
 
 // nothing answers what router has no route for. A route of the API with a slash behind it is

@@ -102,6 +102,7 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 		MaxInFlight: p.cfg.MaxInFlight, MaxFeatures: p.cfg.MaxFeatures,
 		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge, PublicURL: p.cfg.PublicURL,
 		Memory: int64(p.cfg.RequestMemory), Connections: p.cfg.MaxConnections,
+		KeyLimits: keyLimits(p.cfg), OnlyLocal: p.onlyLocal,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
 }
