@@ -22,7 +22,7 @@ func lend(next http.Handler, origins []string) http.Handler {
 		AllowOriginFunc: func(origin string) bool { return slices.Contains(origins, origin) },
 		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowedHeaders:  []string{"authorization", "content-encoding", "content-type", "idempotency-key", "if-none-match", "traceparent", "x-request-id"},
-		ExposedHeaders:  []string{"ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-As-Of", "X-Complete-To", "X-Request-Id"},
+		ExposedHeaders:  []string{"ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-As-Of", "X-Complete-To", dedupeHeader, "X-Request-Id"},
 		MaxAge:          preflightAge,
 	}).Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

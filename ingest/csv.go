@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -27,7 +26,7 @@ func newTable(w http.ResponseWriter, file string, asOf time.Time, headings ...st
 	return t
 }
 
-// write adds a line.
+// write adds a line. It keeps nothing of cells and may change them.
 func (t *table) write(cells ...string) {
 	for i, cell := range cells {
 		cells[i] = defuse(cell)
@@ -44,15 +43,6 @@ func (t *table) flush() error {
 		t.err = t.w.Error()
 	}
 	return t.err
-}
-
-// defuse puts an apostrophe before what a spreadsheet would take for a formula: names come
-// from outside, and whoever opens the file must not run what they say.
-func defuse(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

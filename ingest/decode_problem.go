@@ -29,6 +29,7 @@ func (d *eventDecoder) problem(err error) *Problem {
 		Title:  "An event is invalid",
 		Status: http.StatusBadRequest,
 		Errors: d.errors,
+		events: d.items,
 	}
 	switch {
 	case err == errTooMany:
@@ -37,6 +38,7 @@ func (d *eventDecoder) problem(err error) *Problem {
 			Title:  "The request is too large",
 			Status: http.StatusRequestEntityTooLarge,
 			Detail: fmt.Sprintf("a request may carry at most %d events", meter.MaxEvents),
+			events: d.items,
 		}
 	case err != nil:
 		p.Type = "/problems/invalid-json"

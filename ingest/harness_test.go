@@ -25,6 +25,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -349,15 +350,8 @@ func value(tb testing.TB, c prometheus.Counter) float64 {
 	return m.Counter.GetValue()
 }
 
-// eventually polls until ok, for something that the outside world does on its own.
-func eventually(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			tb.Fatalf("it did not happen in 10 s that %s", what)
-		}
-	}
-}
+// eventually waits until ok is true, for something that the outside world does on its own.
+var eventually = waittest.Until
 
 // acme is one event of tenant acme as JSON; members, if any, come with a comma in front.
 func acme(tokens int64, members string) string {

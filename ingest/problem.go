@@ -34,6 +34,8 @@ type Problem struct {
 	RetryAfter time.Duration `json:"-"`
 	// rates become RateLimit headers.
 	rates []rateStatus
+	// events are how many were read before the problem was found.
+	events int
 }
 
 // FieldError is one thing that is wrong with one event.

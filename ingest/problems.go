@@ -17,6 +17,23 @@ func problemUnavailable(detail string) *Problem {
 		Status: http.StatusServiceUnavailable, Detail: detail, RetryAfter: retryAfter}
 }
 
+// problemBusy is about a queue, or a flow's part of it, that is full.
+func problemBusy() *Problem {
+	return problemUnavailable("too many requests are waiting; nothing was counted")
+}
+
+// problemInFlight is about an API key with too many requests at a time.
+func problemInFlight() *Problem {
+	return problemUnavailable("too many requests with this credential are in hand; nothing was counted")
+}
+
+// problemOnItsWay names an event that another request has sent and that is not counted yet.
+func problemOnItsWay(index int) *Problem {
+	p := problemUnavailable("another request with the same id is being counted; nothing of this one was")
+	p.Errors = []FieldError{{Index: &index, Field: "id", Detail: "is in a request that is not answered yet"}}
+	return p
+}
+
 // problemConflict names the events whose id was used for another event before.
 func problemConflict(indexes []int) *Problem {
 	p := &Problem{Type: "/problems/id-conflict", Title: "An id was used for another event",

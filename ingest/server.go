@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/fair"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
@@ -45,6 +47,12 @@ type Options struct {
 	DefaultThresholds []int
 	// Rate limits the events of tenants without a rate of their own; zero: nothing does.
 	Rate meter.Rate
+	// Guard limits, in this process alone, the events of tenants without any rate; zero:
+	// nothing does.
+	Guard meter.Rate
+	// MaxInFlight is how many requests with events are in hand of an API key, and how many of a
+	// tenant wait in a shard; 0: any number.
+	MaxInFlight int
 	// MaxFeatures is how many features a tenant may have; 0: any number.
 	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
@@ -87,7 +95,10 @@ type Server struct {
 	keyLimits    store.KeyLimits
 	local        bool // only this machine is answered
 	embedders    []string
+	dedupeWindow []string // the value of dedupeHeader
 
+	inFlight   *fair.Limit // of requests with events, by API key
+	reading    *fair.Gate  // of large bodies
 	limiter    *limiter
 	committers []*committer
 	draining   atomic.Bool
@@ -110,11 +121,14 @@ func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
 		gate: o.Gate, keyLimits: o.KeyLimits, local: o.OnlyLocal, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+	s.dedupeWindow = dedupeSeconds(o.Dedupe)
 	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
 	s.feedCut = 2 * s.feedPatience
 	s.metrics = newMetrics(o.Registry, s.feeds.count)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	s.limiter = newLimiter(o, s.metrics)
+	s.inFlight = fair.NewLimit(o.MaxInFlight)
+	s.reading = fair.NewGate(runtime.GOMAXPROCS(0) - 1) // the last processor is for small ones
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.limiter, s.metrics))
 	}
@@ -135,6 +149,9 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	var running sync.WaitGroup
 	for _, c := range s.committers {
 		running.Go(func() { c.run(commits) })
+		for range stagers {
+			running.Go(func() { c.stage(commits) })
+		}
 	}
 	running.Go(func() { s.observer.LogSums(commits) })
 	if s.top != nil {

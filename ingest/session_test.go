@@ -14,6 +14,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // browser is the api as a browser sees it that keeps cookies.
@@ -163,7 +164,7 @@ func TestLiveTakesATokenAndEndsWithIt(t *testing.T) {
 			t.Errorf("%s: %+v", c.query, told)
 		}
 		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), waittest.Patience)
 			defer cancel()
 			for {
 				if _, _, err := conn.Read(ctx); err != nil {

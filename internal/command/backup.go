@@ -43,6 +43,9 @@ What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
   flagmeter backup list --from /backups`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := backup.ParseKeep(keep); keep != "" && err != nil {
+				return misuse("--keep %w", err)
+			}
 			cfg, err := env.ownedSettings()
 			if err != nil {
 				return err

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -24,7 +23,7 @@ func Keys(env Env) *cobra.Command {
 
 func keysCreate(env Env) *cobra.Command {
 	var k auth.NewKey
-	var expires time.Duration
+	var expires config.Positive
 	var rate rateFlags
 	cmd := &cobra.Command{
 		Use:   "create --scope SCOPE",
@@ -37,7 +36,7 @@ scope ingest,read does both, and one of scope admin also manages keys. With --te
 no other exists. A tenant may have several keys: to change one, create the next, use it, and
 revoke the one before.`,
 		Example: `  flagmeter keys create --scope admin
-  flagmeter keys create --scope ingest,read --tenant acme-corp --expires 720h --name backend --rate-limit 500`,
+  flagmeter keys create --scope ingest,read --tenant acme-corp --expires 30d --name backend --rate-limit 500`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := failpoint.Now()
@@ -46,11 +45,12 @@ revoke the one before.`,
 			} else if change != nil {
 				k.Rate = change.Rate
 			}
-			if cmd.Flags().Changed("expires") {
-				if expires <= 0 {
-					return errors.New("--expires must be a duration above 0 like 720h")
-				}
-				k.Expires = now.Add(expires)
+			k.Scope = strings.ReplaceAll(k.Scope, ",", " ")
+			if _, err := auth.ParseScopes(k.Scope); err != nil {
+				return misuse("--scope %w", err)
+			}
+			if d := time.Duration(expires.Duration); d > 0 {
+				k.Expires = now.Add(d)
 			}
 			cfg, err := config.Load(env.Getenv, "DATABASE_URL")
 			if err != nil {
@@ -63,7 +63,6 @@ revoke the one before.`,
 				return err
 			}
 			defer db.Close()
-			k.Scope = strings.ReplaceAll(k.Scope, ",", " ")
 			key, stored, err := auth.Create(cmd.Context(), db, k, now)
 			if err != nil {
 				return err
@@ -78,7 +77,7 @@ revoke the one before.`,
 	f.StringVar(&k.Tenant, "tenant", "", "the only `name` of a tenant that it is for (default: all)")
 	f.StringVar(&k.Name, "name", "", "what people call it")
 	rate.register(cmd, "`events` a second that may be sent with it, beside what its tenant may, 1 to 1000000 (default any number)", 1)
-	f.DurationVar(&expires, "expires", 0, "after what `duration` it ends, like 720h (default: never)")
+	f.Var(&expires, "expires", "after what `duration` it ends, like 30d or 12h (default: never)")
 	_ = cmd.MarkFlagRequired("scope") // it exists
 	return cmd
 }

@@ -98,7 +98,9 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants, Gate: p.gate, Embedders: p.cfg.Embedders(),
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
 		DefaultThresholds: p.cfg.Thresholds(), Linger: p.cfg.DrainTime,
-		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), MaxFeatures: p.cfg.MaxFeatures, KeyLimits: keyLimits(p.cfg), OnlyLocal: p.onlyLocal,
+		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), Guard: meter.NewRate(p.cfg.RateGuard, 10*p.cfg.RateGuard),
+		MaxInFlight: p.cfg.MaxInFlight, MaxFeatures: p.cfg.MaxFeatures,
+		KeyLimits: keyLimits(p.cfg), OnlyLocal: p.onlyLocal,
 		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))

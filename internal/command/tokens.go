@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,7 +21,7 @@ func Tokens(env Env) *cobra.Command {
 
 func tokensMint(env Env) *cobra.Command {
 	var tenant, scope string
-	var ttl time.Duration
+	ttl := config.Positive{Duration: config.Duration(time.Hour)}
 	var unchecked bool
 	cmd := &cobra.Command{
 		Use:   "mint --tenant NAME",
@@ -35,25 +34,26 @@ The tenant must be there, in the database of DATABASE_URL; --unchecked takes you
 		Example: "  flagmeter tokens mint --tenant acme-corp --ttl 1h",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if wrong := meter.CheckName(tenant); wrong != "" {
+				return misuse("--tenant %s", wrong)
+			}
+			if s, err := auth.ParseScope(scope); err != nil || s&auth.Admin != 0 {
+				return misuse("--scope must be read or ingest")
+			}
 			cfg, err := config.Load(env.Getenv, "JWT_SECRET")
 			if err != nil {
 				return err
 			}
-			if wrong := meter.CheckName(tenant); wrong != "" {
-				return fmt.Errorf("--tenant %s", wrong)
-			}
-			if s, err := auth.ParseScope(scope); err != nil || s&auth.Admin != 0 {
-				return errors.New("--scope must be read or ingest")
-			}
-			if ttl <= 0 {
-				return errors.New("--ttl must be a duration above 0 like 1h")
+			lives, most := time.Duration(ttl.Duration), time.Duration(cfg.JWTMaxLifetime)
+			if most > 0 && lives > most {
+				return misuse("--ttl: a token lives for %v at the most, as JWT_MAX_LIFETIME says", most)
 			}
 			if !unchecked {
 				if err := env.findTenant(cmd.Context(), tenant); err != nil {
 					return fmt.Errorf("%w (--unchecked signs without looking)", err)
 				}
 			}
-			token, err := auth.Mint(tokenOptions(cfg), tenant, scope, ttl)
+			token, err := auth.Mint(tokenOptions(cfg), tenant, scope, lives)
 			if err != nil {
 				return err
 			}
@@ -69,7 +69,7 @@ The tenant must be there, in the database of DATABASE_URL; --unchecked takes you
 	f := cmd.Flags()
 	f.StringVar(&tenant, "tenant", "", "`name` of the tenant (required)")
 	f.StringVar(&scope, "scope", "read", "what it may do: read, ingest")
-	f.DurationVar(&ttl, "ttl", time.Hour, "after what `duration` it ends, up to JWT_MAX_LIFETIME")
+	f.Var(&ttl, "ttl", "after what `duration` it ends, like 12h, up to JWT_MAX_LIFETIME")
 	f.BoolVar(&unchecked, "unchecked", false, "do not look whether there is such a tenant")
 	_ = cmd.MarkFlagRequired("tenant") // it exists
 	return cmd

@@ -72,6 +72,10 @@ func (c Config) allows(name string) bool {
 		return c.RateLimit >= 0 && c.RateLimit <= meter.MaxRate
 	case "RATE_BURST":
 		return c.RateBurst >= 0 && c.RateBurst <= meter.MaxBurst
+	case "RATE_GUARD":
+		return c.RateGuard >= 0 && c.RateGuard <= meter.MaxRate
+	case "MAX_IN_FLIGHT":
+		return c.MaxInFlight >= 0 && c.MaxInFlight <= 8192
 	case "MAX_FEATURES":
 		return c.MaxFeatures >= 0 && c.MaxFeatures <= 1_000_000
 	case "MAX_KEYS":

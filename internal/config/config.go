@@ -90,7 +90,7 @@ type Config struct {
 	// 1,000 ids/s, 3 h are 21.6 million ids and 560 MB, which leaves 1.4 GB of a 2 GB
 	// machine for all else. Valkey's clock may jump ahead by a third of the window. A Valkey
 	// that has lost writes gets its ids again from events, so they are kept for longer.
-	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s or 24h, and 35d less than EVENTS_RETENTION"`
+	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s, 24h or 1d, and 35d less than EVENTS_RETENTION"`
 
 	// EventsRetention is how long raw events are kept, by their own time: whole (UTC) days are
 	// dropped. An event may be 35 days old when it comes, and 5 more are for a Postgres that is
@@ -121,6 +121,14 @@ type Config struct {
 	// 0 means as many as RateLimit.
 	RateBurst int64 `env:"RATE_BURST" envDefault:"0" want:"an integer from 0 to 1000000000"`
 
+	// RateGuard is how many events a second one process accepts of a tenant that has no rate limit
+	// at all, and ten times as many at once: nobody fills the stores by mistake. 0 means any number.
+	RateGuard int64 `env:"RATE_GUARD" envDefault:"50000" want:"an integer from 0 to 1000000"`
+
+	// MaxInFlight is how many requests with events one process has in hand of an API key, and how
+	// many of a tenant wait for Valkey in a shard; 0 means any number.
+	MaxInFlight int `env:"MAX_IN_FLIGHT" envDefault:"512" want:"an integer from 0 to 8192"`
+
 	// MaxFeatures is how many features a tenant may have: those that were used in the last 35
 	// days count. 0 means any number.
 	MaxFeatures int `env:"MAX_FEATURES" envDefault:"1000" want:"an integer from 0 to 1000000"`
@@ -150,7 +158,7 @@ type Config struct {
 
 	// HSTSMaxAge tells browsers for how long to come to this host through TLS only. It takes
 	// a proxy that ends TLS, for as long as that. 0: nothing is told.
-	HSTSMaxAge time.Duration `env:"HSTS_MAX_AGE" envDefault:"0" want:"0 or a duration of at least 1s like 8760h"`
+	HSTSMaxAge time.Duration `env:"HSTS_MAX_AGE" envDefault:"0" want:"0 or a duration of at least 1s like 365d"`
 
 	// ValkeyCAFile names the certificates, in PEM, that Valkey's is checked against with
 	// rediss://. Empty: those that the machine trusts.
