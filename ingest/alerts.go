@@ -48,6 +48,11 @@ func (s *Server) getAlerts(w http.ResponseWriter, r *http.Request, _ httprouter.
 		cursor := encodePlace(last.FiredAt, last.ID)
 		next = &cursor
 	}
+	give, ok := s.room(w, r, 1<<10*len(alerts))
+	if !ok {
+		return
+	}
+	defer give()
 	body, err := json.Marshal(newAlertsAnswer(alerts, next))
 	if err != nil {
 		s.unavailable(w, r, "alerts cannot be read now", err)

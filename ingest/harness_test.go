@@ -66,6 +66,7 @@ type setup struct {
 	keyLimits    store.KeyLimits
 	onlyLocal    bool
 	publicURL    string
+	memory       int64 // of requests
 }
 
 // newAPI runs a server with the tenants acme (1,000,000 tokens), free (no quota) and
@@ -98,7 +99,8 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	tb.Cleanup(a.client.CloseIdleConnections)
 	o := Options{DB: env.AppDB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
 		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70},
-		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, CORSOrigins: s.origins, HSTS: s.hsts, KeyLimits: s.keyLimits, OnlyLocal: s.onlyLocal}
+		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, CORSOrigins: s.origins, HSTS: s.hsts,
+		PublicURL: s.publicURL, Memory: s.memory, KeyLimits: s.keyLimits, OnlyLocal: s.onlyLocal}
 	a.dir = tenants.New(env.AppDB, a.valkey, o.Log)
 	a.live = usage.New(env.AppDB, a.valkey, a.dir, o.Now)
 	o.Tenants, o.Live = a.dir, a.live

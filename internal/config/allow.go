@@ -84,6 +84,10 @@ func (c Config) allows(name string) bool {
 		return c.MaxTenantKeys >= 0 && c.MaxTenantKeys <= 1_000_000
 	case "TENANT_KEYS_PER_HOUR":
 		return c.TenantKeysPerHour >= 0 && c.TenantKeysPerHour <= 1_000_000
+	case "REQUEST_MEMORY":
+		return c.RequestMemory == 0 || c.RequestMemory >= 40<<20
+	case "MAX_CONNECTIONS":
+		return c.MaxConnections == 0 || c.MaxConnections >= 64 && c.MaxConnections <= 1_000_000
 	case "PUBLIC_URL":
 		return isOrigin(c.PublicURL)
 	case "EMBED_ORIGINS":

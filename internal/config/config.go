@@ -144,8 +144,18 @@ type Config struct {
 	// hour, revoked ones included; 0 means any number.
 	TenantKeysPerHour int `env:"TENANT_KEYS_PER_HOUR" envDefault:"100" want:"an integer from 0 to 1000000"`
 
-	// PublicURL is where people reach the dashboard, without a path: alerts link to it. Empty:
-	// they have no link.
+	// RequestMemory is how many bytes the requests in hand may take together: bodies, decoded
+	// events, and answers that are not read yet. 0: a quarter of the process's memory limit, 40
+	// MiB at least.
+	RequestMemory Bytes `env:"REQUEST_MEMORY" envDefault:"0" want:"0 (from the memory limit) or at least 40MiB"`
+
+	// MaxConnections is how many connections the API may have open at once, WebSockets not
+	// counted. 0: as many as fit into a sixth of the process's memory limit.
+	MaxConnections int `env:"MAX_CONNECTIONS" envDefault:"0" want:"0 (from the memory limit) or an integer from 64 to 1000000"`
+
+	// PublicURL is where people reach the dashboard, without a path: alerts link to it, and its
+	// pages may open live updates behind a proxy that does not pass Host on. Empty: alerts have
+	// no link.
 	PublicURL string `env:"PUBLIC_URL" want:"a URL like https://meter.example.com"`
 
 	// EmbedOrigins are those whose pages may show the dashboard in a frame, separated by

@@ -36,12 +36,12 @@ func onlyLocal(next http.Handler) http.Handler {
 // ServeAdmin serves Admin until ctx is done and then closes every connection: there is
 // nothing in hand worth waiting for. An error is logged, and ends nothing else.
 func ServeAdmin(ctx context.Context, log *slog.Logger, listener net.Listener) {
-	limits := Standard()
+	limits := Scrapes()
 	limits.Write = 0 // a profile or a trace takes as long as it was asked for
-	server := limits.server(Admin(), log)
+	server, conns := limits.server(Admin(), log)
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	defer context.AfterFunc(ctx, func() { server.Close() })()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(conns.listener(listener)); !errors.Is(err, http.ErrServerClosed) {
 		log.Error("the admin listener has failed", "error", err)
 	}
 }

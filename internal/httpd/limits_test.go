@@ -207,7 +207,8 @@ func TestLongHeadersAreRefused(t *testing.T) {
 		text   string
 		status int
 	}{
-		"12 kB":         {"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: " + strings.Repeat("x", 12<<10) + "\r\n\r\n", 200},
+		"6 kB":          {"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: " + strings.Repeat("x", 6<<10) + "\r\n\r\n", 200},
+		"8 kB and more": {"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 8<<10) + "\r\n\r\n", 431},
 		"24 kB":         {"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 24<<10) + "\r\n\r\n", 431},
 		"many":          {"GET / HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X: y\r\n", 5000) + "\r\n", 431},
 		"a long target": {"GET /" + strings.Repeat("x", 24<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", 431},
