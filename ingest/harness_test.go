@@ -63,10 +63,10 @@ type setup struct {
 	hsts         time.Duration
 	auth         bool // callers need a key
 	topTenants   int
-	keyLimits    store.KeyLimits
-	onlyLocal    bool
 	publicURL    string
 	memory       int64 // of requests
+	keyLimits    store.KeyLimits
+	onlyLocal    bool
 }
 
 // newAPI runs a server with the tenants acme (1,000,000 tokens), free (no quota) and
@@ -100,7 +100,8 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	o := Options{DB: env.AppDB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
 		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70},
 		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, CORSOrigins: s.origins, HSTS: s.hsts,
-		PublicURL: s.publicURL, Memory: s.memory, KeyLimits: s.keyLimits, OnlyLocal: s.onlyLocal}
+		PublicURL: s.publicURL, Memory: s.memory,
+		KeyLimits: s.keyLimits, OnlyLocal: s.onlyLocal}
 	a.dir = tenants.New(env.AppDB, a.valkey, o.Log)
 	a.live = usage.New(env.AppDB, a.valkey, a.dir, o.Now)
 	o.Tenants, o.Live = a.dir, a.live

@@ -100,9 +100,9 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 		DefaultThresholds: p.cfg.Thresholds(), Linger: p.cfg.DrainTime,
 		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), Guard: meter.NewRate(p.cfg.RateGuard, 10*p.cfg.RateGuard),
 		MaxInFlight: p.cfg.MaxInFlight, MaxFeatures: p.cfg.MaxFeatures,
-		KeyLimits: keyLimits(p.cfg), OnlyLocal: p.onlyLocal,
 		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge, PublicURL: p.cfg.PublicURL,
 		Memory: int64(p.cfg.RequestMemory), Connections: p.cfg.MaxConnections,
+		KeyLimits: keyLimits(p.cfg), OnlyLocal: p.onlyLocal,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
 }

@@ -20,7 +20,7 @@ func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
 	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", DrainTime: 10 * time.Second, Shards: 1, DedupeWindow: 3 * time.Hour,
 		EventsRetention: Duration(90 * day), RollupsRetention: Duration(400 * day), DefaultThresholds: "80",
-		RateGuard: 50_000, MaxInFlight: 512, MaxFeatures: 1000, MaxKeys: 20_000, MaxTenantKeys: 100, TenantKeysPerHour: 100, JWKSMaxAge: Duration(6 * time.Hour), JWTMaxLifetime: Duration(day), BackupKeep: "14d", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
+		RateGuard: 50_000, MaxKeys: 20_000, MaxTenantKeys: 100, TenantKeysPerHour: 100, JWKSMaxAge: Duration(6 * time.Hour), JWTMaxLifetime: Duration(day), MaxInFlight: 512, MaxFeatures: 1000, BackupKeep: "14d", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}

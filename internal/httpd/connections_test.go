@@ -58,15 +58,15 @@ func open(t *testing.T, conns []net.Conn) (n int) {
 }
 
 func TestIdleConnectionsMakeRoom(t *testing.T) {
-	s := newSite(t, few())
+	s := onSocket(t, few())
 	var idle []net.Conn
 	for range 16 {
-		conn := s.dial("")
+		conn := s.open("")
 		answered(t, conn)
 		idle = append(idle, conn)
 	}
 	for range 4 {
-		if resp := answered(t, s.dial("")); resp.StatusCode != 200 {
+		if resp := answered(t, s.open("")); resp.StatusCode != 200 {
 			t.Errorf("a newcomer is answered %s", resp.Status)
 		}
 	}
@@ -78,11 +78,11 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 
 func TestUnfinishedHeadersMakeRoom(t *testing.T) {
 	for name, begin := range map[string]func(*site) net.Conn{
-		"of a first request": func(s *site) net.Conn { return s.dial("GET / HTTP/1.1\r\nX-Long: ") },
+		"of a first request": func(s *site) net.Conn { return s.open("GET / HTTP/1.1\r\nX-Long: x") },
 		"of the next request": func(s *site) net.Conn {
-			conn := s.dial("")
+			conn := s.open("")
 			answered(s.T, conn)
-			if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nX-Long: "); err != nil {
+			if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nX-Long: x"); err != nil {
 				s.Fatal(err)
 			}
 			return conn
@@ -92,12 +92,12 @@ func TestUnfinishedHeadersMakeRoom(t *testing.T) {
 			l := few()
 			l.Header = time.Minute // they are not closed because they are late
 			l.Connections = 1000
-			s := newSite(t, l)
+			s := onSocket(t, l)
 			var begun []net.Conn
 			for range 40 {
 				begun = append(begun, begin(s))
 			}
-			if resp := answered(t, s.dial("")); resp.StatusCode != 200 {
+			if resp := answered(t, s.open("")); resp.StatusCode != 200 {
 				t.Errorf("a newcomer is answered %s", resp.Status)
 			}
 			closed(t, begun[:31], 31)
@@ -109,14 +109,14 @@ func TestUnfinishedHeadersMakeRoom(t *testing.T) {
 }
 
 func TestWhereAllAreBusyANewcomerIsSentAway(t *testing.T) {
-	s := newSite(t, few())
+	s := onSocket(t, few())
 	var busy []net.Conn
 	for range 16 {
-		busy = append(busy, s.dial("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"))
+		busy = append(busy, s.open("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"))
 	}
 	var resp *http.Response
 	for deadline := time.Now().Add(30 * time.Second); resp == nil; { // until they are known to be busy
-		conn := s.dial("")
+		conn := s.open("")
 		if err := conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestWhereAllAreBusyANewcomerIsSentAway(t *testing.T) {
 			t.Errorf("one that was there before: %v, %v", resp, err)
 		}
 	}
-	if resp := answered(t, s.dial("")); resp.StatusCode != 200 {
+	if resp := answered(t, s.open("")); resp.StatusCode != 200 {
 		t.Errorf("later, a newcomer is answered %s", resp.Status)
 	}
 }

@@ -25,7 +25,7 @@ type site struct {
 	begun   chan struct{} // it has begun
 }
 
-func newSite(t *testing.T, listener net.Listener, dial func() net.Conn) *site {
+func newSite(t *testing.T, limits Limits, listener net.Listener, dial func() net.Conn) *site {
 	t.Helper()
 	s := &site{T: t, dial: dial, written: make(chan error, 1), begun: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
@@ -48,7 +48,9 @@ func newSite(t *testing.T, listener net.Listener, dial func() net.Conn) *site {
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- Server{Handler: mux, Log: slog.New(slog.DiscardHandler)}.Serve(ctx, listener) }()
+	go func() {
+		ended <- Server{Handler: mux, Log: slog.New(slog.DiscardHandler), Limits: limits}.Serve(ctx, listener)
+	}()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -58,13 +60,36 @@ func newSite(t *testing.T, listener net.Listener, dial func() net.Conn) *site {
 	return s
 }
 
+// onSocket runs a server on a real socket, with limits that a test does not wait for.
+func onSocket(t *testing.T, limits Limits) *site {
+	t.Helper()
+	listener, dial := socket(t)
+	return newSite(t, limits, listener, dial)
+}
+
+// socket is a real one, and what connects to it.
+func socket(t *testing.T) (net.Listener, func() net.Conn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener, func() net.Conn {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+}
+
 // inBubble runs a test on a clock of its own, which goes on when nobody has anything to do: limits
 // are exact, and take no time. So its connections are pipes.
 func inBubble(t *testing.T, test func(s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l := &pipes{dialed: make(chan net.Conn), closed: make(chan struct{})}
-		test(newSite(t, l, l.dial))
+		test(newSite(t, Standard(), l, l.dial))
 	})
 }
 
@@ -192,17 +217,7 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 }
 
 func TestLongHeadersAreRefused(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newSite(t, listener, func() net.Conn {
-		conn, err := net.Dial("tcp", listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return conn
-	})
+	s := onSocket(t, Standard())
 	for name, c := range map[string]struct {
 		text   string
 		status int

@@ -3,7 +3,6 @@ package httpd
 import (
 	"bufio"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,7 +23,7 @@ func TestAnEarlyAnswerReachesWhoSendsFirst(t *testing.T) {
 			if strings.HasSuffix(name, "1.0") {
 				version = "1.0"
 			}
-			conn := s.dial("POST / HTTP/" + version + "\r\nHost: x\r\n" + header + "\r\n")
+			conn := s.open("POST / HTTP/" + version + "\r\nHost: x\r\n" + header + "\r\n")
 			if strings.Contains(name, "chunk") {
 				io.WriteString(conn, "1000000\r\n")
 			}
@@ -52,7 +51,7 @@ func TestAnEarlyAnswerReachesWhoSendsFirst(t *testing.T) {
 func TestAnEarlyAnswerIsNotHeldBack(t *testing.T) {
 	s := refusing(t, "401")
 	for _, header := range []string{"Content-Length: 5000000\r\n", "Content-Length: 5000000\r\nExpect: 100-continue\r\n"} {
-		resp, err := http.ReadResponse(bufio.NewReader(s.dial("POST / HTTP/1.1\r\nHost: x\r\n"+header+"\r\n")), nil)
+		resp, err := http.ReadResponse(bufio.NewReader(s.open("POST / HTTP/1.1\r\nHost: x\r\n"+header+"\r\n")), nil)
 		if err != nil || resp.StatusCode != 401 {
 			t.Errorf("%v, %v", resp, err)
 		}
@@ -61,12 +60,8 @@ func TestAnEarlyAnswerIsNotHeldBack(t *testing.T) {
 
 // refusing is a site that answers everything with a status and "no", without reading.
 func refusing(t *testing.T, status string) *site {
-	s := &site{T: t}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.addr = listener.Addr().String()
+	listener, dial := socket(t)
+	s := &site{T: t, dial: dial}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "2")
 		w.WriteHeader(map[string]int{"401": 401, "413": 413}[status])
