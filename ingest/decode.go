@@ -58,10 +58,10 @@ type eventDecoder struct {
 	names nameCache
 
 	events []meter.Event
-	items  int  // events begun, good or bad
-	bad    int  // events with an error
-	index  *int // of the current event, once it has an error
-	errors []FieldError
+	items  int     // events begun, good or bad
+	bad    int     // events with an error
+	index  *int    // of the current event, once it has an error
+	faults Problem // Errors and ErrorCount alone
 }
 
 var eventDecoders = sync.Pool{New: func() any {

@@ -35,7 +35,9 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter
 	}
 	buffer := buffers.Get().(*bytes.Buffer)
 	defer putBuffer(buffer)
-	if problem := readBody(buffer, w, r); problem != nil {
+	share := s.budget.Share(holderOf(r.Context()))
+	defer share.Give()
+	if problem := readBody(buffer, w, r, &share); problem != nil {
 		WriteProblem(w, problem)
 		return
 	}

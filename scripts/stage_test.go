@@ -216,7 +216,7 @@ func TestWorkIsLinearInCounters(t *testing.T) {
 		{"in parts", 280, func(r *rig, counters []Counter) {
 			s := NewStaged()
 			for some := range slices.Chunk(counters, 300) {
-				r.stagePart(s, part(fmt.Sprint(s.Token, s.Parts), some...))
+				r.stagePart(s, part(fmt.Sprint(s.Token, "-", s.Parts, "-"), some...))
 			}
 			r.ingest(r.staged(s, counters...))
 		}, 1000},

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
 // Tokens makes tokens for tenants.
@@ -20,12 +22,15 @@ func Tokens(env Env) *cobra.Command {
 func tokensMint(env Env) *cobra.Command {
 	var tenant, scope string
 	ttl := config.Positive{Duration: config.Duration(time.Hour)}
+	var unchecked bool
 	cmd := &cobra.Command{
 		Use:   "mint --tenant NAME",
 		Short: "Print a token for a tenant, and a link to its dashboard",
 		Long: `Print a token (JWT) that is signed with JWT_SECRET and good for one tenant, and with PUBLIC_URL
 a link that opens the dashboard of that tenant alone. It cannot be taken back before it
-ends, except with the secret as a whole: keep --ttl short.`,
+ends, except with the secret as a whole: keep --ttl short.
+
+The tenant must be there, in the database of DATABASE_URL; --unchecked takes your word for it.`,
 		Example: "  flagmeter tokens mint --tenant acme-corp --ttl 1h",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,6 +43,17 @@ ends, except with the secret as a whole: keep --ttl short.`,
 			cfg, err := config.Load(env.Getenv, "JWT_SECRET")
 			if err != nil {
 				return err
+			}
+			if wrong := meter.CheckName(tenant); wrong != "" {
+				return misuse("--tenant %s", wrong)
+			}
+			if s, err := auth.ParseScope(scope); err != nil || s&auth.Admin != 0 {
+				return misuse("--scope must be read or ingest")
+			}
+			if !unchecked {
+				if err := env.findTenant(cmd.Context(), tenant); err != nil {
+					return fmt.Errorf("%w (--unchecked signs without looking)", err)
+				}
 			}
 			token, err := auth.Mint(tokenOptions(cfg), tenant, scope, time.Duration(ttl.Duration))
 			if err != nil {
@@ -55,7 +71,18 @@ ends, except with the secret as a whole: keep --ttl short.`,
 	f := cmd.Flags()
 	f.StringVar(&tenant, "tenant", "", "`name` of the tenant (required)")
 	f.StringVar(&scope, "scope", "read", "what it may do: read, ingest")
-	f.Var(&ttl, "ttl", "after what `duration` it ends, like 12h or 7d")
+	f.Var(&ttl, "ttl", "after what `duration` it ends, up to JWT_MAX_LIFETIME")
+	f.BoolVar(&unchecked, "unchecked", false, "do not look whether there is such a tenant")
 	_ = cmd.MarkFlagRequired("tenant") // it exists
 	return cmd
+}
+
+// findTenant returns an error unless there is a tenant of that name.
+func (e Env) findTenant(ctx context.Context, name string) error {
+	db, err := e.openMigrated(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return store.FindTenant(ctx, db, name)
 }

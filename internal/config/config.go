@@ -52,7 +52,8 @@ type Config struct {
 	AdminAddr string `env:"ADMIN_ADDR" want:"an address on loopback like 127.0.0.1:6060"`
 
 	// Auth says whether callers of the API need a credential: "off" or "required". Empty means
-	// required, unless only this machine can reach the API.
+	// required, unless only this machine can reach the API, which then refuses requests of
+	// foreign pages and proxies.
 	Auth string `env:"AUTH" want:"off or required"`
 
 	// APIKey is what commands that use the API identify themselves with. Empty: with nothing.
@@ -65,6 +66,14 @@ type Config struct {
 	// JWTKeys is the JWKS of whoever signs tokens by EdDSA, ES256 or RS256: a file, read every
 	// 30 s, or a URL, read every 5 minutes. Empty: no such token is taken.
 	JWTKeys string `env:"JWT_JWKS" want:"a file, or an https URL (http on loopback)"`
+
+	// JWKSMaxAge is for how long the keys of JWTKeys are in force while it cannot be read. 0: for
+	// ever.
+	JWKSMaxAge Duration `env:"JWT_JWKS_MAX_AGE" envDefault:"6h" want:"0 (for ever) or a duration of at least 10m like 6h or 1d"`
+
+	// JWTMaxLifetime is how far from now, and from its claim iat, a token may end: nobody can take
+	// it back. 0: any time.
+	JWTMaxLifetime Duration `env:"JWT_MAX_LIFETIME" envDefault:"24h" want:"0 (any time) or a duration of at least 1m like 24h or 7d"`
 
 	// JWTIssuer is what the claim iss of a token must be.
 	JWTIssuer string `env:"JWT_ISSUER" envDefault:"flagmeter" want:"text"`
@@ -124,8 +133,29 @@ type Config struct {
 	// days count. 0 means any number.
 	MaxFeatures int `env:"MAX_FEATURES" envDefault:"1000" want:"an integer from 0 to 1000000"`
 
-	// PublicURL is where people reach the dashboard, without a path: alerts link to it. Empty:
-	// they have no link.
+	// MaxKeys is how many live API keys there may be, and may be made within an hour; each takes
+	// 1.5 kB of every ingest process. 0 means any number.
+	MaxKeys int `env:"MAX_KEYS" envDefault:"20000" want:"an integer from 0 to 1000000"`
+
+	// MaxTenantKeys is how many of them may be bound to one tenant; 0 means any number.
+	MaxTenantKeys int `env:"MAX_TENANT_KEYS" envDefault:"100" want:"an integer from 0 to 1000000"`
+
+	// TenantKeysPerHour is how many API keys of one tenant may be made through the API within an
+	// hour, revoked ones included; 0 means any number.
+	TenantKeysPerHour int `env:"TENANT_KEYS_PER_HOUR" envDefault:"100" want:"an integer from 0 to 1000000"`
+
+	// RequestMemory is how many bytes the requests in hand may take together: bodies, decoded
+	// events, and answers that are not read yet. 0: a quarter of the process's memory limit, 40
+	// MiB at least.
+	RequestMemory Bytes `env:"REQUEST_MEMORY" envDefault:"0" want:"0 (from the memory limit) or at least 40MiB"`
+
+	// MaxConnections is how many connections the API may have open at once, WebSockets not
+	// counted. 0: as many as fit into a sixth of the process's memory limit.
+	MaxConnections int `env:"MAX_CONNECTIONS" envDefault:"0" want:"0 (from the memory limit) or an integer from 64 to 1000000"`
+
+	// PublicURL is where people reach the dashboard, without a path: alerts link to it, and its
+	// pages may open live updates behind a proxy that does not pass Host on. Empty: alerts have
+	// no link.
 	PublicURL string `env:"PUBLIC_URL" want:"a URL like https://meter.example.com"`
 
 	// EmbedOrigins are those whose pages may show the dashboard in a frame, separated by

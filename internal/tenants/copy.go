@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -42,7 +44,7 @@ func encode(all []meter.Tenant) ([]byte, error) {
 
 func decode(data []byte) ([]meter.Tenant, error) {
 	var rows []copied
-	if err := json.Unmarshal(data, &rows); err != nil {
+	if err := strict.Unmarshal(data, &rows); err != nil {
 		return nil, fmt.Errorf("decode copy of tenants: %w", err)
 	}
 	all := make([]meter.Tenant, len(rows))
