@@ -38,7 +38,7 @@ run: ## install what is missing, build, and serve the dashboard with demo traffi
 	@exec $(BIN) dev --demo
 
 test: deps ## install what is missing and run every test, with the race detector
-	go test -race -timeout 10m ./...
+	go test -race -timeout 60m ./...
 	go test -race -tags failpoint ./internal/failpoint
 
 torture: deps ## inject faults under load for DURATION (3m), in the order of SEED, check every event, and fuzz HTTP for 1m
@@ -65,7 +65,7 @@ sizing: deps build ## measure CPU, memory and bytes at POINTS, into docs/SIZING.
 
 cover: deps ## measure test coverage into coverage/, as a profile and as HTML
 	@mkdir -p coverage
-	go test -timeout 10m -coverpkg=./... -coverprofile=coverage/profile.txt ./...
+	go test -timeout 60m -coverpkg=./... -coverprofile=coverage/profile.txt ./...
 	@go tool cover -html=coverage/profile.txt -o coverage/index.html
 	@go tool cover -func=coverage/profile.txt | tail -n 1
 
@@ -88,6 +88,8 @@ licences: ## renew docs/LICENCES.md, the licences of all that the program is mad
 vuln: ## look for known vulnerabilities in what is called; needs the internet (vuln.go.dev)
 	go run $(GOVULNCHECK) ./...
 
+lint: export CGO_ENABLED := 0
+lint: export GOFLAGS = $(shell go env GOFLAGS) -trimpath
 lint: ## check the format, go vet and staticcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt): $$unformatted"; exit 1; }
 	go vet ./...

@@ -10,11 +10,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // settings is the environment of a command line.
@@ -40,7 +40,7 @@ func (s settings) with(name, value string) settings {
 }
 
 // execute runs a command line to its end.
-func execute(t *testing.T, s settings, args ...string) (status int, stdout, stderr string) {
+func execute(t testing.TB, s settings, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	status = run(t.Context(), args, s.getenv, &out, &errs)
@@ -48,7 +48,7 @@ func execute(t *testing.T, s settings, args ...string) (status int, stdout, stde
 }
 
 // succeed runs a command line that must succeed in silence, and returns what it printed.
-func succeed(t *testing.T, s settings, args ...string) string {
+func succeed(t testing.TB, s settings, args ...string) string {
 	t.Helper()
 	status, stdout, stderr := execute(t, s, args...)
 	if status != 0 || stderr != "" {
@@ -59,7 +59,7 @@ func succeed(t *testing.T, s settings, args ...string) string {
 
 // daemon is a command line that runs until it is stopped.
 type daemon struct {
-	t      *testing.T
+	t      testing.TB
 	lines  chan string   // of stdout; closed at its end
 	stderr *bytes.Buffer // valid after stop
 	status chan int
@@ -67,7 +67,7 @@ type daemon struct {
 }
 
 // launch starts a command line that stop ends, or else the end of the test.
-func launch(t *testing.T, s settings, args ...string) *daemon {
+func launch(t testing.TB, s settings, args ...string) *daemon {
 	t.Helper()
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -112,13 +112,13 @@ func (d *daemon) stop() (status int, rest string) {
 }
 
 // request returns the status and body of an answer; the status is 0 if there was none.
-func request(t *testing.T, method, url, body string) (status int, answer string) {
+func request(t testing.TB, method, url, body string) (status int, answer string) {
 	t.Helper()
 	return requestAs(t, "", method, url, body)
 }
 
 // requestAs is request with an API key or a token, unless that is empty.
-func requestAs(t *testing.T, key, method, url, body string) (status int, answer string) {
+func requestAs(t testing.TB, key, method, url, body string) (status int, answer string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -169,15 +169,5 @@ func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sq
 	return u.String(), db
 }
 
-// eventually polls until ok, for at most 90 s: the real clock closes the minute.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if ok() {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("it never came about that %s", what)
-		}
-	}
-}
+// eventually waits until ok is true.
+var eventually = waittest.Until

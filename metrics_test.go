@@ -11,13 +11,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/eduardosanzb/flagmeter/internal/metricstest"
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/METRICS.md anew")
@@ -28,9 +28,60 @@ const (
 	tableEnd        = "<!-- end of the table -->\n"
 )
 
+// scraped is what a role may cost at a scrape: series that Prometheus keeps, and bytes.
+const (
+	seriesLimit = 1500
+	bytesLimit  = 50_000
+)
+
 // checkMetrics scrapes the roles of the program as Prometheus does: what they publish is
 // linted, is as docs/METRICS.md says, and costs little.
 func checkMetrics(t *testing.T, program string, s settings) {
+	roles := startRoles(t, program, s)
+	published := map[string]*family{}
+	for role, c := range roles {
+		families, size := scrape(t, "http://"+c.address+"/metrics")
+		metricstest.Lint(t, prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, nil }))
+		n := metricstest.Series(families)
+		for _, f := range families {
+			if strings.HasPrefix(f.GetName(), "flagmeter_") {
+				note(published, role, f)
+			}
+		}
+		t.Logf("%s: %d series, %d bytes", role, n, size)
+		if n >= seriesLimit || size > bytesLimit {
+			t.Errorf("%s: %d series, %d bytes; want fewer than %d, and %d at most", role, n, size, seriesLimit, bytesLimit)
+		}
+	}
+	compareTable(t, table(published))
+	for _, c := range roles {
+		c.Process.Kill() // orderly ends have tests of their own
+	}
+}
+
+// BenchmarkScrapeOfRoles measures a scrape of each role as built: 5 ms are promised.
+//
+//	go test . -run '^$' -bench ScrapeOfRoles
+func BenchmarkScrapeOfRoles(b *testing.B) {
+	s := settingsOf(stacktest.New(b))
+	succeed(b, s, "seed")
+	for role, c := range startRoles(b, build(b), s) {
+		b.Run(role, func(b *testing.B) {
+			size, series := 0, 0
+			for b.Loop() {
+				var families []*dto.MetricFamily
+				families, size = scrape(b, "http://"+c.address+"/metrics")
+				series = metricstest.Series(families)
+			}
+			b.ReportMetric(float64(size), "bytes/op")
+			b.ReportMetric(float64(series), "series")
+		})
+	}
+}
+
+// startRoles starts every role and waits until each has worked.
+func startRoles(t testing.TB, program string, s settings) map[string]*child {
+	t.Helper()
 	roles := map[string]*child{
 		"ingest":  spawn(t, program, s.with("METRICS_TOP_TENANTS", "3"), "ingest"),
 		"flusher": spawn(t, program, s, "flusher"),
@@ -56,50 +107,23 @@ func checkMetrics(t *testing.T, program string, s settings) {
 			return !slices.ContainsFunc(shown, func(line string) bool { return !strings.Contains(text, line) })
 		})
 	}
-
-	published := map[string]*family{}
-	for role, c := range roles {
-		families, took := scrape(t, "http://"+c.address+"/metrics")
-		metricstest.Lint(t, prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, nil }))
-		n := metricstest.Series(families)
-		for _, f := range families {
-			if strings.HasPrefix(f.GetName(), "flagmeter_") {
-				note(published, role, f)
-			}
-		}
-		// Others work on this machine, too: the fastest is what it costs.
-		for range 30 {
-			if _, again := scrape(t, "http://"+c.address+"/metrics"); again < took {
-				took = again
-			}
-		}
-		t.Logf("%s: %d series, scraped in %s", role, n, took)
-		if took > 5*time.Millisecond || n >= 1500 {
-			t.Errorf("%s: %d series, scraped in %s; want fewer than 1,500 in 5 ms", role, n, took)
-		}
-	}
-	compareTable(t, table(published))
-	for _, c := range roles {
-		c.Process.Kill() // orderly ends have tests of their own
-	}
+	return roles
 }
 
-// scrape asks for metrics as Prometheus does, with native histograms, and says how long the
-// answer took.
-func scrape(t *testing.T, url string) (families []*dto.MetricFamily, took time.Duration) {
+// scrape asks for metrics as Prometheus does, with native histograms, and says how many bytes
+// the answer has.
+func scrape(t testing.TB, url string) (families []*dto.MetricFamily, size int) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;version=0.0.4;q=0.2")
-	start := time.Now()
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	body, err := io.ReadAll(resp.Body)
-	took = time.Since(start)
 	resp.Body.Close()
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("GET %s: %s, %v", url, resp.Status, err)
@@ -107,7 +131,7 @@ func scrape(t *testing.T, url string) (families []*dto.MetricFamily, took time.D
 	for decoder := expfmt.NewDecoder(bytes.NewReader(body), expfmt.ResponseFormat(resp.Header)); ; {
 		f := new(dto.MetricFamily)
 		if err := decoder.Decode(f); err == io.EOF {
-			return families, took
+			return families, len(body)
 		} else if err != nil {
 			t.Fatalf("GET %s: %v", url, err)
 		}

@@ -157,7 +157,7 @@ func (s *slackServer) received() int {
 }
 
 // get fetches JSON and returns the status.
-func get(t *testing.T, url string, into any) int {
+func get(t testing.TB, url string, into any) int {
 	t.Helper()
 	res, err := http.Get(url)
 	if err != nil {
@@ -172,7 +172,7 @@ func get(t *testing.T, url string, into any) int {
 	return res.StatusCode
 }
 
-func count(t *testing.T, env *stacktest.Env, query string) int64 {
+func count(t testing.TB, env *stacktest.Env, query string) int64 {
 	t.Helper()
 	var n int64
 	if err := env.DB.Get(&n, query); err != nil {

@@ -15,10 +15,11 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // build makes the program as the Makefile does.
-func build(t *testing.T) (path string) {
+func build(t testing.TB) (path string) {
 	t.Helper()
 	path, err := stacktest.Build(t.TempDir(), "-ldflags", "-X main.version=v1.2.3 -X main.commit=abcdef")
 	if err != nil {
@@ -36,7 +37,7 @@ type child struct {
 }
 
 // spawn starts a role and waits until it listens.
-func spawn(t *testing.T, program string, s settings, role string) *child {
+func spawn(t testing.TB, program string, s settings, role string) *child {
 	t.Helper()
 	c := &child{Cmd: exec.Command(program, role), stderr: new(bytes.Buffer), rest: make(chan []string, 1)}
 	for name, value := range s {
@@ -88,15 +89,11 @@ func (c *child) refusesConnections() bool {
 	return err != nil
 }
 
-// endsWell waits for the end after SIGTERM and fails the test if that is not exit 0 within 25 s.
+// endsWell waits for the end after SIGTERM and fails the test if that is not exit 0: a role that
+// does not end by itself in time ends with an error.
 func (c *child) endsWell(t *testing.T) {
 	t.Helper()
-	var rest []string
-	select {
-	case rest = <-c.rest: // complete when the process has ended
-	case <-time.After(25 * time.Second):
-		t.Fatal("runs 25 s after SIGTERM")
-	}
+	rest := waittest.Receive(t, "the end after SIGTERM", c.rest) // complete when the process has ended
 	if err := c.Wait(); err != nil || c.stderr.Len() > 0 {
 		t.Errorf("end: %v: %s", err, c.stderr)
 	}

@@ -165,6 +165,12 @@ func TestRolesSpeakTLS(t *testing.T) {
 	if status, answer := request(t, "POST", address+"/events", `{"tenant":"acme-corp","feature":"f","tokens":1}`); status != 200 {
 		t.Errorf("POST /events: %d %s", status, answer)
 	}
+	// So do commands: the copy of the keys is in Valkey, and a revocation is noted there first.
+	key := createKey(t, s, "--scope", "read")
+	status, stdout, stderr := execute(t, s, "keys", "revoke", key)
+	if status != 0 || !strings.HasPrefix(stdout, "revoked API key ") || strings.Contains(stderr, "warning") {
+		t.Errorf("keys revoke: exit %d: %s%s", status, stdout, stderr)
+	}
 	// A Valkey that another authority vouches for is never spoken to.
 	d := launch(t, s.with("VALKEY_CA_FILE", stacktest.NewAuthority(t).File), "ingest")
 	if line := d.line(`"waiting for valkey"`); !strings.Contains(line, "certificate signed by unknown authority") {

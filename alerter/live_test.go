@@ -17,6 +17,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -83,33 +84,49 @@ func (p *pipeline) refresh() {
 	}
 }
 
-// TestFromAckToRequestWithinTwoSeconds measures with the clock on the wall, as it runs by
-// default: crossings at moments that fall anywhere between two ticks.
-func TestFromAckToRequestWithinTwoSeconds(t *testing.T) {
+// TestEveryCrossingIsToldOnce runs with the clock on the wall, as it does by default: crossings at
+// moments that fall anywhere between two ticks.
+func TestEveryCrossingIsToldOnce(t *testing.T) {
 	t.Parallel()
-	const crossings = 12
+	t.Logf("the longest took %v from the ack to the request", crossings(t, 12))
+}
+
+// BenchmarkFromAckToRequest measures the longest of 12 crossings: 2 s are promised.
+//
+//	go test ./alerter -run '^$' -bench FromAckToRequest -benchtime 3x
+func BenchmarkFromAckToRequest(b *testing.B) {
+	var longest time.Duration
+	for b.Loop() {
+		longest = max(longest, crossings(b, 12))
+	}
+	b.ReportMetric(longest.Seconds(), "longest-s/crossing")
+}
+
+// crossings lets n tenants cross a threshold, one after the other, and waits until each has had its
+// message. It returns the longest time from an ack to the request.
+func crossings(tb testing.TB, n int) (longest time.Duration) {
 	var arrived sync.Map // path to time
 	var count atomic.Int32
 	all := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if _, twice := arrived.LoadOrStore(r.URL.Path, time.Now()); twice {
-			t.Errorf("%s got two messages", r.URL.Path)
+			tb.Errorf("%s got two messages", r.URL.Path)
 		}
-		if count.Add(1) == crossings {
+		if count.Add(1) == int32(n) {
 			close(all)
 		}
 	}))
-	t.Cleanup(srv.Close)
-	p := newPipeline(t)
+	tb.Cleanup(srv.Close)
+	p := newPipeline(tb)
 	name := func(i int) string { return fmt.Sprintf("tenant-%d", i) }
-	for i := range crossings {
+	for i := range n {
 		p.exec("INSERT INTO tenants (name, monthly_quota) VALUES ($1, 1000)", name(i))
 		p.exec("INSERT INTO slack_webhooks (tenant, url) VALUES ($1, $2)", name(i), srv.URL+"/"+name(i))
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(tb.Context())
 	var running sync.WaitGroup
-	t.Cleanup(running.Wait)
-	t.Cleanup(cancel)
+	defer running.Wait()
+	defer cancel()
 	p.refresh()
 	running.Go(func() { p.live.Keep(ctx, slog.New(slog.DiscardHandler)) })
 	running.Go(func() { _ = p.alerter.Run(ctx) })
@@ -117,25 +134,17 @@ func TestFromAckToRequestWithinTwoSeconds(t *testing.T) {
 	acks := map[string]time.Time{}
 	moments := time.NewTicker(370 * time.Millisecond)
 	defer moments.Stop()
-	for i := range crossings {
+	for i := range n {
 		<-moments.C
 		p.use(800, name(i))
 		acks[name(i)] = time.Now()
 	}
-	select {
-	case <-all:
-	case <-time.After(10 * time.Second):
-		t.Fatalf("%d of %d messages have come", count.Load(), crossings)
-	}
-	var longest time.Duration
+	waittest.Receive(tb, "every message has come", all)
 	for tenant, ack := range acks {
 		at, _ := arrived.Load("/" + tenant)
 		longest = max(longest, at.(time.Time).Sub(ack))
 	}
-	t.Logf("the longest of %d took %v from the ack to the request", crossings, longest)
-	if longest > 2*time.Second {
-		t.Errorf("%v from the ack to the request, want at most 2 s", longest)
-	}
+	return longest
 }
 
 // Only those that have changed are looked at, and nobody is forgotten.

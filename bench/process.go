@@ -45,7 +45,8 @@ func (r *rig) rival(ctx context.Context, name string) (*process, error) {
 func (r *rig) start(ctx context.Context, more []string, file string, args ...string) (*process, error) {
 	cmd := exec.Command(file, args...)
 	cmd.Env = append(os.Environ(), "DATABASE_URL="+r.stack.DatabaseURL, "VALKEY_URL="+r.stack.ValkeyURL,
-		"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0", "DRAIN_TIME=1s")
+		"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0", "DRAIN_TIME=1s",
+		"RATE_GUARD=0") // one tenant sends all that a machine can take
 	cmd.Env = append(cmd.Env, more...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for this process to pass on

@@ -7,18 +7,21 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // TestSleeperLosesItsClaim stops a flusher right after it has claimed a batch, as
 // SIGSTOP would, and expects another one to commit the batch. The sleeper wakes up to
 // a dead session and harms nothing.
 func TestSleeperLosesItsClaim(t *testing.T) {
+	t.Parallel()
 	r := newRigWith(t, "acme")
 	r.mustPost("acme", "chat", 5)
 	r.advance(time.Minute)
 	asleep, wake, woken := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	sleeper := r.flusher()
-	sleeper.stuck = 200 * time.Millisecond
+	sleeper.stuck = 2 * time.Second
 	sleeper.after = func(s step) error {
 		if s == stepClaim {
 			close(asleep)
@@ -32,7 +35,7 @@ func TestSleeperLosesItsClaim(t *testing.T) {
 	}()
 	<-asleep
 	other := r.flusher()
-	other.stuck = sleeper.stuck
+	other.stuck = waittest.Patience // which does not sleep, however slow it is
 	if _, err := other.RunOnce(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +50,7 @@ func TestSleeperLosesItsClaim(t *testing.T) {
 // TestSleeperInCopyIsEvicted holds a claim by a session that waits in the middle of a
 // COPY for data which never comes.
 func TestSleeperInCopyIsEvicted(t *testing.T) {
+	t.Parallel()
 	r := newRigWith(t, "acme")
 	r.mustPost("acme", "chat", 5)
 	crashed := r.flusher()
@@ -75,10 +79,11 @@ func TestSleeperInCopyIsEvicted(t *testing.T) {
 	}
 
 	f := r.flusher()
-	f.stuck = 200 * time.Millisecond
+	f.stuck = 2 * time.Second
 	if _, err := f.RunOnce(context.Background()); err == nil {
 		t.Error("a claim went through that somebody else held")
 	}
+	f.stuck = waittest.Patience // nothing holds it up any more
 	if _, err := f.RunOnce(context.Background()); err != nil {
 		t.Errorf("after the eviction: %v", err)
 	}

@@ -130,7 +130,7 @@ func (m *machine) Post(t *rapid.T) {
 	for i := range n {
 		z := zones[rapid.IntRange(0, len(zones)-1).Draw(t, "tenant")]
 		e := counted{tenant: z.name, feature: rapid.SampledFrom([]string{"chat", "code", `back\slash`}).Draw(t, "feature"),
-			tokens: rapid.Int64Range(1, meter.MaxTokens).Draw(t, "tokens"), at: now}
+			tokens: rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, meter.MaxTokens)).Draw(t, "tokens"), at: now}
 		ago := rapid.SampledFrom([]time.Duration{0, 0, time.Second, time.Minute, 90 * time.Second, 5 * time.Minute,
 			time.Hour, 26 * time.Hour, 20 * 24 * time.Hour, 34 * 24 * time.Hour, -4 * time.Minute}).Draw(t, "ago")
 		if i > 0 {
@@ -191,7 +191,9 @@ func (m *machine) over(batch []counted) string {
 		for _, e := range batch {
 			if e.tenant == z.name && period.Contains(tenant.Day(e.at)) {
 				tokens += e.tokens
-				last = e.tokens
+				if e.tokens > 0 {
+					last = e.tokens
+				}
 			}
 		}
 		switch {

@@ -34,11 +34,12 @@ func (w *watched) variables() map[string]string {
 func (w *watched) faults(t *testing.T) {
 	for _, tt := range []struct{ expr, what string }{
 		{`max(flagmeter_queue_oldest_event_seconds) > 5`, "the outage of Postgres in the age of events"},
-		{`max(flagmeter_queue_raw_events) > 500 or max(flagmeter_queue_sealed_batches) > 1`, "the outage in the queue"},
+		// Of more than three seconds, however many events a second this machine manages.
+		{`max(flagmeter_queue_raw_events) > 3 * sum(rate(flagmeter_ingest_events_total[4s])) or max(flagmeter_queue_sealed_batches) > 1`, "the outage in the queue"},
 		{`sum(rate(flagmeter_flusher_runs_total{outcome="error"}[4s])) > 0`, "runs that failed"},
-		{`sum(rate(flagmeter_http_request_seconds_count{class="4xx"}[4s])) > 1`, "what clients do wrong"},
+		{`sum(rate(flagmeter_http_request_seconds_count{class="4xx"}[4s])) > 0`, "what clients do wrong"},
 		{`sum(rate(flagmeter_http_request_seconds_count{class="5xx"}[4s])) > 0`, "what needs Postgres and cannot be answered"},
-		{`sum(rate(flagmeter_ingest_seen_ids_total[4s])) > 1`, "events sent again"},
+		{`sum(rate(flagmeter_ingest_seen_ids_total[4s])) > 0`, "events sent again"},
 		{`sum(flagmeter_alerter_deliveries_total{outcome="delivered"}) >= 1`, "a message taken"},
 		{`sum(flagmeter_alerter_deliveries_total{outcome="retried"}) >= 1`, "a message not taken"},
 		{`ALERTS{alertname="FlagMeterDeliveriesDying",alertstate="firing"}`, "an alert about messages refused"},

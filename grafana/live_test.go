@@ -29,6 +29,7 @@ func TestEveryQueryAnswers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes more than a minute")
 	}
+	t.Parallel()
 	program(t, "prometheus") // before anything is started
 	env := stacktest.Own(t)
 	if err := env.Valkey.ConfigSet(t.Context(), "maxmemory", "1gb").Err(); err != nil {

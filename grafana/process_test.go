@@ -100,13 +100,3 @@ func (p *launched) address() string {
 		}
 	}
 }
-
-// eventually waits until ok, for at most limit.
-func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(limit); !ok(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not after %s", what, limit)
-		}
-	}
-}

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // scrapeEvery is the interval of the test: a minute has to do for what takes five otherwise.
@@ -65,7 +67,7 @@ func startPrometheus(t *testing.T, addresses map[string]string) *server {
 	launch(t, nil, program(t, "prometheus"), "--config.file="+path, "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+address, "--log.level=warn")
 	s := &server{url: "http://" + address}
-	eventually(t, time.Minute, "Prometheus is ready", func() bool {
+	waittest.Until(t, "Prometheus is ready", func() bool {
 		resp, err := http.Get(s.url + "/-/ready")
 		if err != nil {
 			return false

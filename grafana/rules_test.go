@@ -166,6 +166,7 @@ func TestEveryAlertIsTested(t *testing.T) {
 }
 
 func TestPromtool(t *testing.T) {
+	t.Parallel()
 	promtool := program(t, "promtool")
 	rules, err := filepath.Glob("prometheus/rules/*.yml")
 	if err != nil {

@@ -3,13 +3,9 @@ package ingest
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"strings"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/julienschmidt/httprouter"
 
@@ -20,8 +16,6 @@ import (
 const (
 	defaultAlerts = 100
 	maxAlerts     = 1000
-	// alertsLimit bounds the reading of alerts: nobody waits for longer.
-	alertsLimit = 5 * time.Second
 )
 
 // getAlerts is GET /alerts: what has fired and what was sent, newest first.
@@ -43,7 +37,7 @@ func (s *Server) getAlerts(w http.ResponseWriter, r *http.Request, _ httprouter.
 	page := ask.Limit
 	ask.Limit++ // one more tells whether there is a next page
 	var alerts []store.Alert
-	err := store.Snapshot(r.Context(), s.db, alertsLimit, func(ctx context.Context, tx *sqlx.Tx) (err error) {
+	err := store.Snapshot(r.Context(), s.db, listLimit, func(ctx context.Context, tx *sqlx.Tx) (err error) {
 		alerts, err = store.Alerts(ctx, tx, ask)
 		return err
 	})
@@ -54,9 +48,15 @@ func (s *Server) getAlerts(w http.ResponseWriter, r *http.Request, _ httprouter.
 	var next *string
 	if len(alerts) > page {
 		alerts = alerts[:page]
-		cursor := encodeCursor(alerts[page-1])
+		last := alerts[page-1]
+		cursor := encodePlace(last.FiredAt, last.ID)
 		next = &cursor
 	}
+	give, ok := s.room(w, r, 1<<10*len(alerts))
+	if !ok {
+		return
+	}
+	defer give()
 	body, err := json.Marshal(newAlertsAnswer(alerts, next))
 	if err != nil {
 		s.unavailable(w, r, "alerts cannot be read now", err)
@@ -80,27 +80,9 @@ func alertQuery(r *http.Request) (ask store.AlertQuery, problem *Problem) {
 	ask.Limit = q.integer("limit", defaultAlerts, 1, maxAlerts)
 	if cursor := q.values.Get("cursor"); cursor != "" {
 		var err error
-		if ask.AfterFired, ask.AfterID, err = decodeCursor(cursor); err != nil {
+		if ask.AfterFired, ask.AfterID, err = decodePlace(cursor); err != nil {
 			q.refuse("cursor", "is not one that an answer has named as next")
 		}
 	}
 	return ask, q.problem()
-}
-
-// A cursor is the place of an alert in the order of the answers.
-func encodeCursor(a store.Alert) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(a.FiredAt.UTC().Format(time.RFC3339Nano) + " " + a.ID.String()))
-}
-
-func decodeCursor(s string) (at time.Time, id uuid.UUID, err error) {
-	text, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil {
-		return at, id, err
-	}
-	before, after, _ := strings.Cut(string(text), " ")
-	if at, err = time.Parse(time.RFC3339Nano, before); err != nil {
-		return at, id, err
-	}
-	id, err = uuid.Parse(after)
-	return at, id, err
 }

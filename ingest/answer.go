@@ -16,6 +16,9 @@ import (
 // writeJSON answers 200 with body.
 func writeJSON(w http.ResponseWriter, body []byte) {
 	w.Header()["Content-Type"] = contentTypeJSON
+	if len(body) > 2048 { // net/http tells the length of shorter ones by itself
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	_, _ = w.Write(body) // the client has gone away: there is nobody left to tell
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/eduardosanzb/flagmeter/internal/budget"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -25,8 +26,11 @@ func putBuffer(b *bytes.Buffer) {
 
 // readBody reads the body of r, as it is or compressed with gzip. It has at most
 // meter.MaxBody bytes on the wire, and as many when it is unpacked: a bomb is given up at
-// that size.
-func readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) *Problem {
+// that size. What it takes, and what its events will take, is taken from share first.
+//
+// Nothing is unpacked before the whole body is there: a client that stalls holds as much memory
+// as it has sent.
+func readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request, share *budget.Share) *Problem {
 	packed := false
 	switch coding := strings.Join(r.Header.Values("Content-Encoding"), ", "); strings.ToLower(coding) {
 	case "", "identity":
@@ -44,11 +48,68 @@ func readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) *Probl
 	if r.ContentLength < 0 { // else the server reads no more than it says
 		src = http.MaxBytesReader(w, r.Body, meter.MaxBody)
 	}
-	if packed {
-		return unpackBody(body, src)
+	if err := share.Take(budget.Least); err != nil {
+		return problemCrowded()
 	}
-	_, err := body.ReadFrom(src)
-	return problemOfReading(err)
+	if packed {
+		if problem := readPacked(body, src, share); problem != nil {
+			return problem
+		}
+	} else if _, err := fill(body, src, share); err != nil {
+		return problemOfReading(err)
+	}
+	if share.Take(eventsTake(body.Bytes())) != nil {
+		return problemCrowded()
+	}
+	return nil
+}
+
+// fill reads src into body, and takes what body grows by from share. The first few kilobytes are
+// in budget.Least. It returns how much it has taken, and budget.ErrFull or an error of src.
+func fill(body *bytes.Buffer, src io.Reader, share *budget.Share) (took int64, err error) {
+	const first = 4 << 10
+	data := body.AvailableBuffer()
+	if cap(data) == 0 {
+		data = make([]byte, 0, first)
+	}
+	counted := first
+	for {
+		if cap(data) == len(data) {
+			larger := make([]byte, len(data), min(2*cap(data), max(meter.MaxBody, len(data))+bytes.MinRead))
+			copy(larger, data)
+			data = larger
+		}
+		n, err := src.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if over := len(data) - counted; over > 0 {
+			// By the capacity, but of a pooled buffer only what is used.
+			more := min(cap(data)-counted, max(over, counted))
+			if err := share.Take(int64(more)); err != nil {
+				return took, err
+			}
+			counted += more
+			took += int64(more)
+		}
+		if err != nil {
+			*body = *bytes.NewBuffer(data)
+			if err == io.EOF {
+				err = nil
+			}
+			return took, err
+		}
+	}
+}
+
+// eventsTake is about what the events of a body take until they are answered, in bytes: as
+// events, lines and counters, and on their way to Valkey. A large request with ids took 460
+// bytes an event and twice its body.
+func eventsTake(body []byte) int64 {
+	const each = 512
+	n := int64(min(bytes.Count(body, []byte("{")), meter.MaxEvents))
+	if n == 1 && len(body) < 4<<10 {
+		return 0 // it is in budget.Least
+	}
+	return n*each + 2*int64(len(body))
 }
 
 // problemOfReading is nil if a body has been read to its end.
@@ -59,6 +120,8 @@ func problemOfReading(err error) *Problem {
 		return nil
 	case errors.As(err, &tooLarge):
 		return problemTooLarge()
+	case errors.Is(err, budget.ErrFull):
+		return problemCrowded()
 	}
 	return &Problem{Type: "/problems/incomplete-body", Title: "The body did not arrive whole", Status: http.StatusBadRequest,
 		Detail: "the connection ended or the time ran out before the end of the body"}

@@ -78,7 +78,25 @@ func (b bucket) left(now time.Time) int64 {
 func (b *buckets) note(shard int, name string, rate meter.Rate, level int64, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.known[bucketName{shard, name}] = bucket{rate, level, at}
+	b.put(bucketName{shard, name}, bucket{rate, level, at})
+}
+
+// add makes a bucket fuller, whatever it holds: at most twice its burst, or a client that was
+// refused once would wait for ever.
+func (b *buckets) add(shard int, c charge) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	name, now := bucketName{shard, c.bucket}, b.now()
+	level := int64(0)
+	if was, ok := b.known[name]; ok && was.rate == c.rate {
+		level = was.left(now)
+	}
+	level = min(level+int64(c.events)*micro, 2*c.rate.Burst*micro)
+	b.put(name, bucket{c.rate, level, now})
+}
+
+func (b *buckets) put(name bucketName, one bucket) {
+	b.known[name] = one
 	if len(b.known) > b.most {
 		now := b.now()
 		maps.DeleteFunc(b.known, func(_ bucketName, one bucket) bool { return one.left(now) == 0 })

@@ -19,9 +19,6 @@ const (
 	patience = 5 * time.Second
 	// attemptLimit bounds one call, so that a dead connection leaves time for another.
 	attemptLimit = 2 * time.Second
-	// queueLength is how many requests may wait for a committer. At 10,000 requests/s it
-	// is filled in less than a second of Valkey's absence; beyond it the answer is 503.
-	queueLength = 8192
 
 	// A group of gatherFrom requests or more is a sign of load: then the next one waits up
 	// to gatherLimit for as many. With 64 connections on two busy cores, groups grow from
@@ -50,72 +47,66 @@ type committer struct {
 	metrics  *metrics
 	features features
 
-	queue    chan *submission
-	held     []*submission // had an id in common with the group before
+	queue    *queue
+	large    *queue        // those that are staged first
+	held     []*submission // had no place in the group before
 	expected int           // how many submissions the next group waits for, a little
 }
 
 func newCommitter(shard int, o Options, l *limiter, m *metrics) *committer {
 	return &committer{
 		shard: shard, name: uuid.NewString(), valkey: o.Valkey, live: o.Live, dedupe: o.Dedupe,
-		now: o.Now, log: o.Log, limiter: l, metrics: m, queue: make(chan *submission, queueLength),
+		now: o.Now, log: o.Log, limiter: l, metrics: m, queue: newQueue(o.MaxInFlight), large: newQueue(o.MaxInFlight),
 	}
 }
 
 // submit queues s and reports whether there was room.
 func (c *committer) submit(s *submission) bool {
 	s.queued = time.Now()
-	select {
-	case c.queue <- s:
-		return true
-	default:
-		return false
+	if s.cost() > maxCallCost {
+		return c.large.push(s)
 	}
+	return c.queue.push(s)
 }
 
 // run commits until ctx is done. Whoever still waits then was answered already by
 // the server's shutdown.
 func (c *committer) run(ctx context.Context) {
 	for {
-		var first *submission
-		if len(c.held) == 0 {
+		if len(c.held) == 0 && c.queue.len() == 0 {
 			select {
 			case <-ctx.Done():
 				return
-			case first = <-c.queue:
+			case <-c.queue.pushed:
+				continue
 			}
 		}
-		g := c.collect(first)
+		g := c.collect()
 		n := len(g.submissions)
 		c.commit(g)
 		c.expect(n)
 	}
 }
 
-// collect makes a group of what was held back, first, and all that has queued up, and
+// collect makes a group of what was held back and of what has queued up, by turn of the flows, and
 // waits up to gatherLimit while those are fewer than expected.
-func (c *committer) collect(first *submission) *group {
+func (c *committer) collect() *group {
 	g := &group{}
 	waiting := c.held
 	c.held = nil
-	if first != nil {
-		waiting = append(waiting, first)
+	for _, s := range waiting {
+		if !g.add(s) {
+			c.held = append(c.held, s)
+		}
 	}
 	var limit <-chan time.Time
-	for {
-		for _, s := range waiting {
-			if g.full() || !g.add(s) {
+	// What is held back must not outgrow the queue.
+	for !g.full() && len(c.held) < queueLength {
+		if s := c.queue.pop(); s != nil {
+			if !g.add(s) {
 				c.held = append(c.held, s)
 			}
-		}
-		if g.full() || len(c.held) >= queueLength { // what is held back must not outgrow the queue
-			return g
-		}
-		select {
-		case s := <-c.queue:
-			waiting = []*submission{s}
 			continue
-		default:
 		}
 		if len(g.submissions) >= c.expected {
 			return g
@@ -124,12 +115,12 @@ func (c *committer) collect(first *submission) *group {
 			limit = time.After(gatherLimit)
 		}
 		select {
-		case s := <-c.queue:
-			waiting = []*submission{s}
+		case <-c.queue.pushed:
 		case <-limit:
 			return g
 		}
 	}
+	return g
 }
 
 // expect sets how many submissions the group after one of n will wait for: nearly as many
@@ -137,7 +128,7 @@ func (c *committer) collect(first *submission) *group {
 func (c *committer) expect(n int) {
 	c.expected = 0
 	if n >= gatherFrom {
-		c.expected = (n + len(c.queue)) * 9 / 10
+		c.expected = (n + c.queue.len()) * 9 / 10
 	}
 }
 
@@ -148,6 +139,7 @@ func (c *committer) commit(g *group) {
 	g.remove(func(s *submission) bool {
 		late := time.Since(s.queued) > patience
 		if late {
+			c.unstage(s)
 			s.done <- answer{problem: problemUnavailable("the event store did not answer in time; nothing was counted")}
 		}
 		return late
@@ -177,21 +169,24 @@ func (c *committer) commit(g *group) {
 			c.noteLevels(limits, outcome.Levels, began)
 		}
 		switch {
-		case err != nil:
+		case err != nil: // what is staged may have been counted
 			problem := c.problem(err)
 			for _, s := range g.submissions {
 				s.done <- answer{problem: problem}
 			}
 			return
+		case outcome.Unstaged:
+			c.restage(g)
+			return
 		case outcome.Overflow >= 0:
 			c.refuseOverflow(g, call.Counters[outcome.Overflow])
 		case len(outcome.Seen) > 0:
 			c.metrics.seenBefore(len(outcome.Seen))
-			g.drop(outcome.Seen, owner)
+			c.drop(g, outcome.Seen, owner)
 		case len(outcome.Refused) > 0:
 			c.refuse(g, limits, outcome.Refused, reading.Version())
 		default:
-			if len(call.Lines) > 0 {
+			if len(call.Counters) > 0 {
 				c.known, c.knownSeq, c.knownAt = call.Number, outcome.Seq, time.Now()
 			}
 			c.metrics.counted(g.accepted())
@@ -218,26 +213,36 @@ func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		attempt, cancelAttempt := context.WithTimeout(ctx, attemptLimit)
+	err = c.retry(ctx, func(ctx context.Context) (err error) {
 		began = time.Now()
-		if len(call.Lines) == 0 {
-			outcome.Overflow = -1
-			if tokens, err = c.valkey.Tokens(attempt, c.shard, q); errors.Is(err, scripts.ErrRewound) {
-				tokens, err = nil, nil // that they are counted is true; the usage will say stale
-			}
-		} else {
-			outcome, tokens, err = c.valkey.Ingest(attempt, c.shard, call, c.dedupe, q)
+		if len(call.Counters) > 0 {
+			outcome, tokens, err = c.valkey.Ingest(ctx, c.shard, call, c.dedupe, q)
+			return err
 		}
-		cancelAttempt()
+		outcome.Overflow = -1
+		if tokens, err = c.valkey.Tokens(ctx, c.shard, q); errors.Is(err, scripts.ErrRewound) {
+			tokens, err = nil, nil // that they are counted is true; the usage will say stale
+		}
+		return err
+	})
+	return outcome, tokens, began, err
+}
+
+// retry makes a call until it gives a definite answer or ctx ends.
+func (c *committer) retry(ctx context.Context, call func(context.Context) error) error {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		attempt, cancel := context.WithTimeout(ctx, attemptLimit)
+		began := time.Now()
+		err := call(attempt)
+		cancel()
 		c.metrics.called(time.Since(began))
 		if err == nil || !scripts.Transient(err) || errors.Is(err, scripts.ErrOldGroup) {
-			return outcome, tokens, began, err
+			return err
 		}
 		c.metrics.retried()
 		select {
 		case <-ctx.Done():
-			return outcome, nil, began, err
+			return err
 		case <-time.After(pause):
 		}
 	}
@@ -267,6 +272,7 @@ func (c *committer) refuseOverflow(g *group, full scripts.Counter) {
 	g.remove(func(s *submission) bool {
 		for _, it := range s.items {
 			if sameCounter(&s.sums.counters[it.counter], &full) {
+				c.limiter.charge(s, nil)
 				s.done <- answer{problem: problemOverflow(it.index)}
 				return true
 			}

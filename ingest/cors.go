@@ -13,7 +13,8 @@ const preflightAge = 600
 // lend lets pages of the given origins use the API, each with a token that it sends in
 // Authorization: their cookies count for nothing, and no answer allows them any.
 // Without origins there is no CORS at all. The same origins may open GET /live.
-func lend(next http.Handler, origins []string) http.Handler {
+func (s *Server) lend(next http.Handler) http.Handler {
+	origins := s.origins
 	if len(origins) == 0 {
 		return next
 	}
@@ -22,12 +23,12 @@ func lend(next http.Handler, origins []string) http.Handler {
 		AllowOriginFunc: func(origin string) bool { return slices.Contains(origins, origin) },
 		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowedHeaders:  []string{"authorization", "content-encoding", "content-type", "idempotency-key", "if-none-match", "traceparent", "x-request-id"},
-		ExposedHeaders:  []string{"ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-As-Of", "X-Complete-To", "X-Request-Id"},
+		ExposedHeaders:  []string{"ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-As-Of", "X-Complete-To", dedupeHeader, "X-Request-Id"},
 		MaxAge:          preflightAge,
 	}).Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// A browser sends cookies along when such a page opens a WebSocket.
-		if !sameOrigin(r) {
+		if !s.ownPage(r) {
 			r.Header.Del("Cookie")
 		}
 		shared.ServeHTTP(w, r)

@@ -1,10 +1,11 @@
 package ingest
 
 import (
+	"bytes"
 	"encoding/csv"
+	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -14,20 +15,28 @@ type table struct {
 	err error
 }
 
-// newTable begins the answer; file is the name to save it under, asOf the instant of its
-// figures.
-func newTable(w http.ResponseWriter, file string, asOf time.Time, headings ...string) *table {
+// newTable begins the answer, whose lines go to out; file is the name to save it under, asOf the
+// instant of its figures.
+func newTable(w http.ResponseWriter, out io.Writer, file string, asOf time.Time, headings ...string) *table {
 	header := w.Header()
 	header.Set("Content-Type", "text/csv; charset=utf-8; header=present")
 	header.Set("Content-Disposition", `attachment; filename="`+file+`"`)
 	header.Set("X-As-Of", asOf.UTC().Format(time.RFC3339Nano))
-	t := &table{w: csv.NewWriter(w)}
+	t := &table{w: csv.NewWriter(out)}
 	t.w.UseCRLF = true
 	t.write(headings...)
 	return t
 }
 
-// write adds a line.
+// sendTable sends a whole table that was written to a buffer. Its length is told, so that a
+// client can see whether it has all of it.
+func sendTable(w http.ResponseWriter, t *table, body *bytes.Buffer) {
+	_ = t.flush() // into memory
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	_, _ = w.Write(body.Bytes()) // the client has gone away
+}
+
+// write adds a line. It keeps nothing of cells and may change them.
 func (t *table) write(cells ...string) {
 	for i, cell := range cells {
 		cells[i] = defuse(cell)
@@ -44,15 +53,6 @@ func (t *table) flush() error {
 		t.err = t.w.Error()
 	}
 	return t.err
-}
-
-// defuse puts an apostrophe before what a spreadsheet would take for a formula: names come
-// from outside, and whoever opens the file must not run what they say.
-func defuse(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -60,10 +60,10 @@ type eventDecoder struct {
 	odd   field // of the current event: names that need another look
 
 	events []meter.Event
-	items  int  // events begun, good or bad
-	bad    int  // events with an error
-	index  *int // of the current event, once it has an error
-	errors []FieldError
+	items  int     // events begun, good or bad
+	bad    int     // events with an error
+	index  *int    // of the current event, once it has an error
+	faults Problem // Errors and ErrorCount alone
 }
 
 var eventDecoders = sync.Pool{New: func() any {

@@ -16,7 +16,7 @@ func (d *eventDecoder) fail(field, detail string) {
 		d.index = &index
 		d.bad++
 	}
-	d.errors = append(d.errors, FieldError{Index: d.index, Field: field, Detail: detail})
+	d.faults.list(FieldError{Index: d.index, Field: field, Detail: detail})
 }
 
 // problem is why the body is refused, nil if it is not. err is what ended the reading.
@@ -28,7 +28,8 @@ func (d *eventDecoder) problem(err error) *Problem {
 		Type:   "/problems/invalid-event",
 		Title:  "An event is invalid",
 		Status: http.StatusBadRequest,
-		Errors: d.errors,
+		Errors: d.faults.Errors, ErrorCount: d.faults.ErrorCount,
+		events: d.items,
 	}
 	switch {
 	case err == errTooMany:
@@ -37,6 +38,7 @@ func (d *eventDecoder) problem(err error) *Problem {
 			Title:  "The request is too large",
 			Status: http.StatusRequestEntityTooLarge,
 			Detail: fmt.Sprintf("a request may carry at most %d events", meter.MaxEvents),
+			events: d.items,
 		}
 	case err != nil:
 		p.Type = "/problems/invalid-json"

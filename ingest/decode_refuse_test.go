@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	badTokens = "tokens must be an integer from 1 to 1000000000000"
+	badTokens = "tokens must be an integer from 0 to 1000000000000"
 	unknown   = " is not a known field; known are tenant, feature, tokens, id and timestamp"
 	badTime   = "timestamp must be an RFC 3339 timestamp like 2006-01-02T15:04:05Z"
 )
@@ -29,7 +29,6 @@ func TestDecodeRefusesEvents(t *testing.T) {
 		name, event string
 		want        []string // field and detail of each error
 	}{
-		{"tokens 0", tokens("0"), []string{badTokens}},
 		{"tokens -0", tokens("-0"), []string{badTokens}},
 		{"tokens -1", tokens("-1"), []string{badTokens}},
 		{"tokens 1.5", tokens("1.5"), []string{badTokens}},
@@ -72,7 +71,11 @@ func TestDecodeRefusesEvents(t *testing.T) {
 		{"timestamp a year old", with(`"timestamp":"2025-08-01T12:00:00Z"`), []string{"timestamp must not be more than 35 days in the past"}},
 		{"timestamp before it is cut to microseconds", with(`"timestamp":"2026-06-27T12:00:00.123456999Z"`), []string{"timestamp must not be more than 35 days in the past"}},
 		{"timestamp an hour ahead", with(`"timestamp":"2026-08-01T13:00:00Z"`), []string{"timestamp must not be more than 5 minutes in the future"}},
-		{"timestamp a number", with(`"timestamp":1785585600`), []string{"timestamp must be a string, not a number"}},
+		{"timestamp a number", with(`"timestamp":1785585600`), []string{`timestamp must be a string, not a number; 1785585600 is written "2026-08-01T12:00:00Z"`}},
+		{"timestamp in milliseconds", with(`"timestamp":1785585600123`), []string{`timestamp must be a string, not a number; 1785585600123 is written "2026-08-01T12:00:00.123Z"`}},
+		{"timestamp in seconds as a string", with(`"timestamp":"1785585600"`), []string{badTime + `; 1785585600 is written "2026-08-01T12:00:00Z"`}},
+		{"timestamp a small number", with(`"timestamp":5`), []string{"timestamp must be a string, not a number"}},
+		{"timestamp in second 61", with(`"timestamp":"2026-08-01T11:59:61Z"`), []string{badTime}},
 		{"timestamp null", with(`"timestamp":null`), []string{"timestamp must be a string, not null"}},
 		{"timestamp empty", with(`"timestamp":""`), []string{badTime}},
 		{"timestamp without a zone", with(`"timestamp":"2026-08-01T11:00:00"`), []string{badTime}},
@@ -135,7 +138,8 @@ func TestDecodeRefusesEvents(t *testing.T) {
 
 // TestDecodeRefusesWhatIsNotJSON checks the place; the reason is the JSON decoder's.
 func TestDecodeRefusesWhatIsNotJSON(t *testing.T) {
-	const good, zero = shortestEvent, `{"tenant":"a","feature":"b","tokens":0}` // 39 bytes each
+	const good, bad = shortestEvent, `{"tenant":"a","feature":"","tokens":10}` // 39 bytes each
+	const noFeature = "feature must not be empty"
 	for _, c := range []struct {
 		name, contentType, body string
 		detail                  string   // begins the problem's detail
@@ -152,20 +156,20 @@ func TestDecodeRefusesWhatIsNotJSON(t *testing.T) {
 		{"single quotes", jsonType, `{'tenant':'a'}`, "not valid JSON at byte 1: ", []string{"0 - not valid JSON at byte 1: "}},
 		{"a tab in a string", jsonType, "{\"tenant\":\"a\tb\"}", "not valid JSON at byte 12: ", []string{"0 - not valid JSON at byte 12: "}},
 		{"an unknown escape", jsonType, `{"tenant":"\x"}`, "not valid JSON at byte 11: ", []string{"0 - not valid JSON at byte 11: "}},
-		{"a leading zero", jsonType, `{"tokens":01}`, "not valid JSON at byte 11: ", []string{"0 " + badTokens, "0 - not valid JSON at byte 11: "}},
+		{"a leading zero", jsonType, `{"tokens":01}`, "not valid JSON at byte 11: ", []string{"0 - not valid JSON at byte 11: "}},
 		{"NaN", jsonType, `{"tokens":NaN}`, "not valid JSON at byte 10: ", []string{"0 - not valid JSON at byte 10: "}},
 		{"invalid UTF-8 outside a string", jsonType, "{\xff}", "not valid JSON at byte 1: ", []string{"0 - not valid JSON at byte 1: "}},
 		{"a byte order mark", jsonType, "\ufeff" + good, "not valid JSON at byte 0: ", []string{"0 - not valid JSON at byte 0: "}},
-		{"an array ends its errors there", jsonType, "[" + zero + "," + good + "," + zero + ",x," + zero + "]", "not valid JSON at byte 121: ",
-			[]string{"0 " + badTokens, "2 " + badTokens, "3 - not valid JSON at byte 121: "}},
+		{"an array ends its errors there", jsonType, "[" + bad + "," + good + "," + bad + ",x," + bad + "]", "not valid JSON at byte 121: ",
+			[]string{"0 " + noFeature, "2 " + noFeature, "3 - not valid JSON at byte 121: "}},
 		{"the errors of the broken event come first", jsonType, `{"tenant":"","x":1,!`, "not valid JSON at byte 19: ",
 			[]string{"0 tenant must not be empty", "0 x" + unknown, "0 - not valid JSON at byte 19: "}},
 		{"text after an event", jsonType, good + " x", "not valid JSON at byte 40: more text after the end; send several events as an array or as application/x-ndjson", nil},
-		{"two events", jsonType, good + "\n" + zero, "not valid JSON at byte 40: more text after the end; send several", nil},
+		{"two events", jsonType, good + "\n" + bad, "not valid JSON at byte 40: more text after the end; send several", nil},
 		{"text after an array", jsonType, "[" + good + "]]", "not valid JSON at byte 41: more text after the end; ", nil},
-		{"text after an array, and a bad event", jsonType, "[" + zero + "],", "not valid JSON at byte 41: more text after the end; ", []string{"0 " + badTokens}},
+		{"text after an array, and a bad event", jsonType, "[" + bad + "],", "not valid JSON at byte 41: more text after the end; ", []string{"0 " + noFeature}},
 
-		{"a line", ndjsonType, good + "\nhello\n" + zero, "not valid JSON at byte 40: ", []string{"1 - not valid JSON at byte 40: ", "2 " + badTokens}},
+		{"a line", ndjsonType, good + "\nhello\n" + bad, "not valid JSON at byte 40: ", []string{"1 - not valid JSON at byte 40: ", "2 " + noFeature}},
 		{"two lines: the first is the detail", ndjsonType, "{\n" + good + "\n}", "not valid JSON at byte 2: it ends too early",
 			[]string{"0 - not valid JSON at byte 2: ", "2 - not valid JSON at byte 42: "}},
 		{"text after the event of a line", ndjsonType, good + "\n" + good + "," + good, "not valid JSON at byte 79: more text after the end; send one event a line",

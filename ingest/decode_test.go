@@ -44,6 +44,7 @@ func TestDecodeAccepts(t *testing.T) {
 		{"an escaped key is that key", jsonType, `{"\u0074enant":"acme","feature":"chat","tokens":7}`, []meter.Event{acme}},
 		{"all fields", jsonType, `{"tenant":"acme","feature":"chat","tokens":7,"id":"req-1","timestamp":"2026-08-01T11:00:00Z"}`,
 			[]meter.Event{{ID: "req-1", Tenant: "acme", Feature: "chat", Tokens: 7, At: arrival.Truncate(time.Hour).Add(-time.Hour)}}},
+		{"no tokens", jsonType, `{"tenant":"acme","feature":"chat","tokens":0}`, []meter.Event{event("acme", "chat", 0)}},
 		{"most tokens", jsonType, `{"tenant":"acme","feature":"chat","tokens":1000000000000}`,
 			[]meter.Event{event("acme", "chat", meter.MaxTokens)}},
 		{"128 characters", jsonType, `{"tenant":"` + strings.Repeat("🦉", 128) + `","feature":"chat","tokens":7}`,
@@ -52,6 +53,10 @@ func TestDecodeAccepts(t *testing.T) {
 			[]meter.Event{event(strings.Repeat("🦉", 128), "chat", 7)}},
 		{"escapes", jsonType, `{"tenant":"a\/\"\\\u00e9","feature":"{[,:","tokens":7}`, []meter.Event{event(`a/"\é`, "{[,:", 7)}},
 
+		{"a timestamp in lower case", jsonType, `{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-08-01t11:00:00z"}`,
+			[]meter.Event{at("2026-08-01T11:00:00Z")}},
+		{"a leap second", jsonType, `{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-07-31T23:59:60Z"}`,
+			[]meter.Event{at("2026-07-31T23:59:59.999999Z")}},
 		{"a timestamp becomes UTC", jsonType, `{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-08-01T13:30:00+05:45"}`,
 			[]meter.Event{at("2026-08-01T07:45:00Z")}},
 		{"a timestamp is cut to microseconds", jsonType, `{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-08-01T11:00:00.9999999999Z"}`,
@@ -139,12 +144,12 @@ func TestOneBadEventInAThousand(t *testing.T) {
 		{ndjsonType, "", "\n", ""},
 	} {
 		items := slices.Repeat([]string{shortestEvent}, 1_000)
-		items[700] = `{"tenant":"a","feature":"b","tokens":0}`
+		items[700] = `{"tenant":"a","feature":"b","tokens":-1}`
 		events, problem := decodeEvents(c.contentType, []byte(c.first+strings.Join(items, c.between)+c.last), arrival, nil)
 		if events != nil || problem == nil || problem.Status != 400 {
 			t.Fatalf("%s: %d events, %v; want none and a 400", c.contentType, len(events), problem)
 		}
-		want := []string{"700 tokens must be an integer from 1 to 1000000000000"}
+		want := []string{"700 tokens must be an integer from 0 to 1000000000000"}
 		if got := errorLines(problem); !slices.Equal(got, want) {
 			t.Errorf("%s: errors %q, want %q", c.contentType, got, want)
 		}

@@ -25,11 +25,12 @@ func idIn(value jsontext.Value) (id, wrong string) {
 // well, because a client that sends them is likely to send 1500.5 one day.
 func tokensIn(value jsontext.Value) (tokens int64, wrong string) {
 	if kind := value.Kind(); kind != jsontext.KindNumber {
-		return 0, meter.CheckTokens(0) + ", not " + kindName(kind)
+		return 0, meter.CheckTokens(-1) + ", not " + kindName(kind)
 	}
-	// What does not parse yields 0, and what overflows the ends of int64: both are
-	// out of range as well.
-	tokens, _ = strconv.ParseInt(string(value), 10, 64)
+	tokens, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil || value[0] == '-' { // -0 as well: who sends it computes with fractions
+		return 0, meter.CheckTokens(-1)
+	}
 	return tokens, meter.CheckTokens(tokens)
 }
 
@@ -37,27 +38,24 @@ func tokensIn(value jsontext.Value) (tokens int64, wrong string) {
 func timeIn(value jsontext.Value, now time.Time) (at time.Time, wrong string) {
 	text, wrong := textIn(value)
 	if wrong != "" {
-		return at, wrong
+		return at, wrong + asInstant(string(value))
 	}
-	if err := at.UnmarshalText(text); err != nil || !isRFC3339(text) {
-		return time.Time{}, "must be an RFC 3339 timestamp like 2006-01-02T15:04:05Z"
+	at, ok := meter.ParseInstant(text)
+	if !ok {
+		return time.Time{}, "must be an RFC 3339 timestamp like 2006-01-02T15:04:05Z" + asInstant(string(text))
 	}
-	at = at.UTC().Truncate(time.Microsecond)
+	at = at.Truncate(time.Microsecond)
 	return at, meter.CheckTime(at, now)
 }
 
-// isRFC3339 refuses what package time takes for RFC 3339 and is not: an hour of one
-// digit, a comma before the fraction, offsets like +24:00 and +01:60. text is
-// something that package time takes.
-func isRFC3339(text []byte) bool {
-	if text[len("2006-01-02T15")] != ':' || text[len("2006-01-02T15:04:05")] == ',' {
-		return false
+// asInstant shows how a time since 1970 is written, for whoever has sent one; "" if text is
+// none.
+func asInstant(text string) string {
+	at, ok := meter.ParseUnix(text)
+	if !ok {
+		return ""
 	}
-	if text[len(text)-1] == 'Z' {
-		return true
-	}
-	offset := text[len(text)-len("15:04"):]
-	return string(offset[:2]) < "24" && string(offset[3:]) < "60"
+	return "; " + text + ` is written "` + at.Format(time.RFC3339Nano) + `"`
 }
 
 // textIn is the content of a JSON string. It may share memory with value.

@@ -8,6 +8,8 @@
 //	decode           decode.go      strict JSON to meter.Event, or a precise problem
 //	names            decode_name.go in normal form; from here to post.go as the client has them
 //	submission       submission.go  one request's events: COPY lines, sums, ids
+//	queue            queue.go       whose turn it is, by what each flow costs (cost.go)
+//	stage            stage.go       large requests are stored part by part before
 //	group            group.go       the submissions of concurrent requests in one
 //	committer        committer.go   one call of ingest.lua a group
 //
@@ -20,6 +22,26 @@
 // once, a busy one pays for one fsync a group. Only behind a group of eight or more the
 // next one waits, up to 2 ms, for the clients that were just answered to come back.
 //
+// # Fair shares
+//
+// While Valkey runs a script it answers nobody else, so no call may be long and nobody may have
+// all of them. A group costs Valkey some 8 ms at most. Requests wait in a queue a shard that
+// serves flows by what they cost (package fair); the flow of a request is its tenant, or its API
+// key if it is about several tenants. So a client with 64 connections and batches of 10,000
+// events waits for itself, and a single event of another tenant for one call. Bodies above
+// 64 kB are decoded by turn as well, on all processors but one. MAX_IN_FLIGHT bounds the requests
+// of a key in hand, and those of a tenant in the queue; RATE_GUARD the events of a tenant without a
+// rate.
+//
+// A request that would cost more than 12 ms in one call is staged: its lines, counters and ids are
+// stored in parts of 3 ms, in a raw batch and a sum batch that nobody sees, and one short call
+// of ingest.lua checks its limits and seals both. Until then nothing of it counts: a crash
+// leaves batches that the next large request deletes, and ids that count for nothing once the
+// request is given up, at the latest after a minute. From then on both are batches like any
+// other. If the reply to that call is lost, it is repeated under the same group number, as every
+// group is; nothing is given up then, since it may be counted. A request whose id is in a
+// staged one is answered 503 until that is decided.
+//
 // # Limits
 //
 //	limiter          limiter.go       which limits hold for a request; refuse what is certain
@@ -29,8 +51,13 @@
 //	RateLimit        ratelimit.go     headers
 //
 // Whether a group keeps within its limits is judged inside ingest.lua (scripts/limits.lua), in
-// the call that counts it, so all ingest processes share every limit. The order is: events
-// seen before, quotas, rates, features, and a limit is charged only where events are counted.
+// the call that counts it, so all ingest processes share every limit. The order is: rates, events
+// seen before, quotas, features, and a limit is charged there only where events are counted.
+//
+// What is judged and not counted weighs on rates too, or a client could keep all busy for
+// nothing: refused requests on the rate itself, duplicates on a second bucket of the same rate.
+// Each process charges those that it has judged (limiter.go), and refuses a request before it
+// reads the body if not even one event would pass.
 //
 // A request that exceeds a limit must not fail its neighbours in the group, nor be counted. So
 // a group with one is not applied: the script names the requests, in their order as if
@@ -41,8 +68,7 @@
 // judged anew. Hence a group has one outcome, and is charged once.
 //
 //   - Rates are GCRA by Valkey's clock, a tenant's and a key's. A request needs room for all
-//     its events, also those that turn out to be duplicates, and pays for those counted; a
-//     duplicate that comes alone may be told to wait first. A refusal is remembered until it may
+//     its events, also those that turn out to be duplicates, and pays for those counted. A refusal is remembered until it may
 //     be over, and given without a call (buckets.go says why that is exact). A request larger
 //     than the burst is answered 413: waiting does not help.
 //   - Quotas. Soft: a request is accepted if all of its events but the last leave some of the

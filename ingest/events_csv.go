@@ -8,6 +8,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
@@ -15,8 +16,10 @@ import (
 const (
 	// maxEventsRange is the longest time whose events are handed out at once.
 	maxEventsRange = 31 * 24 * time.Hour
-	// eventsPage is how many events are held in memory at a time.
+	// eventsPage is how many events are held in memory at a time, eventTakes about how many bytes
+	// each takes.
 	eventsPage = 5000
+	eventTakes = 400
 	// eventsQueryLimit bounds one query, eventsWriteLimit how long a client may take for its
 	// answer.
 	eventsQueryLimit = 10 * time.Second
@@ -31,6 +34,16 @@ const (
 // transaction. An answer that cannot be finished is broken off, which clients can tell from
 // a whole one.
 func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+	end, ok := takeTurn(s.exports, w, r)
+	if !ok {
+		return
+	}
+	defer end()
+	give, ok := s.room(w, r, eventsPage*eventTakes)
+	if !ok {
+		return
+	}
+	defer give()
 	tenant, problem := s.tenant(r, params)
 	if problem != nil {
 		WriteProblem(w, problem)
@@ -51,10 +64,7 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 		s.unavailable(w, r, "events cannot be read now", err)
 		return
 	}
-	complete := queue.Oldest
-	if complete.IsZero() {
-		complete = now
-	}
+	complete := completeTo(queue.Oldest, now, auth.Of(r.Context()).Tenant != "")
 	pages := eventPages{s: s, tenant: tenant.Name, at: from, to: to, slice: 10 * time.Minute}
 	events, err := pages.next(r.Context())
 	if err != nil {
@@ -69,7 +79,8 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 		return
 	}
 	w.Header().Set("X-Complete-To", complete.UTC().Format(time.RFC3339Nano))
-	out := newTable(w, "events.csv", now, "id", "tenant", "feature", "tokens", "timestamp", "clientId")
+	whole := httpd.Stream(r.Context())
+	out := newTable(w, w, "events.csv", now, "id", "tenant", "feature", "tokens", "timestamp", "clientId")
 	control := http.NewResponseController(w)
 	for {
 		if err := control.SetWriteDeadline(time.Now().Add(eventsWriteLimit)); err != nil {
@@ -80,13 +91,14 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 			out.write(e.ID, tenant.Shown(), e.Feature, decimal(e.Tokens), e.At.UTC().Format(time.RFC3339Nano), e.Key.String)
 		}
 		if out.flush() != nil || control.Flush() != nil {
-			return // the client has gone away
+			panic(http.ErrAbortHandler) // the client has gone away, or does not read
 		}
 		if pages.done() {
 			// A day may have been dropped while it was read.
 			if since, err := s.eventsSince(r.Context()); err != nil || from.Before(since) {
 				panic(http.ErrAbortHandler)
 			}
+			whole()
 			return
 		}
 		if !s.still(r) {
@@ -99,6 +111,24 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 			panic(http.ErrAbortHandler)
 		}
 	}
+}
+
+// completeTo is the instant such that every event acknowledged before it is in Postgres. oldest
+// waits in Valkey still, whoever's it is; zero if nothing waits. A caller who is bound to a tenant
+// must not see in it when others send: it gets ten seconds that are over, and as long as no more
+// than that waits, which ones follows from the clock alone.
+func completeTo(oldest, now time.Time, bound bool) time.Time {
+	const step = 10 * time.Second
+	if bound {
+		now = now.Add(-step).Truncate(step)
+		if !oldest.IsZero() {
+			oldest = oldest.Truncate(step)
+		}
+	}
+	if oldest.IsZero() || now.Before(oldest) && bound {
+		return now
+	}
+	return oldest
 }
 
 // eventsSince is from when on events are kept.
@@ -122,14 +152,19 @@ func (p *eventPages) done() bool { return !p.at.Before(p.to) }
 
 // next reads a page, which may be empty.
 func (p *eventPages) next(ctx context.Context) ([]store.StoredEvent, error) {
-	ctx, cancel := context.WithTimeout(ctx, eventsQueryLimit)
-	defer cancel()
 	before := p.at.Add(p.slice)
 	if before.After(p.to) {
 		before = p.to
 	}
-	start := time.Now()
-	events, err := store.EventsAfter(ctx, p.s.db, p.tenant, p.at, p.behind, before, eventsPage)
+	var start time.Time
+	var events []store.StoredEvent
+	err := p.s.heavy(ctx, func() (err error) {
+		ctx, cancel := context.WithTimeout(ctx, eventsQueryLimit)
+		defer cancel()
+		start = time.Now()
+		events, err = store.EventsAfter(ctx, p.s.db, p.tenant, p.at, p.behind, before, eventsPage)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read a page of events: %w", err)
 	}

@@ -13,7 +13,8 @@ import (
 type features struct {
 	day     int64 // UTC, by the process' clock
 	seen    map[scripts.Feature]struct{}
-	largest atomic.Int64 // most features of a tenant that Valkey has told today
+	full    map[string]time.Time // tenants without room for another, since when that is known
+	largest atomic.Int64         // most features of a tenant that Valkey has told today
 }
 
 // today forgets what was seen on an earlier day.
@@ -27,6 +28,7 @@ func (f *features) today(now time.Time) {
 // forget makes everything new: a Valkey that has lost writes may not know it any more.
 func (f *features) forget() {
 	f.seen = map[scripts.Feature]struct{}{}
+	f.full = map[string]time.Time{}
 	f.largest.Store(0)
 }
 
@@ -57,4 +59,29 @@ func (f *features) add(known []scripts.Feature, largest int) {
 	if int64(largest) > f.largest.Load() {
 		f.largest.Store(int64(largest))
 	}
+}
+
+// fullFor is how long a tenant is taken to have no feature that it can forget.
+const fullFor = time.Hour
+
+// isFull notes that a tenant has no room, and nothing to forget.
+func (f *features) isFull(tenant string, now time.Time) { f.full[tenant] = now }
+
+// fullOf are the tenants of features that were full lately.
+func (f *features) fullOf(features []scripts.Feature, now time.Time) (full map[string]bool) {
+	for _, one := range features {
+		since, ok := f.full[one.Tenant]
+		if !ok {
+			continue
+		}
+		if now.Sub(since) >= fullFor {
+			delete(f.full, one.Tenant)
+			continue
+		}
+		if full == nil {
+			full = map[string]bool{}
+		}
+		full[one.Tenant] = true
+	}
+	return full
 }

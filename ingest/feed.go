@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/budget"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 )
@@ -16,9 +17,14 @@ import (
 const (
 	maxFeedClients = 1000
 	maxFeedLists   = 50
+	// maxTenantClients is how many of them may be bound to the same tenant. All that are bound to
+	// one have nine tenths of the places: the rest is for operators. Of those one key has half of
+	// the places, and of the lists, at the most.
+	maxTenantClients = 50
 )
 
-// errFeedFull reports that there are as many clients, or different lists, as may be.
+// errFeedFull reports that there are as many clients, or different lists, as may be: in all, or
+// of one holder.
 var errFeedFull = errors.New("too many live clients")
 
 // feeds makes the states that clients of GET /live are told about: once a second for each
@@ -29,10 +35,14 @@ type feeds struct {
 	log    *slog.Logger
 	// every is the time from one state to the next.
 	every time.Duration
+	most  int // clients
 
 	mu      sync.Mutex
 	all     map[feedQuery]*feed
 	clients int
+	bound   int                   // clients that are bound to a tenant
+	by      map[budget.Holder]int // clients
+	listsBy map[budget.Holder]int // lists that a holder was the first to ask for
 	lists   int
 	running bool // a goroutine is in run
 
@@ -55,7 +65,8 @@ func (q feedQuery) one() bool { return q.single || q.list.only != "" }
 // feed is one query's present state.
 type feed struct {
 	query   feedQuery
-	clients int // guarded by feeds.mu
+	first   budget.Holder // who has asked for it first
+	clients int           // guarded by feeds.mu
 
 	mu       sync.Mutex
 	previous *feedState
@@ -66,12 +77,13 @@ type feed struct {
 }
 
 func newFeeds(live *usage.Live, sheets *sheets, log *slog.Logger) *feeds {
-	return &feeds{live: live, sheets: sheets, log: log, every: time.Second, all: map[feedQuery]*feed{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	return &feeds{live: live, sheets: sheets, log: log, every: time.Second, most: maxFeedClients, all: map[feedQuery]*feed{},
+		by: map[budget.Holder]int{}, listsBy: map[budget.Holder]int{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 }
 
 // join adds a client of a query; the caller must leave again. It returns errFeedFull if
 // there are too many, and an error if the feeds have ended.
-func (f *feeds) join(q feedQuery) (*feed, error) {
+func (f *feeds) join(q feedQuery, who budget.Holder) (*feed, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	select {
@@ -80,14 +92,15 @@ func (f *feeds) join(q feedQuery) (*feed, error) {
 	default:
 	}
 	own := f.all[q]
-	if f.clients >= maxFeedClients || own == nil && !q.one() && f.lists >= maxFeedLists {
+	if !f.hasPlace(who) || own == nil && !q.one() && !f.hasList(who) {
 		return nil, errFeedFull
 	}
 	if own == nil {
-		own = &feed{query: q, renewed: make(chan struct{})}
+		own = &feed{query: q, first: who, renewed: make(chan struct{})}
 		f.all[q] = own
 		if !q.one() {
 			f.lists++
+			f.listsBy[who]++
 		}
 		select {
 		case f.wake <- struct{}{}:
@@ -95,7 +108,7 @@ func (f *feeds) join(q feedQuery) (*feed, error) {
 		}
 	}
 	own.clients++
-	f.clients++
+	f.count(who, 1)
 	f.served.Add(1)
 	if !f.running {
 		f.running = true
@@ -104,15 +117,45 @@ func (f *feeds) join(q feedQuery) (*feed, error) {
 	return own, nil
 }
 
+// hasPlace reports whether one more client of a holder may come; f.mu is held.
+func (f *feeds) hasPlace(who budget.Holder) bool {
+	switch {
+	case f.clients >= f.most:
+		return false
+	case who.Tenant != "":
+		return f.by[who] < min(maxTenantClients, f.most/4) && f.bound < f.most*9/10
+	}
+	return who == (budget.Holder{}) || f.by[who] < f.most/2
+}
+
+// hasList reports whether a holder may ask for one more list that nobody else has; f.mu is held.
+func (f *feeds) hasList(who budget.Holder) bool {
+	return f.lists < maxFeedLists && (who == (budget.Holder{}) || f.listsBy[who] < maxFeedLists/2)
+}
+
+// count adds clients of a holder; f.mu is held.
+func (f *feeds) count(who budget.Holder, n int) {
+	f.clients += n
+	if who.Tenant != "" {
+		f.bound += n
+	}
+	if f.by[who] += n; f.by[who] == 0 {
+		delete(f.by, who)
+	}
+}
+
 // leave takes a client away.
-func (f *feeds) leave(own *feed) {
+func (f *feeds) leave(own *feed, who budget.Holder) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.clients--
+	f.count(who, -1)
 	if own.clients--; own.clients == 0 {
 		delete(f.all, own.query)
 		if !own.query.one() {
 			f.lists--
+			if f.listsBy[own.first]--; f.listsBy[own.first] == 0 {
+				delete(f.listsBy, own.first)
+			}
 		}
 	}
 	f.served.Done()
@@ -128,8 +171,8 @@ func (f *feeds) end() {
 // wait returns when all clients are gone after end.
 func (f *feeds) wait() { f.served.Wait() }
 
-// count is the number of clients.
-func (f *feeds) count() int {
+// size is the number of clients.
+func (f *feeds) size() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.clients

@@ -7,12 +7,10 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// Limits of a group. One request alone may exceed maxGroupBytes and maxGroupIDs.
+// Limits of a group beside maxGroupCost. One request alone may exceed maxGroupBytes.
 const (
 	maxGroupBytes  = 1 << 20
 	maxGroupEvents = 20_000
-	// maxGroupIDs bounds how long ingest.lua holds up Valkey: an id takes it 6 µs.
-	maxGroupIDs = 2000
 )
 
 // group are the submissions that one call commits.
@@ -20,17 +18,22 @@ type group struct {
 	submissions []*submission
 	bytes       int
 	events      int
+	cost        int
+	staged      bool                     // its only submission is stored already
 	ids         map[scripts.EventID]bool // tenant and id only; nil while there are none
 }
 
 // full reports whether the group should not grow further.
 func (g *group) full() bool {
-	return g.bytes >= maxGroupBytes || g.events >= maxGroupEvents || len(g.ids) >= maxGroupIDs
+	return g.staged || g.cost >= maxGroupCost || g.bytes >= maxGroupBytes || g.events >= maxGroupEvents
 }
 
-// add puts s into the group, unless that already holds an event with one of its ids:
-// ingest.lua can judge the second only after the first is stored.
+// add puts s into the group, unless that is full, or already holds an event with one of its ids:
+// ingest.lua can judge the second only after the first is stored. A staged one is alone.
 func (g *group) add(s *submission) bool {
+	if g.full() || s.staged != nil && len(g.submissions) > 0 {
+		return false
+	}
 	var ids []scripts.EventID
 	for _, it := range s.items {
 		if it.id.ID == "" {
@@ -51,6 +54,8 @@ func (g *group) add(s *submission) bool {
 	g.submissions = append(g.submissions, s)
 	g.bytes += len(s.lines)
 	g.events += len(s.items)
+	g.cost += s.cost()
+	g.staged = s.staged != nil
 	return true
 }
 
@@ -58,7 +63,12 @@ func (g *group) add(s *submission) bool {
 func (g *group) call(committer string, number int64) (call scripts.Group, owner []owned) {
 	call = scripts.Group{Committer: committer, Number: number}
 	if len(g.submissions) == 1 { // a large batch, or an idle server: nothing to merge
-		call.Lines, call.Counters = g.submissions[0].lines, g.submissions[0].sums.counters
+		s := g.submissions[0]
+		call.Lines, call.Counters, call.Staged = s.lines, s.sums.counters, s.staged
+		if s.staged != nil { // with its ids
+			call.Lines = nil
+			return call, nil
+		}
 	} else {
 		call.Lines = make([]byte, 0, g.bytes+len(g.submissions))
 		var sums sums
@@ -116,26 +126,36 @@ func (g *group) remove(gone func(*submission) bool) {
 // drop takes out the items whose ids were seen before: the same event is a
 // duplicate, which is success; another event under the same id refuses its whole
 // submission, which is answered here and leaves the group.
-func (g *group) drop(seen []scripts.Seen, owner []owned) {
+func (c *committer) drop(g *group, seen []scripts.Seen, owner []owned) {
 	duplicate := map[*submission]map[int]bool{}
 	conflict := map[*submission][]int{}
-	for _, s := range seen {
-		o := owner[s.Index]
-		if !s.Same {
-			conflict[o.submission] = append(conflict[o.submission], o.submission.items[o.item].index)
+	onItsWay := map[*submission]int{}
+	for _, one := range seen {
+		o := owner[one.Index]
+		index := o.submission.items[o.item].index
+		switch {
+		case one.OnItsWay:
+			onItsWay[o.submission] = index
+		case !one.Same:
+			conflict[o.submission] = append(conflict[o.submission], index)
 		}
 		if duplicate[o.submission] == nil {
 			duplicate[o.submission] = map[int]bool{}
 		}
 		duplicate[o.submission][o.item] = true
 	}
-	for s, indexes := range conflict {
-		s.done <- answer{problem: problemConflict(indexes)}
+	for s := range duplicate {
+		if indexes := conflict[s]; indexes != nil {
+			c.limiter.charge(s, nil)
+			s.done <- answer{problem: problemConflict(indexes)}
+		} else if index, ok := onItsWay[s]; ok {
+			s.done <- answer{problem: problemOnItsWay(index)}
+		} else {
+			c.limiter.charge(s, duplicate[s])
+			s.drop(duplicate[s])
+			continue
+		}
+		conflict[s] = []int{} // it is answered
 	}
 	g.remove(func(s *submission) bool { return conflict[s] != nil })
-	for _, s := range g.submissions {
-		if len(duplicate[s]) > 0 {
-			s.drop(duplicate[s])
-		}
-	}
 }

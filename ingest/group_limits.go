@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"slices"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -29,6 +28,7 @@ func (c *committer) limits(g *group, counters []scripts.Counter, reading usage.R
 	if c.limiter.mostFeatures > 0 {
 		c.features.today(c.now())
 		l.Features, fresh = c.features.fresh(counters)
+		l.Full = c.features.fullOf(l.Features, c.now())
 	}
 	var place map[string]int // of a tenant in the reading
 	for _, s := range g.submissions {
@@ -46,12 +46,7 @@ func (c *committer) limits(g *group, counters []scripts.Counter, reading usage.R
 			}
 			r.Needs, known = l.needs(s, place, reading)
 		}
-		for i := range s.sums.counters {
-			counter := &s.sums.counters[i]
-			if f, ok := fresh[scripts.Feature{Tenant: counter.Tenant, Feature: counter.Feature}]; ok && !slices.Contains(r.Features, f) {
-				r.Features = append(r.Features, f)
-			}
-		}
+		r.Features = featuresAmong(s.sums.counters, fresh)
 		switch {
 		case !known:
 			unknown = append(unknown, s)
@@ -64,6 +59,22 @@ func (c *committer) limits(g *group, counters []scripts.Counter, reading usage.R
 		return nil, unknown
 	}
 	return l, unknown
+}
+
+// featuresAmong are the places of those features that counters are about, each once.
+func featuresAmong(counters []scripts.Counter, fresh map[scripts.Feature]int) (at []int) {
+	if len(fresh) == 0 {
+		return nil
+	}
+	known := make(map[int]struct{}, min(len(counters), len(fresh)))
+	for i := range counters {
+		f, ok := fresh[scripts.Feature{Tenant: counters[i].Tenant, Feature: counters[i].Feature}]
+		if _, twice := known[f]; ok && !twice {
+			known[f] = struct{}{}
+			at = append(at, f)
+		}
+	}
+	return at
 }
 
 func places(tenants []meter.Tenant) map[string]int {
@@ -133,6 +144,7 @@ func (c *committer) refuse(g *group, l *groupLimits, refusals []scripts.Refusal,
 	for _, r := range refusals {
 		s := l.asked[r.Request]
 		gone[s] = true
+		c.unstage(s)
 		switch r.Reason {
 		case scripts.OverRate:
 			over := l.charges[r.Which]
@@ -145,9 +157,12 @@ func (c *committer) refuse(g *group, l *groupLimits, refusals []scripts.Refusal,
 			s.done <- answer{problem: problemRateLimited(over, r.Wait)}
 		case scripts.OverQuota:
 			c.metrics.usedUp()
+			c.limiter.charge(s, nil)
 			s.done <- answer{problem: problemQuotaExceeded(l.tenants[r.Which], r.Used, tokensNeeded(l.Requests[r.Request].Needs, r.Which), l.ends[r.Which])}
 		case scripts.OverFeatures:
 			c.metrics.tooManyFeatures()
+			c.limiter.charge(s, nil)
+			c.features.isFull(l.Features[r.Which].Tenant, c.now())
 			s.done <- answer{problem: problemFeatureLimit(s, l.Features[r.Which], r.Used, l.MostFeatures)}
 		default:
 			s.done <- answer{outdated: &version}

@@ -53,14 +53,14 @@ func TestConcurrentRequestsShareCalls(t *testing.T) {
 }
 
 func TestAGroupTakesNoMoreThanItsLimit(t *testing.T) {
-	c := &committer{queue: make(chan *submission, 100)}
+	c := &committer{queue: newQueue(0)}
 	for range 30 {
 		s := &submission{lines: make([]byte, 100_000), items: make([]item, 10)}
-		c.queue <- s
+		c.queue.push(s)
 	}
 	var sizes []int
 	for range 3 {
-		g := c.collect(nil)
+		g := c.collect()
 		sizes = append(sizes, len(g.submissions))
 	}
 	if fmt.Sprint(sizes) != "[11 11 8]" { // 11 · 100,000 bytes is the first size above 1 MiB
@@ -68,23 +68,23 @@ func TestAGroupTakesNoMoreThanItsLimit(t *testing.T) {
 	}
 }
 
-func TestAGroupTakesNoMoreIDsThanItsLimit(t *testing.T) {
-	c := &committer{queue: make(chan *submission, 100)}
+func TestAGroupCostsNoMoreThanItsLimit(t *testing.T) {
+	c := &committer{queue: newQueue(0)}
 	for request := range 5 {
-		s := &submission{}
+		s := &submission{ids: 900}
 		for i := range 900 {
 			s.items = append(s.items, item{id: scripts.EventID{Tenant: "acme", ID: fmt.Sprint(request, "-", i)}})
 		}
-		c.queue <- s
+		c.queue.push(s)
 	}
-	if first, second := len(c.collect(nil).submissions), len(c.collect(nil).submissions); first != 3 || second != 2 {
-		t.Errorf("groups of %d and %d requests, want 3 and 2: 2700 ids are the first number above 2000", first, second)
+	if first, second := len(c.collect().submissions), len(c.collect().submissions); first != 2 || second != 2 {
+		t.Errorf("groups of %d and %d requests, want 2 and 2: 1800 ids cost more than %d", first, second, maxGroupCost)
 	}
 }
 
 // An id that occurs in two requests must be judged after the first of them is stored.
 func TestAGroupHoldsAnIDOnce(t *testing.T) {
-	c := &committer{queue: make(chan *submission, 100)}
+	c := &committer{queue: newQueue(0)}
 	request := func(ids ...string) *submission {
 		s := &submission{}
 		for _, id := range ids {
@@ -93,11 +93,11 @@ func TestAGroupHoldsAnIDOnce(t *testing.T) {
 		return s
 	}
 	for _, s := range []*submission{request("a", "b"), request("", ""), request("c", "b"), request("c"), request("a"), request("d")} {
-		c.queue <- s
+		c.queue.push(s)
 	}
 	var got []string
 	for range 2 {
-		for _, s := range c.collect(nil).submissions {
+		for _, s := range c.collect().submissions {
 			text := ""
 			for _, it := range s.items {
 				text += "[" + it.id.ID + "]"

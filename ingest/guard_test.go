@@ -291,7 +291,7 @@ func TestATenantMakesNoOther(t *testing.T) {
 
 func TestNothingIsAnsweredBeforeTheKeysAreKnown(t *testing.T) {
 	a := guarded(t)
-	gate := auth.NewGate(auth.NewDirectory(a.env.AppDB, a.valkey, a.server.log, a.clock.now), nil)
+	gate := auth.NewGate(auth.NewDirectory(a.env.AppDB, a.valkey, a.server.log, a.clock.now), nil, "")
 	handler := New(Options{DB: a.env.AppDB, Valkey: a.valkey, Tenants: a.dir, Live: a.live, Dedupe: time.Hour,
 		Now: a.clock.now, Log: a.server.log, Gate: gate}).Handler()
 	for path, status := range map[string]int{"/usage/acme": 503, "/keys": 503, "/readyz": 503, "/healthz": 200, "/usage": 200} {

@@ -9,37 +9,29 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/eduardosanzb/flagmeter/internal/budget"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// unpackBody appends what src holds, one gzip stream, to body.
-func unpackBody(body *bytes.Buffer, src io.Reader) *Problem {
-	wire := wire{r: src}
-	switch err := unpack(body, &wire); {
-	case wire.err != nil:
-		return problemOfReading(wire.err)
+// readPacked reads src, one gzip stream, and unpacks it into body.
+func readPacked(body *bytes.Buffer, src io.Reader, share *budget.Share) *Problem {
+	wire := buffers.Get().(*bytes.Buffer)
+	defer putBuffer(wire)
+	packed, err := fill(wire, src, share)
+	if err != nil {
+		return problemOfReading(err)
+	}
+	switch err := unpack(body, wire, share); {
 	case errors.Is(err, errBomb):
 		return problemTooLarge()
+	case errors.Is(err, budget.ErrFull):
+		return problemCrowded()
 	case err != nil:
 		return &Problem{Type: "/problems/invalid-encoding", Title: "The body is not what its Content-Encoding says", Status: http.StatusBadRequest,
 			Detail: "the body is not one whole gzip stream and nothing else"}
 	}
+	share.Return(packed)
 	return nil
-}
-
-// wire remembers why a body could not be read, apart from why it could not be unpacked.
-type wire struct {
-	r   io.Reader
-	err error
-}
-
-// Read reads the body.
-func (w *wire) Read(p []byte) (int, error) {
-	n, err := w.r.Read(p)
-	if err != nil && err != io.EOF {
-		w.err = err
-	}
-	return n, err
 }
 
 var (
@@ -58,7 +50,7 @@ var unpackers = sync.Pool{New: func() any { return &unpacker{src: bufio.NewReade
 // unpack appends the one gzip stream that src is to body. RFC 1952 lets several streams
 // follow each other, but no client joins them by intention: half of what follows would be
 // the next request of somebody else.
-func unpack(body *bytes.Buffer, src io.Reader) error {
+func unpack(body *bytes.Buffer, src io.Reader, share *budget.Share) error {
 	u := unpackers.Get().(*unpacker)
 	defer func() {
 		u.src.Reset(nil)
@@ -69,11 +61,10 @@ func unpack(body *bytes.Buffer, src io.Reader) error {
 		return err
 	}
 	u.gzip.Multistream(false)
-	n, err := body.ReadFrom(io.LimitReader(&u.gzip, meter.MaxBody+1))
-	if err != nil {
+	if _, err := fill(body, io.LimitReader(&u.gzip, meter.MaxBody+1), share); err != nil {
 		return err
 	}
-	if n > meter.MaxBody {
+	if body.Len() > meter.MaxBody {
 		return errBomb
 	}
 	if _, err := u.src.ReadByte(); err != io.EOF {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eduardosanzb/flagmeter/internal/budget"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
@@ -128,8 +129,10 @@ func TestABombTakesNoMoreThanABody(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		return after.TotalAlloc - before.TotalAlloc
 	}
+	share := budget.New(64 << 20).Share(budget.Holder{})
+	defer share.Give()
 	got := allocated(func() {
-		if p := unpackBody(&body, bytes.NewReader(bomb)); p == nil || p.Status != 413 {
+		if p := readPacked(&body, bytes.NewReader(bomb), &share); p == nil || p.Status != 413 {
 			t.Errorf("the bomb is answered %v", p)
 		}
 	})

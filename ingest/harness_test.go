@@ -22,8 +22,10 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -61,6 +63,10 @@ type setup struct {
 	hsts         time.Duration
 	auth         bool // callers need a key
 	topTenants   int
+	publicURL    string
+	memory       int64 // of requests
+	keyLimits    store.KeyLimits
+	onlyLocal    bool
 }
 
 // newAPI runs a server with the tenants acme (1,000,000 tokens), free (no quota) and
@@ -93,7 +99,9 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	tb.Cleanup(a.client.CloseIdleConnections)
 	o := Options{DB: env.AppDB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
 		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70},
-		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, CORSOrigins: s.origins, HSTS: s.hsts}
+		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, CORSOrigins: s.origins, HSTS: s.hsts,
+		PublicURL: s.publicURL, Memory: s.memory,
+		KeyLimits: s.keyLimits, OnlyLocal: s.onlyLocal}
 	a.dir = tenants.New(env.AppDB, a.valkey, o.Log)
 	a.live = usage.New(env.AppDB, a.valkey, a.dir, o.Now)
 	o.Tenants, o.Live = a.dir, a.live
@@ -103,7 +111,7 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		o.Gate = auth.NewGate(a.keys, tokens)
+		o.Gate = auth.NewGate(a.keys, tokens, s.publicURL)
 		if err := a.keys.Start(tb.Context()); err != nil {
 			tb.Fatal(err)
 		}
@@ -345,15 +353,8 @@ func value(tb testing.TB, c prometheus.Counter) float64 {
 	return m.Counter.GetValue()
 }
 
-// eventually polls until ok, for something that the outside world does on its own.
-func eventually(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			tb.Fatalf("it did not happen in 10 s that %s", what)
-		}
-	}
-}
+// eventually waits until ok is true, for something that the outside world does on its own.
+var eventually = waittest.Until
 
 // acme is one event of tenant acme as JSON; members, if any, come with a comma in front.
 func acme(tokens int64, members string) string {

@@ -3,7 +3,9 @@ package ingest
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
@@ -12,6 +14,15 @@ import (
 // clients that set it on every request (IETF draft idempotency-key-header, where the
 // value is a quoted string; an unquoted one is accepted too).
 const idempotencyHeader = "Idempotency-Key"
+
+// dedupeHeader says for how many seconds at least the ids of the answered events are
+// remembered: a client that keeps events to send them again must know.
+const dedupeHeader = "X-Dedupe-Window"
+
+// dedupeSeconds is the value of dedupeHeader, which net/http only reads.
+func dedupeSeconds(window time.Duration) []string {
+	return []string{strconv.FormatInt(int64(window/time.Second), 10)}
+}
 
 // setID takes the id of a request's only event from the header, if that is there.
 func setID(header http.Header, events []meter.Event) *Problem {

@@ -35,13 +35,18 @@ func (a *api) look() {
 	}
 }
 
+// keyPage is GET /keys with a query.
+func (a *api) keyPage(query string) (list keysAnswer) {
+	a.Helper()
+	if r := a.get("/keys" + query); r.status != 200 || json.Unmarshal([]byte(r.body), &list) != nil {
+		a.Fatalf("GET /keys%s: %d %s", query, r.status, r.body)
+	}
+	return list
+}
+
 func (a *api) keyList() []keyAnswer {
 	a.Helper()
-	var list struct{ Keys []keyAnswer }
-	if r := a.get("/keys"); r.status != 200 || json.Unmarshal([]byte(r.body), &list) != nil {
-		a.Fatalf("GET /keys: %d %s", r.status, r.body)
-	}
-	return list.Keys
+	return a.keyPage("").Keys
 }
 
 func TestAKeyIsMadeUsedAndRevoked(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // serve hands a request to a handler without a connection.
@@ -69,9 +70,13 @@ func TestABodyThatEndsTooEarlyCountsNothing(t *testing.T) {
 func TestABodyThatIsTooSlowCountsNothing(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	before := a.state()
-	server := httptest.NewUnstartedServer(a.server.Handler())
-	server.Config.ReadTimeout = 50 * time.Millisecond // 30 s in production
-	server.Start()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// As if the 30 s that the server's ReadTimeout is in production were over.
+		if err := http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)); err != nil {
+			t.Error(err)
+		}
+		a.server.Handler().ServeHTTP(w, r)
+	}))
 	defer server.Close()
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
@@ -102,7 +107,7 @@ func TestAClientThatGoesAwayInTheMiddleCountsNothing(t *testing.T) {
 
 func readResponse(t *testing.T, conn net.Conn) response {
 	t.Helper()
-	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(waittest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)

@@ -10,14 +10,21 @@ import (
 
 // limiter knows which limits hold for a request. What they allow is decided in Valkey.
 type limiter struct {
-	rate         meter.Rate // of tenants without their own
-	mostFeatures int        // of a tenant; 0: any number
+	rate meter.Rate // of tenants without their own
+	// guard is what this process accepts of a tenant that has no rate at all: nobody should be
+	// able to fill the stores by mistake. It is judged here alone and costs Valkey nothing.
+	guard        meter.Rate
+	mostFeatures int // of a tenant; 0: any number
 	buckets      *buckets
-	metrics      *metrics
+	// charged are events that were judged and not counted: refused ones and duplicates. They
+	// weigh on the same rates as others, but only in this process, which is what they keep busy.
+	charged *buckets
+	metrics *metrics
 }
 
 func newLimiter(o Options, m *metrics) *limiter {
-	return &limiter{rate: o.Rate, mostFeatures: o.MaxFeatures, buckets: newBuckets(), metrics: m}
+	return &limiter{rate: o.Rate, guard: o.Guard, mostFeatures: o.MaxFeatures,
+		buckets: newBuckets(), charged: newBuckets(), metrics: m}
 }
 
 // Names of the policies in the RateLimit headers.
@@ -62,7 +69,7 @@ func (l *limiter) charges(s *submission) []charge {
 		}
 	}
 	if s.caller.rate.Limited() && len(s.items) > 0 {
-		all = append(all, charge{policyKey, "", scripts.KeyBucket(s.caller.key), s.caller.rate, len(s.items)})
+		all = append(all, charge{policyKey, "", scripts.KeyBucket(s.caller.key()), s.caller.rate, len(s.items)})
 	}
 	return all
 }
@@ -72,51 +79,119 @@ func (l *limiter) charges(s *submission) []charge {
 func (l *limiter) admit(submissions []*submission, from caller) *Problem {
 	for _, s := range submissions {
 		s.caller = from
-		if s.limited = l.limits(s); !s.limited {
-			continue
-		}
-		var longest time.Duration
-		var refused charge
-		for _, c := range l.charges(s) {
-			if int64(c.events) > c.rate.Burst {
-				l.metrics.limited()
-				return problemLargerThanBurst(c)
-			}
-			if wait := l.buckets.wait(s.shard, c); wait > longest {
-				longest, refused = wait, c
+		if s.limited = l.limits(s); s.limited {
+			if problem := l.refuse(s.shard, l.charges(s)); problem != nil {
+				return problem
 			}
 		}
-		if longest > 0 {
-			l.metrics.limited()
-			return problemRateLimited(refused, longest)
+		if problem := l.guardAgainst(s); problem != nil {
+			return problem
 		}
 	}
 	return nil
 }
 
-// eventsOf is how many events of a tenant s has.
-func (s *submission) eventsOf(tenant string) (n int) {
-	if len(s.tenants) == 1 {
-		return len(s.items)
+// early refuses a request before its body is read, if not even one event would pass.
+func (l *limiter) early(from caller, tenant meter.Tenant) *Problem {
+	var charges []charge
+	if from.rate.Limited() {
+		charges = append(charges, charge{policyKey, "", scripts.KeyBucket(from.key()), from.rate, 1})
 	}
-	for _, it := range s.items {
-		if s.sums.counters[it.counter].Tenant == tenant {
-			n++
+	if rate := l.rateOf(tenant); tenant.Name != "" && rate.Limited() {
+		charges = append(charges, charge{policyTenant, tenant.Name, scripts.TenantBucket(tenant.Name), rate, 1})
+	}
+	return l.refuse(anyShard, charges)
+}
+
+// anyShard is where early is charged: which shards a body is about is not known before.
+const anyShard = -1
+
+// refuse is the problem of charges that do not pass now for certain, nil if there is none.
+func (l *limiter) refuse(shard int, charges []charge) *Problem {
+	var longest time.Duration
+	var refused charge
+	for _, c := range charges {
+		if int64(c.events) > c.rate.Burst {
+			l.metrics.limited()
+			l.charged.add(anyShard, c)
+			return problemLargerThanBurst(c)
+		}
+		again := c
+		again.bucket, again.events = c.bucket+duplicates, 1
+		wait := max(l.buckets.wait(shard, c), l.charged.wait(anyShard, c), l.charged.wait(anyShard, again))
+		if wait > longest {
+			longest, refused = wait, c
 		}
 	}
-	return n
+	if longest > 0 {
+		l.metrics.limited()
+		return problemRateLimited(refused, longest)
+	}
+	return nil
+}
+
+// guardAgainst refuses s if it is of one tenant that has no rate and sends more than guard.
+func (l *limiter) guardAgainst(s *submission) *Problem {
+	if !l.guard.Limited() || len(s.tenants) != 1 || l.rateOf(s.tenants[0]).Limited() {
+		return nil
+	}
+	name := s.tenants[0].Name
+	c := charge{policyTenant, name, scripts.TenantBucket(name), l.guard, len(s.items)}
+	if wait := l.charged.wait(anyShard, c); wait > 0 {
+		l.metrics.limited()
+		return problemRateLimited(c, wait)
+	}
+	l.charged.add(anyShard, c)
+	return nil
+}
+
+// charge has events of s weigh on its rates although they are not counted: the items in
+// places, which are duplicates, or all of them for nil.
+func (l *limiter) charge(s *submission, places map[int]bool) {
+	if !s.limited {
+		return
+	}
+	for _, c := range l.charges(s) {
+		if places != nil {
+			c.events = 0
+			for i := range places {
+				if c.policy == policyKey || s.sums.counters[s.items[i].counter].Tenant == c.tenant {
+					c.events++
+				}
+			}
+		}
+		if places != nil {
+			c.bucket += duplicates
+		}
+		l.charged.add(anyShard, c)
+	}
+}
+
+// duplicates marks the bucket of what was counted before. It has the same rate as events that are
+// new, and takes nothing of that.
+const duplicates = "\tduplicates"
+
+// chargeEarly is charge for a request whose events were not told apart.
+func (l *limiter) chargeEarly(from caller, tenant meter.Tenant, events int) {
+	if from.rate.Limited() {
+		l.charged.add(anyShard, charge{bucket: scripts.KeyBucket(from.key()), rate: from.rate, events: events})
+	}
+	if rate := l.rateOf(tenant); tenant.Name != "" && rate.Limited() {
+		l.charged.add(anyShard, charge{bucket: scripts.TenantBucket(tenant.Name), rate: rate, events: events})
+	}
 }
 
 // need is what s takes of a tenant's quota in the given days: room is how much must be left
 // before it. In soft mode that is more than all but the last event, so that at most the last
-// one crosses the quota.
+// one crosses the quota. Events with no tokens need nothing and are not the last.
 func (s *submission) need(t meter.Tenant, days meter.TenantDays) (room, tokens int64) {
 	var last int64
-	for _, it := range s.items {
-		c := &s.sums.counters[it.counter]
-		if c.Tenant == t.Name && c.Day >= days.From && c.Day < days.To {
+	for it := range s.itemsOf(t.Name) {
+		if c := &s.sums.counters[it.counter]; c.Day >= days.From && c.Day < days.To {
 			tokens += it.tokens // 10,000 events of 10^12 are far below 2^63
-			last = it.tokens
+			if it.tokens > 0 {
+				last = it.tokens
+			}
 		}
 	}
 	if t.Enforce == meter.EnforceStrict || tokens == 0 {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	strict "github.com/go-json-experiment/json"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -55,7 +57,7 @@ func parseList(q *query) listQuery {
 	l.archived = q.oneOf("archived", "false", "true") == "true"
 	if q.values.Has("cursor") {
 		data, err := base64.RawURLEncoding.DecodeString(q.values.Get("cursor"))
-		if err != nil || json.Unmarshal(data, &l.after) != nil || l.after.Name == "" || l.after.Sort != l.sorting() {
+		if err != nil || strict.Unmarshal(data, &l.after) != nil || l.after.Name == "" || l.after.Sort != l.sorting() {
 			q.refuse("cursor", "must be the next of an answer to the same query")
 		}
 	}

@@ -34,16 +34,17 @@ func (s *Server) getLive(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 		WriteProblem(w, problem)
 		return
 	}
-	feed, err := s.feeds.join(q)
+	who := holderOf(r.Context())
+	feed, err := s.feeds.join(q, who)
 	if errors.Is(err, errFeedFull) {
-		WriteProblem(w, problemUnavailable("as many clients are connected as the server takes; poll GET /tenants instead"))
+		WriteProblem(w, problemUnavailable("as many clients are connected as the server takes, or takes of yours; poll GET /tenants instead"))
 		return
 	}
 	if err != nil {
 		WriteProblem(w, problemUnavailable("the process is shutting down"))
 		return
 	}
-	defer s.feeds.leave(feed)
+	defer s.feeds.leave(feed, who)
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{auth.SubProtocol},
 		InsecureSkipVerify: true, // parseFeed has looked at its origin
@@ -117,7 +118,7 @@ func (s *Server) parseFeed(r *http.Request) (feedQuery, *Problem) {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return feedQuery{}, problemUpgrade()
 	}
-	if !sameOrigin(r) && !slices.Contains(s.origins, r.Header.Get("Origin")) {
+	if !s.ownPage(r) && !slices.Contains(s.origins, r.Header.Get("Origin")) {
 		return feedQuery{}, problemOrigin()
 	}
 	q := parseQuery(r, "q", "sort", "limit", "archived", "tenant")
@@ -138,6 +139,25 @@ func (s *Server) parseFeed(r *http.Request) (feedQuery, *Problem) {
 		return feedQuery{}, problemUnknownTenant(name)
 	}
 	return feedQuery{single: true, tenant: tenant.Name}, nil
+}
+
+// ownPage is sameOrigin, also behind a proxy that does not pass on the Host which the browser has
+// sent: PUBLIC_URL names the origin of its pages then.
+func (s *Server) ownPage(r *http.Request) bool {
+	return sameOrigin(r) || s.origin != "" && strings.EqualFold(r.Header.Get("Origin"), s.origin)
+}
+
+// originOf is the origin of a URL as browsers send it, empty for an empty one.
+func originOf(publicURL string) string {
+	u, err := url.Parse(publicURL)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	host := u.Host
+	if u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		host = strings.TrimSuffix(host, ":"+u.Port())
+	}
+	return strings.ToLower(u.Scheme + "://" + host)
 }
 
 // sameOrigin reports whether a request comes from a page of this server, or from no page.

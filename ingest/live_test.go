@@ -16,8 +16,10 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/eduardosanzb/flagmeter/internal/budget"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // follower is a client of GET /live.
@@ -29,7 +31,7 @@ type follower struct {
 // follow opens GET /live.
 func (a *api) follow(query string) follower {
 	a.Helper()
-	ctx, cancel := context.WithTimeout(a.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(a.Context(), waittest.Patience)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, a.url+"/live"+query, nil)
 	if err != nil {
@@ -59,7 +61,7 @@ type told struct {
 // next is the next frame of one of the given types; others are skipped.
 func (f follower) next(types ...string) told {
 	f.Helper()
-	ctx, cancel := context.WithTimeout(f.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(f.Context(), waittest.Patience)
 	defer cancel()
 	for {
 		_, frame, err := f.conn.Read(ctx)
@@ -172,7 +174,7 @@ func TestLiveClosesAtTheEnd(t *testing.T) {
 		t.Errorf("closed with %v, want 1001", err)
 	}
 	<-ended
-	if _, err := a.server.feeds.join(feedQuery{}); err == nil || errors.Is(err, errFeedFull) {
+	if _, err := a.server.feeds.join(feedQuery{}, budget.Holder{}); err == nil || errors.Is(err, errFeedFull) {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -180,7 +182,7 @@ func TestLiveClosesAtTheEnd(t *testing.T) {
 // A client that reads nothing must not stay, and must not hold up another.
 func TestAClientThatReadsNothingIsDropped(t *testing.T) {
 	a := quick(t)
-	a.server.feedPatience, a.server.feedCut = 100*time.Millisecond, 200*time.Millisecond
+	a.server.feedPatience, a.server.feedCut = 2*time.Second, 2*time.Second
 	for i := range 60 { // about 12 kB each: more than the kernel buffers for a while
 		a.addQuota(strings.Repeat("🦉", 100)+fmt.Sprint(i), 1000, 1)
 	}
@@ -194,10 +196,10 @@ func TestAClientThatReadsNothingIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(conn, "GET /live HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", host)
-	eventually(t, "the client has joined", func() bool { return a.server.feeds.count() == 1 })
+	eventually(t, "the client has joined", func() bool { return a.server.feeds.size() == 1 })
 	brisk := a.follow("?q=acme")
 	brisk.next("snapshot")
-	for i := 0; a.server.feeds.count() > 1; i++ {
+	for i := 0; a.server.feeds.size() > 1; i++ {
 		if i > 5000 {
 			t.Fatal("it stays")
 		}
@@ -217,7 +219,7 @@ func TestAClientThatIsTooSlowIsClosedWith1013(t *testing.T) {
 	if websocket.CloseStatus(err) != websocket.StatusTryAgainLater {
 		t.Errorf("got %s, %v; want 1013", frame, err)
 	}
-	eventually(t, "it has left", func() bool { return a.server.feeds.count() == 0 })
+	eventually(t, "it has left", func() bool { return a.server.feeds.size() == 0 })
 }
 
 func TestNotMoreClientsThanTheServerTakes(t *testing.T) {
@@ -230,18 +232,18 @@ func TestNotMoreClientsThanTheServerTakes(t *testing.T) {
 		return r.StatusCode
 	}
 	for i := range maxFeedClients {
-		feed, err := a.server.feeds.join(feedQuery{list: listQuery{sort: "name", limit: 1}})
+		feed, err := a.server.feeds.join(feedQuery{list: listQuery{sort: "name", limit: 1}}, budget.Holder{})
 		if err != nil {
 			t.Fatalf("client %d: %v", i, err)
 		}
 		if i < maxFeedClients-1 {
-			defer a.server.feeds.leave(feed)
+			defer a.server.feeds.leave(feed, budget.Holder{})
 			continue
 		}
 		if status := dial(); status != 503 {
 			t.Errorf("one client too many: %d", status)
 		}
-		a.server.feeds.leave(feed)
+		a.server.feeds.leave(feed, budget.Holder{})
 	}
 	if status := dial(); status != 101 {
 		t.Errorf("when one has left: %d", status)
@@ -301,13 +303,13 @@ func TestWhoMayNotOpenLive(t *testing.T) {
 	}
 	a.refused(a.get("/live"), 426, "upgrade-required")
 
-	eventually(t, "who was let in has left", func() bool { return a.server.feeds.count() == 0 })
+	eventually(t, "who was let in has left", func() bool { return a.server.feeds.size() == 0 })
 	for i := range maxFeedLists {
-		feed, err := a.server.feeds.join(feedQuery{list: listQuery{search: fmt.Sprint(i)}})
+		feed, err := a.server.feeds.join(feedQuery{list: listQuery{search: fmt.Sprint(i)}}, budget.Holder{})
 		if err != nil {
 			t.Fatalf("list %d: %v", i, err)
 		}
-		defer a.server.feeds.leave(feed)
+		defer a.server.feeds.leave(feed, budget.Holder{})
 	}
 	if r := dial("?q=another", nil); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
 		t.Errorf("one list too many: %s", r.Status)
@@ -320,8 +322,11 @@ func TestWhoMayNotOpenLive(t *testing.T) {
 // Clients share the work, and leave nothing behind.
 func TestClientsThatComeAndGoLeaveNothing(t *testing.T) {
 	a := quick(t)
-	before := runtime.NumGoroutine()
-	for range 5 {
+	var before int
+	for round := range 5 {
+		if round == 1 { // the server's own have begun
+			before = runtime.NumGoroutine()
+		}
 		var all []follower
 		for i := range 20 {
 			all = append(all, a.follow([]string{"", "?sort=name", "?tenant=acme"}[i%3]))
@@ -342,7 +347,7 @@ func TestClientsThatComeAndGoLeaveNothing(t *testing.T) {
 				f.conn.Close(websocket.StatusNormalClosure, "")
 			}
 		}
-		eventually(t, "all have left", func() bool { return a.server.feeds.count() == 0 })
+		eventually(t, "all have left", func() bool { return a.server.feeds.size() == 0 })
 	}
 	a.client.CloseIdleConnections()
 	eventually(t, "their goroutines end", func() bool { return runtime.NumGoroutine() <= before+3 })

@@ -20,27 +20,34 @@ import (
 
 // postEvents is POST /events: all events of the request are counted, or none.
 func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+	from := callerOf(r.Context())
+	if from.known() { // without credentials all callers are one
+		if !s.inFlight.Enter(from.flow()) {
+			WriteProblem(w, problemInFlight())
+			return
+		}
+		defer s.inFlight.Leave(from.flow())
+	}
+	bound, _ := s.tenants.Get(from.tenant)
+	if problem := s.limiter.early(from, bound); problem != nil {
+		WriteProblem(w, problem)
+		return
+	}
 	buffer := buffers.Get().(*bytes.Buffer)
 	defer putBuffer(buffer)
-	if problem := readBody(buffer, w, r); problem != nil {
+	share := s.budget.Share(holderOf(r.Context()))
+	defer share.Give()
+	if problem := readBody(buffer, w, r, &share); problem != nil {
 		WriteProblem(w, problem)
 		return
 	}
-	now := s.now().UTC().Truncate(time.Microsecond)
-	events, problem := decodeEvents(r.Header.Get("Content-Type"), buffer.Bytes(), now, s.tenants)
+	submissions, problem := s.read(w, r, buffer.Bytes(), from)
 	if problem == nil {
-		problem = setID(r.Header, events)
+		problem = s.limiter.admit(submissions, from)
+	} else {
+		s.limiter.chargeEarly(from, bound, max(problem.events, 1))
 	}
 	if problem != nil {
-		WriteProblem(w, problem)
-		return
-	}
-	submissions, problem := s.prepare(w, r, events, now)
-	if problem != nil {
-		WriteProblem(w, problem)
-		return
-	}
-	if problem := s.limiter.admit(submissions, callerOf(r.Context())); problem != nil {
 		releaseAll(submissions)
 		WriteProblem(w, problem)
 		return
@@ -52,7 +59,35 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter
 	}
 	buffer.Reset() // the decoder has kept nothing of the body
 	setRateLimits(w.Header(), accepted.rates)
+	w.Header()[dedupeHeader] = s.dedupeWindow
 	writeJSON(w, accepted.append(buffer.AvailableBuffer()))
+}
+
+// largeBody is the size from which bodies are read by turn: some 500 events, which take 1 ms.
+const largeBody = 64 << 10
+
+// read makes submissions of a body. Large ones are read a few at a time, by turn of their callers,
+// so that single events of others do not have to wait for a processor.
+func (s *Server) read(w http.ResponseWriter, r *http.Request, body []byte, from caller) ([]*submission, *Problem) {
+	if len(body) > largeBody {
+		if err := s.reading.Enter(r.Context(), from.flow(), len(body)); err != nil {
+			return nil, problemUnavailable("the client has gone away")
+		}
+		defer s.reading.Leave()
+	}
+	now := s.now().UTC().Truncate(time.Microsecond)
+	events, problem := decodeEvents(r.Header.Get("Content-Type"), body, now, s.tenants)
+	if problem == nil {
+		problem = setID(r.Header, events)
+	}
+	if problem != nil {
+		return nil, problem
+	}
+	submissions, problem := s.prepare(w, r, events, now)
+	if problem != nil {
+		problem.events = len(events)
+	}
+	return submissions, problem
 }
 
 // prepare finds the tenants of events and makes a submission for each shard they lie
@@ -163,7 +198,7 @@ func (s *Server) commit(ctx context.Context, submissions []*submission) (result 
 
 func (s *Server) submit(sub *submission) {
 	if !s.committers[sub.shard].submit(sub) {
-		sub.done <- answer{problem: problemUnavailable("too many requests are waiting; nothing was counted")}
+		sub.done <- answer{problem: problemBusy()}
 	}
 }
 

@@ -25,10 +25,12 @@ type Problem struct {
 	// Detail is about this occurrence. It repeats at most 64 characters of what
 	// the client sent, and never a secret.
 	Detail string `json:"detail,omitempty"`
-	// Errors lists what is wrong with the events of the request.
+	// Errors lists what is wrong with the events of the request, maxErrors of it at the most.
 	Errors []FieldError `json:"errors,omitempty"`
 	// Excess is about a limit that is used up; nil for any other problem.
 	*Excess
+	// ErrorCount is how much there is to list.
+	ErrorCount int `json:"errorCount,omitzero"`
 	// RequestID is the id of the request, by which it is found in the log. WriteProblem sets it.
 	RequestID string `json:"requestId,omitempty"`
 	// RetryAfter is how long the client should wait before it tries again; it is
@@ -36,6 +38,20 @@ type Problem struct {
 	RetryAfter time.Duration `json:"-"`
 	// rates become RateLimit headers.
 	rates []rateStatus
+	// events are how many were read before the problem was found.
+	events int
+}
+
+// maxErrors is how many errors a problem lists. Each may be caused by three bytes of a body, which
+// gzip makes one bit: 1.7 kB of it were answered with 11 MB. Who has that many mends the first
+// hundred and asks again.
+const maxErrors = 100
+
+// list adds an error, or only counts it.
+func (p *Problem) list(e FieldError) {
+	if p.ErrorCount++; p.ErrorCount <= maxErrors {
+		p.Errors = append(p.Errors, e)
+	}
 }
 
 // FieldError is one thing that is wrong with one event.
@@ -62,6 +78,8 @@ func (p *Problem) Error() string {
 func WriteProblem(w http.ResponseWriter, p *Problem) {
 	own := *p // several requests of a group may share one
 	own.RequestID = httpd.RequestID(w)
+	own.ErrorCount = max(own.ErrorCount, len(own.Errors))
+	own.Errors = own.Errors[:min(len(own.Errors), maxErrors)]
 	// Text from the client was cleaned where it entered p. Should some slip through,
 	// a problem with U+FFFD in it is better than none; nothing else can fail here.
 	body, err := json.Marshal(&own, jsontext.AllowInvalidUTF8(true))

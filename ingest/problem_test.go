@@ -28,7 +28,7 @@ func TestWriteProblem(t *testing.T) {
 			Problem{Type: "/problems/invalid-event", Title: "An event is invalid", Status: 400, Detail: "why",
 				Errors: []FieldError{{Index: &index, Field: "tokens", Detail: "is missing"}, {Detail: "broken"}}},
 			`{"type":"/problems/invalid-event","title":"An event is invalid","status":400,"detail":"why",` +
-				`"errors":[{"index":0,"field":"tokens","detail":"is missing"},{"detail":"broken"}]}`, "",
+				`"errors":[{"index":0,"field":"tokens","detail":"is missing"},{"detail":"broken"}],"errorCount":2}`, "",
 		},
 		{
 			"retry after a fraction of a second is retry after one",

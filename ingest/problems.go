@@ -17,12 +17,34 @@ func problemUnavailable(detail string) *Problem {
 		Status: http.StatusServiceUnavailable, Detail: detail, RetryAfter: retryAfter}
 }
 
+// problemBusy is about a queue, or a flow's part of it, that is full.
+func problemBusy() *Problem {
+	return problemUnavailable("too many requests are waiting; nothing was counted")
+}
+
+// problemInFlight is about an API key with too many requests at a time.
+func problemInFlight() *Problem {
+	return problemUnavailable("too many requests with this credential are in hand; nothing was counted")
+}
+
+// problemOnItsWay names an event that another request has sent and that is not counted yet.
+func problemOnItsWay(index int) *Problem {
+	p := problemUnavailable("another request with the same id is being counted; nothing of this one was")
+	p.Errors = []FieldError{{Index: &index, Field: "id", Detail: "is in a request that is not answered yet"}}
+	return p
+}
+
+// problemCrowded is about a request that there is no memory for.
+func problemCrowded() *Problem {
+	return problemUnavailable("the memory for requests is used up: send the same again later, in smaller parts if it is large; nothing was counted")
+}
+
 // problemConflict names the events whose id was used for another event before.
 func problemConflict(indexes []int) *Problem {
 	p := &Problem{Type: "/problems/id-conflict", Title: "An id was used for another event",
 		Status: http.StatusConflict, Detail: fmt.Sprintf("%d events reuse an id with other content; none was counted", len(indexes))}
 	for _, i := range indexes {
-		p.Errors = append(p.Errors, FieldError{Index: &i, Field: "id", Detail: "was sent before with another feature, tokens or timestamp"})
+		p.list(FieldError{Index: &i, Field: "id", Detail: "was sent before with another feature, tokens or timestamp"})
 	}
 	return p
 }
@@ -103,7 +125,7 @@ func problemFeatureLimit(s *submission, f scripts.Feature, has int64, most int) 
 		Detail: fmt.Sprintf("tenant %q has %d features in use and may have %d; nothing was counted", clip(name), has, most)}
 	for _, it := range s.items {
 		if c := &s.sums.counters[it.counter]; c.Tenant == f.Tenant && c.Feature == f.Feature {
-			p.Errors = append(p.Errors, FieldError{Index: &it.index, Field: "feature", Detail: fmt.Sprintf("would be one too many: %q", clip(f.Feature))})
+			p.list(FieldError{Index: &it.index, Field: "feature", Detail: fmt.Sprintf("would be one too many: %q", clip(f.Feature))})
 		}
 	}
 	return p
@@ -114,7 +136,7 @@ func problemUnknownTenants(events []meter.Event, unknown []int) *Problem {
 	p := &Problem{Type: "/problems/unknown-tenant", Title: "Unknown tenant", Status: http.StatusNotFound,
 		Detail: fmt.Sprintf("%d of %d events name a tenant that does not exist or is archived; none was counted", len(unknown), len(events))}
 	for _, i := range unknown {
-		p.Errors = append(p.Errors, FieldError{Index: &i, Field: "tenant", Detail: fmt.Sprintf("does not exist or is archived: %q", clip(events[i].Tenant))})
+		p.list(FieldError{Index: &i, Field: "tenant", Detail: fmt.Sprintf("does not exist or is archived: %q", clip(events[i].Tenant))})
 	}
 	return p
 }
@@ -129,9 +151,13 @@ func problemTooLarge() *Problem {
 		Detail: fmt.Sprintf("a request body may have at most %d bytes", meter.MaxBody)}
 }
 
-func problemNotFound(path string) *Problem {
-	return &Problem{Type: "/problems/not-found", Title: "Not found", Status: http.StatusNotFound,
-		Detail: fmt.Sprintf("there is nothing at %q", clip(path))}
+// problemNotFound is about a path, and says what was probably meant, unless that is empty.
+func problemNotFound(path, meant string) *Problem {
+	detail := fmt.Sprintf("there is nothing at %q", clip(path))
+	if meant != "" {
+		detail += "; did you mean " + meant + "?"
+	}
+	return &Problem{Type: "/problems/not-found", Title: "Not found", Status: http.StatusNotFound, Detail: detail}
 }
 
 func problemMethod(method string) *Problem {

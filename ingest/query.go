@@ -109,9 +109,13 @@ func (q *query) instant(name string, otherwise time.Time, zone *time.Location) t
 	if day, err := meter.ParseDay(text); err == nil {
 		return day.Start(zone)
 	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, ok := meter.ParseInstant([]byte(text))
+	if ok {
+		return t
+	}
+	t, err := time.Parse(time.RFC3339, text) // takes a little more, as this always has
 	if err != nil {
-		q.refuse(name, "must be an instant like 2026-03-01T12:00:00Z (a + is written %2B) or a date like 2026-03-01")
+		q.refuse(name, "must be an instant like 2026-03-01T12:00:00Z (a + is written %2B) or a date like 2026-03-01"+asInstant(text))
 		return otherwise
 	}
 	return t

@@ -55,23 +55,27 @@ func TestNothingIsLimitedUnlessItIsAskedFor(t *testing.T) {
 }
 
 func TestARateLimitIsToldAndKept(t *testing.T) {
-	a := newAPI(t, stacktest.New(t), rated(10, 100))
-	const policy = `"tenant";q=100;qu="events";w=10`
+	a := newAPI(t, stacktest.New(t), rated(1, 100))
+	const policy = `"tenant";q=100;qu="events";w=100`
+	began := time.Now()
 	r := a.post(jsonType, batchOf("acme", 70))
 	if r.status != 200 {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	a.rateHeaders(r, policy, `"tenant";r=30;t=7`)
+	a.rateHeaders(r, policy, `"tenant";r=30;t=70`)
 
 	before := a.state()
 	r = a.post(jsonType, batchOf("acme", 90))
 	a.refused(r, 429, "rate-limited")
+	drained := int(time.Since(began).Seconds()) + 1 // events, at most
 	wait, err := strconv.Atoi(r.header.Get("Retry-After"))
-	if err != nil || wait < 5 || wait > 6 { // 60 events are missing, less what has drained
-		t.Errorf("Retry-After %q, want 6 s", r.header.Get("Retry-After"))
+	if err != nil || wait < 60-drained || wait > 60 { // so many are missing, less what has drained
+		t.Errorf("Retry-After %q, want 60 s less %d at most", r.header.Get("Retry-After"), drained)
 	}
-	if got := r.header.Get("Ratelimit"); !strings.HasSuffix(got, fmt.Sprintf(";t=%d", wait)) || !strings.HasPrefix(got, `"tenant";r=3`) {
-		t.Errorf("RateLimit: %s", got)
+	var room, until int
+	got := r.header.Get("Ratelimit")
+	if _, err := fmt.Sscanf(got, `"tenant";r=%d;t=%d`, &room, &until); err != nil || room < 30 || room > 30+drained || until != wait {
+		t.Errorf("RateLimit: %s, want room for 30 events and %d at most", got, drained)
 	}
 	a.unchanged(before)
 	a.counted(batchOf("acme", 30)) // what fits passes
@@ -98,7 +102,7 @@ func TestATenantsOwnRateReplacesTheDefault(t *testing.T) {
 		status      int
 	}{
 		{"rate_limit = 1, rate_burst = 50", 50, 200},
-		{"rate_limit = 1, rate_burst = 50", 1, 429},
+		{"rate_limit = 1, rate_burst = 50", 50, 429}, // there is no room for so many within 50 s
 		{"rate_limit = 1, rate_burst = 60", 10, 200}, // raised: in force although a refusal was remembered
 		{"rate_limit = 0, rate_burst = NULL", 10_000, 200},
 		{"rate_limit = NULL", 5, 429},
@@ -156,7 +160,7 @@ func TestTwoServersShareARateLimit(t *testing.T) {
 
 // Whether a refusal is remembered must not be seen, but by the number of calls.
 func TestARefusalIsRememberedUntilItMayBeOver(t *testing.T) {
-	a := newAPI(t, stacktest.New(t), rated(100, 1000))
+	a := newAPI(t, stacktest.New(t), rated(1, 1000)) // so that next to nothing drains while the test runs
 	var ahead atomic.Int64
 	a.server.limiter.buckets.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	a.counted(batchOf("acme", 1000))
@@ -168,7 +172,7 @@ func TestARefusalIsRememberedUntilItMayBeOver(t *testing.T) {
 		t.Errorf("20 refusals took %d calls, want none", got-calls)
 	}
 	// By this machine's clock there is room for 950 events: Valkey is asked, and knows better.
-	ahead.Store(int64(9500 * time.Millisecond))
+	ahead.Store(int64(950 * time.Second))
 	a.refused(a.post(jsonType, batchOf("acme", 900)), 429, "rate-limited")
 	if got := a.calls(); got != calls+1 {
 		t.Errorf("the refusal took %d calls, want 1", got-calls)
@@ -179,20 +183,23 @@ func TestARefusalIsRememberedUntilItMayBeOver(t *testing.T) {
 
 // What was refused for two tenants has charged neither.
 func TestABatchIsHeldAgainstEveryTenantsLimit(t *testing.T) {
-	a := newAPI(t, stacktest.New(t), rated(1, 10))
-	a.counted(batchOf("acme", 8))
+	a := newAPI(t, stacktest.New(t), rated(1, 100))
+	began := time.Now()
+	a.counted(batchOf("acme", 80))
 	both := func(of string, n int, other string, m int) string {
 		return strings.TrimSuffix(batchOf(of, n), "]") + "," + strings.TrimPrefix(batchOf(other, m), "[")
 	}
 	before := a.state()
-	a.refused(a.post(jsonType, both("free", 10, "acme", 5)), 429, "rate-limited")
-	a.refused(a.post(jsonType, both("acme", 5, "free", 10)), 429, "rate-limited")
+	a.refused(a.post(jsonType, both("free", 100, "acme", 50)), 429, "rate-limited")
+	a.refused(a.post(jsonType, both("acme", 50, "free", 100)), 429, "rate-limited")
 	a.unchanged(before)
-	r := a.post(jsonType, both("free", 3, "acme", 1))
+	r := a.post(jsonType, both("free", 30, "acme", 10))
 	if r.status != 200 {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	if got := r.header.Get("Ratelimit"); !strings.HasPrefix(got, `"tenant";r=1;`) { // acme's, the least
+	var room int
+	got, drained := r.header.Get("Ratelimit"), int(time.Since(began).Seconds())
+	if _, err := fmt.Sscanf(got, `"tenant";r=%d;`, &room); err != nil || room < 10 || room > 10+drained { // acme's, the least
 		t.Errorf("RateLimit: %s", got)
 	}
 }
@@ -207,27 +214,72 @@ func TestAGroupWhoseReplyIsLostIsChargedOnce(t *testing.T) {
 	if r.status != 200 || p.lost.Load() != 2 {
 		t.Fatalf("%d %s after %d lost replies", r.status, r.body, p.lost.Load())
 	}
-	a.rateHeaders(r, `"tenant";q=100;qu="events";w=100`, `"tenant";r=69;t=31`)
+	// The first may have drained.
+	if got := r.header.Get("Ratelimit"); got != `"tenant";r=69;t=31` && got != `"tenant";r=70;t=30` {
+		t.Errorf("RateLimit: %s, want room for what was not charged", got)
+	}
 	a.counted(batchOf("acme", 69))
-	a.refused(a.post(jsonType, batchOf("acme", 2)), 429, "rate-limited")
+	a.refused(a.post(jsonType, batchOf("acme", 90)), 429, "rate-limited")
 	if got := a.total("acme"); got != 100 {
 		t.Errorf("%d tokens, want 100", got)
 	}
 }
 
-// What was counted before needs no room.
+// Rates are judged before ids are looked up, so a duplicate may have to wait for room; but it
+// takes none of what new events need.
 func TestDuplicatesAreNotCharged(t *testing.T) {
 	env := stacktest.New(t)
-	a := newAPI(t, env, rated(1, 10))
-	with := func(id string) string { return acme(1, `,"id":"`+id+`"`) }
-	a.counted("[" + with("1") + "," + with("2") + "]")
-	a.counted(batchOf("acme", 8))
-	other := startAPI(t, env, rated(1, 10)) // which remembers nothing
-	if got := other.counted("[" + with("1") + "," + with("2") + "]"); got.Duplicates != 2 {
-		t.Errorf("%+v, want two duplicates", got)
+	a := newAPI(t, env, rated(1, 100))
+	var twenty []string // for which a full bucket has no room within 20 s
+	for id := range 20 {
+		twenty = append(twenty, acme(1, fmt.Sprintf(`,"id":"%d"`, id)))
 	}
-	other.refused(other.post(jsonType, "["+with("1")+","+with("3")+"]"), 429, "rate-limited")
-	if got := other.total("acme"); got != 10 {
-		t.Errorf("%d tokens, want 10", got)
+	again := "[" + strings.Join(twenty, ",") + "]"
+	a.counted(again)
+	for range 3 {
+		if got := a.counted(again); got.Duplicates != 20 {
+			t.Errorf("%+v, want 20 duplicates", got)
+		}
+	}
+	a.counted(batchOf("acme", 80))           // fills the bucket
+	other := startAPI(t, env, rated(1, 100)) // which remembers nothing
+	other.refused(other.post(jsonType, again), 429, "rate-limited")
+	if got := other.total("acme"); got != 100 {
+		t.Errorf("%d tokens, want 100", got)
+	}
+}
+
+// A client that sends what is refused, or was counted before, is held to its rate as well.
+func TestWhatIsNotCountedIsHeldToTheRateToo(t *testing.T) {
+	const burst, most = 20, 60 // requests until the first 429: a few are refilled meanwhile
+	env := stacktest.New(t)
+	a := newAPI(t, env, rated(1, burst))
+	a.counted(acme(1, `,"id":"1"`))
+	a.set("free", "monthly_quota = 1, enforce = 'strict', rate_limit = 1, rate_burst = 20")
+	for _, c := range []struct {
+		name, body string
+		answer     string
+	}{
+		{"conflicts", acme(2, `,"id":"1"`), "id-conflict"},
+		{"duplicates", acme(1, `,"id":"1"`), `"duplicates":1`},
+		{"a quota that is used up", `{"tenant":"free","feature":"chat","tokens":2}`, "quota-exceeded"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := startAPI(t, env, rated(1, burst)) // what is not counted weighs on its own process
+			began := time.Now()
+			for sent := 0; sent < most+int(time.Since(began).Seconds()); sent++ { // one a second is refilled
+				r := a.post(jsonType, c.body)
+				if strings.Contains(r.body, "/problems/rate-limited") {
+					if sent < burst/2 {
+						t.Errorf("the %d. request was held back at a burst of %d", sent+1, burst)
+					}
+					return
+				}
+				if !strings.Contains(r.body, c.answer) {
+					t.Fatalf("%d %s, want %s", r.status, r.body, c.answer)
+				}
+			}
+			t.Errorf("%d requests passed at a burst of %d", most, burst)
+		})
 	}
 }

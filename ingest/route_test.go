@@ -24,7 +24,9 @@ func TestWhatIsNotARouteIsAProblem(t *testing.T) {
 		{"BREW", "/healthz", 405, "method-not-allowed", "GET"},
 		{"GET", "/nowhere", 404, "not-found", ""},
 		{"POST", "/event", 404, "not-found", ""},
-		{"POST", "/events/", 404, "not-found", ""},
+		{"POST", "/events//", 404, "not-found", ""},
+		{"GET", "/events/", 405, "method-not-allowed", "POST"},
+		{"GET", "/usage/", 404, "not-found", ""},
 		{"GET", "/usage/acme/x", 404, "not-found", ""},
 		{"GET", "/Tenants", 404, "not-found", ""},
 		{"GET", "/" + strings.Repeat("x", 5_000), 404, "not-found", ""},
@@ -40,6 +42,26 @@ func TestWhatIsNotARouteIsAProblem(t *testing.T) {
 		if len(r.body) > 500 {
 			t.Errorf("%s %.40s: a body of %d bytes", c.method, c.path, len(r.body))
 		}
+	}
+}
+
+// A slash behind a route of the API is no other route.
+func TestASlashBehindARoute(t *testing.T) {
+	a := newAPI(t, stacktest.New(t), func(s *setup) { s.origins = []string{"https://app.example.com"} })
+	if r, err := a.do("POST", "/events/", jsonType, strings.NewReader(acme(5, ""))); err != nil || r.status != 200 {
+		t.Errorf("POST /events/: %d %s %v", r.status, r.body, err)
+	}
+	for _, path := range []string{"/tenants/", "/usage/acme/", "/usage/acme/series/?step=day", "/usage/acme/events.csv/", "/alerts/", "/healthz/"} {
+		if r := a.get(path); r.status != 200 {
+			t.Errorf("GET %s: %d %s", path, r.status, r.body)
+		}
+	}
+	a.addTenants("a/")
+	if r := a.get("/usage/a%2F/"); r.status != 200 || !strings.Contains(r.body, `"tenant":"a/"`) {
+		t.Errorf("a tenant with a slash in its name: %d %s", r.status, r.body)
+	}
+	if r := a.get("/usage/"); !strings.Contains(r.body, "did you mean") {
+		t.Errorf("GET /usage/: %s", r.body)
 	}
 }
 

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,10 +24,20 @@ var errAnswered = errors.New("the request is answered")
 
 // getSeries is GET /usage/:tenant/series.
 func (s *Server) getSeries(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+	end, ok := takeTurn(s.charts, w, r)
+	if !ok {
+		return
+	}
+	defer end()
 	q, step, series, err := s.series(w, r, params)
 	if err != nil {
 		return
 	}
+	give, ok := s.room(w, r, seriesTakes(series))
+	if !ok {
+		return
+	}
+	defer give()
 	b := appendString([]byte(`{"tenant":`), q.Tenant.Shown())
 	b = appendString(append(b, `,"step":`...), string(step))
 	b = appendString(append(b, `,"timezone":`...), q.Tenant.Zone.String())
@@ -73,6 +84,13 @@ func appendSeriesTokens(b []byte, tokens []int64) []byte {
 	return append(b, "]}"...)
 }
 
+// seriesTakes is about how many bytes an answer with a series takes: the figures of all features,
+// and the text of those that it names.
+func seriesTakes(series usage.Series) int {
+	named := min(len(series.Features), maxSeriesFeatures+1)
+	return len(series.Points) * (90 + 8*len(series.Features) + 20*named)
+}
+
 // foldFeatures keeps the largest features and adds up the rest, nil if there is none.
 func foldFeatures(all []usage.FeatureSeries) (named []usage.FeatureSeries, rest []int64) {
 	if len(all) <= maxSeriesFeatures {
@@ -91,10 +109,20 @@ func foldFeatures(all []usage.FeatureSeries) (named []usage.FeatureSeries, rest 
 // getSeriesCSV is GET /usage/:tenant/series.csv: a line a point, and with split=feature a
 // column a feature.
 func (s *Server) getSeriesCSV(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+	end, ok := takeTurn(s.exports, w, r)
+	if !ok {
+		return
+	}
+	defer end()
 	q, step, series, err := s.series(w, r, params)
 	if err != nil {
 		return
 	}
+	give, ok := s.room(w, r, seriesTakes(series))
+	if !ok {
+		return
+	}
+	defer give()
 	headings := []string{"start", "tokens", "events"}
 	named, rest := foldFeatures(series.Features)
 	for _, f := range named {
@@ -103,7 +131,8 @@ func (s *Server) getSeriesCSV(w http.ResponseWriter, r *http.Request, params htt
 	if rest != nil {
 		headings = append(headings, "(other features)")
 	}
-	out := newTable(w, "series-by-"+string(step)+".csv", series.AsOf, headings...)
+	var body bytes.Buffer
+	out := newTable(w, &body, "series-by-"+string(step)+".csv", series.AsOf, headings...)
 	for i, p := range series.Points {
 		cells := []string{q.Starts[i].Format(time.RFC3339), decimal(p.Tokens), decimal(p.Events)}
 		for _, f := range named {
@@ -114,7 +143,7 @@ func (s *Server) getSeriesCSV(w http.ResponseWriter, r *http.Request, params htt
 		}
 		out.write(cells...)
 	}
-	_ = out.flush() // the client has gone away
+	sendTable(w, out, &body)
 }
 
 // series reads the series that was asked for, or writes why not and returns errAnswered.
@@ -129,7 +158,11 @@ func (s *Server) series(w http.ResponseWriter, r *http.Request, params httproute
 		WriteProblem(w, problem)
 		return q, step, usage.Series{}, errAnswered
 	}
-	series, err := s.live.Series(r.Context(), q)
+	var series usage.Series
+	err := s.heavy(r.Context(), func() (err error) {
+		series, err = s.live.Series(r.Context(), q)
+		return err
+	})
 	var gone usage.NotKeptError
 	if errors.As(err, &gone) {
 		WriteProblem(w, notKept(gone.Since, "usage by hour and minute is kept from %s on: choose a later from, or step=day"))

@@ -3,8 +3,11 @@ package ingest
 import (
 	"context"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,9 +17,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/budget"
+	"github.com/eduardosanzb/flagmeter/internal/fair"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -44,16 +50,35 @@ type Options struct {
 	DefaultThresholds []int
 	// Rate limits the events of tenants without a rate of their own; zero: nothing does.
 	Rate meter.Rate
+	// Guard limits, in this process alone, the events of tenants without any rate; zero:
+	// nothing does.
+	Guard meter.Rate
+	// MaxInFlight is how many requests with events are in hand of an API key, and how many of a
+	// tenant wait in a shard; 0: any number.
+	MaxInFlight int
 	// MaxFeatures is how many features a tenant may have; 0: any number.
 	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.
 	Gate *auth.Gate
+	// OnlyLocal refuses requests that may come from another machine. It is for a server without
+	// a Gate that relies on nobody else reaching it.
+	OnlyLocal bool
+	// KeyLimits bound how many API keys POST /keys makes; zero: nothing does.
+	KeyLimits store.KeyLimits
 	// Embedders are the origins whose pages may show the dashboard in a frame.
 	Embedders []string
 	// Linger is how long Run goes on answering after its end has begun.
 	Linger time.Duration
 	// CORSOrigins are the origins of other hosts whose pages may use the API.
 	CORSOrigins []string
+	// PublicURL is where browsers reach the API through a proxy, without a path; empty: where
+	// they say.
+	PublicURL string
+	// Memory is how many bytes requests in hand may take together; 0: a quarter of the process's
+	// memory limit.
+	Memory int64
+	// Connections is how many may be open at once; 0: as many as the memory limit allows.
+	Connections int
 	// HSTS tells browsers for how long to come through TLS only; 0: nothing.
 	HSTS time.Duration
 }
@@ -76,9 +101,21 @@ type Server struct {
 	thresholds   []int
 	linger       time.Duration
 	origins      []string
+	origin       string // of pages behind a proxy; "" if the settings do not say
 	headers      httpd.Headers
 	gate         *auth.Gate // nil: everybody may do everything
+	keyLimits    store.KeyLimits
+	local        bool // only this machine is answered
 	embedders    []string
+	dedupeWindow []string // the value of dedupeHeader
+
+	inFlight *fair.Limit // of requests with events, by API key
+	reading  *fair.Gate  // of large bodies
+	budget   *budget.Budget
+	limits   httpd.Limits
+	exports  *turns
+	charts   *turns        // series as JSON
+	heavies  chan struct{} // a value for each heavy query that runs
 
 	limiter    *limiter
 	committers []*committer
@@ -101,12 +138,24 @@ type route struct {
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
-		gate: o.Gate, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+		gate: o.Gate, keyLimits: o.KeyLimits, local: o.OnlyLocal, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+	s.dedupeWindow = dedupeSeconds(o.Dedupe)
+	s.limits = httpd.Standard()
+	s.limits.Connections = o.Connections
+	s.limits = s.limits.Filled()
 	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
+	s.feeds.most = min(s.feeds.most, s.limits.Connections/2)
 	s.feedCut = 2 * s.feedPatience
-	s.metrics = newMetrics(o.Registry, s.feeds.count)
+	if s.origin = originOf(o.PublicURL); s.gate != nil && s.origin != "" {
+		s.gate.Trust(s.origin)
+	}
+	s.budget, s.heavies = budget.New(o.Memory), make(chan struct{}, heavyQueries)
+	s.exports, s.charts = newTurns(maxExports, allExports), newTurns(maxSeriesAtOnce, math.MaxInt)
+	s.metrics = newMetrics(o.Registry, s.feeds.size)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	s.limiter = newLimiter(o, s.metrics)
+	s.inFlight = fair.NewLimit(o.MaxInFlight)
+	s.reading = fair.NewGate(runtime.GOMAXPROCS(0) - 1) // the last processor is for small ones
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.limiter, s.metrics))
 	}
@@ -127,6 +176,9 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	var running sync.WaitGroup
 	for _, c := range s.committers {
 		running.Go(func() { c.run(commits) })
+		for range stagers {
+			running.Go(func() { c.stage(commits) })
+		}
 	}
 	running.Go(func() { s.observer.LogSums(commits) })
 	if s.top != nil {
@@ -134,7 +186,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		s.top.addTo(commits, jobs)
 		running.Go(func() { jobs.Run(commits) })
 	}
-	http := httpd.Server{Handler: s.Handler(), Log: s.log, Linger: s.linger, Draining: func() {
+	http := httpd.Server{Handler: s.Handler(), Log: s.log, Limits: s.limits, Linger: s.linger, Draining: func() {
 		s.draining.Store(true)
 		s.feeds.end()
 	}}
@@ -156,16 +208,19 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) routes() (_ http.Handler, all []route) {
 	router := &httprouter.Router{
 		HandleMethodNotAllowed: true,
-		NotFound:               http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { WriteProblem(w, problemNotFound(r.URL.Path)) }),
 		MethodNotAllowed:       http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { WriteProblem(w, problemMethod(r.Method)) }),
 		PanicHandler: func(w http.ResponseWriter, r *http.Request, value any) {
 			if value == http.ErrAbortHandler { // a handler breaks off an answer that it has begun
 				panic(value)
 			}
 			httpd.Logger(w, s.log).Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", value)
+			if httpd.Begun(w) { // half an answer must not look like a whole one
+				panic(http.ErrAbortHandler)
+			}
 			WriteProblem(w, problemInternal())
 		},
 	}
+	router.NotFound = nothing(router)
 	handle := func(need auth.Need, method, path string, h httprouter.Handle) {
 		h = s.guard(need, h)
 		observed := s.observer.Route(method, path)
@@ -210,7 +265,43 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	if s.registry != nil {
 		plain(auth.ToReadAll, "/metrics", httpd.Scrape(s.registry))
 	}
-	return s.observer.Handler(httpd.Guard(lend(escapedPaths(router), s.origins), s.headers)), all
+	handler := s.lend(escapedPaths(router))
+	if s.local {
+		handler = s.onlyLocal(handler)
+	}
+	return s.observer.Handler(httpd.Guard(handler, s.headers)), all
+}
+
+// nothing answers what router has no route for. A route of the API with a slash behind it is
+// answered as that route. The page is not: /usage/ is more likely a URL into which no tenant was
+// put, and its sender does not want a page.
+func nothing(router *httprouter.Router) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path, slash := strings.CutSuffix(r.URL.Path, "/")
+		if !slash || path == "" || !isRoute(router, path) {
+			WriteProblem(w, problemNotFound(r.URL.Path, ""))
+			return
+		}
+		if path == "/usage" {
+			WriteProblem(w, problemNotFound(r.URL.Path, path+" (the dashboard) or "+path+"/:tenant"))
+			return
+		}
+		u := *r.URL
+		u.Path, u.RawPath = path, ""
+		own := *r
+		own.URL = &u
+		router.ServeHTTP(w, &own)
+	})
+}
+
+// isRoute reports whether there is a route of any method at a path.
+func isRoute(router *httprouter.Router, path string) bool {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+		if handle, _, _ := router.Lookup(method, path); handle != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // escapedPaths routes by the path as it is escaped, because a tenant's name may

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // browser is the api as a browser sees it that keeps cookies.
@@ -89,6 +90,33 @@ func TestABrowserSignsInAndOut(t *testing.T) {
 	}
 }
 
+// Behind a proxy that asks for 127.0.0.1 the browser is still one that came through TLS, and the
+// page still one of ours.
+func TestASessionBehindAProxyThatHidesTheHost(t *testing.T) {
+	a := newAPI(t, stacktest.New(t), func(s *setup) { s.auth, s.publicURL = true, "https://meter.example.com" })
+	key := a.newKey("admin", "")
+	sign := func(method, credential, value, origin string) response {
+		t.Helper()
+		return a.raw(method, "/session", "", "Host: "+strings.TrimPrefix(a.url, "http://"), credential+": "+value, "Origin: "+origin)
+	}
+	r := sign("POST", "Authorization", "Bearer "+key, "https://meter.example.com")
+	set := r.header.Get("Set-Cookie")
+	if r.status != 200 || !strings.HasPrefix(set, "__Host-flagmeter=") || !strings.Contains(set, "; Secure;") {
+		t.Fatalf("%d %s, cookie %q", r.status, r.body, set)
+	}
+	cookie, _, _ := strings.Cut(set, ";")
+	if r := sign("GET", "Cookie", cookie, "https://meter.example.com"); r.status != 200 {
+		t.Errorf("with the cookie: %d %s", r.status, r.body)
+	}
+	// A cookie that could have come without TLS is none.
+	if r := sign("GET", "Cookie", strings.TrimPrefix(cookie, "__Host-"), "https://meter.example.com"); r.status != 401 {
+		t.Errorf("with the plain cookie: %d %s", r.status, r.body)
+	}
+	if r := sign("POST", "Authorization", "Bearer "+key, "https://evil.example"); r.status != 403 {
+		t.Errorf("by another page: %d %s", r.status, r.body)
+	}
+}
+
 func TestWithoutAGateThereIsNothingToSignInTo(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	if s := a.session(); s.Kind != "off" || s.Scope != "admin" || s.Tenant != nil || s.ExpiresAt != nil {
@@ -136,7 +164,7 @@ func TestLiveTakesATokenAndEndsWithIt(t *testing.T) {
 			t.Errorf("%s: %+v", c.query, told)
 		}
 		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), waittest.Patience)
 			defer cancel()
 			for {
 				if _, _, err := conn.Read(ctx); err != nil {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/binary"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -23,9 +24,12 @@ const lateMinutes = 2
 type submission struct {
 	shard    int
 	items    []item
-	tenants  []meter.Tenant  // of the events, each once
-	named    map[string]bool // names of tenants, nil while there is one
-	queued   time.Time       // monotonic
+	ids      int                // of items that have one
+	places   map[string][]int32 // of each tenant's items; nil until itemsOf is asked
+	staged   *scripts.Staged    // where Valkey has it already; nil while it has not
+	tenants  []meter.Tenant     // of the events, each once
+	named    map[string]bool    // names of tenants, nil while there is one
+	queued   time.Time          // monotonic
 	caller   caller
 	limited  bool // by a rate or a quota
 	accepted int
@@ -107,6 +111,9 @@ func (s *submission) add(index int, key uuid.UUID, e meter.Event, id scripts.Eve
 		Tenant: e.Tenant, Feature: e.Feature, Tokens: e.Tokens, Events: 1,
 	})
 	s.items = append(s.items, it)
+	if id.ID != "" {
+		s.ids++
+	}
 	s.accepted++
 	s.addTenant(t)
 }
@@ -130,7 +137,7 @@ func (s *submission) addTenant(t meter.Tenant) {
 // drop takes out the items, by their place, that are duplicates of earlier events.
 func (s *submission) drop(duplicate map[int]bool) {
 	items, lines, counters := s.items, s.lines, s.sums.counters
-	s.items, s.lines, s.sums = nil, nil, sums{}
+	s.items, s.lines, s.sums, s.ids, s.places = nil, nil, sums{}, 0, nil
 	for i, it := range items {
 		if duplicate[i] {
 			s.duplicates++
@@ -148,7 +155,49 @@ func (s *submission) drop(duplicate map[int]bool) {
 		c.Tokens, c.Events = it.tokens, 1
 		it.counter = s.sums.add(c)
 		s.items = append(s.items, it)
+		if it.id.ID != "" {
+			s.ids++
+		}
 	}
+}
+
+// itemsOf are the items of a tenant, in their order. The first call for a request of several
+// tenants sorts all of its items.
+func (s *submission) itemsOf(tenant string) iter.Seq[*item] {
+	return func(yield func(*item) bool) {
+		if len(s.tenants) == 1 {
+			for i := range s.items {
+				if !yield(&s.items[i]) {
+					return
+				}
+			}
+			return
+		}
+		for _, i := range s.placesOf(tenant) {
+			if !yield(&s.items[i]) {
+				return
+			}
+		}
+	}
+}
+
+// eventsOf is how many events of a tenant s has.
+func (s *submission) eventsOf(tenant string) int {
+	if len(s.tenants) == 1 {
+		return len(s.items)
+	}
+	return len(s.placesOf(tenant))
+}
+
+func (s *submission) placesOf(tenant string) []int32 {
+	if s.places == nil {
+		s.places = make(map[string][]int32, len(s.tenants))
+		for i := range s.items {
+			name := s.sums.counters[s.items[i].counter].Tenant
+			s.places[name] = append(s.places[name], int32(i))
+		}
+	}
+	return s.places[tenant]
 }
 
 // eventID is the id of an event as the client sent it, with what it was sent for.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,6 +21,11 @@ func (s *Server) getTenants(w http.ResponseWriter, r *http.Request, _ httprouter
 	if !ok {
 		return
 	}
+	give, ok := s.room(w, r, p.size())
+	if !ok {
+		return
+	}
+	defer give()
 	// 10,000 tenants are 6 MB: a new buffer of that size costs more than to fill it.
 	body, _ := s.bodies.Get().(*[]byte)
 	if body == nil {
@@ -32,6 +38,11 @@ func (s *Server) getTenants(w http.ResponseWriter, r *http.Request, _ httprouter
 
 // getTenantsCSV is GET /tenants.csv: the whole list.
 func (s *Server) getTenantsCSV(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+	end, ok := takeTurn(s.exports, w, r)
+	if !ok {
+		return
+	}
+	defer end()
 	q := parseQuery(r, "sort", "q", "archived")
 	list := parseList(q)
 	list.limit = 0
@@ -39,7 +50,13 @@ func (s *Server) getTenantsCSV(w http.ResponseWriter, r *http.Request, _ httprou
 	if !ok {
 		return
 	}
-	out := newTable(w, "tenants.csv", p.asOf, "tenant", "totalTokens", "quota", "quotaPercent", "remaining", "perDay", "projectedTokens",
+	give, ok := s.room(w, r, p.size())
+	if !ok {
+		return
+	}
+	defer give()
+	var body bytes.Buffer
+	out := newTable(w, &body, "tenants.csv", p.asOf, "tenant", "totalTokens", "quota", "quotaPercent", "remaining", "perDay", "projectedTokens",
 		"exhaustedAt", "periodStart", "periodEnd", "timezone", "archived", "stale")
 	for _, r := range p.rows {
 		quota, percent, remaining := "", "", ""
@@ -58,7 +75,7 @@ func (s *Server) getTenantsCSV(w http.ResponseWriter, r *http.Request, _ httprou
 			r.Period.Start.Format(time.RFC3339), r.Period.End.Format(time.RFC3339), r.Tenant.Zone.String(),
 			strconv.FormatBool(r.Tenant.Archived), strconv.FormatBool(r.Stale))
 	}
-	_ = out.flush() // the client has gone away
+	sendTable(w, out, &body)
 }
 
 // list reads the page that was asked for, or writes why not.

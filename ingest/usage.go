@@ -34,6 +34,11 @@ func (s *Server) getUsage(w http.ResponseWriter, r *http.Request, params httprou
 		s.unavailable(w, r, "usage cannot be read now", err)
 		return
 	}
+	give, ok := s.room(w, r, 1<<10+256*len(u.Features))
+	if !ok {
+		return
+	}
+	defer give()
 	writeTagged(w, r, appendTenantUsage([]byte{'{'}, u), u.AsOf, u.Stale)
 }
 
@@ -41,7 +46,7 @@ func (s *Server) getUsage(w http.ResponseWriter, r *http.Request, params httprou
 func tenantName(r *http.Request, params httprouter.Params) (string, *Problem) {
 	name, err := url.PathUnescape(params.ByName("tenant"))
 	if err != nil {
-		return "", problemNotFound(r.URL.Path)
+		return "", problemNotFound(r.URL.Path, "")
 	}
 	return name, nil
 }

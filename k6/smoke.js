@@ -65,7 +65,7 @@ function badInput(run) {
   for (const tokens of [0, -1, 1.5, '5', null, 1e18]) refuse(`tokens of ${JSON.stringify(tokens)}`, 400, JSON.stringify({ ...good, tokens }));
   refuse('an old timestamp', 400, JSON.stringify({ ...good, timestamp: '2001-01-01T00:00:00Z' }));
   refuse('a name of 129 characters', 400, JSON.stringify({ ...good, feature: 'x'.repeat(129) }));
-  refuse('one bad event of two', 400, JSON.stringify([good, { ...newEvent(run), tokens: 0 }]));
+  refuse('one bad event of two', 400, JSON.stringify([good, { ...newEvent(run), tokens: -1 }]));
   refuse('an empty array', 400, '[]');
   refuse('10,001 events', 413, `[${Array(10_001).fill('{"tenant":"x","feature":"x","tokens":1}').join()}]`);
   refuse('another type of content', 415, JSON.stringify(good), { 'Content-Type': 'text/plain' });

@@ -14,13 +14,18 @@
 //	ack.lua      raw:<id> deleted, sum:<id> kept as settled            settled
 //	drop.lua     sum:<id> deleted after the grace                      gone
 //
+// A request too large for one call takes another way in: stage.lua stores it part by part in a
+// raw:<id> and a sum:<id> that nobody sees, and ingest.lua seals both when all is there;
+// unstage.lua gives it up. No script's time grows with what a tenant has stored before: the
+// index of its counters is cut into fields of 2 kB (counters.lua).
+//
 // A Valkey that comes back without writes it had acknowledged is found out by seq and
 // by the numbers of groups. From then on it accepts nothing, until a flusher has taken
 // all that is left (rewind.lua), put back the event ids that Postgres knows
 // (remember.lua) and moved seq beyond everything before (resume.lua).
 //
-// Event ids live beside that: ingest.lua remembers them for the dedupe window, and
-// remember.lua puts them back; seen.lua, which both share, says how.
+// Event ids live beside that: ingest.lua and stage.lua remember them for the dedupe window, and
+// remember.lua puts them back; seen.lua, which they share, says how.
 //
 // What the requests of a group may not exceed is judged inside ingest.lua, by limits.lua, and
 // what they take is written in the same call: two ingest processes share every limit.

@@ -59,6 +59,13 @@ func lateChat(ago, tokens int64) Counter {
 	return c
 }
 
+// lateOf is a counter of any tenant so many minutes before now.
+func lateOf(tenant, feature string, ago, tokens int64) Counter {
+	c := lateChat(ago, tokens)
+	c.Tenant, c.Feature = tenant, feature
+	return c
+}
+
 // group is the next group of the committer c, with one line.
 func (r *rig) group(counters ...Counter) Group {
 	r.number++
@@ -171,3 +178,5 @@ func (r *rig) features(q Query) [][]meter.FeatureUsage {
 	}
 	return all
 }
+
+func redisZ(score float64, member string) redis.Z { return redis.Z{Score: score, Member: member} }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +44,9 @@ type Group struct {
 	Known, KnownSeq int64
 	// Limits are what its requests may not exceed; nil if nothing limits them.
 	Limits *Limits
+	// Staged is where Stage has stored the lines and counters of the group, which is one
+	// request then; nil if the call takes them along.
+	Staged *Staged
 }
 
 // Counter is what a group adds for a tenant's feature in a minute.
@@ -58,10 +60,12 @@ type Counter struct {
 	Tokens, Events  int64
 }
 
-// Outcome is what became of a group. If Seen or Refused is not empty or Overflow is not
-// negative, nothing was written.
+// Outcome is what became of a group. If Seen or Refused is not empty, Overflow is not
+// negative, or Unstaged is set, nothing was written.
 type Outcome struct {
-	Seen []Seen
+	// Unstaged says that Valkey does not have what Group.Staged names: stage it again.
+	Unstaged bool
+	Seen     []Seen
 	// Refused are the requests that exceed a limit, in their order.
 	Refused []Refusal
 	// Levels say how full the buckets of Limits.Rates are, in millionths of an event, in
@@ -81,6 +85,8 @@ type Outcome struct {
 type Seen struct {
 	Index int
 	Same  bool
+	// OnItsWay says that another request has it that is neither counted nor given up yet.
+	OnItsWay bool
 }
 
 // ErrOldGroup reports a group whose committer has already applied a later one.
@@ -103,7 +109,7 @@ func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Dur
 	if err != nil && !(applied && errors.Is(err, ErrRewound)) {
 		return Outcome{}, nil, fmt.Errorf("ingest group: %w", err)
 	}
-	outcome, parseErr := parseOutcome(cmds[0])
+	outcome, parseErr := parseOutcome(cmds[0], &g)
 	v.Witness(shard, outcome.Seq)
 	if parseErr != nil || err != nil {
 		return outcome, nil, parseErr
@@ -121,49 +127,53 @@ func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Dur
 }
 
 func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, q Query, batch string) call {
-	var hashKeys, hashMinutes []string
-	number := map[int64]string{} // unix minute, or -1 for late, to the hash's number
-	hashOf := func(c Counter) string {
-		slot, key, minute := c.Minute, minutePrefix(shard)+strconv.FormatInt(c.Minute, 10), strconv.FormatInt(c.Minute, 10)
-		if c.Late {
-			slot, key, minute = -1, lateKey(shard), ""
-		}
-		if number[slot] == "" {
-			hashKeys, hashMinutes = append(hashKeys, key), append(hashMinutes, minute)
-			number[slot] = strconv.Itoa(len(hashKeys))
-		}
-		return number[slot]
+	sum, parts := "", ""
+	if s := g.Staged; s != nil {
+		batch, sum, parts = s.Raw, s.Sum, fmt.Sprintf("%d %s", s.Parts, s.Token)
 	}
-	counters := make([]any, 0, 7*len(g.Counters))
-	for _, c := range g.Counters {
-		lateMinute := ""
-		if c.Late {
-			lateMinute = strconv.FormatInt(c.Minute, 10)
-		}
-		counters = append(counters, hashOf(c), lateMinute, int(c.Day), c.Tenant, c.Feature, c.Tokens, c.Events)
-	}
-
-	keys := make([]string, 0, 13+len(hashKeys)+4)
+	hashes := g.hashes()
+	tenants, events := sumUp(g.Counters)
+	keys := make([]string, 0, 15+len(hashes)+3)
 	keys = append(keys, rawKey(shard), rawBytesKey(shard), groupKey(shard, g.Committer), seqKey(shard),
 		sealedRawKey(shard), rawPrefix(shard)+batch, minutesKey(shard), orderKey(shard), rewoundKey(shard), slicesKey(shard),
-		acceptedKey(shard), changedKey(shard), lookKey(shard))
-	keys = append(keys, hashKeys...)
+		acceptedKey(shard), changedKey(shard), lookKey(shard), stagedKey(shard), sealedSumKey(shard))
+	fields := 0
+	for _, h := range hashes {
+		keys = append(keys, h.key(shard))
+		fields += len(h.fields)
+	}
 	limits := ""
 	if g.Limits != nil {
-		keys = append(keys, lateKey(shard), sealedSumKey(shard), settledKey(shard), droppedKey(shard))
+		keys = append(keys, lateKey(shard), settledKey(shard), droppedKey(shard))
 		limits = g.Limits.encode(shard, q)
 	}
-	args := make([]any, 0, 13+len(hashKeys)+len(counters))
+	args := make([]any, 0, 18+len(tenants)+2*len(hashes)+2*fields)
 	args = append(args, g.Number, groupTTL.Milliseconds(), g.Lines, sealBytes, batch,
-		windowMillis(dedupe), seenPrefix(shard), packIDs(g.IDs), len(hashKeys),
-		v.witness[shard].Load(), g.Known, g.KnownSeq, limits)
-	for _, minute := range hashMinutes {
-		args = append(args, minute)
+		windowMillis(dedupe), seenPrefix(shard), packIDs(g.IDs), requestPrefix(shard),
+		v.witness[shard].Load(), g.Known, g.KnownSeq, limits,
+		events, sum, parts, len(tenants), len(hashes))
+	for _, tenant := range tenants {
+		args = append(args, tenant)
 	}
-	return call{ingestScript, keys, append(args, counters...)}
+	for _, h := range hashes {
+		args = append(args, h.minute(), len(h.fields))
+	}
+	for _, h := range hashes {
+		args = h.append(args)
+	}
+	return call{ingestScript, keys, args}
 }
 
-func parseOutcome(cmd *redis.Cmd) (Outcome, error) {
+// hashes are the counters that the call itself adds to; those of a staged group are stored.
+func (g *Group) hashes() []*hash {
+	if g.Staged != nil {
+		return nil
+	}
+	return hashesOf(g.Counters)
+}
+
+// parseOutcome reads the reply to a call for g.
+func parseOutcome(cmd *redis.Cmd, g *Group) (Outcome, error) {
 	reply, err := cmd.Slice()
 	if err != nil {
 		return Outcome{}, fmt.Errorf("ingest group: %w", err)
@@ -188,14 +198,15 @@ func parseOutcome(cmd *redis.Cmd) (Outcome, error) {
 	case "old":
 		return Outcome{}, ErrOldGroup
 	case "overflow":
-		i, _ := reply[1].(int64)
-		out.Overflow = int(i) - 1
+		hash, _ := reply[1].(int64)
+		field, _ := reply[2].(int64)
+		out.Overflow = g.counterOf(int(hash)-1, int(field)-1)
 		return out, nil
 	case "seen":
-		for i := 1; i+1 < len(reply); i += 2 {
-			index, _ := reply[i].(int64)
-			out.Seen = append(out.Seen, Seen{Index: int(index) - 1, Same: reply[i+1] == int64(1)})
-		}
+		out.Seen = parseSeen(reply[1:])
+		return out, nil
+	case "unstaged":
+		out.Unstaged = true
 		return out, nil
 	}
 	return Outcome{}, fmt.Errorf("ingest group: unexpected reply %q", reply[0])

@@ -109,10 +109,10 @@ func TestIngestWritesNothingIfAnIDWasSeen(t *testing.T) {
 		ids  []EventID
 		want []Seen
 	}{
-		{"the same event", []EventID{{"acme", "e1", "digest 1"}}, []Seen{{0, true}}},
-		{"another event", []EventID{{"acme", "e1", "other"}}, []Seen{{0, false}}},
+		{"the same event", []EventID{{"acme", "e1", "digest 1"}}, []Seen{{Index: 0, Same: true}}},
+		{"another event", []EventID{{"acme", "e1", "other"}}, []Seen{{Index: 0, Same: false}}},
 		{"some of several", []EventID{{"acme", "new", "x"}, {"acme", "e2", "other"}, {"zed", "e1", "x"}, {"acme", "e1", "digest 1"}},
-			[]Seen{{1, false}, {3, true}}},
+			[]Seen{{Index: 1, Same: false}, {Index: 3, Same: true}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &rig{Valkey: r.Valkey, TB: t, client: r.client, number: r.number}
@@ -151,6 +151,7 @@ func TestIngestUndoesAGroupThatOverflows(t *testing.T) {
 		{"events of a feature", []Counter{manyEvents}, chat(1)},
 		{"late tokens of a tenant", []Counter{lateChat(9, most-4)}, lateChat(8, 5)},
 		{"late tokens of a minute", []Counter{lateChat(9, most-4)}, yesterday},
+		{"beside events with no tokens", []Counter{chat(most - 4), counter("acme", "none", 0), counter("zero", "none", 0), lateOf("zero", "none", 7, 0)}, chat(5)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
@@ -160,14 +161,18 @@ func TestIngestUndoesAGroupThatOverflows(t *testing.T) {
 			nextMinute := chat(1)
 			nextMinute.Minute++
 			g := r.group(counter("acme", "fresh", 1), counter("zed", "chat", 3), nextMinute, lateChat(7, 2), c.over, counter("last", "x", 1))
+			// Before them, tokens that are 0, of counters that are there and of some that are not.
+			zero := []Counter{counter("zero", "none", 0), counter("zero", "none", 5), counter("zero", "more", 0), counter("none", "none", 0),
+				lateOf("zero", "none", 7, 0), lateOf("zero", "none", 7, 3), lateOf("none", "none", 7, 0)}
+			g.Counters = append(zero, g.Counters...)
 			g.IDs = []EventID{{"acme", "e1", "digest"}}
 			if c.over.Late { // what comes before the one at fault must not overflow itself
-				g.Counters[3].Tenant = "late"
+				g.Counters[len(zero)+3].Tenant = "late"
 			} else {
-				g.Counters[0].Tenant = "first"
+				g.Counters[len(zero)].Tenant = "first"
 			}
-			if out := r.try(g); out.Overflow != 4 || len(out.Seen) > 0 {
-				t.Errorf("got %+v, want an overflow of counter 4", out)
+			if out := r.try(g); out.Overflow != len(zero)+4 || len(out.Seen) > 0 {
+				t.Errorf("got %+v, want an overflow of counter %d", out, len(zero)+4)
 			}
 			r.same(before)
 		})

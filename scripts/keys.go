@@ -34,6 +34,8 @@ func rawBytesKey(shard int) string { return prefix(shard) + "rawbytes" }
 //	s <day> <tenant>               tokens of all features
 //	d <tenant>                     the days above, each followed by a line feed
 //	f <tenant>                     the "<day> <feature>" above, each followed by a line feed
+//	f <tenant> 2, 3, ...           its continuation, when that is longer than 2 kB
+//	f <tenant> n                   the number of the last of them
 //
 // where day is the tenant's local date (meter.Day) when the event was acknowledged.
 func minutePrefix(shard int) string { return prefix(shard) + "minute:" }
@@ -55,12 +57,20 @@ func lateKey(shard int) string { return prefix(shard) + "late" }
 func sealedRawKey(shard int) string { return prefix(shard) + "sealed:raw" }
 func sealedSumKey(shard int) string { return prefix(shard) + "sealed:sum" }
 
+// stagedKey (zset) are the pairs of batches that large requests are being stored in: member
+// "<raw id> <sum id>", score the ms when that began. Nobody reads such a batch until it is sealed.
+func stagedKey(shard int) string { return prefix(shard) + "staged" }
+
+// requestPrefix + token (string, TTL) is what became of a large request: "open" or "counted".
+func requestPrefix(shard int) string { return prefix(shard) + "request:" }
+
 // settledKey (zset) are the sum batches that are in Postgres and are kept a while
 // for readers whose view of Postgres is older: member id, score as above.
 func settledKey(shard int) string { return prefix(shard) + "settled" }
 
 // rawPrefix + batch id (list) and sumPrefix + batch id (hash) are sealed, immutable
-// batches. A sum made from one minute names it in the field "m".
+// batches. A sum made from one minute names it in the field "m"; that of one large request,
+// whose fields are those of late events, has 0 there.
 func rawPrefix(shard int) string { return prefix(shard) + "raw:" }
 func sumPrefix(shard int) string { return prefix(shard) + "sum:" }
 
@@ -73,8 +83,8 @@ func groupKey(shard int, committer string) string { return prefix(shard) + "grou
 func slicesKey(shard int) string { return prefix(shard) + "slices" }
 
 // seenPrefix + slice + ":" + bucket in hex (hash, TTL) are remembered event ids: the field is
-// a part of the id's fingerprint, the value the digest of what it was sent for. An id
-// takes 26 bytes with all that belongs to it:
+// a part of the id's fingerprint, the value the digest of what it was sent for, and the token of
+// a large request behind it. An id takes 26 bytes with all that belongs to it:
 //
 //	go test ./scripts -run '^$' -bench Memory -benchtime 1x
 func seenPrefix(shard int) string { return prefix(shard) + "seen:" }

@@ -19,7 +19,10 @@ type Limits struct {
 	// MostFeatures how many a tenant may have.
 	Features     []Feature
 	MostFeatures int
-	Requests     []Request
+	// Full are tenants without room for another feature, as the caller was told lately: it is
+	// not looked for features that they can forget.
+	Full     map[string]bool
+	Requests []Request
 }
 
 // RateLimit is the bucket of a tenant or an API key.
@@ -104,7 +107,11 @@ func (l *Limits) encode(shard int, q Query) string {
 		quotas = append(quotas, list{t.Tenant, int(t.From), int(t.To), tokenText(t.Settled), tokenText(t.Quota)})
 	}
 	for _, f := range l.Features {
-		features = append(features, list{featuresPrefix(shard) + f.Tenant, f.Feature})
+		search := 1
+		if l.Full[f.Tenant] {
+			search = 0
+		}
+		features = append(features, list{featuresPrefix(shard) + f.Tenant, f.Feature, search})
 	}
 	all := map[string]any{"rates": rates, "quotas": quotas, "features": features, "most": l.MostFeatures, "requests": requests}
 	if len(quotas) > 0 {

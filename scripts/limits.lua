@@ -1,5 +1,6 @@
 -- What the requests of a group may not exceed: rates of events, quotas of tokens, numbers
 -- of features. A part of ingest.lua, before which Go puts it; it does nothing by itself.
+-- Uses counters.lua.
 --
 -- limits is a table, made of JSON:
 --   rates     {{key, rate, burst}, ...}: events a second (1 to 10^6), events (1 to 10^9)
@@ -7,7 +8,8 @@
 --   view      {seq =, lacks =, minute = prefix, sum = prefix, settled = {id, ...}}: what the
 --             caller knows from Postgres, see usage.lua; lacks is the order of the first sum
 --             batch that it may not know
---   features  {{key, feature}, ...}: those that are new to the caller
+--   features  {{key, feature, search}, ...}: those that are new to the caller; search is 1 if
+--             it has not lately been told that the tenant has no room
 --   most      features that a tenant may have
 --   requests  {{rates = {i, events, ...}, quotas = {i, room, tokens, ...}, features = {i, ...}}, ...}
 -- where i is a place in the list of that name, and room the tokens that must be left of the
@@ -25,41 +27,66 @@
 -- Features. A hash has, for each feature of a tenant, the UTC day on which somebody was last
 -- new to it, and forgets those that nobody has used for longer than feature_days.
 --
+-- A refused request is not charged here, because nothing is written: its process does that
+-- (ingest/limiter.go).
+--
 -- Cost, beside that of the call: 2 commands a rate, 2 a quota and hash of counters (see
--- usage.lua), 4 a feature.
+-- usage.lua), 3 a feature. To search a tenant without room for features that can be forgotten
+-- reads all that it has.
 
-local micro, unit = 1000000, 1000000000
+local micro = 1000000
 local feature_days, day_us = 35, 86400 * 1000000
 
--- judge decides which requests may be counted, in their order: each as if those before it
--- that may be were counted. It writes nothing. keys are those of minutes, late, sealed:sum,
--- settled and dropped. Returns
---   refused  {request, reason, i, value, ...}, each request once: 'rate' and the us to wait,
---            'quota' and the tokens used, 'features' and their number, 'view' if it cannot
---            be told what is used
---   levels   of the buckets before the call, in millionths of an event
---   charge() writes what all requests take: to be called only if none is refused; returns the
---            largest number of features
-local function judge(limits, seq, keys)
+-- limiting returns what the requests of a group are held against, in this order:
+--   rates()       which rates refuse a request
+--   others(keys)  which quotas and numbers of features refuse one; keys are those of minutes,
+--                 late, sealed_sum, settled and dropped
+-- Both decide on the requests in their order, each as if those before it that may be counted
+-- were counted, and return whether one is refused. They write nothing.
+--   refused       {request, reason, i, value, ...}, each request once: 'rate' and the us to
+--                 wait, 'quota' and the tokens used, 'features' and their number, 'view' if it
+--                 cannot be told what is used
+--   levels()      of the buckets, as they are after the call, in millionths of an event
+--   charge()      writes what all requests take: to be called only if none is refused; returns
+--                 the largest number of features
+local function limiting(limits, seq)
   local call, format = redis.call, string.format
   local time = call('TIME')
   local now = time[1] * micro + time[2]
   local rates, quotas, features = limits.rates or {}, limits.quotas or {}, limits.features or {}
+  local refused, level, before, sets = {}, {}, {}, {}
+  local today, has = math.floor(now / day_us), {}
 
-  local levels, level = {}, {}
   for i, r in ipairs(rates) do
     local key, rate, burst = r[1], r[2], r[3]
     local was, at = string.match(call('GET', key) or '', '^(%d+) (%d+)$')
     local left = was and tonumber(was) - math.max(0, now - tonumber(at)) * rate or 0
     level[i] = math.max(0, math.min(left, burst * micro))
-    levels[i] = format('%.0f', level[i])
+    before[i] = level[i]
   end
 
-  -- A number of tokens is {high, low}: high * 10^9 + low.
-  local function split(tokens)
-    if #tokens <= 9 then return 0, tonumber(tokens) end
-    return tonumber(string.sub(tokens, 1, -10)), tonumber(string.sub(tokens, -9))
+  local function refuse(...)
+    for _, value in ipairs({...}) do refused[#refused + 1] = value end
   end
+
+  local function judge_rates()
+    for n, request in ipairs(limits.requests) do
+      local costs, which, wait = request.rates or {}, nil, 0
+      for c = 1, #costs, 2 do
+        local rate, burst = rates[costs[c]][2], rates[costs[c]][3]
+        local over = math.ceil((level[costs[c]] + costs[c + 1] * micro - burst * micro) / rate)
+        if over > wait then which, wait = costs[c], over end
+      end
+      if which then
+        refuse(n, 'rate', which, format('%.0f', wait))
+      else
+        for c = 1, #costs, 2 do level[costs[c]] = level[costs[c]] + costs[c + 1] * micro end
+      end
+    end
+    return #refused > 0
+  end
+
+  -- An amount of tokens is {high, low}, see counters.lua.
   local function plus(n, tokens)
     local high, low = split(tokens)
     local carry = math.floor((n[2] + low) / unit)
@@ -70,11 +97,11 @@ local function judge(limits, seq, keys)
     return n[1] > high or n[1] == high and n[2] > low
   end
 
-  local used, known = {}, true
-  if #quotas > 0 then
-    local view, hashes, leave_out = limits.view, {keys.late}, {}
+  -- used_now returns what each quota's tenant has used, or nil if the view does not tell.
+  local function used_now(keys)
+    local view, hashes, leave_out, used = limits.view, {keys.late}, {}, {}
     -- A recovery moves seq by 2^32.
-    known = seq < view.seq + 4294967296 and tonumber(call('GET', keys.dropped) or 0) < view.lacks
+    if seq >= view.seq + 4294967296 or tonumber(call('GET', keys.dropped) or 0) >= view.lacks then return nil end
     for _, id in ipairs(view.settled or {}) do leave_out[id] = true end
     for _, minute in ipairs(call('ZRANGE', keys.minutes, 0, -1)) do hashes[#hashes + 1] = view.minute .. minute end
     for _, zset in ipairs({keys.sealed_sum, keys.settled}) do
@@ -93,20 +120,23 @@ local function judge(limits, seq, keys)
         end
       end
     end
+    return used
   end
 
   -- sets are the features of each tenant that has new ones: their number, which of
   -- features it has, and what it can forget.
-  local today, sets, has = math.floor(now / day_us), {}, {}
-  for i, f in ipairs(features) do
-    local set = sets[f[1]] or {count = call('HLEN', f[1]), forget = {}, asked = {}}
-    sets[f[1]] = set
-    set.asked[f[2]] = true
-    has[i] = call('HEXISTS', f[1], f[2]) == 1
+  local function read_features()
+    for i, f in ipairs(features) do
+      local set = sets[f[1]] or {count = call('HLEN', f[1]), search = f[3] == 1, forget = {}, asked = {}}
+      sets[f[1]] = set
+      set.asked[f[2]] = true
+      has[i] = call('HEXISTS', f[1], f[2]) == 1
+    end
   end
+  -- forget finds room among the features of a tenant, unless the caller has lately tried.
   local function forget(key, set)
-    if set.forgotten then return end
-    set.forgotten = true
+    if not set.search then return end
+    set.search = false
     local all = call('HGETALL', key)
     for a = 1, #all, 2 do
       if tonumber(all[a + 1]) < today - feature_days and not set.asked[all[a]] then
@@ -116,76 +146,73 @@ local function judge(limits, seq, keys)
     set.count = set.count - #set.forget
   end
 
-  local refused = {}
-  local function refuse(...)
-    for _, value in ipairs({...}) do refused[#refused + 1] = value end
-  end
-  for n, request in ipairs(limits.requests) do
-    local costs, needs, news = request.rates or {}, request.quotas or {}, request.features or {}
-    local which, wait = nil, 0
-    for c = 1, #costs, 2 do
-      local rate, burst = rates[costs[c]][2], rates[costs[c]][3]
-      local over = math.ceil((level[costs[c]] + costs[c + 1] * micro - burst * micro) / rate)
-      if over > wait then which, wait = costs[c], over end
-    end
-    local spent
-    for c = 1, #needs, 3 do
-      if not spent and exceeds(plus(used[needs[c]], needs[c + 1]), quotas[needs[c]][5]) then spent = needs[c] end
-    end
-    local added, full = {}, nil
-    if not which and not spent and (known or #needs == 0) then
-      for _, i in ipairs(news) do
-        local key = features[i][1]
-        local set = sets[key]
-        if not has[i] and not full then
-          if set.count >= limits.most then forget(key, set) end
-          if set.count >= limits.most then
-            full = i
-          else
-            has[i], set.count = true, set.count + 1
-            added[#added + 1] = i
+  -- take counts the features of a request, or returns the first for which there is no room.
+  local function take(news)
+    local added = {}
+    for _, i in ipairs(news) do
+      local key = features[i][1]
+      local set = sets[key]
+      if not has[i] then
+        if set.count >= limits.most then forget(key, set) end
+        if set.count >= limits.most then
+          for _, a in ipairs(added) do
+            has[a], sets[features[a][1]].count = false, sets[features[a][1]].count - 1
           end
+          return i
+        end
+        has[i], set.count = true, set.count + 1
+        added[#added + 1] = i
+      end
+    end
+  end
+
+  local function judge_others(keys)
+    local used = #quotas > 0 and used_now(keys)
+    read_features()
+    for n, request in ipairs(limits.requests) do
+      local needs, spent, full = request.quotas or {}, nil, nil
+      for c = 1, used and #needs or 0, 3 do
+        if not spent and exceeds(plus(used[needs[c]], needs[c + 1]), quotas[needs[c]][5]) then spent = needs[c] end
+      end
+      if #needs > 0 and not used then
+        refuse(n, 'view', 0, '')
+      elseif spent then
+        local u = used[spent]
+        refuse(n, 'quota', spent, u[1] > 0 and format('%.0f%09.0f', u[1], u[2]) or format('%.0f', u[2]))
+      else
+        full = take(request.features or {})
+        if full then
+          refuse(n, 'features', full, format('%.0f', sets[features[full][1]].count))
+        else
+          for c = 1, #needs, 3 do used[needs[c]] = plus(used[needs[c]], needs[c + 2]) end
         end
       end
     end
+    return #refused > 0
+  end
 
-    if #needs > 0 and not known then
-      refuse(n, 'view', 0, '')
-    elseif spent then
-      local u = used[spent]
-      refuse(n, 'quota', spent, u[1] > 0 and format('%.0f%09.0f', u[1], u[2]) or format('%.0f', u[2]))
-    elseif which then
-      refuse(n, 'rate', which, format('%.0f', wait))
-    elseif full then
-      for _, i in ipairs(added) do
-        local set = sets[features[i][1]]
-        has[i], set.count = false, set.count - 1
-      end
-      refuse(n, 'features', full, format('%.0f', sets[features[full][1]].count))
-    else
-      for c = 1, #costs, 2 do level[costs[c]] = level[costs[c]] + costs[c + 1] * micro end
-      for c = 1, #needs, 3 do used[needs[c]] = plus(used[needs[c]], needs[c + 2]) end
-    end
+  local function levels()
+    local texts, now_at = {}, #refused > 0 and before or level
+    for i = 1, #rates do texts[i] = format('%.0f', now_at[i]) end
+    return texts
   end
 
   local function charge()
     for i, r in ipairs(rates) do
       local empty = math.ceil(level[i] / r[2] / 1000)
-      if empty > 0 then
-        call('SET', r[1], format('%.0f %.0f', level[i], now), 'PX', empty)
-        levels[i] = format('%.0f', level[i])
-      end
+      if empty > 0 then call('SET', r[1], format('%.0f %.0f', level[i], now), 'PX', empty) end
     end
     local largest = 0
+    for _, f in ipairs(features) do call('HSET', f[1], f[2], today) end
     for key, set in pairs(sets) do
-      for _, feature in ipairs(set.forget) do call('HDEL', key, feature) end
+      for from = 1, #set.forget, most_values do
+        call('HDEL', key, unpack(set.forget, from, math.min(from + most_values - 1, #set.forget)))
+      end
+      call('EXPIRE', key, (feature_days + 1) * 86400)
       largest = math.max(largest, set.count)
-    end
-    for _, f in ipairs(features) do
-      call('HSET', f[1], f[2], today)
-      call('EXPIRE', f[1], (feature_days + 1) * 86400)
     end
     return largest
   end
-  return refused, levels, charge
+
+  return {refused = refused, levels = levels, rates = judge_rates, others = judge_others, charge = charge}
 end

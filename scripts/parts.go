@@ -17,7 +17,7 @@ import (
 type Part struct {
 	// Batch is the id of the sum batch; empty while the hash is open.
 	Batch string
-	// Minute is the unix minute of the hash, 0 if it is of late events.
+	// Minute is the unix minute of the hash, 0 if it is of late events, and OneRequest.
 	Minute int64
 	Day    meter.Day
 	Tokens int64
@@ -26,10 +26,14 @@ type Part struct {
 // SumBatch is a sum batch that Valkey holds.
 type SumBatch struct {
 	ID string
-	// Minute is the unix minute it was made from, 0 if it is of late events.
+	// Minute is the unix minute it was made from, 0 if from late events. OneRequest says that it
+	// was made from one large request: it never was an open hash.
 	Minute int64
 	order  float64
 }
+
+// OneRequest stands for the minute of a batch that Stage has made.
+const OneRequest = -1
 
 // Grown is what has happened in a shard since a look before.
 type Grown struct {
@@ -141,8 +145,11 @@ func partsCall(shard int, seq int64, known, tenants []string) call {
 }
 
 func parseMinute(text string) (int64, error) {
-	if text == "" {
+	switch text {
+	case "":
 		return 0, nil
+	case "0":
+		return OneRequest, nil
 	}
 	return strconv.ParseInt(text, 10, 64)
 }

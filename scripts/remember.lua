@@ -9,6 +9,7 @@
 -- ARGV[2] prefix of the buckets
 -- ARGV[3] window in ms
 -- ARGV[4] N ids of 20 bytes, see seen.lua
+-- ARGV[5] prefix of the keys of large requests
 --
 -- An id that is still known keeps its digest, and is remembered anew for the window.
 -- Returns the number of ids that were forgotten.
@@ -18,7 +19,7 @@ local rewound, slices, marker, ids = KEYS[1], KEYS[2], ARGV[1], ARGV[4]
 local noticed = redis.call('GET', rewound)
 if not noticed or string.sub(noticed, 1, #marker + 1) ~= marker .. ' ' then return 0 end
 
-local find, open, put, close = remembered(slices, ARGV[2], tonumber(ARGV[3]))
+local find, open, put, close = remembered({slices = slices, prefix = ARGV[2], window = tonumber(ARGV[3]), request = ARGV[5]})
 local forgotten = 0
 open(#ids / id_size)
 for at = 1, #ids, id_size do

@@ -116,7 +116,7 @@ const rememberChunk = 5000
 func (v *Valkey) Remember(ctx context.Context, shard int, marker string, dedupe time.Duration, ids []EventID) error {
 	keys := []string{rewoundKey(shard), slicesKey(shard)}
 	for chunk := range slices.Chunk(ids, rememberChunk) {
-		args := []any{marker, seenPrefix(shard), windowMillis(dedupe), packIDs(chunk)}
+		args := []any{marker, seenPrefix(shard), windowMillis(dedupe), packIDs(chunk), requestPrefix(shard)}
 		if _, err := v.run(ctx, nil, call{rememberScript, keys, args}); err != nil {
 			return fmt.Errorf("put back event ids: %w", err)
 		}

@@ -198,7 +198,7 @@ func TestRememberedIDsAreDuplicatesWhateverTheyHold(t *testing.T) {
 	}
 	g = r.group(chat(1))
 	g.IDs = []EventID{{"acme", "known", "other"}, {"acme", "forgotten", "any"}}
-	if got, want := r.try(g).Seen, []Seen{{0, false}, {1, true}}; !slices.Equal(got, want) {
+	if got, want := r.try(g).Seen, []Seen{{Index: 0, Same: false}, {Index: 1, Same: true}}; !slices.Equal(got, want) {
 		t.Errorf("seen %v, want %v: the digest of a known id stays", got, want)
 	}
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+//go:embed counters.lua
+var countersLua string
+
 //go:embed seen.lua
 var seenLua string
 
@@ -21,6 +24,12 @@ var limitsLua string
 
 //go:embed ingest.lua
 var ingestLua string
+
+//go:embed stage.lua
+var stageLua string
+
+//go:embed unstage.lua
+var unstageLua string
 
 //go:embed seal.lua
 var sealLua string
@@ -65,14 +74,16 @@ var forgetLua string
 var resumeLua string
 
 var (
-	ingestScript   = newScript("ingest", ingestLua, seenLua, limitsLua)
+	ingestScript   = newScript("ingest", ingestLua, countersLua, seenLua, limitsLua)
+	stageScript    = newScript("stage", stageLua, countersLua, seenLua)
+	unstageScript  = newScript("unstage", unstageLua)
 	sealScript     = newScript("seal", sealLua)
 	ackScript      = newScript("ack", ackLua)
 	dropScript     = newScript("drop", dropLua)
 	queueScript    = newScript("queue", queueLua)
-	usageScript    = newScript("usage", usageLua)
+	usageScript    = newScript("usage", usageLua, countersLua)
 	partsScript    = newScript("parts", partsLua)
-	seriesScript   = newScript("series", seriesLua)
+	seriesScript   = newScript("series", seriesLua, countersLua)
 	changedScript  = newScript("changed", changedLua)
 	rewindScript   = newScript("rewind", rewindLua)
 	rememberScript = newScript("remember", rememberLua, seenLua)

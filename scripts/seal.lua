@@ -48,9 +48,15 @@ if redis.call('ZCARD', sealed_raw) < most and redis.call('EXISTS', raw) == 1 the
 end
 -- A sum never reaches Postgres before the events it counts: it is sealed when all of
 -- them are sealed, and handed out when all of them are handed out. Sums that were lost
--- here can then be made again from events.
-if redis.call('ZCARD', sealed_sum) == 0 and redis.call('EXISTS', raw) == 0 then
-  local room = most
+-- here can then be made again from events. Nothing new is sealed while a sum waits, but for
+-- those of large requests, which ingest.lua has sealed behind their events.
+local room = most - redis.call('ZCARD', sealed_sum)
+if room > 0 then
+  for _, id in ipairs(redis.call('ZRANGE', sealed_sum, 0, -1)) do
+    if redis.call('HGET', sum_prefix .. id, 'm') ~= '0' then room = 0 end
+  end
+end
+if room > 0 and redis.call('EXISTS', raw) == 0 then
   if redis.call('EXISTS', late) == 1 then
     seal(late, sum_prefix, sealed_sum)
     room = room - 1

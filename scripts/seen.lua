@@ -1,8 +1,12 @@
--- The event ids that a shard remembers: what ingest.lua and remember.lua share. It
+-- The event ids that a shard remembers: what ingest.lua, stage.lua and remember.lua share. It
 -- does nothing by itself.
 --
 -- An id is 20 bytes: 4 choose its bucket, 11 are its field, 5 are the digest of what
 -- it was sent for. Five zeros in place of a digest match any content.
+--
+-- An id of a large request, which stage.lua stores part by part, has the request's token behind
+-- the digest. Whether it is remembered is up to the key <request><token>: 'counted' says yes,
+-- 'open' that the request is on its way, and without the key the id was never seen.
 --
 -- Ids lie in slices of time. A slice has buckets: hashes small enough to be stored as
 -- a listpack, one field an id, named <prefix><slice>:<bucket, hex>. The list of slices,
@@ -30,19 +34,23 @@
 --   30. At most 2 W are remembered, so 1,000 ids/s and W = 3 h take 560 MB.
 
 local call, format = redis.call, string.format
-local id_format, id_size = '>I4c11c5', 20
+local id_format, id_size, digest_size = '>I4c11c5', 20, 5
 local any_content = string.rep('\0', 5)
 -- A listpack holds hash-max-listpack-entries: 512 by default, 128 in the least generous
 -- configuration that is common. Buckets fill at random: of those with 64 on average
 -- one in 10^11 has more than 128.
 local aim, most, least_buckets = 50, 64, 4096
 
--- remembered reads the list of slices and returns four functions:
---   find(bucket, field): the digest of an id that is remembered, else nil;
+-- remembered reads the list of slices. o has their key, slices; the prefix of the buckets; the
+-- window in ms; and the prefix of the keys of large requests. It returns four functions:
+--   find(bucket, field): the digest of an id that is remembered, else nil; and whether a request
+--     that is on its way has it;
 --   open(n): chooses the slice for n new ids, before the first put;
---   put(bucket, field, digest): remembers an id, unless the slice has it;
+--   put(bucket, field, digest): remembers an id that find does not know; digest may be followed
+--     by a token;
 --   close(): writes the list; nothing else but put writes.
-local function remembered(slices, prefix, window)
+local function remembered(o)
+  local slices, prefix, window = o.slices, o.prefix, o.window
   local time = call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local takes, asked_for = math.ceil(window * 2 / 3), window * 2
@@ -52,14 +60,26 @@ local function remembered(slices, prefix, window)
     local slice = {number = tonumber(number), start = tonumber(start), buckets = tonumber(buckets),
       ids = tonumber(ids), key = prefix .. number .. ':%x'}
     if i == 1 then newest = slice end
-    if now < slice.start + asked_for then asked[#asked + 1] = slice else over[#over + 1] = record end
+    if now >= slice.start + asked_for then
+      over[#over + 1] = record
+    else
+      asked[#asked + 1] = slice
+    end
   end
 
+  local states = {}
   local function find(bucket, field)
     for i = 1, #asked do
       local slice = asked[i]
-      local digest = call('HGET', format(slice.key, bucket % slice.buckets), field)
-      if digest then return digest end
+      local value = call('HGET', format(slice.key, bucket % slice.buckets), field)
+      if value and #value == digest_size then return value end
+      if value then
+        local token = string.sub(value, digest_size + 1)
+        if not states[token] then states[token] = call('GET', o.request .. token) or 'given up' end
+        if states[token] ~= 'given up' then
+          return string.sub(value, 1, digest_size), states[token] == 'open'
+        end
+      end
     end
   end
 
@@ -82,7 +102,7 @@ local function remembered(slices, prefix, window)
 
   local function put(bucket, field, digest)
     local key = format(slice.key, bucket % slice.buckets)
-    slice.ids = slice.ids + call('HSETNX', key, field, digest)
+    slice.ids = slice.ids + call('HSET', key, field, digest)
     call('PEXPIRE', key, asked_for, 'NX')
   end
 
@@ -99,3 +119,26 @@ local function remembered(slices, prefix, window)
   return find, open, put, close
 end
 
+-- seen_among adds to a list, for each of ids that find knows, its number (1..) and 1 if it was sent
+-- for the same content, 0 if for another, 2 if a request that is on its way has it.
+local function seen_among(ids, find, list)
+  for at = 1, #ids, id_size do
+    local bucket, field, digest = struct.unpack(id_format, ids, at)
+    local before, on_its_way = find(bucket, field)
+    if before then
+      list[#list + 1] = (at - 1) / id_size + 1
+      list[#list + 1] = on_its_way and 2 or (before == digest or before == any_content) and 1 or 0
+    end
+  end
+  return list
+end
+
+-- remember puts ids that find does not know, with a token behind their digests.
+local function remember(ids, open, put, close, token)
+  open(#ids / id_size)
+  for at = 1, #ids, id_size do
+    local bucket, field, digest = struct.unpack(id_format, ids, at)
+    put(bucket, field, digest .. token)
+  end
+  close()
+end

@@ -9,13 +9,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrManyLate reports that more late events wait for Postgres than may be looked at for
-// their minutes.
-var ErrManyLate = errors.New("too many late events wait to be told by minute")
+// ErrManyLate reports that more events wait for Postgres than one call may add up.
+var ErrManyLate = errors.New("too many events wait to be added up")
 
-// lateCounters is how many counters of late events a call of Series may read; its cost is in
-// series.lua.
-const lateCounters = 50_000
+// seriesCounters is how many counters a call of Series may look at; its cost is in series.lua.
+const seriesCounters = 50_000
 
 // SeriesQuery asks for what one tenant has used, by feature, at the days or unix minutes of
 // a half-open range, and the caller does not know from Postgres.
@@ -38,13 +36,13 @@ type SeriesCount struct {
 
 // Series returns what q asks for, in no order, the same day or minute possibly in parts. It
 // is one look at Valkey. ErrRewound says that the counts would not fit what the caller knows
-// from Postgres, ErrManyLate that minutes cannot be told now.
+// from Postgres, ErrManyLate that they cannot be told now.
 func (v *Valkey) Series(ctx context.Context, q SeriesQuery) ([]SeriesCount, error) {
 	shard, what := ShardOf(q.Tenant, v.shards), "days"
 	if q.Minutes {
 		what = "minutes"
 	}
-	args := []any{minutePrefix(shard), sumPrefix(shard), what, q.Seq, q.Tenant, q.From, q.To, lateCounters}
+	args := []any{minutePrefix(shard), sumPrefix(shard), what, q.Seq, q.Tenant, q.From, q.To, seriesCounters}
 	for _, id := range q.Settled {
 		args = append(args, id)
 	}

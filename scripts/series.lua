@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 -- Lists what one tenant has used and the caller does not know from Postgres, by feature and
 -- by day or minute: open minutes, late events and every sum batch that is not among the
--- given ids.
+-- given ids. Uses counters.lua.
 --
 -- KEYS[1] minutes  KEYS[2] late  KEYS[3] sealed:sum  KEYS[4] settled
 -- KEYS[5] seq  KEYS[6] rewound
@@ -10,21 +10,21 @@
 -- ARGV[4] seq up to which the caller knows Postgres
 -- ARGV[5] tenant
 -- ARGV[6] first day or unix minute  ARGV[7] day or minute after the last
--- ARGV[8] most counters of a late hash to look at, of 'minutes'
+-- ARGV[8] most counters to look at; of 'minutes', also those of other tenants in a hash of
+--         late events
 -- ARGV[9 ..] ids of sum batches to leave out
 --
 -- Returns day or minute, feature, tokens, events, ...; some days and minutes several times;
 --   or the error REWOUND, see usage.lua;
---   or the error LATE: late hashes hold more than may be looked at, so that minutes cannot
---   be told; days can.
+--   or the error LATE: the hashes hold more than may be looked at.
 -- Cost: 'days', and 'minutes' of hashes of a minute: 2 look-ups a feature and hash. Late
---   hashes have no index by minute: the minutes asked for are tried, or all counters read
---   if those are fewer, ARGV[8] at most.
+--   hashes and those of one large request have no index by minute: the minutes asked for are
+--   tried, or all counters read if those are fewer.
 
 local minutes, late, sealed_sum, settled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local minute_prefix, sum_prefix, what = ARGV[1], ARGV[2], ARGV[3]
 local tenant, from, to, most = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local chunk = 1000 -- values that one HMGET may take: unpack is limited to about 8,000
+local looked_at = 0
 
 -- A recovery moves seq by 2^32.
 local at, witness = tonumber(redis.call('GET', KEYS[5]) or 0), tonumber(ARGV[4])
@@ -39,8 +39,8 @@ local answer = {}
 
 -- list adds the counters of a hash whose names are keys, at the day or minute of each.
 local function list(hash, tokens, events, names, ats)
-  for first = 1, #names, chunk do
-    local last = math.min(first + chunk - 1, #names)
+  for first = 1, #names, most_values do
+    local last = math.min(first + most_values - 1, #names)
     local token_values = redis.call('HMGET', hash, unpack(tokens, first, last))
     local event_values = redis.call('HMGET', hash, unpack(events, first, last))
     for i = 1, last - first + 1 do
@@ -59,12 +59,15 @@ local function of_days(hash, index, minute)
   local tokens, events, names, ats = {}, {}, {}, {}
   for day, feature in string.gmatch(index, '([^\t\n]+)\t([^\n]+)') do
     local number = tonumber(day)
+    looked_at = looked_at + 1
+    if looked_at > most then return false end
     if minute or (number >= from and number < to) then
       local i, field = #names + 1, day .. '\t' .. tenant .. '\t' .. feature
       tokens[i], events[i], names[i], ats[i] = 't\t' .. field, 'e\t' .. field, feature, minute or number
     end
   end
   list(hash, tokens, events, names, ats)
+  return true
 end
 
 -- of_late lists the minutes of a hash of late events.
@@ -77,7 +80,8 @@ local function of_late(hash, index)
     end
   end
   local size, tries = redis.call('HLEN', hash), 2 * #features * (to - from)
-  if math.min(size, tries) > most then return false end
+  looked_at = looked_at + math.min(size, tries)
+  if looked_at > most then return false end
   if tries <= size then
     for _, feature in ipairs(features) do
       local tokens, events, names, ats = {}, {}, {}, {}
@@ -104,25 +108,25 @@ local function of_late(hash, index)
   return true
 end
 
--- use lists a hash, of the given minute if it is of one; false if it holds too much.
+-- use lists a hash, of the given minute if it is of one; false if that would be too much.
 local function use(hash, minute)
   if what == 'minutes' and minute and (minute < from or minute >= to) then return true end
-  local index = redis.call('HGET', hash, 'f\t' .. tenant)
+  local index = index_of(hash, tenant)
   if not index then return true end
   if what == 'minutes' and not minute then return of_late(hash, index) end
-  of_days(hash, index, what == 'minutes' and minute)
-  return true
+  return of_days(hash, index, what == 'minutes' and minute)
 end
 
-local told = use(late, nil)
+local told = use(late, false)
 for _, minute in ipairs(redis.call('ZRANGE', minutes, 0, -1)) do
-  use(minute_prefix .. minute, tonumber(minute))
+  told = use(minute_prefix .. minute, tonumber(minute)) and told
 end
 for _, zset in ipairs({sealed_sum, settled}) do
   for _, id in ipairs(redis.call('ZRANGE', zset, 0, -1)) do
     if not leave_out[id] then
       local hash = sum_prefix .. id
-      told = use(hash, tonumber(redis.call('HGET', hash, 'm') or '')) and told
+      local minute = tonumber(redis.call('HGET', hash, 'm') or 0)
+      told = use(hash, minute ~= 0 and minute) and told
     end
   end
 end

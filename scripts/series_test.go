@@ -30,11 +30,11 @@ func TestSeriesBesideVeryManyLateCounters(t *testing.T) {
 		return counts[0].Tokens
 	}
 	fields := r.client.HLen(t.Context(), lateKey(0)).Val()
-	fill(lateCounters - int(fields))
+	fill(seriesCounters - int(fields))
 	if got := tokens(month); got != 7 {
 		t.Errorf("at the limit: %d tokens, want 7", got)
 	}
-	fill(lateCounters) // some of them are new
+	fill(seriesCounters) // some of them are new
 	if _, err := r.Series(t.Context(), month); !errors.Is(err, ErrManyLate) {
 		t.Errorf("beyond the limit: %v", err)
 	}

@@ -48,20 +48,24 @@ func (v *Valkey) Tokens(ctx context.Context, shard int, q Query) ([]int64, error
 	return tokens, nil
 }
 
+// mostCounters is how many counters one call adds up by feature, about 10 ms of Valkey's time.
+const mostCounters = 10_000
+
 // Features returns the unsettled usage of each tenant of q by feature, in q's order and
 // within a tenant in none. It is one call, of 2 look-ups a feature and open minute: ask for
-// a few dozen tenants at a time. Its errors are those of Tokens.
+// a few dozen tenants at a time. The usage is nil for tenants of which more wait than one call
+// may add up. Its errors are those of Tokens.
 func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.FeatureUsage, error) {
 	cmds, err := v.run(ctx, nil, usageCall(shard, q, "features"))
 	if err != nil {
 		return nil, fmt.Errorf("add up unsettled features: %w", err)
 	}
 	reply, err := cmds[0].Slice()
-	if err != nil || len(reply) != len(q.Tenants) {
+	if err != nil || len(reply) != len(q.Tenants)+1 {
 		return nil, fmt.Errorf("add up unsettled features: %d parts for %d tenants: %w", len(reply), len(q.Tenants), err)
 	}
-	all := make([][]meter.FeatureUsage, len(reply))
-	for i := range reply {
+	all := make([][]meter.FeatureUsage, len(q.Tenants))
+	for i := range all {
 		rows, _ := reply[i].([]any)
 		all[i] = make([]meter.FeatureUsage, 0, len(rows)/4)
 		for r := 0; r+3 < len(rows); r += 4 {
@@ -72,12 +76,17 @@ func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.Fe
 			all[i] = append(all[i], meter.FeatureUsage{Feature: name, Tokens: join(high, low), Events: events})
 		}
 	}
+	tooMany, _ := reply[len(all)].([]any)
+	for _, place := range tooMany {
+		i, _ := place.(int64)
+		all[i-1] = nil
+	}
 	return all, nil
 }
 
 func usageCall(shard int, q Query, what string) call {
-	args := make([]any, 0, 5+len(q.Settled)+3*len(q.Tenants))
-	args = append(args, minutePrefix(shard), sumPrefix(shard), what, q.Seq, len(q.Settled))
+	args := make([]any, 0, 6+len(q.Settled)+3*len(q.Tenants))
+	args = append(args, minutePrefix(shard), sumPrefix(shard), what, q.Seq, len(q.Settled), mostCounters)
 	for _, id := range q.Settled {
 		args = append(args, id)
 	}

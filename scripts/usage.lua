@@ -1,19 +1,20 @@
 #!lua flags=no-writes
 -- Adds up what tenants have used and the caller does not know from Postgres: open
--- minutes, late events and every sum batch that is not among the given ids.
+-- minutes, late events and every sum batch that is not among the given ids. Uses counters.lua.
 --
 -- KEYS[1] minutes  KEYS[2] late  KEYS[3] sealed:sum  KEYS[4] settled
 -- KEYS[5] seq  KEYS[6] rewound
 -- ARGV[1] prefix of minute:<m>  ARGV[2] prefix of sum:<id>
 -- ARGV[3] 'tokens' or 'features'
 -- ARGV[4] seq up to which the caller knows Postgres
--- ARGV[5] number S of ids, ARGV[6 .. 5+S] ids of sum batches to leave out
+-- ARGV[5] number S of ids, ARGV[6] most counters to look at, of 'features'
+-- ARGV[7 .. 6+S] ids of sum batches to leave out
 -- then, for each tenant, 3 values: name, first day, day after the last
 --
 -- Returns, for 'tokens', two integers a tenant: high, low;
 --         for 'features', a list a tenant of feature, high, low, events, ...
---   where tokens = high * 10^9 + low: a Lua number loses integers above 2^53, and
---   neither part comes near it;
+--   where tokens = high * 10^9 + low, see counters.lua, and the list is empty for tenants whose
+--   counters are more than may be looked at: the numbers of those, 1.., follow as a last list;
 --   or the error REWOUND: Valkey has lost writes that the caller knows of, or somebody
 --   has noticed that, or it has been dealt with since the caller looked at Postgres.
 -- Cost: 2 look-ups a tenant and hash. Measured inside Valkey 8 by BenchmarkUsage: one tenant
@@ -22,9 +23,9 @@
 
 local minutes, late, sealed_sum, settled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local minute_prefix, sum_prefix, what, known = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
-local first_tenant = 6 + known
+local most = tonumber(ARGV[6])
+local first_tenant = 7 + known
 local tenants = (#ARGV - first_tenant + 1) / 3
-local chunk = 1000 -- values that one HMGET may take: unpack is limited to about 8,000
 
 -- A recovery moves seq by 2^32.
 local at, witness = tonumber(redis.call('GET', KEYS[5]) or 0), tonumber(ARGV[4])
@@ -33,7 +34,7 @@ if at < witness or at >= witness + 4294967296 or redis.call('EXISTS', KEYS[6]) =
 end
 
 local leave_out = {}
-for i = 6, 5 + known do leave_out[ARGV[i]] = true end
+for i = 7, 6 + known do leave_out[ARGV[i]] = true end
 
 local hashes = {late}
 for _, minute in ipairs(redis.call('ZRANGE', minutes, 0, -1)) do
@@ -47,18 +48,13 @@ end
 
 -- get calls use(i, value) for each field i that exists.
 local function get(hash, fields, use)
-  for from = 1, #fields, chunk do
-    local to = math.min(from + chunk - 1, #fields)
+  for from = 1, #fields, most_values do
+    local to = math.min(from + most_values - 1, #fields)
     local values = redis.call('HMGET', hash, unpack(fields, from, to))
     for i = 1, to - from + 1 do
       if values[i] then use(from + i - 1, values[i]) end
     end
   end
-end
-
-local function split(value)
-  if #value <= 9 then return 0, tonumber(value) end
-  return tonumber(string.sub(value, 1, -10)), tonumber(string.sub(value, -9))
 end
 
 local name, from_day, to_day = {}, {}, {}
@@ -71,10 +67,9 @@ local function in_period(i, day)
   return day >= from_day[i] and day < to_day[i]
 end
 
-local index_fields = {}
-for i = 1, tenants do index_fields[i] = (what == 'features' and 'f\t' or 'd\t') .. name[i] end
-
 if what == 'tokens' then
+  local index_fields = {}
+  for i = 1, tenants do index_fields[i] = 'd\t' .. name[i] end
   -- Nearly all tenants have one day in a hash, and most the same: what is known of a day's
   -- text is kept. This and what it avoids is most of the time for thousands of tenants.
   local find, sub, gmatch = string.find, string.sub, string.gmatch
@@ -94,8 +89,8 @@ if what == 'tokens' then
         fields[n], tenant_of[n] = prefix_of[day] .. name[i], i
       end
     end
-    for from = 1, redis.call('EXISTS', hash) * tenants, chunk do
-      local to = math.min(from + chunk - 1, tenants)
+    for from = 1, redis.call('EXISTS', hash) * tenants, most_values do
+      local to = math.min(from + most_values - 1, tenants)
       local values = redis.call('HMGET', hash, unpack(index_fields, from, to))
       for i = from, to do
         local days = values[i - from + 1]
@@ -117,32 +112,43 @@ if what == 'tokens' then
   return high_low
 end
 
-local answer, place = {}, {}
-for i = 1, tenants do answer[i], place[i] = {}, {} end
-for _, hash in ipairs(hashes) do
-  local tokens, events, slot = {}, {}, {}
-  get(hash, index_fields, function(i, entries)
-    for day, feature in string.gmatch(entries, '([^\t\n]+)\t([^\n]+)') do
+-- features returns the list of one tenant, or nil if it has too many counters.
+local function features(i)
+  local rows, place, looked_at = {}, {}, 0
+  for _, hash in ipairs(hashes) do
+    local tokens, events, slot = {}, {}, {}
+    for day, feature in string.gmatch(index_of(hash, name[i]) or '', '([^\t\n]+)\t([^\n]+)') do
+      looked_at = looked_at + 1
+      if looked_at > most then return nil end
       if in_period(i, day) then
-        local rows = answer[i]
-        if not place[i][feature] then
-          place[i][feature] = #rows + 1
+        if not place[feature] then
+          place[feature] = #rows + 1
           rows[#rows + 1], rows[#rows + 2], rows[#rows + 3], rows[#rows + 4] = feature, 0, 0, 0
         end
         local field = day .. '\t' .. name[i] .. '\t' .. feature
         tokens[#tokens + 1], events[#events + 1] = 't\t' .. field, 'e\t' .. field
-        slot[#tokens] = {rows, place[i][feature]}
+        slot[#tokens] = place[feature]
       end
     end
-  end)
-  get(hash, tokens, function(f, value)
-    local rows, at = slot[f][1], slot[f][2]
-    local high, low = split(value)
-    rows[at + 1], rows[at + 2] = rows[at + 1] + high, rows[at + 2] + low
-  end)
-  get(hash, events, function(f, value)
-    local rows, at = slot[f][1], slot[f][2]
-    rows[at + 3] = rows[at + 3] + tonumber(value)
-  end)
+    get(hash, tokens, function(f, value)
+      local at = slot[f]
+      local high, low = split(value)
+      rows[at + 1], rows[at + 2] = rows[at + 1] + high, rows[at + 2] + low
+    end)
+    get(hash, events, function(f, value)
+      rows[slot[f] + 3] = rows[slot[f] + 3] + tonumber(value)
+    end)
+  end
+  most = most - looked_at -- of the tenants behind it
+  return rows
 end
+
+local answer, too_many = {}, {}
+for i = 1, tenants do
+  answer[i] = features(i)
+  if not answer[i] then
+    answer[i], too_many[#too_many + 1] = {}, i
+  end
+end
+answer[tenants + 1] = too_many
 return answer

@@ -22,6 +22,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
@@ -218,18 +219,12 @@ func record(t *testing.T) {
 	}
 	await := func(query string) {
 		t.Helper()
-		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-			var ok bool
-			if err := env.DB.Get(&ok, query); err != nil || ok {
-				if err != nil {
-					t.Fatal(err)
-				}
-				return
+		waittest.Until(t, query, func() (ok bool) {
+			if err := env.DB.Get(&ok, query); err != nil {
+				t.Fatal(err)
 			}
-			if time.Now().After(deadline) {
-				t.Fatalf("not within 30 s: %s", query)
-			}
-		}
+			return ok
+		})
 	}
 
 	run("seed")

@@ -37,6 +37,14 @@ func TestWhatIsNeededCannotBeDropped(t *testing.T) {
 		"SELECT drop_old_partition(NULL, '2020-01-01Z')",
 		"SELECT drop_old_partition('alerts; DROP TABLE alerts', '2020-01-01Z')",
 		"SELECT create_partitions('tenants', '2020-01-01Z', '2020-01-01Z')",
+		"SELECT create_partitions('events', '2014-12-31Z', '2015-01-02Z')",
+		"SELECT create_partitions('events', now(), now() + interval '121 days')",
+		"SELECT create_partitions('events', now() - interval '401 days', now())",
+		"SELECT create_partitions('events', '-infinity', 'infinity')",
+		"SELECT create_partitions('events', NULL, now())",
+		"SELECT create_partitions('rollups', '2020-01-01Z', now())",
+		"SELECT create_event_partitions('2020-01-01', '2026-01-01')",
+		"SELECT create_event_partitions('9000-01-01', '9000-01-02')",
 		"SELECT forget_flushes(now() - interval '39 days', '{}', 1000)",
 		"SELECT forget_flushes('infinity', '{}', 1000)",
 		"SELECT forget_flushes('2020-01-01Z', NULL, 1000)",
@@ -71,5 +79,22 @@ func TestWhatIsNeededCannotBeDropped(t *testing.T) {
 	var oldest time.Time
 	if err := env.DB.Get(&oldest, "SELECT oldest FROM partition_state('events', now())"); err != nil || oldest.Add(24*time.Hour).Before(limit) {
 		t.Errorf("the oldest partition begins at %s, %v", oldest, err)
+	}
+}
+
+// TestRowsOfOddTimesMakeNoPartitions puts rows of years that no event is of into the default
+// partition: they stay there, and those that a partition is made for move.
+func TestRowsOfOddTimesMakeNoPartitions(t *testing.T) {
+	env := stacktest.New(t)
+	if _, err := env.DB.Exec(`INSERT INTO tenants (name) VALUES ('acme'); INSERT INTO events (id, tenant, feature, tokens, created_at)
+		SELECT gen_random_uuid(), 'acme', 'x', 1, at FROM unnest(ARRAY['1970-01-01Z', '9999-01-01Z', '2020-01-05Z']::timestamptz[]) AS at`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := env.AppDB.Exec("SELECT create_partitions('events', now(), now())"); err != nil {
+		t.Fatal(err)
+	}
+	var left string
+	if err := env.DB.Get(&left, "SELECT string_agg(to_char(created_at, 'YYYY'), ' ' ORDER BY created_at) FROM events_default"); err != nil || left != "1970 9999" {
+		t.Errorf("in the default partition are rows of %q, %v", left, err)
 	}
 }

@@ -19,6 +19,6 @@
 // browsers for ever: their path changes with their content.
 //
 // With 10,000 tenants, first paint and scrolling are measured by
-// go test ./web -run TestInBrowser/crowd -v, and memory over ten minutes of live updates by
+// go test ./web -bench Crowd, and memory over ten minutes of live updates by
 // go test ./web -run TestInBrowser/memory -v -timeout 15m -args -live-for 10m.
 package web

@@ -87,12 +87,12 @@ func (l *listener) tell() {
 		return
 	}
 	message := map[string]any{"type": "change", "totals": l.f.totals(), "asOf": l.f.now().UTC(), "stale": l.f.stale}
-	rows := []map[string]any{}
+	rows := []json.RawMessage{}
 	var order, gone []string
 	for _, a := range l.page() {
 		order = append(order, a.name)
 		if version, ok := l.seen[a.name]; !ok || version != a.version {
-			rows = append(rows, a.row(l.f.now(), l.f.stale))
+			rows = append(rows, a.line(l.f.now(), l.f.stale))
 		}
 		l.seen[a.name] = a.version
 	}

@@ -47,6 +47,7 @@ type account struct {
 	busy       float64 // how much of an hour's usual usage the last hour had
 	alerts     []map[string]any
 	version    int
+	encoded    map[string]json.RawMessage // what line has made
 }
 
 type share struct {
@@ -54,7 +55,7 @@ type share struct {
 	share float64
 }
 
-func newFake(t *testing.T, tenants ...*account) *fake {
+func newFake(t testing.TB, tenants ...*account) *fake {
 	t.Helper()
 	f := &fake{now: time.Now, tenants: tenants, rate: 41.7, listeners: map[*listener]bool{}, asked: map[string]int{}}
 	mux := http.NewServeMux()
@@ -115,6 +116,13 @@ func (f *fake) change(change func()) {
 	for l := range f.listeners {
 		l.tell()
 	}
+}
+
+// askedFor is how often a path was asked for.
+func (f *fake) askedFor(path string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked[path]
 }
 
 // use counts tokens of a tenant.
@@ -240,9 +248,9 @@ func (f *fake) snapshot(query url.Values) map[string]any {
 	if n, err := strconv.Atoi(query.Get("limit")); err == nil {
 		limit = n
 	}
-	rows := []map[string]any{}
+	rows := []json.RawMessage{}
 	for _, a := range found[:min(limit, len(found))] {
-		rows = append(rows, a.row(f.now(), f.stale))
+		rows = append(rows, a.line(f.now(), f.stale))
 	}
 	return map[string]any{"tenants": rows, "matching": len(found), "next": nil, "totals": f.totals(),
 		"asOf": f.now().UTC(), "stale": f.stale}

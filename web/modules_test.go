@@ -46,6 +46,15 @@ func testModules(t *testing.T, b *browsertest.Browser) {
 		{"backoff", "(() => { const b = new m.Backoff(1000, 10000, () => 0.5); const waits = [1,2,3,4,5,6].map(() => b.next()); b.reset(); return [...waits, b.next()]; })()", `[1000,2000,4000,8000,10000,10000,1000]`},
 		{"backoff", "[0, 0.999999].map(r => Math.round(new m.Backoff(1000, 10000, () => r).next()))", `[750,1250]`},
 
+		{"backoff", "(() => { const p = new m.Patience(5000, 60000); return [1,2,3,4,5,6].map(() => { const { ms } = p; p.lost(); return ms; }); })()", `[5000,10000,20000,40000,60000,60000]`},
+		{"api", `(async () => {
+			const real = AbortSignal.timeout, waited = [], resource = new m.Resource("/tenants");
+			AbortSignal.timeout = (ms) => { waited.push(ms); return AbortSignal.abort(); };
+			for (let i = 0; i < 3; i++) await resource.get().catch((e) => waited.push(e.message));
+			AbortSignal.timeout = real;
+			return waited;
+		})()`, `[5000,"it does not answer",10000,"it does not answer",20000,"it does not answer"]`},
+
 		{"range", "m.question({range: '1h'}, usage, Date.parse('2026-11-25T10:20:30Z'))", `{"key":"1h","step":"minute","steps":["minute"],"from":"2026-11-25T09:21:00Z","to":"2026-11-25T10:21:00Z"}`},
 		{"range", "m.question({range: '24h', step: 'minute'}, usage, Date.parse('2026-11-25T10:20:30Z'))", `{"key":"24h","step":"minute","steps":["hour","minute"],"from":"2026-11-24T10:21:00Z","to":"2026-11-25T10:21:00Z"}`},
 		{"range", "m.question({range: '30d', step: ''}, usage, Date.parse('2026-11-25T23:20:30Z'))", `{"key":"30d","step":"day","steps":["day","hour"],"from":"2026-10-28","to":"2026-11-27"}`},
@@ -72,7 +81,7 @@ func testModules(t *testing.T, b *browsertest.Browser) {
 		{"api", "[m.path.usage(\"it's a/b\"), m.path.series('x', {from: 'a b'})]", `["/usage/it%27s%20a%2Fb","/usage/x/series?from=a+b"]`},
 	} {
 		var got string // made in the page: the debugging protocol has other ideas of what has a value
-		tab.Eval(fmt.Sprintf(`(() => {
+		tab.Eval(fmt.Sprintf(`(async () => {
 			const m = modules[%q];
 			const usage = { timezone: "Europe/Berlin", periodStart: "2026-10-31T23:00:00Z", periodEnd: "2026-11-30T23:00:00Z" };
 			const row = (tenant, used, sparkline) => ({ tenant, used, sparkline });
@@ -82,7 +91,7 @@ func testModules(t *testing.T, b *browsertest.Browser) {
 				change(l);
 				return [l.order.map((name) => name + l.rows.get(name).used + " " + l.rows.get(name).sparkline), l.matching];
 			};
-			return JSON.stringify(%s);
+			return JSON.stringify(await %s);
 		})()`, tc.module, tc.expression), &got)
 		var compact, want any
 		if json.Unmarshal([]byte(got), &compact) != nil || json.Unmarshal([]byte(tc.want), &want) != nil {

@@ -34,12 +34,12 @@ type rig struct {
 	url    string
 	valkey *scripts.Valkey
 	dir    *tenants.Directory
+
+	mu sync.Mutex
 	// fast is how many seconds of the rig a real one is; with 0 the clock stands still.
 	fast  int
 	start time.Time
-
-	mu   sync.Mutex
-	time time.Time
+	time  time.Time // at start
 }
 
 // newRig returns a rig with tenants in UTC.
@@ -80,6 +80,14 @@ func (r *rig) now() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.time.Add(time.Since(r.start) * time.Duration(r.fast))
+}
+
+// slowDown halves the speed of a clock that moves.
+func (r *rig) slowDown() {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.time, r.start, r.fast = now, time.Now(), max(1, r.fast/2)
 }
 
 func (r *rig) advance(d time.Duration) {

@@ -30,7 +30,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	s := signers()
 	tokens := newTokens(b, TokenOptions{Secret: []byte(secret), JWKS: file(b, set(b, map[string]any{
 		"ed": public(s.ed), "ec": public(s.ec), "rsa": public(s.rsa)}))})
-	gate := NewGate(r.dir, tokens)
+	gate := NewGate(r.dir, tokens, "")
 	for _, c := range []struct {
 		name string
 		req  []string

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -18,6 +19,7 @@ type copied struct {
 	Hash       []byte      `json:"hash"`
 	SessionKey []byte      `json:"sessionKey"`
 	Scope      string      `json:"scope"`
+	MoreScopes []string    `json:"moreScopes,omitempty"` // a version that does not know them allows less
 	Tenant     string      `json:"tenant,omitempty"`
 	ExpiresAt  *time.Time  `json:"expiresAt,omitempty"`
 	Rate       *meter.Rate `json:"rate,omitempty"` // nil: none
@@ -26,7 +28,7 @@ type copied struct {
 func encode(all []store.APIKey) ([]byte, error) {
 	rows := make([]copied, len(all))
 	for i, k := range all {
-		rows[i] = copied{ID: k.ID, Hash: k.Hash, SessionKey: k.SessionKey, Scope: k.Scope, Tenant: k.Tenant.String}
+		rows[i] = copied{ID: k.ID, Hash: k.Hash, SessionKey: k.SessionKey, Scope: k.Scope, MoreScopes: k.MoreScopes, Tenant: k.Tenant.String}
 		if rate := k.Rate(); rate.Limited() {
 			rows[i].Rate = &rate
 		}
@@ -40,12 +42,12 @@ func encode(all []store.APIKey) ([]byte, error) {
 
 func decode(data []byte) ([]store.APIKey, error) {
 	var rows []copied
-	if err := json.Unmarshal(data, &rows); err != nil {
+	if err := strict.Unmarshal(data, &rows); err != nil {
 		return nil, fmt.Errorf("decode copy of API keys: %w", err)
 	}
 	all := make([]store.APIKey, len(rows))
 	for i, r := range rows {
-		all[i] = store.APIKey{ID: r.ID, Hash: r.Hash, SessionKey: r.SessionKey, Scope: r.Scope,
+		all[i] = store.APIKey{ID: r.ID, Hash: r.Hash, SessionKey: r.SessionKey, Scope: r.Scope, MoreScopes: r.MoreScopes,
 			Tenant: sql.NullString{String: r.Tenant, Valid: r.Tenant != ""}}
 		if r.Rate != nil {
 			all[i].SetRate(*r.Rate)

@@ -28,6 +28,7 @@ type Directory struct {
 	mu          sync.Mutex // guards what follows, of which list is made
 	version     int64      // of base; -1: it comes from the copy in Valkey
 	base        []store.APIKey
+	encoded     []byte // the copy for Valkey of what is live of base; nil: to be made
 	revoked     map[uuid.UUID]revocation
 	uses        map[uuid.UUID]*use
 	refreshedAt time.Time // when the last refresh that succeeded began
@@ -110,13 +111,14 @@ func (d *Directory) live(e *entry) *entry {
 	return e
 }
 
-// rebuild makes the list of what is known. d.mu must be held.
+// rebuild makes the list of what is known. A key that was made where nobody was asked for a
+// credential is left out: anybody could make it. d.mu must be held.
 func (d *Directory) rebuild() {
 	next := &list{byHash: make(map[[indexed]byte]*entry, len(d.base)), byID: make(map[uuid.UUID]*entry, len(d.base))}
 	uses := make(map[uuid.UUID]*use, len(d.base))
 	for _, k := range d.base {
-		scope, err := ParseScope(k.Scope)
-		if _, gone := d.revoked[k.ID]; gone || err != nil || len(k.Hash) != sha256.Size || len(k.SessionKey) != ed25519.PublicKeySize {
+		scope := ScopeOf(k)
+		if _, gone := d.revoked[k.ID]; gone || k.OpenMode || scope == 0 || len(k.Hash) != sha256.Size || len(k.SessionKey) != ed25519.PublicKeySize {
 			continue
 		}
 		e := &entry{hash: [sha256.Size]byte(k.Hash), sessionKey: k.SessionKey, use: d.uses[k.ID],
@@ -128,6 +130,6 @@ func (d *Directory) rebuild() {
 		next.byHash[[indexed]byte(k.Hash)] = e
 		next.byID[k.ID] = e
 	}
-	d.uses = uses
+	d.uses, d.encoded = uses, nil
 	d.list.Store(next)
 }

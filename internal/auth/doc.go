@@ -60,6 +60,10 @@
 //   - A token names its algorithm, but not the kind of key that goes with it: HS256 goes with
 //     the secret, the others with public keys of their own kind, "none" with nothing. Keys and
 //     addresses in a token's header are not looked at.
+//   - Claims, public keys and the copy in Valkey are read by exact names, each of them once: a
+//     token with "Tenant" beside "tenant" is the same tenant's to every reader.
+//   - A stolen signing key is good until it is out of the set. Who keeps the set from being read
+//     gains JWT_JWKS_MAX_AGE; a token gains no more than JWT_MAX_LIFETIME.
 //   - A token with an unknown key id makes the set be fetched earlier, in the background, at most
 //     once in half a minute.
 //   - A page of another origin cannot use a session: the cookie is SameSite=Strict, changes are

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -33,11 +34,21 @@ const maxToken = 8 << 10
 type Gate struct {
 	keys   *Directory
 	tokens *Tokens // nil: none are taken
+	scheme string  // by which browsers come, "": told by what they ask for
 	origin http.CrossOriginProtection
 }
 
 // NewGate returns a gate for the keys of a directory and for tokens, unless those are nil.
-func NewGate(keys *Directory, tokens *Tokens) *Gate { return &Gate{keys: keys, tokens: tokens} }
+// publicURL is where browsers reach the server, "" if that is not known.
+func NewGate(keys *Directory, tokens *Tokens, publicURL string) *Gate {
+	g := &Gate{keys: keys, tokens: tokens}
+	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
+		g.scheme = u.Scheme
+		// A proxy may ask for another host than the browser did.
+		_ = g.origin.AddTrustedOrigin(u.Scheme + "://" + u.Host) // it is one
+	}
+	return g
+}
 
 // Loaded reports whether the gate knows its keys. Until then everybody gets ErrNotReady.
 func (g *Gate) Loaded() bool { return g.keys.Loaded() }
@@ -52,7 +63,7 @@ func (g *Gate) Authenticate(r *http.Request) (*Principal, error) {
 	if given {
 		return g.credential(credential)
 	}
-	c, err := r.Cookie(cookieName(r))
+	c, err := r.Cookie(cookieName(g.secure(r)))
 	if err != nil {
 		return nil, ErrUnauthorized
 	}
@@ -110,7 +121,7 @@ func (g *Gate) Still(who *Principal) bool {
 		return false
 	}
 	if who.Kind == "token" {
-		return true
+		return g.tokens.still(who)
 	}
 	e := g.keys.byID(who.KeyID)
 	return e != nil && e.who.Scope == who.Scope && e.who.Tenant == who.Tenant
@@ -152,7 +163,7 @@ func (g *Gate) SignIn(w http.ResponseWriter, r *http.Request) (*Principal, error
 	if err != nil {
 		return nil, err
 	}
-	http.SetCookie(w, newCookie(r, value, who.Expires.Sub(g.keys.now())))
+	http.SetCookie(w, newCookie(g.secure(r), value, who.Expires.Sub(g.keys.now())))
 	return &who, nil
 }
 
@@ -161,6 +172,6 @@ func (g *Gate) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if g.origin.Check(r) != nil {
 		return ErrCrossOrigin
 	}
-	http.SetCookie(w, newCookie(r, "", 0))
+	http.SetCookie(w, newCookie(g.secure(r), "", 0))
 	return nil
 }

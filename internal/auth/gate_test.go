@@ -51,7 +51,7 @@ func TestWhoIsLetIn(t *testing.T) {
 			t.Errorf("%s: %+v, %v", c.what, who, err)
 		}
 	}
-	if _, err := NewGate(r.another(), nil).Authenticate(ask("GET", "Bearer "+key)); !errors.Is(err, ErrNotReady) {
+	if _, err := NewGate(r.another(), nil, "").Authenticate(ask("GET", "Bearer "+key)); !errors.Is(err, ErrNotReady) {
 		t.Errorf("before the keys are known: %v", err)
 	}
 }
@@ -76,7 +76,7 @@ func TestASessionEndsWithItsKey(t *testing.T) {
 	}
 	second := r.another() // knows nothing but what is stored
 	r.start(second)
-	for name, g := range map[string]*Gate{"first": r.gate, "second": NewGate(second, nil)} {
+	for name, g := range map[string]*Gate{"first": r.gate, "second": NewGate(second, nil, "")} {
 		if who, err := g.Authenticate(ask("GET", "", cookie)); err != nil || who.KeyID != id || who.Kind != "session" || !g.Still(who) {
 			t.Errorf("%s process: %+v, %v", name, who, err)
 		}
@@ -185,19 +185,34 @@ func TestACookieIsForThisSiteAlone(t *testing.T) {
 			t.Errorf("sign out with %s: %v", header, err)
 		}
 	}
-	for host, want := range map[string]string{
-		"meter.example.com":      "__Host-flagmeter=x; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict",
-		"10.0.0.5:3000":          "__Host-flagmeter=x; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict",
-		"localhost.example.com":  "__Host-flagmeter=x; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict",
-		"127.0.0.1.example:3000": "__Host-flagmeter=x; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict",
-		"127.0.0.1:3000":         "flagmeter=x; Path=/; Max-Age=60; HttpOnly; SameSite=Strict",
-		"localhost":              "flagmeter=x; Path=/; Max-Age=60; HttpOnly; SameSite=Strict",
-		"[::1]:3000":             "flagmeter=x; Path=/; Max-Age=60; HttpOnly; SameSite=Strict",
+}
+
+// A browser that came through TLS must not send its session without it, whatever Host a proxy has
+// put in, and without a proxy it must be able to sign in.
+func TestACookieIsAsSecureAsTheWayToTheServer(t *testing.T) {
+	const (
+		secure = "__Host-flagmeter=x; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict"
+		plain  = "flagmeter=x; Path=/; Max-Age=60; HttpOnly; SameSite=Strict"
+	)
+	for _, c := range []struct{ public, host, want string }{
+		{"", "meter.example.com", secure},
+		{"", "10.0.0.5:3000", secure},
+		{"", "localhost.example.com", secure},
+		{"", "127.0.0.1.example:3000", secure},
+		{"", "127.0.0.1:3000", plain},
+		{"", "localhost", plain},
+		{"", "[::1]:3000", plain},
+		{"https://meter.example.com", "meter.example.com", secure},
+		{"https://meter.example.com/", "127.0.0.1:3000", secure}, // nginx, unless it is told otherwise
+		{"https://meter.example.com:8443", "localhost", secure},
+		{"http://10.0.0.5:3000", "10.0.0.5:3000", plain},
+		{"http://localhost:3000", "localhost:3000", plain},
 	} {
 		req := ask("POST", "")
-		req.Host = host
-		if got := newCookie(req, "x", time.Minute).String(); got != want {
-			t.Errorf("%s: %s, want %s", host, got, want)
+		req.Host = c.host
+		g := NewGate(nil, nil, c.public)
+		if got := newCookie(g.secure(req), "x", time.Minute).String(); got != c.want {
+			t.Errorf("%s of %s: %s, want %s", c.host, c.public, got, c.want)
 		}
 	}
 }

@@ -2,18 +2,21 @@ package auth
 
 import (
 	"context"
-	"encoding/json"
+	"crypto"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/MicahParks/jwkset"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -28,12 +31,20 @@ const (
 )
 
 // keySet are the public keys of whoever signs tokens, from a file or a URL. What it has stays
-// in force while a new set cannot be had.
+// in force while a new set cannot be had, but not for longer than maxAge. A set that is read and
+// has no key ends all tokens.
 type keySet struct {
 	source string
+	maxAge time.Duration // 0: for ever
 	client *http.Client
-	keys   atomic.Pointer[[]publicKey]
+	read   atomic.Pointer[readSet]
 	asked  chan struct{} // has a value when a token named a key that is not there
+}
+
+// readSet is a set, and when its reading began.
+type readSet struct {
+	keys []*publicKey
+	at   time.Time
 }
 
 // publicKey is a key with the one algorithm that it is used for.
@@ -42,10 +53,16 @@ type publicKey struct {
 	key     any
 }
 
-func newKeySet(source string) *keySet {
-	s := &keySet{source: source, asked: make(chan struct{}, 1), client: &http.Client{Timeout: jwksLimit,
+// is reports whether two keys are the same, by whatever id.
+func (k *publicKey) is(other *publicKey) bool {
+	own, ok := k.key.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.alg == other.alg && own.Equal(other.key)
+}
+
+func newKeySet(source string, maxAge time.Duration) *keySet {
+	s := &keySet{source: source, maxAge: maxAge, asked: make(chan struct{}, 1), client: &http.Client{Timeout: jwksLimit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("it leads elsewhere") }}}
-	s.keys.Store(new([]publicKey))
+	s.read.Store(new(readSet))
 	return s
 }
 
@@ -58,21 +75,35 @@ func (s *keySet) start() error {
 	if s.remote() {
 		return nil
 	}
-	return s.read(context.Background())
+	return s.renew(context.Background())
 }
+
+// stale reports whether the set is older than it may be.
+func (s *keySet) stale() bool { return s.maxAge > 0 && time.Since(s.read.Load().at) > s.maxAge }
+
+// live are the keys that are in force now.
+func (s *keySet) live() []*publicKey {
+	if s.stale() {
+		return nil
+	}
+	return s.read.Load().keys
+}
+
+// has reports whether a key is in force now.
+func (s *keySet) has(key *publicKey) bool { return slices.ContainsFunc(s.live(), key.is) }
 
 // find returns the key of that id for an algorithm, or nil. A token that names none is taken
 // for signed with the only key of its algorithm.
-func (s *keySet) find(id string, named bool, alg string) any {
-	var found any
-	for _, k := range *s.keys.Load() {
+func (s *keySet) find(id string, named bool, alg string) *publicKey {
+	var found *publicKey
+	for _, k := range s.live() {
 		if k.alg != alg || named && k.id != id {
 			continue
 		}
 		if found != nil { // which of them is anybody's guess
 			return nil
 		}
-		found = k.key
+		found = k
 	}
 	if found == nil {
 		select {
@@ -85,16 +116,29 @@ func (s *keySet) find(id string, named bool, alg string) any {
 
 // keep reads the set again and again until ctx is done.
 func (s *keySet) keep(ctx context.Context, log *slog.Logger) {
-	failing := false
+	failing, ended, empty := false, false, false
 	for {
-		err := s.read(ctx)
+		err := s.renew(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil && !failing {
-			log.Warn("the keys of tokens cannot be read: those known before stay in force", "error", err)
+			log.Warn("the keys of tokens cannot be read: those known before stay in force", "for", s.maxAge, "error", err)
+		}
+		if err == nil && failing {
+			log.Info("the keys of tokens can be read again")
 		}
 		failing = err != nil
+		if stale := failing && s.stale(); stale != ended {
+			if ended = stale; stale {
+				log.Error("the keys of tokens are too old: no token that is signed by them is taken", "after", s.maxAge, "error", err)
+			}
+		}
+		if none := !failing && len(s.live()) == 0; none != empty {
+			if empty = none; none {
+				log.Warn("the set of keys of tokens is empty: no token that is signed by one is taken")
+			}
+		}
 		select { // no two reads within a pause, whatever tokens say
 		case <-ctx.Done():
 			return
@@ -117,8 +161,9 @@ func (s *keySet) age(failing bool) time.Duration {
 	return jwksEvery - jwksPause
 }
 
-// read puts the set as it is now in force.
-func (s *keySet) read(ctx context.Context) error {
+// renew puts the set as it is now in force.
+func (s *keySet) renew(ctx context.Context) error {
+	began := time.Now()
 	text, err := s.load(ctx)
 	if err != nil {
 		return err
@@ -127,7 +172,7 @@ func (s *keySet) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("JWT_JWKS: %w", err)
 	}
-	s.keys.Store(&keys)
+	s.read.Store(&readSet{keys, began})
 	return nil
 }
 
@@ -159,20 +204,30 @@ func (s *keySet) load(ctx context.Context) ([]byte, error) {
 }
 
 // parseKeys takes those keys of a set that can check tokens, and leaves out all others: sets
-// hold keys for encryption, too, and kinds that we do not know.
-func parseKeys(text []byte) ([]publicKey, error) {
+// hold keys for encryption, too, and kinds that we do not know. None may be left: so a signer
+// takes all its tokens back.
+func parseKeys(text []byte) ([]*publicKey, error) {
 	if len(text) > maxJWKS {
 		return nil, fmt.Errorf("a set of keys has at most %d bytes", maxJWKS)
 	}
-	var set jwkset.JWKSMarshal
+	var set struct {
+		Keys *[]jsontext.Value `json:"keys"`
+	}
 	if err := json.Unmarshal(text, &set); err != nil {
 		return nil, fmt.Errorf("it is no set of keys: %w", err)
 	}
-	if len(set.Keys) > maxKeys {
+	if set.Keys == nil {
+		return nil, errors.New("it is no set of keys: it has no member keys")
+	}
+	if len(*set.Keys) > maxKeys {
 		return nil, fmt.Errorf("a set has at most %d keys", maxKeys)
 	}
-	var keys []publicKey
-	for _, k := range set.Keys {
+	var keys []*publicKey
+	for _, text := range *set.Keys {
+		var k jwkset.JWKMarshal
+		if err := json.Unmarshal(text, &k); err != nil {
+			continue
+		}
 		if k.USE != "" && k.USE != jwkset.UseSig {
 			continue
 		}
@@ -183,11 +238,8 @@ func parseKeys(text []byte) ([]publicKey, error) {
 			continue
 		}
 		if alg := algorithm(parsed.Key()); alg != "" && (k.ALG == "" || k.ALG.String() == alg) {
-			keys = append(keys, publicKey{id: k.KID, alg: alg, key: parsed.Key()})
+			keys = append(keys, &publicKey{id: k.KID, alg: alg, key: parsed.Key()})
 		}
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("it has no public key for EdDSA, ES256 or RS256")
 	}
 	return keys, nil
 }

@@ -21,22 +21,32 @@ const storeLimit = 3 * time.Second
 
 // NewKey says what key to create.
 type NewKey struct {
-	Scope  string // one of Scopes
+	Scope  string // one of Scopes, or several with spaces between
 	Tenant string // "": all tenants
 	Name   string // for people, at most 128 characters
 	// Rate limits the events that come with the key; zero: nothing but its tenant's does.
 	Rate meter.Rate
 	// Expires is when the key ends; zero: never.
 	Expires time.Time
+	// Maker is the key with which it is made; the zero UUID: it is made without one.
+	Maker uuid.UUID
+	// OpenMode says that it is made where nobody is asked for a credential. It ends with that: see
+	// store.APIKey.
+	OpenMode bool
+	// Limits bound how many keys there may be; zero: nothing does.
+	Limits store.KeyLimits
 }
 
 // Create stores a new key and returns it, which nobody can do again. It is in force within
-// two seconds. It returns store.ErrNoTenant if there is no such tenant.
+// two seconds. It returns store.ErrNoTenant if there is no such tenant, and a
+// *store.KeyLimitError if there are too many keys.
 func Create(ctx context.Context, db *sqlx.DB, k NewKey, now time.Time) (key string, stored store.APIKey, err error) {
-	if _, err := ParseScope(k.Scope); err != nil {
+	scope, err := ParseScopes(k.Scope)
+	if err != nil {
 		return "", stored, fmt.Errorf("scope %w", err)
 	}
-	key = newKey(k.Scope)
+	names := scope.Names()
+	key = newKey(names[0])
 	private, err := sessionKey(key)
 	if err != nil {
 		return "", stored, err
@@ -47,12 +57,13 @@ func Create(ctx context.Context, db *sqlx.DB, k NewKey, now time.Time) (key stri
 	}
 	hash := Hash(key)
 	stored = store.APIKey{
-		ID: id, Hash: hash[:], SessionKey: private.Public().(ed25519.PublicKey), Name: k.Name, Scope: k.Scope,
+		ID: id, Hash: hash[:], SessionKey: private.Public().(ed25519.PublicKey), Name: k.Name, Scope: names[0], MoreScopes: names[1:],
+		CreatedBy: uuid.NullUUID{UUID: k.Maker, Valid: k.Maker != uuid.Nil}, OpenMode: k.OpenMode,
 		Tenant: sql.NullString{String: k.Tenant, Valid: k.Tenant != ""}, CreatedAt: now.UTC().Truncate(time.Microsecond),
 		ExpiresAt: sql.NullTime{Time: k.Expires.UTC().Truncate(time.Microsecond), Valid: !k.Expires.IsZero()},
 	}
 	stored.SetRate(k.Rate)
-	if err := store.AddAPIKey(ctx, db, stored); err != nil {
+	if err := store.AddAPIKey(ctx, db, stored, k.Limits); err != nil {
 		return "", store.APIKey{}, err
 	}
 	return key, stored, nil

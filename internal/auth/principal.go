@@ -22,6 +22,8 @@ type Principal struct {
 	Expires time.Time
 	// Kind is "key", "session" or "token", and "off" while nobody is asked for a credential.
 	Kind string
+	// signer is the public key that has signed the token; nil: it is none, or signed by the secret.
+	signer *publicKey
 }
 
 // anyone is who calls while nobody is asked for a credential.

@@ -105,7 +105,7 @@ func (d *Directory) refresh(ctx context.Context) error {
 		if err := store.RevokeAPIKeys(ctx, d.db, ids, at); err != nil {
 			return err
 		}
-		d.log.Info("postgres was told of API keys that were revoked while it was away", "keys", len(ids))
+		d.log.Info("postgres was told of API keys that were revoked, or made in open mode", "keys", len(ids))
 	}
 	return d.noteUses(ctx)
 }
@@ -118,13 +118,16 @@ func (d *Directory) load(version int64, keys []store.APIKey) {
 	d.rebuild()
 }
 
-// untold are the keys that are revoked and that Postgres takes for live.
+// untold are the keys that Postgres takes for live and that are revoked, or were made where nobody
+// was asked for a credential: the version before would take those for keys.
 func (d *Directory) untold() (ids []uuid.UUID, at []time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, k := range d.base {
 		if r, ok := d.revoked[k.ID]; ok {
 			ids, at = append(ids, k.ID), append(at, r.at)
+		} else if k.OpenMode {
+			ids, at = append(ids, k.ID), append(at, d.now())
 		}
 	}
 	return ids, at
@@ -212,9 +215,12 @@ func (d *Directory) copy() ([]byte, error) {
 	if d.version < 0 {
 		return nil, nil
 	}
+	if d.encoded != nil {
+		return d.encoded, nil
+	}
 	keys := make([]store.APIKey, 0, len(d.base))
 	for _, k := range d.base {
-		if _, gone := d.revoked[k.ID]; !gone {
+		if _, gone := d.revoked[k.ID]; !gone && !k.OpenMode {
 			keys = append(keys, k)
 		}
 	}
@@ -222,5 +228,6 @@ func (d *Directory) copy() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("copy the API keys: %w", err)
 	}
+	d.encoded = copy
 	return copy, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -37,7 +38,7 @@ func newRig(t testing.TB, env *stacktest.Env) *rig {
 		t.Fatal(err)
 	}
 	r.dir = r.another()
-	r.gate = NewGate(r.dir, nil)
+	r.gate = NewGate(r.dir, nil, "")
 	r.start(r.dir)
 	return r
 }
@@ -70,7 +71,7 @@ func (r *rig) create(k NewKey) (key string, id uuid.UUID) {
 
 // look is what Keep does each second, with whichever store answers.
 func (r *rig) look(d *Directory) {
-	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), waittest.Patience)
 	defer cancel()
 	_, _ = d.refresh(ctx), d.sync(ctx)
 }

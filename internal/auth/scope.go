@@ -3,6 +3,8 @@ package auth
 import (
 	"fmt"
 	"strings"
+
+	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
 // Scope is a set of what somebody may do.
@@ -20,7 +22,7 @@ const (
 // everything is what a key of scope admin may do.
 const everything = Ingest | Read | Admin
 
-// Scopes are the names of what one key may do, the least first.
+// Scopes are the names of what a key may do, the least first.
 var Scopes = []string{"ingest", "read", "admin"}
 
 // ParseScope is the scope of a name; admin has all three.
@@ -36,10 +38,35 @@ func ParseScope(name string) (Scope, error) {
 	return 0, fmt.Errorf("must be one of %s", strings.Join(Scopes, ", "))
 }
 
-// String is the name of a key's scope, or the names of a token's with a space between.
-func (s Scope) String() string {
+// ParseScopes is the scope of several names with spaces between, like "ingest read".
+func ParseScopes(names string) (all Scope, err error) {
+	for name := range strings.FieldsSeq(names) {
+		one, err := ParseScope(name)
+		if err != nil {
+			return 0, fmt.Errorf("%w, or several of them with spaces between", err)
+		}
+		all |= one
+	}
+	if all == 0 {
+		_, err = ParseScope("")
+	}
+	return all, err
+}
+
+// ScopeOf is what a stored key may do. What this version does not know it leaves out.
+func ScopeOf(k store.APIKey) Scope {
+	all, _ := ParseScope(k.Scope)
+	for _, name := range k.MoreScopes {
+		one, _ := ParseScope(name)
+		all |= one &^ Admin
+	}
+	return all
+}
+
+// Names are those of s, the least first; admin stands for all that comes with it.
+func (s Scope) Names() []string {
 	if s&Admin != 0 {
-		return "admin"
+		return []string{"admin"}
 	}
 	var names []string
 	for i, name := range Scopes {
@@ -47,8 +74,11 @@ func (s Scope) String() string {
 			names = append(names, name)
 		}
 	}
-	return strings.Join(names, " ")
+	return names
 }
+
+// String is the names of s with a space between.
+func (s Scope) String() string { return strings.Join(s.Names(), " ") }
 
 // Need is what a route asks of whoever calls it. The zero value is no declaration, and
 // nobody meets it.

@@ -61,20 +61,32 @@ func (d *Directory) session(value string) *Principal {
 }
 
 // newCookie is the session's cookie, which a browser keeps for so long; an empty value takes
-// it away.
-func newCookie(r *http.Request, value string, keep time.Duration) *http.Cookie {
-	c := &http.Cookie{Name: cookieName(r), Value: value, Path: "/", HttpOnly: true, Secure: !local(r), SameSite: http.SameSiteStrictMode}
+// it away. A secure one goes through TLS only.
+func newCookie(secure bool, value string, keep time.Duration) *http.Cookie {
+	c := &http.Cookie{Name: cookieName(secure), Value: value, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode}
 	if c.MaxAge = int(keep / time.Second); value == "" {
 		c.MaxAge = -1
 	}
 	return c
 }
 
-func cookieName(r *http.Request) string {
-	if local(r) {
-		return localCookie
+func cookieName(secure bool) string {
+	if secure {
+		return secureCookie
 	}
-	return secureCookie
+	return localCookie
+}
+
+// secure reports whether a browser must send its cookie through TLS only. PUBLIC_URL says so: the
+// Host that arrives here may be the one by which a proxy has reached us.
+func (g *Gate) secure(r *http.Request) bool {
+	switch g.scheme {
+	case "https":
+		return true
+	case "http":
+		return false
+	}
+	return !local(r)
 }
 
 // local reports whether the browser has asked for this machine by a name of loopback, where

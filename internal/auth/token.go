@@ -4,11 +4,14 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -27,6 +30,10 @@ type TokenOptions struct {
 	// JWKS is the file or URL of the public keys for EdDSA, ES256 and RS256; empty: no such
 	// tokens.
 	JWKS string
+	// JWKSMaxAge is for how long its keys are in force while it cannot be read; 0: for ever.
+	JWKSMaxAge time.Duration
+	// MaxLifetime is how far from now, and from its claim iat, a token may end; 0: any time.
+	MaxLifetime time.Duration
 	// Issuer and Audience are what iss must be and aud contain.
 	Issuer, Audience string
 	Now              func() time.Time
@@ -46,6 +53,14 @@ type claims struct {
 	Scope  string `json:"scope"` // names separated by spaces, as in OAuth
 }
 
+// UnmarshalJSON reads claims by their exact names and refuses an object that has a name twice.
+// encoding/json, which jwt uses, ignores case and lets the last one win: in a token with "Tenant"
+// beside "tenant" it finds another tenant than whoever signed it did.
+func (c *claims) UnmarshalJSON(text []byte) error {
+	type plain claims // without this method
+	return json.Unmarshal(text, (*plain)(c))
+}
+
 var errToken = errors.New("the token cannot be used")
 
 // NewTokens returns nil if no token is to be taken. It fails if JWKS is a file that cannot be
@@ -58,7 +73,7 @@ func NewTokens(o TokenOptions) (*Tokens, error) {
 	}
 	if o.JWKS != "" {
 		methods = append(methods, "EdDSA", "ES256", "RS256")
-		t.keys = newKeySet(o.JWKS)
+		t.keys = newKeySet(o.JWKS, o.JWKSMaxAge)
 		if err := t.keys.start(); err != nil {
 			return nil, err
 		}
@@ -73,11 +88,19 @@ func NewTokens(o TokenOptions) (*Tokens, error) {
 
 // verify returns who has been given a token, or nil.
 func (t *Tokens) verify(text string) *Principal {
-	var c claims
-	if _, err := t.parser.ParseWithClaims(text, &c, t.key); err != nil {
+	if !plainHeader(text) {
 		return nil
 	}
-	who := &Principal{Tenant: c.Tenant, Expires: c.ExpiresAt.Add(Leeway), Kind: "token"}
+	var c claims
+	var signer *publicKey
+	_, err := t.parser.ParseWithClaims(text, &c, func(token *jwt.Token) (key any, err error) {
+		key, signer, err = t.key(token)
+		return key, err
+	})
+	if err != nil || t.tooLong(c) {
+		return nil
+	}
+	who := &Principal{Tenant: c.Tenant, Expires: c.ExpiresAt.Add(Leeway), Kind: "token", signer: signer}
 	for name := range strings.FieldsSeq(c.Scope) {
 		if scope, err := ParseScope(name); err == nil && scope&Admin == 0 { // keys are not given out by tokens
 			who.Scope |= scope
@@ -89,26 +112,45 @@ func (t *Tokens) verify(text string) *Principal {
 	return who
 }
 
+// tooLong reports whether a token lives for longer than tokens may: nobody can take it back.
+func (t *Tokens) tooLong(c claims) bool {
+	most := t.o.MaxLifetime
+	return most > 0 && (c.ExpiresAt.After(t.o.Now().Add(most+Leeway)) ||
+		c.IssuedAt != nil && c.ExpiresAt.Sub(c.IssuedAt.Time) > most)
+}
+
+// still reports whether the key that has signed a token is still in force.
+func (t *Tokens) still(who *Principal) bool {
+	return who.signer == nil || t.keys.has(who.signer)
+}
+
+// plainHeader reports whether the header of a token is an object that every reader reads alike: in
+// UTF-8, and with each name once. jwt reads it into a map, where the last one wins.
+func plainHeader(text string) bool {
+	encoded, _, _ := strings.Cut(text, ".")
+	header, err := base64.RawURLEncoding.DecodeString(encoded)
+	return err == nil && jsontext.Value(header).IsValid()
+}
+
 // key is what a token must be signed with. The algorithm is one that the parser takes; which
-// kind of key goes with it is fixed here, whatever the token says.
-func (t *Tokens) key(token *jwt.Token) (any, error) {
+// kind of key goes with it is fixed here, whatever the token says. signer is nil for the secret.
+func (t *Tokens) key(token *jwt.Token) (key any, signer *publicKey, err error) {
 	if _, ok := token.Header["crit"]; ok { // something that must be understood, and is not
-		return nil, errToken
+		return nil, nil, errToken
 	}
 	alg := token.Method.Alg()
 	if alg == "HS256" {
-		return t.o.Secret, nil
+		return t.o.Secret, nil, nil
 	}
 	kid, named := token.Header["kid"]
 	id, isText := kid.(string)
 	if named && !isText {
-		return nil, errToken
+		return nil, nil, errToken
 	}
-	key := t.keys.find(id, named, alg)
-	if key == nil {
-		return nil, errToken
+	if signer = t.keys.find(id, named, alg); signer == nil {
+		return nil, nil, errToken
 	}
-	return key, nil
+	return signer.key, signer, nil
 }
 
 // algorithm is the one that a public key is good for, "" if none.
@@ -132,6 +174,9 @@ func algorithm(key any) string {
 func Mint(o TokenOptions, tenant, scope string, ttl time.Duration) (string, error) {
 	if len(o.Secret) < MinSecret {
 		return "", fmt.Errorf("the secret must have at least %d bytes", MinSecret)
+	}
+	if o.MaxLifetime > 0 && ttl > o.MaxLifetime {
+		return "", fmt.Errorf("a token lives for %v at the most, as JWT_MAX_LIFETIME says", o.MaxLifetime)
 	}
 	now := o.Now()
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{

@@ -9,6 +9,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	strict "github.com/go-json-experiment/json"
 )
 
 // Manifest says what a backup is.
@@ -52,7 +54,7 @@ func readManifest(ctx context.Context, t Target, name string) (m Manifest, err e
 	if err != nil {
 		return m, fmt.Errorf("read manifest of %s: %w", name, err)
 	}
-	if err := json.Unmarshal(text, &m); err != nil {
+	if err := strict.Unmarshal(text, &m); err != nil {
 		return m, fmt.Errorf("read manifest of %s: %w", name, err)
 	}
 	if m.Name != name || m.SHA256 == "" {

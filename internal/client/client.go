@@ -9,7 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
+	"strconv"
 	"time"
 )
 
@@ -128,19 +128,6 @@ func ended(end error, attempts int, last error) error {
 	return fmt.Errorf("%w after %d attempts, the last of which failed: %w", end, attempts, last)
 }
 
-// endpoint joins URL and path. A URL that cannot work is refused here, once, instead of
-// being retried as if it were a network error.
-func (c *Client) endpoint(path string) (string, error) {
-	u, err := url.Parse(c.URL)
-	if err != nil {
-		return "", fmt.Errorf("parse server URL: %w", errors.Unwrap(err))
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return "", errors.New("server URL must look like http://host:port")
-	}
-	return strings.TrimSuffix(u.String(), "/") + path, nil
-}
-
 // attempt makes one request and decodes its answer into reply.
 func (c *Client) attempt(ctx context.Context, method, target string, body []byte, reply any) error {
 	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
@@ -172,6 +159,10 @@ func (c *Client) attempt(ctx context.Context, method, target string, body []byte
 	}
 	if err := json.Unmarshal(text, reply); err != nil {
 		return fmt.Errorf("decode reply: %w", err)
+	}
+	if result, ok := reply.(*Result); ok {
+		seconds, _ := strconv.ParseUint(resp.Header.Get("X-Dedupe-Window"), 10, 31)
+		result.DedupeWindow = time.Duration(seconds) * time.Second
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ func scripted(t *testing.T, answers ...http.HandlerFunc) (c *Client, calls *int,
 }
 
 func ok(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("X-Dedupe-Window", "10800")
 	io.WriteString(w, `{"accepted":1,"duplicates":0,"usage":[{"tenant":"acme-corp","totalTokens":1500,"quota":null}]}`)
 }
 
@@ -77,7 +78,7 @@ func TestRetriesOnlyWhatMayChange(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c, calls, _ := scripted(t, tt.answer, ok)
 			result, err := c.Post(t.Context(), withID)
-			if tt.retries && (err != nil || *calls != 2 || result.Accepted != 1) {
+			if tt.retries && (err != nil || *calls != 2 || result.Accepted != 1 || result.DedupeWindow != 3*time.Hour) {
 				t.Errorf("got %+v, %v after %d calls; want success at the second", result, err, *calls)
 			}
 			if !tt.retries && (err == nil || *calls != 1) {

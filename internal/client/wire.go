@@ -6,7 +6,7 @@ import "time"
 type Event struct {
 	Tenant  string `json:"tenant"`
 	Feature string `json:"feature"`
-	// Tokens is 1 to 10^12.
+	// Tokens is 0 to 10^12.
 	Tokens int64 `json:"tokens"`
 	// ID makes the event count once however often it is sent: 1 to 128 characters,
 	// unique within the tenant. An event without one must not be sent twice.
@@ -24,6 +24,9 @@ type Result struct {
 	Duplicates int64 `json:"duplicates"`
 	// Usage has one entry per tenant of the batch, with the batch counted.
 	Usage []Usage `json:"usage"`
+	// DedupeWindow is how long the server remembers the ids at least, in whole seconds; 0 if
+	// it does not say so.
+	DedupeWindow time.Duration `json:"-"`
 }
 
 // Usage is what a tenant has used of its quota in its current billing period.

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -37,12 +36,12 @@ sends them within a second.`,
 			for _, arg := range args {
 				id, err := uuid.Parse(arg)
 				if err != nil {
-					return fmt.Errorf("%q is not the id of a delivery or an alert", arg)
+					return misuse("%q is not the id of a delivery or an alert", arg)
 				}
 				ask.IDs = append(ask.IDs, id)
 			}
 			if !all && ask.Tenant == "" && len(ask.IDs) == 0 {
-				return errors.New("say what to send again: ids, --tenant, or --all")
+				return misuse("say what to send again: ids, --tenant, or --all")
 			}
 			db, err := env.openMigrated(cmd.Context())
 			if err != nil {

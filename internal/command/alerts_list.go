@@ -28,10 +28,10 @@ of the API has the same as JSON.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if ask.State != "" && !slices.Contains(store.AlertStates, ask.State) {
-				return fmt.Errorf("--state must be one of %s", strings.Join(store.AlertStates, ", "))
+				return misuse("--state must be one of %s", strings.Join(store.AlertStates, ", "))
 			}
 			if ask.Limit < 1 {
-				return fmt.Errorf("--limit must be 1 or more, not %d", ask.Limit)
+				return misuse("--limit must be 1 or more, not %d", ask.Limit)
 			}
 			db, err := env.openMigrated(cmd.Context())
 			if err != nil {

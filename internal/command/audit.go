@@ -52,6 +52,9 @@ failure; 2 for a command line that makes no sense.`,
 			if q.From.IsZero() {
 				q.From = q.To.Add(-auditRange)
 			}
+			if q.To.Before(q.From) {
+				return misuse("--to is %s, before --from, which is %s", q.To.Format(time.RFC3339), q.From.Format(time.RFC3339))
+			}
 			report, err := runAudit(cmd.Context(), env, q, repair)
 			if err != nil {
 				return err
@@ -119,6 +122,9 @@ func runAudit(ctx context.Context, env Env, q audit.Query, repair bool) (audit.R
 
 // parseTime reads an instant, or a date for its midnight in UTC.
 func parseTime(s string) (time.Time, error) {
+	if t, ok := meter.ParseInstant([]byte(s)); ok {
+		return t, nil
+	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, nil

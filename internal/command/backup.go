@@ -43,6 +43,9 @@ What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
   flagmeter backup list --from /backups`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := backup.ParseKeep(keep); keep != "" && err != nil {
+				return misuse("--keep %w", err)
+			}
 			cfg, err := env.ownedSettings()
 			if err != nil {
 				return err
@@ -112,7 +115,7 @@ func keepBackups(cmd *cobra.Command, env Env, cfg config.Config, o backup.Option
 	log.Info("started", "address", listener.Addr().String(), "version", env.Build.Version, "schedule", expression, "target", o.Target.String())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, registry), Log: log}.Serve(ctx, listener))
+		return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, registry), Log: log, Limits: httpd.Scrapes()}.Serve(ctx, listener))
 	})
 	group.Go(func() error { jobs.Run(ctx); return nil })
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {

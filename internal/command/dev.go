@@ -51,6 +51,9 @@ set.`,
   flagmeter dev --data .flagmeter --listen 127.0.0.1:8080`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, _, err := net.SplitHostPort(o.listen); err != nil {
+				return misuse("--listen must be an address like 127.0.0.1:3000, not %q", o.listen)
+			}
 			return dev(cmd.Context(), env, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}

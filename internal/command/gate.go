@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/url"
+	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/config"
@@ -17,6 +19,7 @@ const howToBegin = "create the first one with 'flagmeter keys create --scope adm
 func (p *process) setGate(log *slog.Logger, addr net.Addr) error {
 	local := onlyLocal(p.cfg, addr)
 	if p.cfg.Auth == "off" || p.cfg.Auth == "" && local {
+		p.onlyLocal = p.cfg.Auth == ""
 		if local {
 			log.Info("authentication is off: only this machine can reach the API", "address", addr.String())
 		} else {
@@ -28,9 +31,12 @@ func (p *process) setGate(log *slog.Logger, addr net.Addr) error {
 	if err != nil {
 		return err
 	}
+	if u, err := url.Parse(p.cfg.PublicURL); err == nil && u.Scheme == "http" && !config.IsLoopback(u.Hostname()) {
+		log.Warn("PUBLIC_URL is not https: keys, tokens and sessions of browsers travel as they are")
+	}
 	log.Info("authentication is required", "address", addr.String(), "tokens", tokens != nil)
 	p.keys = auth.NewDirectory(p.db, p.valkey, log, failpoint.Now)
-	p.tokens, p.gate = tokens, auth.NewGate(p.keys, tokens)
+	p.tokens, p.gate = tokens, auth.NewGate(p.keys, tokens, p.cfg.PublicURL)
 	return nil
 }
 
@@ -41,7 +47,8 @@ func onlyLocal(cfg config.Config, addr net.Addr) bool {
 }
 
 func tokenOptions(cfg config.Config) auth.TokenOptions {
-	return auth.TokenOptions{Secret: []byte(cfg.JWTSecret), JWKS: cfg.JWTKeys, Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience, Now: failpoint.Now}
+	return auth.TokenOptions{Secret: []byte(cfg.JWTSecret), JWKS: cfg.JWTKeys, JWKSMaxAge: time.Duration(cfg.JWKSMaxAge),
+		MaxLifetime: time.Duration(cfg.JWTMaxLifetime), Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience, Now: failpoint.Now}
 }
 
 // startKeys fills the directory of API keys, if callers need one.

@@ -24,6 +24,10 @@ func TestImportCommand(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("n\n5\nfive\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	open := filepath.Join(t.TempDir(), "open.csv")
+	if err := os.WriteFile(open, []byte("n\n5\n\"6\n"+strings.Repeat("7\n", 497)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	common := []string{"--url", srv.URL, "--tenant", "acme-corp", "--feature", "gpt-4-turbo", "--tokens", "n"}
 	tests := []struct {
 		name    string
@@ -36,6 +40,8 @@ func TestImportCommand(t *testing.T) {
 		{"JSON", append([]string{file, "--json"}, common...), "", "", `{"rows":1,"accepted":1,`},
 		{"standard input", append([]string{"-", "--id-prefix", "p"}, common...), "n\n7\n", "", "tokens                   7\n"},
 		{"a refused row fails", append([]string{bad}, common...), "", "1 of 2 rows were refused", "line 3: n must be an integer"},
+		{"an open quote fails", append([]string{open}, common...), "",
+			"1 of 2 rows were refused, and 498 lines were not read for a quote that is left open", "line 3: a quote is left open; lines 3 to 500 were not read"},
 		{"unknown column", append([]string{file, "--timestamp", "at"}, common...), "", `no column "at"; the file has "n"`, ""},
 		{"required flags", []string{file}, "", `"feature", "tenant", "tokens" not set`, ""},
 		{"no file", common, "", "accepts 1 arg(s)", ""},

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,7 +24,7 @@ func Keys(env Env) *cobra.Command {
 
 func keysCreate(env Env) *cobra.Command {
 	var k auth.NewKey
-	var expires time.Duration
+	var expires config.Positive
 	var rate rateFlags
 	cmd := &cobra.Command{
 		Use:   "create --scope SCOPE",
@@ -33,12 +32,12 @@ func keysCreate(env Env) *cobra.Command {
 		Long: `Create an API key and print it: only its SHA-256 is kept, so nobody can see it again. It is
 in force within 2 seconds.
 
-A key of scope ingest sends events, one of scope read sees usage, alerts and events, and one
-of scope admin does both and manages keys. With --tenant it does so for that tenant, to which
+A key of scope ingest sends events, one of scope read sees usage, alerts and events, one of
+scope ingest,read does both, and one of scope admin also manages keys. With --tenant it does so for that tenant, to which
 no other exists. A tenant may have several keys: to change one, create the next, use it, and
 revoke the one before.`,
 		Example: `  flagmeter keys create --scope admin
-  flagmeter keys create --scope ingest --tenant acme-corp --expires 720h --name backend --rate-limit 500`,
+  flagmeter keys create --scope ingest,read --tenant acme-corp --expires 30d --name backend --rate-limit 500`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := failpoint.Now()
@@ -47,12 +46,18 @@ revoke the one before.`,
 			} else if change != nil {
 				k.Rate = change.Rate
 			}
-			if cmd.Flags().Changed("expires") {
-				if expires <= 0 {
-					return errors.New("--expires must be a duration above 0 like 720h")
-				}
-				k.Expires = now.Add(expires)
+			if _, err := auth.ParseScope(k.Scope); err != nil {
+				return misuse("--scope %w", err)
 			}
+			if d := time.Duration(expires.Duration); d > 0 {
+				k.Expires = now.Add(d)
+			}
+			cfg, err := config.Load(env.Getenv, "DATABASE_URL")
+			if err != nil {
+				return err
+			}
+			k.Limits = keyLimits(cfg)
+			k.Limits.Hour, k.Limits.TotalHour = 0, 0 // those are for callers of the API
 			db, err := env.openMigrated(cmd.Context())
 			if err != nil {
 				return err
@@ -64,6 +69,7 @@ revoke the one before.`,
 					return err
 				}
 			}
+			k.Scope = strings.ReplaceAll(k.Scope, ",", " ")
 			key, stored, err := auth.Create(cmd.Context(), db, k, now)
 			if err != nil {
 				return err
@@ -75,20 +81,25 @@ revoke the one before.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&k.Scope, "scope", "", "what it may do: "+strings.Join(auth.Scopes, ", ")+" (required)")
+	f.StringVar(&k.Scope, "scope", "", "what it may do: "+strings.Join(auth.Scopes, ", ")+", or several with commas between (required)")
 	f.StringVar(&k.Tenant, "tenant", "", "the only `name` of a tenant that it is for (default: all)")
 	f.StringVar(&k.Name, "name", "", "what people call it")
 	rate.register(cmd, "`events` a second that may be sent with it, beside what its tenant may, 1 to 1000000 (default any number)", 1)
-	f.DurationVar(&expires, "expires", 0, "after what `duration` it ends, like 720h (default: never)")
+	f.Var(&expires, "expires", "after what `duration` it ends, like 30d or 12h (default: never)")
 	_ = cmd.MarkFlagRequired("scope") // it exists
 	return cmd
 }
 
+// keyLimits are the limits of API keys in the settings.
+func keyLimits(cfg config.Config) store.KeyLimits {
+	return store.KeyLimits{Tenant: cfg.MaxTenantKeys, Total: cfg.MaxKeys, Hour: cfg.TenantKeysPerHour, TotalHour: cfg.MaxKeys}
+}
+
 // describe says what a key may do, for a person.
 func describe(k store.APIKey) string {
-	text := "scope " + k.Scope + ", all tenants"
+	text := fmt.Sprintf("scope %s, all tenants", auth.ScopeOf(k))
 	if k.Tenant.Valid {
-		text = fmt.Sprintf("scope %s, tenant %s", k.Scope, meter.Quote(k.Tenant.String))
+		text = fmt.Sprintf("scope %s, tenant %s", auth.ScopeOf(k), meter.Quote(k.Tenant.String))
 	}
 	if k.ExpiresAt.Valid {
 		return text + ", until " + k.ExpiresAt.Time.UTC().Format(time.RFC3339)
@@ -143,7 +154,7 @@ func (e Env) withStores(work func(*sqlx.DB, *scripts.Valkey) error) error {
 		return err
 	}
 	defer db.Close()
-	rdb, err := scripts.Connect(string(cfg.ValkeyURL))
+	rdb, err := connectValkey(cfg)
 	if err != nil {
 		return err
 	}

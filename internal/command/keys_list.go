@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/spf13/cobra"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -37,7 +39,7 @@ func keysList(env Env) *cobra.Command {
 					return err
 				}
 			}
-			keys, err := store.APIKeys(cmd.Context(), db, tenant)
+			keys, err := allKeys(cmd.Context(), db, tenant)
 			if err != nil {
 				return err
 			}
@@ -72,6 +74,26 @@ func showTenants(ctx context.Context, db *sqlx.DB, keys []store.APIKey) error {
 	return nil
 }
 
+// keysAtOnce is how many keys are read at once.
+const keysAtOnce = 1000
+
+// allKeys reads the keys of a tenant, or all, in order of creation.
+func allKeys(ctx context.Context, db *sqlx.DB, tenant string) (all []store.APIKey, err error) {
+	ask := store.APIKeyQuery{Tenant: tenant, Limit: keysAtOnce}
+	for {
+		page, err := store.APIKeys(ctx, db, ask)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) < keysAtOnce {
+			return all, nil
+		}
+		last := page[len(page)-1]
+		ask.AfterCreated, ask.AfterID = last.CreatedAt, last.ID
+	}
+}
+
 // writeKeys prints a table.
 func writeKeys(w io.Writer, keys []store.APIKey, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -84,11 +106,14 @@ func writeKeys(w io.Writer, keys []store.APIKey, now time.Time) error {
 		if k.Name != "" {
 			name = k.Name
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Scope, tenant, name, rateText(k.Rate()), keyState(k, now),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, scopesText(k), tenant, name, rateText(k.Rate()), keyState(k, now),
 			k.CreatedAt.UTC().Format(time.DateOnly), minute(k.ExpiresAt.Time), minute(k.LastUsedAt.Time))
 	}
 	return table.Flush()
 }
+
+// scopesText is what a key may do, in one word of the table.
+func scopesText(k store.APIKey) string { return strings.Join(auth.ScopeOf(k).Names(), ",") }
 
 func minute(t time.Time) string {
 	if t.IsZero() {
@@ -101,6 +126,8 @@ func keyState(k store.APIKey, now time.Time) string {
 	switch {
 	case k.RevokedAt.Valid:
 		return "revoked"
+	case k.OpenMode:
+		return "open mode"
 	case k.ExpiresAt.Valid && !now.Before(k.ExpiresAt.Time):
 		return "expired"
 	}
@@ -115,6 +142,7 @@ type keyJSON struct {
 	Tenant     *string    `json:"tenant"` // null: all
 	State      string     `json:"state"`
 	CreatedAt  time.Time  `json:"createdAt"`
+	CreatedBy  *uuid.UUID `json:"createdBy"` // null: no key
 	RateLimit  *int64     `json:"rateLimit"` // null: none of its own
 	RateBurst  *int64     `json:"rateBurst"`
 	ExpiresAt  *time.Time `json:"expiresAt"`
@@ -124,9 +152,12 @@ type keyJSON struct {
 func writeKeysJSON(w io.Writer, keys []store.APIKey, now time.Time) error {
 	list := make([]keyJSON, len(keys))
 	for i, k := range keys {
-		list[i] = keyJSON{ID: k.ID, Name: k.Name, Scope: k.Scope, State: keyState(k, now), CreatedAt: k.CreatedAt.UTC()}
+		list[i] = keyJSON{ID: k.ID, Name: k.Name, Scope: auth.ScopeOf(k).String(), State: keyState(k, now), CreatedAt: k.CreatedAt.UTC()}
 		if k.Tenant.Valid {
 			list[i].Tenant = &k.Tenant.String
+		}
+		if k.CreatedBy.Valid {
+			list[i].CreatedBy = &k.CreatedBy.UUID
 		}
 		if rate := k.Rate(); rate.Limited() {
 			list[i].RateLimit, list[i].RateBurst = &rate.PerSecond, &rate.Burst

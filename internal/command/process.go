@@ -32,6 +32,8 @@ type process struct {
 
 	prepared bool // the role could answer requests before it listened
 
+	onlyLocal bool // set by setGate: nobody is asked for a credential, and only this machine answered
+
 	// Set by setGate if callers of the API need a credential.
 	gate   *auth.Gate
 	keys   *auth.Directory
@@ -43,7 +45,7 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 	tuneMemory(env.Getenv, log)
 	// The client reports each failed connection on stderr, beside the error it returns.
 	redis.SetLogger(debugLogger{log})
-	rdb, err := scripts.ConnectTLS(string(cfg.ValkeyURL), scripts.TLS{CAFile: cfg.ValkeyCAFile, CertFile: cfg.ValkeyCertFile, KeyFile: cfg.ValkeyKeyFile})
+	rdb, err := connectValkey(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +61,12 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 		cfg: cfg, log: log, registry: registry, db: db, rdb: rdb, valkey: valkey,
 		tenants: directory, live: usage.New(db, valkey, directory, failpoint.Now),
 	}, nil
+}
+
+// connectValkey is how every command reaches Valkey, with the certificates of the settings.
+func connectValkey(cfg config.Config) (redis.UniversalClient, error) {
+	files := scripts.TLS{CAFile: cfg.ValkeyCAFile, CertFile: cfg.ValkeyCertFile, KeyFile: cfg.ValkeyKeyFile}
+	return scripts.ConnectTLS(string(cfg.ValkeyURL), files)
 }
 
 // close gives up the connections. Nothing may use them any more.

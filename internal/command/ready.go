@@ -12,8 +12,8 @@ import (
 
 const (
 	// readyLimit is how long the roles may take to answer for the first time. They take
-	// some 50 ms.
-	readyLimit = 30 * time.Second
+	// some 50 ms, where the machine has nothing else to do.
+	readyLimit = 2 * time.Minute
 	readyPause = 10 * time.Millisecond
 )
 

@@ -98,15 +98,18 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants, Gate: p.gate, Embedders: p.cfg.Embedders(),
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
 		DefaultThresholds: p.cfg.Thresholds(), Linger: p.cfg.DrainTime,
-		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), MaxFeatures: p.cfg.MaxFeatures,
-		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge,
+		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), Guard: meter.NewRate(p.cfg.RateGuard, 10*p.cfg.RateGuard),
+		MaxInFlight: p.cfg.MaxInFlight, MaxFeatures: p.cfg.MaxFeatures,
+		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge, PublicURL: p.cfg.PublicURL,
+		Memory: int64(p.cfg.RequestMemory), Connections: p.cfg.MaxConnections,
+		KeyLimits: keyLimits(p.cfg), OnlyLocal: p.onlyLocal,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
 }
 
 // serveMetrics answers /metrics and /healthz of a role without an API.
 func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener net.Listener) error {
-	return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, p.registry), Log: log}.Serve(ctx, listener))
+	return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, p.registry), Log: log, Limits: httpd.Scrapes()}.Serve(ctx, listener))
 }
 
 // serveScrapes answers /metrics of the API on a port of its own, where nobody is asked for a
@@ -114,7 +117,7 @@ func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener n
 func (p *process) serveScrapes(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", httpd.Scrape(p.registry))
-	return cutOff(ctx, log, httpd.Server{Handler: httpd.Guard(mux, httpd.Data()), Log: log}.Serve(ctx, listener))
+	return cutOff(ctx, log, httpd.Server{Handler: httpd.Guard(mux, httpd.Data()), Log: log, Limits: httpd.Scrapes()}.Serve(ctx, listener))
 }
 
 // startAdmin serves profiles until ctx is done, if the settings say where.

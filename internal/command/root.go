@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -56,10 +57,11 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	started := false
 	noteStart(root, &started)
 	cmd, err := root.ExecuteContextC(ctx)
+	_, misused := errors.AsType[*usageError](err)
 	switch {
 	case err == nil:
 		return exitOK
-	case started:
+	case started && !misused:
 		fmt.Fprintf(stderr, "flagmeter: %v\n", err)
 		return exitError
 	default:
@@ -67,6 +69,14 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 		return exitUsage
 	}
 }
+
+// usageError is an error about the command line that a command finds while it runs.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+// misuse is an error about the command line, which ends the program as one in its syntax does.
+func misuse(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
 // noteStart makes every command set started when its command line was understood.
 func noteStart(cmd *cobra.Command, started *bool) {

@@ -97,12 +97,12 @@ func (r *rateFlags) register(cmd *cobra.Command, usage string, least int64) {
 func (r *rateFlags) change(cmd *cobra.Command) (*store.RateChange, error) {
 	if !cmd.Flags().Changed("rate-limit") {
 		if cmd.Flags().Changed("rate-burst") {
-			return nil, errors.New("--rate-burst needs --rate-limit")
+			return nil, misuse("--rate-burst needs --rate-limit")
 		}
 		return nil, nil
 	}
 	if r.perSecond == 0 && cmd.Flags().Changed("rate-burst") {
-		return nil, errors.New("--rate-burst needs a --rate-limit above 0")
+		return nil, misuse("--rate-burst needs a --rate-limit above 0")
 	}
 	return &store.RateChange{Rate: meter.NewRate(r.perSecond, r.burst), Own: r.own}, nil
 }

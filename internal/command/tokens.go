@@ -1,7 +1,7 @@
 package command
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +11,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
 // Tokens makes tokens for tenants.
@@ -20,30 +21,41 @@ func Tokens(env Env) *cobra.Command {
 
 func tokensMint(env Env) *cobra.Command {
 	var tenant, scope string
-	var ttl time.Duration
+	ttl := config.Positive{Duration: config.Duration(time.Hour)}
+	var unchecked bool
 	cmd := &cobra.Command{
 		Use:   "mint --tenant NAME",
 		Short: "Print a token for a tenant, and a link to its dashboard",
 		Long: `Print a token (JWT) that is signed with JWT_SECRET and good for one tenant, and with PUBLIC_URL
 a link that opens the dashboard of that tenant alone. It cannot be taken back before it
-ends, except with the secret as a whole: keep --ttl short.`,
+ends, except with the secret as a whole: keep --ttl short.
+
+The tenant must be there, in the database of DATABASE_URL; --unchecked takes your word for it.`,
 		Example: "  flagmeter tokens mint --tenant acme-corp --ttl 1h",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if wrong := meter.CheckName(tenant); wrong != "" {
+				return misuse("--tenant %s", wrong)
+			}
+			if s, err := auth.ParseScope(scope); err != nil || s&auth.Admin != 0 {
+				return misuse("--scope must be read or ingest")
+			}
 			cfg, err := config.Load(env.Getenv, "JWT_SECRET")
 			if err != nil {
 				return err
 			}
 			if wrong := meter.CheckName(tenant); wrong != "" {
-				return fmt.Errorf("--tenant %s", wrong)
+				return misuse("--tenant %s", wrong)
 			}
 			if s, err := auth.ParseScope(scope); err != nil || s&auth.Admin != 0 {
-				return errors.New("--scope must be read or ingest")
+				return misuse("--scope must be read or ingest")
 			}
-			if ttl <= 0 {
-				return errors.New("--ttl must be a duration above 0 like 1h")
+			if !unchecked {
+				if err := env.findTenant(cmd.Context(), tenant); err != nil {
+					return fmt.Errorf("%w (--unchecked signs without looking)", err)
+				}
 			}
-			token, err := auth.Mint(tokenOptions(cfg), tenant, scope, ttl)
+			token, err := auth.Mint(tokenOptions(cfg), tenant, scope, time.Duration(ttl.Duration))
 			if err != nil {
 				return err
 			}
@@ -59,7 +71,18 @@ ends, except with the secret as a whole: keep --ttl short.`,
 	f := cmd.Flags()
 	f.StringVar(&tenant, "tenant", "", "`name` of the tenant (required)")
 	f.StringVar(&scope, "scope", "read", "what it may do: read, ingest")
-	f.DurationVar(&ttl, "ttl", time.Hour, "after what `duration` it ends")
+	f.Var(&ttl, "ttl", "after what `duration` it ends, up to JWT_MAX_LIFETIME")
+	f.BoolVar(&unchecked, "unchecked", false, "do not look whether there is such a tenant")
 	_ = cmd.MarkFlagRequired("tenant") // it exists
 	return cmd
+}
+
+// findTenant returns an error unless there is a tenant of that name.
+func (e Env) findTenant(ctx context.Context, name string) error {
+	db, err := e.openMigrated(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return store.FindTenant(ctx, db, name)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // built is the program, built once.
@@ -188,7 +189,8 @@ type service struct {
 	lines chan string // of stdout and stderr
 }
 
-// start starts a command. It ends with the test, within the time that Docker would give it.
+// start starts a command. It ends by itself with the test, if not within the time that Docker would
+// give it on a machine that has nothing else to do.
 func (m *machine) start(cmd *exec.Cmd, grace time.Duration) *service {
 	m.t.Helper()
 	out, in, err := os.Pipe()
@@ -211,12 +213,12 @@ func (m *machine) start(cmd *exec.Cmd, grace time.Duration) *service {
 	m.t.Cleanup(func() {
 		began := time.Now()
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		killer := time.AfterFunc(grace, func() { _ = cmd.Process.Kill() })
+		killer := time.AfterFunc(waittest.Patience, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
 		if !killer.Stop() {
-			m.t.Errorf("%s did not end within %s", filepath.Base(cmd.Path), grace)
+			m.t.Errorf("%s has not ended after %s", filepath.Base(cmd.Path), waittest.Patience)
 		}
-		m.t.Logf("%s ended after %s", filepath.Base(cmd.Path), time.Since(began).Round(time.Millisecond))
+		m.t.Logf("%s ended after %s of %s", filepath.Base(cmd.Path), time.Since(began).Round(time.Millisecond), grace)
 	})
 	return s
 }
@@ -245,14 +247,5 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// eventually asks until the answer is nil, for 30 s at most.
-func eventually(t *testing.T, what string, ask func() error) {
-	t.Helper()
-	var err error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if err = ask(); err == nil {
-			return
-		}
-	}
-	t.Fatalf("%s: %v", what, err)
-}
+// eventually asks until the answer is nil.
+var eventually = waittest.Succeeds

@@ -51,6 +51,10 @@ func (c Config) allows(name string) bool {
 		return len(c.JWTSecret) >= 32
 	case "JWT_JWKS":
 		return isKeySet(c.JWTKeys)
+	case "JWT_JWKS_MAX_AGE":
+		return c.JWKSMaxAge == 0 || c.JWKSMaxAge >= Duration(10*time.Minute)
+	case "JWT_MAX_LIFETIME":
+		return c.JWTMaxLifetime == 0 || c.JWTMaxLifetime >= Duration(time.Minute)
 	case "SHARDS":
 		return c.Shards >= 1 && c.Shards <= 1024
 	case "DEDUPE_WINDOW":
@@ -68,8 +72,22 @@ func (c Config) allows(name string) bool {
 		return c.RateLimit >= 0 && c.RateLimit <= meter.MaxRate
 	case "RATE_BURST":
 		return c.RateBurst >= 0 && c.RateBurst <= meter.MaxBurst
+	case "RATE_GUARD":
+		return c.RateGuard >= 0 && c.RateGuard <= meter.MaxRate
+	case "MAX_IN_FLIGHT":
+		return c.MaxInFlight >= 0 && c.MaxInFlight <= 8192
 	case "MAX_FEATURES":
 		return c.MaxFeatures >= 0 && c.MaxFeatures <= 1_000_000
+	case "REQUEST_MEMORY":
+		return c.RequestMemory == 0 || c.RequestMemory >= 40<<20
+	case "MAX_CONNECTIONS":
+		return c.MaxConnections == 0 || c.MaxConnections >= 64 && c.MaxConnections <= 1_000_000
+	case "MAX_KEYS":
+		return c.MaxKeys >= 0 && c.MaxKeys <= 1_000_000
+	case "MAX_TENANT_KEYS":
+		return c.MaxTenantKeys >= 0 && c.MaxTenantKeys <= 1_000_000
+	case "TENANT_KEYS_PER_HOUR":
+		return c.TenantKeysPerHour >= 0 && c.TenantKeysPerHour <= 1_000_000
 	case "PUBLIC_URL":
 		return isOrigin(c.PublicURL)
 	case "EMBED_ORIGINS":

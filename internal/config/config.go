@@ -52,7 +52,8 @@ type Config struct {
 	AdminAddr string `env:"ADMIN_ADDR" want:"an address on loopback like 127.0.0.1:6060"`
 
 	// Auth says whether callers of the API need a credential: "off" or "required". Empty means
-	// required, unless only this machine can reach the API.
+	// required, unless only this machine can reach the API, which then refuses requests of
+	// foreign pages and proxies.
 	Auth string `env:"AUTH" want:"off or required"`
 
 	// APIKey is what commands that use the API identify themselves with. Empty: with nothing.
@@ -65,6 +66,14 @@ type Config struct {
 	// JWTKeys is the JWKS of whoever signs tokens by EdDSA, ES256 or RS256: a file, read every
 	// 30 s, or a URL, read every 5 minutes. Empty: no such token is taken.
 	JWTKeys string `env:"JWT_JWKS" want:"a file, or an https URL (http on loopback)"`
+
+	// JWKSMaxAge is for how long the keys of JWTKeys are in force while it cannot be read. 0: for
+	// ever.
+	JWKSMaxAge Duration `env:"JWT_JWKS_MAX_AGE" envDefault:"6h" want:"0 (for ever) or a duration of at least 10m like 6h or 1d"`
+
+	// JWTMaxLifetime is how far from now, and from its claim iat, a token may end: nobody can take
+	// it back. 0: any time.
+	JWTMaxLifetime Duration `env:"JWT_MAX_LIFETIME" envDefault:"24h" want:"0 (any time) or a duration of at least 1m like 24h or 7d"`
 
 	// JWTIssuer is what the claim iss of a token must be.
 	JWTIssuer string `env:"JWT_ISSUER" envDefault:"flagmeter" want:"text"`
@@ -81,7 +90,7 @@ type Config struct {
 	// 1,000 ids/s, 3 h are 21.6 million ids and 560 MB, which leaves 1.4 GB of a 2 GB
 	// machine for all else. Valkey's clock may jump ahead by a third of the window. A Valkey
 	// that has lost writes gets its ids again from events, so they are kept for longer.
-	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s or 24h, and 35d less than EVENTS_RETENTION"`
+	DedupeWindow time.Duration `env:"DEDUPE_WINDOW" envDefault:"3h" want:"a duration above 0 like 90s, 24h or 1d, and 35d less than EVENTS_RETENTION"`
 
 	// EventsRetention is how long raw events are kept, by their own time: whole (UTC) days are
 	// dropped. An event may be 35 days old when it comes, and 5 more are for a Postgres that is
@@ -112,12 +121,41 @@ type Config struct {
 	// 0 means as many as RateLimit.
 	RateBurst int64 `env:"RATE_BURST" envDefault:"0" want:"an integer from 0 to 1000000000"`
 
+	// RateGuard is how many events a second one process accepts of a tenant that has no rate limit
+	// at all, and ten times as many at once: nobody fills the stores by mistake. 0 means any number.
+	RateGuard int64 `env:"RATE_GUARD" envDefault:"50000" want:"an integer from 0 to 1000000"`
+
+	// MaxInFlight is how many requests with events one process has in hand of an API key, and how
+	// many of a tenant wait for Valkey in a shard; 0 means any number.
+	MaxInFlight int `env:"MAX_IN_FLIGHT" envDefault:"512" want:"an integer from 0 to 8192"`
+
 	// MaxFeatures is how many features a tenant may have: those that were used in the last 35
 	// days count. 0 means any number.
 	MaxFeatures int `env:"MAX_FEATURES" envDefault:"1000" want:"an integer from 0 to 1000000"`
 
-	// PublicURL is where people reach the dashboard, without a path: alerts link to it. Empty:
-	// they have no link.
+	// MaxKeys is how many live API keys there may be, and may be made within an hour; each takes
+	// 1.5 kB of every ingest process. 0 means any number.
+	MaxKeys int `env:"MAX_KEYS" envDefault:"20000" want:"an integer from 0 to 1000000"`
+
+	// MaxTenantKeys is how many of them may be bound to one tenant; 0 means any number.
+	MaxTenantKeys int `env:"MAX_TENANT_KEYS" envDefault:"100" want:"an integer from 0 to 1000000"`
+
+	// TenantKeysPerHour is how many API keys of one tenant may be made through the API within an
+	// hour, revoked ones included; 0 means any number.
+	TenantKeysPerHour int `env:"TENANT_KEYS_PER_HOUR" envDefault:"100" want:"an integer from 0 to 1000000"`
+
+	// RequestMemory is how many bytes the requests in hand may take together: bodies, decoded
+	// events, and answers that are not read yet. 0: a quarter of the process's memory limit, 40
+	// MiB at least.
+	RequestMemory Bytes `env:"REQUEST_MEMORY" envDefault:"0" want:"0 (from the memory limit) or at least 40MiB"`
+
+	// MaxConnections is how many connections the API may have open at once, WebSockets not
+	// counted. 0: as many as fit into a sixth of the process's memory limit.
+	MaxConnections int `env:"MAX_CONNECTIONS" envDefault:"0" want:"0 (from the memory limit) or an integer from 64 to 1000000"`
+
+	// PublicURL is where people reach the dashboard, without a path: alerts link to it, and its
+	// pages may open live updates behind a proxy that does not pass Host on. Empty: alerts have
+	// no link.
 	PublicURL string `env:"PUBLIC_URL" want:"a URL like https://meter.example.com"`
 
 	// EmbedOrigins are those whose pages may show the dashboard in a frame, separated by
@@ -130,7 +168,7 @@ type Config struct {
 
 	// HSTSMaxAge tells browsers for how long to come to this host through TLS only. It takes
 	// a proxy that ends TLS, for as long as that. 0: nothing is told.
-	HSTSMaxAge time.Duration `env:"HSTS_MAX_AGE" envDefault:"0" want:"0 or a duration of at least 1s like 8760h"`
+	HSTSMaxAge time.Duration `env:"HSTS_MAX_AGE" envDefault:"0" want:"0 or a duration of at least 1s like 365d"`
 
 	// ValkeyCAFile names the certificates, in PEM, that Valkey's is checked against with
 	// rediss://. Empty: those that the machine trusts.

@@ -8,14 +8,36 @@ import (
 	"time"
 )
 
-// Duration is a time.Duration that can also be written in days of 24 hours: 90d, or whatever
-// time.ParseDuration reads.
+// Duration is a time.Duration of 0 or more that can also be written in days of 24 hours: 90d,
+// 1d12h, or whatever time.ParseDuration reads. It reads the durations of all settings and, as
+// a pflag.Value, of all flags.
 type Duration time.Duration
 
 // day is what d stands for.
 const day = 24 * time.Hour
 
-var errDays = errors.New("not a whole number of days from 0 to 106751")
+var errDuration = errors.New("must be a duration like 30d, 12h, 90s or 1d12h")
+
+// ParseDuration reads a Duration. The error ends a sentence that begins with the name of what
+// was to be read.
+func ParseDuration(s string) (time.Duration, error) {
+	rest := s
+	var d time.Duration
+	if days, behind, ok := strings.Cut(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 32)
+		if err != nil || n > math.MaxInt64/uint64(day) {
+			return 0, errDuration
+		}
+		if d, rest = time.Duration(n)*day, behind; rest == "" {
+			return d, nil
+		}
+	}
+	parsed, err := time.ParseDuration(rest)
+	if err != nil || parsed < 0 || strings.HasPrefix(rest, "+") && rest != s || parsed > math.MaxInt64-d {
+		return 0, errDuration
+	}
+	return d + parsed, nil
+}
 
 // ParseKeep reads of how many things the newest stay, like 7, or for how long each does, a
 // Duration above 0 like 14d or 36h. One of the two is 0.
@@ -23,27 +45,55 @@ func ParseKeep(s string) (count int, age time.Duration, err error) {
 	if n, err := strconv.ParseUint(s, 10, 16); err == nil && n > 0 {
 		return int(n), 0, nil
 	}
-	var d Duration
-	if err := d.UnmarshalText([]byte(s)); err != nil || d == 0 {
+	d, err := ParseDuration(s)
+	if err != nil || d == 0 {
 		return 0, 0, errors.New("must be a time like 14d or 36h, or a number like 7")
 	}
-	return 0, time.Duration(d), nil
+	return 0, d, nil
 }
 
-// UnmarshalText reads it; a negative one is an error.
+// UnmarshalText reads it.
 func (d *Duration) UnmarshalText(text []byte) error {
-	if days, ok := strings.CutSuffix(string(text), "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 32)
-		if err != nil || n > math.MaxInt64/uint64(day) {
-			return errDays
-		}
-		*d = Duration(n) * Duration(day)
-		return nil
+	parsed, err := ParseDuration(string(text))
+	if err == nil {
+		*d = Duration(parsed)
 	}
-	parsed, err := time.ParseDuration(string(text))
-	if err == nil && parsed < 0 {
-		return errors.New("negative duration")
+	return err
+}
+
+// Set reads it as the value of a flag.
+func (d *Duration) Set(s string) error { return d.UnmarshalText([]byte(s)) }
+
+// Type is how a flag's help calls it.
+func (d *Duration) Type() string { return "duration" }
+
+// String writes it as it is read, in days where they are whole.
+func (d *Duration) String() string {
+	switch n := time.Duration(*d); {
+	case n == 0:
+		return "0"
+	case n > 0 && n%day == 0:
+		return strconv.FormatInt(int64(n/day), 10) + "d"
+	case n > 0 && n%time.Hour == 0:
+		return strconv.FormatInt(int64(n/time.Hour), 10) + "h"
+	case n > 0 && n%time.Minute == 0:
+		return strconv.FormatInt(int64(n/time.Minute), 10) + "m"
+	default:
+		return n.String()
 	}
-	*d = Duration(parsed)
+}
+
+// Positive is a Duration that must be above 0.
+type Positive struct{ Duration }
+
+// Set reads it as the value of a flag.
+func (p *Positive) Set(s string) error {
+	d, err := ParseDuration(s)
+	if err == nil && d == 0 {
+		err = errors.New("must be above 0, like 30d, 12h or 90s")
+	}
+	if err == nil {
+		p.Duration = Duration(d)
+	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 )
@@ -51,7 +52,9 @@ func Load(getenv func(string) string, required ...string) (Config, error) {
 // parse fills c and returns the fields whose values are not of the field's type.
 func parse(c *Config, values map[string]string) (notParsed map[string]bool, err error) {
 	notParsed = map[string]bool{}
-	err = env.ParseWithOptions(c, env.Options{Environment: values})
+	err = env.ParseWithOptions(c, env.Options{Environment: values, FuncMap: map[reflect.Type]env.ParserFunc{
+		reflect.TypeFor[time.Duration](): func(s string) (any, error) { return ParseDuration(s) },
+	}})
 	var all env.AggregateError
 	if !errors.As(err, &all) {
 		return notParsed, err

@@ -20,7 +20,7 @@ func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
 	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", DrainTime: 10 * time.Second, Shards: 1, DedupeWindow: 3 * time.Hour,
 		EventsRetention: Duration(90 * day), RollupsRetention: Duration(400 * day), DefaultThresholds: "80",
-		MaxFeatures: 1000, BackupKeep: "14d", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
+		RateGuard: 50_000, MaxKeys: 20_000, MaxTenantKeys: 100, TenantKeysPerHour: 100, JWKSMaxAge: Duration(6 * time.Hour), JWTMaxLifetime: Duration(day), MaxInFlight: 512, MaxFeatures: 1000, BackupKeep: "14d", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -31,11 +31,11 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"DATABASE_URL": "postgres://u:p@db/x", "VALKEY_URL": "redis://:p,w@[::1]:1,[::1]:2,b:3/3", "LOG_LEVEL": "debug", "OBSERVE": "false", "METRICS_TOP_TENANTS": "50",
 		"LISTEN_ADDR": "127.0.0.1:0", "DRAIN_TIME": "0", "REUSE_PORT": "true", "MIGRATE_ON_START": "true", "METRICS_ADDR": ":1", "ADMIN_ADDR": "[::1]:0", "SHARDS": "1024", "DEDUPE_WINDOW": "90s", "EVENTS_RETENTION": "40d", "ROLLUPS_RETENTION": "0",
 		"AUTO_CREATE_TENANTS": "true", "DEFAULT_QUOTA": "9223372036854775807",
-		"DEFAULT_THRESHOLDS": "100,80", "RATE_LIMIT": "1000000", "RATE_BURST": "1000000000", "MAX_FEATURES": "0", "PUBLIC_URL": "https://meter.example.com",
+		"DEFAULT_THRESHOLDS": "100,80", "RATE_LIMIT": "1000000", "RATE_BURST": "1000000000", "RATE_GUARD": "0", "MAX_IN_FLIGHT": "8192", "MAX_FEATURES": "0", "MAX_KEYS": "3", "MAX_TENANT_KEYS": "2", "TENANT_KEYS_PER_HOUR": "1", "PUBLIC_URL": "https://meter.example.com",
 		"CORS_ORIGINS": "https://app.example.com,http://[::1]:8080", "HSTS_MAX_AGE": "8760h",
 		"VALKEY_CA_FILE": "/ca.pem", "VALKEY_CERT_FILE": "/cert.pem", "VALKEY_KEY_FILE": "/key.pem", "MIGRATE_DATABASE_URL": "postgres://o:p@db/x",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
-		"AUTH": "required", "API_KEY": "a.b.c", "JWT_SECRET": "0123456789abcdef0123456789abcdef", "JWT_JWKS": "http://[::1]:1/keys",
+		"AUTH": "required", "API_KEY": "a.b.c", "JWT_SECRET": "0123456789abcdef0123456789abcdef", "JWT_JWKS": "http://[::1]:1/keys", "JWT_JWKS_MAX_AGE": "10m", "JWT_MAX_LIFETIME": "0",
 		"BACKUP_TARGET": "/backups", "BACKUP_KEEP": "7", "BACKUP_SCHEDULE": "@hourly", "BACKUP_S3_ENDPOINT": "http://minio:9000",
 		"BACKUP_S3_REGION": "eu", "BACKUP_S3_ACCESS_KEY": "me", "BACKUP_S3_SECRET_KEY": "geheim",
 		"JWT_ISSUER": "us", "JWT_AUDIENCE": "you", "EMBED_ORIGINS": "https://a.example.com, https://*.example.org:8443",
@@ -43,13 +43,14 @@ func TestEveryVariableIsRead(t *testing.T) {
 	want := Config{
 		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug, TopTenants: 50,
 		ListenAddr: "127.0.0.1:0", ReusePort: true, MigrateOnStart: true, MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second, EventsRetention: Duration(40 * day),
-		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", RateLimit: 1_000_000, RateBurst: 1_000_000_000,
+		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", RateLimit: 1_000_000, RateBurst: 1_000_000_000, MaxInFlight: 8192,
+		MaxKeys: 3, MaxTenantKeys: 2, TenantKeysPerHour: 1,
 		PublicURL: "https://meter.example.com", CORSOrigins: "https://app.example.com,http://[::1]:8080", HSTSMaxAge: 8760 * time.Hour,
 		ValkeyCAFile: "/ca.pem", ValkeyCertFile: "/cert.pem", ValkeyKeyFile: "/key.pem", MigrateDatabaseURL: "postgres://o:p@db/x",
 		SlackWebhookURL: "http://127.0.0.1/hook", WebhookAllowPrivate: true,
 		BackupTarget: "/backups", BackupKeep: "7", BackupSchedule: "@hourly", BackupS3Endpoint: "http://minio:9000",
 		BackupS3Region: "eu", BackupS3AccessKey: "me", BackupS3SecretKey: "geheim",
-		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWTIssuer: "us", JWTAudience: "you", EmbedOrigins: "https://a.example.com, https://*.example.org:8443",
+		Auth: "required", APIKey: "a.b.c", JWTSecret: "0123456789abcdef0123456789abcdef", JWTKeys: "http://[::1]:1/keys", JWKSMaxAge: Duration(10 * time.Minute), JWTIssuer: "us", JWTAudience: "you", EmbedOrigins: "https://a.example.com, https://*.example.org:8443",
 	}
 	if err != nil || got != want {
 		t.Errorf("got %#v, %v", got, err)
@@ -84,8 +85,8 @@ func TestMistakes(t *testing.T) {
 		{"RATE_LIMIT", "1000001", `RATE_LIMIT must be an integer from 0 to 1000000, not "1000001"`},
 		{"RATE_BURST", "1000000001", `RATE_BURST must be an integer from 0 to 1000000000, not "1000000001"`},
 		{"MAX_FEATURES", "-1", `MAX_FEATURES must be an integer from 0 to 1000000, not "-1"`},
-		{"DEDUPE_WINDOW", "0s", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, and 35d less than EVENTS_RETENTION, not "0s"`},
-		{"DEDUPE_WINDOW", "3600", `DEDUPE_WINDOW must be a duration above 0 like 90s or 24h, and 35d less than EVENTS_RETENTION, not "3600"`},
+		{"DEDUPE_WINDOW", "0s", `DEDUPE_WINDOW must be a duration above 0 like 90s, 24h or 1d, and 35d less than EVENTS_RETENTION, not "0s"`},
+		{"DEDUPE_WINDOW", "3600", `DEDUPE_WINDOW must be a duration above 0 like 90s, 24h or 1d, and 35d less than EVENTS_RETENTION, not "3600"`},
 		{"EVENTS_RETENTION", "39d", `EVENTS_RETENTION must be 0 (for ever) or a duration of at least 40d like 90d or 2160h, not "39d"`},
 		{"EVENTS_RETENTION", "-90d", `EVENTS_RETENTION must be 0 (for ever) or a duration of at least 40d like 90d or 2160h, not "-90d"`},
 		{"EVENTS_RETENTION", "106752d", `EVENTS_RETENTION must be 0 (for ever) or a duration of at least 40d like 90d or 2160h, not "106752d"`},
@@ -108,7 +109,7 @@ func TestMistakes(t *testing.T) {
 		{"CORS_ORIGINS", "https://u@app.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://u@app.example.com"`},
 		{"CORS_ORIGINS", "https://a.example.com, https://b.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://a.example.com, https://b.example.com"`},
 		{"CORS_ORIGINS", "https://a.example.com,", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://a.example.com,"`},
-		{"HSTS_MAX_AGE", "500ms", `HSTS_MAX_AGE must be 0 or a duration of at least 1s like 8760h, not "500ms"`},
+		{"HSTS_MAX_AGE", "500ms", `HSTS_MAX_AGE must be 0 or a duration of at least 1s like 365d, not "500ms"`},
 		{"VALKEY_CERT_FILE", "/cert.pem", `VALKEY_CERT_FILE must be the path of a certificate in PEM, beside VALKEY_KEY_FILE, not "/cert.pem"`},
 		{"MIGRATE_DATABASE_URL", "owner", "MIGRATE_DATABASE_URL must be a URL like postgres://owner:password@host:5432/database"},
 		{"BACKUP_KEEP", "14w", `BACKUP_KEEP must be a time like 14d or 36h, or a number of backups like 7, not "14w"`},

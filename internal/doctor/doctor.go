@@ -47,6 +47,8 @@ type Patient struct {
 	Version string
 	// Send sends a test message to each webhook, instead of connecting only.
 	Send bool
+	// FarAway is the round trip to a store that is warned of; 0: 3 ms.
+	FarAway time.Duration
 }
 
 // checkLimit bounds a check: a store that hangs must not make the doctor hang. Webhooks have

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ func (p *Patient) reachValkey(ctx context.Context) []Finding {
 	if err != nil {
 		return one(reachable, Fail, "valkey does not answer: "+err.Error(), valkeyAdvice(err))
 	}
-	return distance("valkey", median, longest)
+	return p.distance("valkey", median, longest)
 }
 
 func (p *Patient) reachPostgres(ctx context.Context) []Finding {
@@ -34,7 +35,7 @@ func (p *Patient) reachPostgres(ctx context.Context) []Finding {
 	if err != nil {
 		return one(reachable, Fail, "postgres does not answer: "+err.Error(), postgresAdvice(err))
 	}
-	return distance("postgres", median, longest)
+	return p.distance("postgres", median, longest)
 }
 
 // roundTrips asks once to connect, and then to measure.
@@ -54,9 +55,9 @@ func roundTrips(ping func() error) (median, longest time.Duration, err error) {
 	return took[pings/2], took[pings-1], nil
 }
 
-func distance(store string, median, longest time.Duration) []Finding {
+func (p *Patient) distance(store string, median, longest time.Duration) []Finding {
 	text := fmt.Sprintf("answers in %s (the longest of %d: %s)", median.Round(10*time.Microsecond), pings, longest.Round(10*time.Microsecond))
-	if median > farAway {
+	if median > cmp.Or(p.FarAway, farAway) {
 		return one(reachable, Warn, text, fmt.Sprintf("run %s on this machine or in the same data centre: each request waits for it", store))
 	}
 	return ok(reachable, text)

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ type visit struct {
 	settings map[string]string
 	now      func() time.Time
 	send     bool
+	farAway  time.Duration // 0: no round trip is too long on a busy machine
 }
 
 // examine returns the findings by check, and all that was said as one text.
@@ -45,7 +47,8 @@ func (v visit) examine(t *testing.T, env *stacktest.Env) (map[string]doctor.Find
 		t.Fatal(err)
 	}
 	defer rdb.Close()
-	p := &doctor.Patient{Config: cfg, DB: db, RDB: rdb, Valkey: scripts.New(rdb, cfg.Shards), Now: time.Now, Version: "v1.2.3", Send: v.send}
+	p := &doctor.Patient{Config: cfg, DB: db, RDB: rdb, Valkey: scripts.New(rdb, cfg.Shards), Now: time.Now, Version: "v1.2.3", Send: v.send,
+		FarAway: cmp.Or(v.farAway, time.Hour)}
 	if v.now != nil {
 		p.Now = v.now
 	}

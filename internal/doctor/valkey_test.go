@@ -19,6 +19,9 @@ func TestValkey(t *testing.T) {
 	if t.Failed() {
 		t.Log(text)
 	}
+	found, _ = visit{farAway: 1}.examine(t, env)
+	must(t, found, "valkey/reachable", doctor.Warn, "answers in", "run valkey on this machine or in the same data centre")
+	must(t, found, "postgres/reachable", doctor.Warn, "answers in", "run postgres on this machine or in the same data centre")
 
 	for name, c := range map[string]struct {
 		values       [2]string // the bad one, and what it was

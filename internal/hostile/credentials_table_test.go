@@ -39,7 +39,7 @@ func credentials() []attack {
 	var all []attack
 	for name, header := range map[string]string{
 		"a key that does not exist":        "Bearer " + fmKey,
-		"a key of 8 kB":                    "Bearer fm_admin_" + strings.Repeat("a", 8<<10),
+		"a key of 7 kB":                    "Bearer fm_admin_" + strings.Repeat("a", 7<<10),
 		"a token without a signature":      "Bearer " + none,
 		"a token of dots":                  "Bearer " + strings.Repeat(".", 1000),
 		"Basic":                            "Basic YWRtaW46" + mark,
@@ -58,7 +58,7 @@ func credentials() []attack {
 	}
 	for name, header := range map[string]string{
 		"a cookie of nonsense": "flagmeter=" + mark,
-		"a cookie of 8 kB":     "flagmeter=" + strings.Repeat("a", 8<<10),
+		"a cookie of 7 kB":     "flagmeter=" + strings.Repeat("a", 7<<10),
 		"two cookies":          "flagmeter=a; flagmeter=b",
 		"a bad cookie":         "flagmeter=\"; =; ;;" + mark,
 	} {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // attack is what is sent over one connection, and the answers that must come back before the
@@ -184,7 +186,7 @@ func (tg *target) flat(before state) {
 		}
 	}
 	heapNow, goroutinesNow := tg.memory()
-	for until := time.Now().Add(10 * time.Second); goroutinesNow > goroutines+20 && time.Now().Before(until); { // the last connections are being closed
+	for until := time.Now().Add(waittest.Patience); goroutinesNow > goroutines+20 && time.Now().Before(until); { // the last connections are being closed
 		heapNow, goroutinesNow = tg.memory()
 	}
 	tg.Logf("heap %.1f MiB before and %.1f MiB after %d more rounds; goroutines %.0f and %.0f", heap/(1<<20), heapNow/(1<<20), rounds, goroutines, goroutinesNow)

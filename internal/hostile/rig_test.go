@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // program builds flagmeter at the first call, into a directory that the last test removes.
@@ -96,7 +97,7 @@ func start(t *testing.T, auth string) *target {
 // await waits until events are accepted, and reads the addresses from the log.
 func (tg *target) await() {
 	tg.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	waittest.Until(tg, "the API is ready", func() bool {
 		for line := range strings.Lines(tg.logged()) {
 			var entry struct{ Msg, Address string }
 			if json.Unmarshal([]byte(line), &entry) != nil {
@@ -109,15 +110,12 @@ func (tg *target) await() {
 				tg.admin = entry.Address
 			}
 		}
-		if tg.addr != "" {
-			if status, _ := tg.get("/readyz"); status == 200 {
-				return
-			}
+		if tg.addr == "" {
+			return false
 		}
-		if time.Now().After(deadline) {
-			tg.Fatalf("the API is not ready:\n%s", tg.logged())
-		}
-	}
+		status, _ := tg.get("/readyz")
+		return status == 200
+	})
 }
 
 // stop ends the process and fails the test unless it has been running until then.
@@ -182,15 +180,19 @@ func (tg *target) count(event string) {
 	}
 }
 
+// exchangeLimit is when a connection counts as one that stays open: long after the answer also on
+// a busy machine, and before the server closes an idle one, which it does after 2 minutes.
+const exchangeLimit = 90 * time.Second
+
 // exchange sends raw bytes and the end of the connection behind them, and returns all that
 // comes back.
 func exchange(addr, raw string) (string, error) {
-	conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
+	conn, err := net.DialTimeout("tcp", addr, exchangeLimit)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(exchangeLimit)); err != nil {
 		return "", err
 	}
 	// A server that has refused a request does not read its rest: what was answered counts.

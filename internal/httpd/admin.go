@@ -11,7 +11,7 @@ import (
 
 // Admin is what an operator may look at while a process runs: /debug/pprof, for
 // `go tool pprof`. It has no authentication, and a profile contains memory: listen on
-// loopback only.
+// loopback only. A request that may come from elsewhere is refused (NotLocal).
 func Admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -19,18 +19,29 @@ func Admin() http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return Guard(mux, Data())
+	return Guard(onlyLocal(mux), Data())
+}
+
+// onlyLocal refuses what a page in a browser of this machine, or a proxy, asks for others.
+func onlyLocal(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if header := NotLocal(r); header != "" {
+			http.Error(w, "only this machine is answered here, and the header "+header+" is not from it", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // ServeAdmin serves Admin until ctx is done and then closes every connection: there is
 // nothing in hand worth waiting for. An error is logged, and ends nothing else.
 func ServeAdmin(ctx context.Context, log *slog.Logger, listener net.Listener) {
-	limits := Standard()
+	limits := Scrapes()
 	limits.Write = 0 // a profile or a trace takes as long as it was asked for
-	server := limits.server(Admin(), log)
+	server, conns := limits.server(Admin(), log)
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	defer context.AfterFunc(ctx, func() { server.Close() })()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(conns.listener(listener)); !errors.Is(err, http.ErrServerClosed) {
 		log.Error("the admin listener has failed", "error", err)
 	}
 }

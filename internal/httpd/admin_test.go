@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -23,6 +24,25 @@ func TestProfilesAreServed(t *testing.T) {
 		resp.Body.Close()
 		if err != nil || resp.StatusCode != http.StatusOK || len(body) == 0 {
 			t.Errorf("/debug/pprof/%s: %s, %d bytes, %v", path, resp.Status, len(body), err)
+		}
+	}
+	// A page that rebinds its name reads no memory.
+	for _, header := range []string{"Host: evil.example", "Origin: http://evil.example", "X-Forwarded-For: 10.0.0.1"} {
+		req, err := http.NewRequest("GET", "http://"+listener.Addr().String()+"/debug/pprof/heap", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, value, _ := strings.Cut(header, ": ")
+		if req.Header.Set(name, value); name == "Host" {
+			req.Host = value
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			t.Errorf("with %s: %s", header, resp.Status)
 		}
 	}
 }

@@ -44,7 +44,7 @@ type Server struct {
 //     closes the socket with them. Package listen has the ways in which there are none.
 //   - One that is accepted is waited for until it is answered, or has sent no header for 5 s
 //     (Limits). http.Server.Shutdown alone would not do: it drops a request whose header
-//     arrives after it was called (see busy).
+//     arrives after it was called (see connections).
 //   - One that was idle for the whole of Linger is closed at its end. HTTP/1.1 has no way to
 //     announce that, so a request that is sent in this very moment fails. It takes a client
 //     that neither heeds /readyz nor gives up idle connections within Linger. A proxy that
@@ -57,11 +57,9 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	if limits == (Limits{}) {
 		limits = Standard()
 	}
-	server := limits.server(closing(ctx, s.Handler), s.Log)
-	busy := new(busy)
-	server.ConnState = busy.note
+	server, conns := limits.server(lingering(closing(ctx, s.Handler)), s.Log)
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(conns.listener(listener)) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve http: %w", err)
@@ -80,7 +78,7 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	defer cancel()
 	listener.Close() // an error would only mean that it is closed
 	<-served
-	err := busy.wait(limit)
+	err := conns.wait(limit)
 	if err == nil {
 		err = server.Shutdown(limit)
 	}

@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -32,7 +29,12 @@ func TestUnusableInputIsRefusedBeforeAnythingIsPosted(t *testing.T) {
 		{"long prefix", "in,out\n", func(o *Options) { o.IDPrefix = strings.Repeat("é", 109) }, "id prefix must have at most 108 characters"},
 		{"batch too large", "in,out\n", func(o *Options) { o.Batch = 10_001 }, "batch must be from 1 to 10000"},
 		{"batch below 1", "in,out\n", func(o *Options) { o.Batch = -1 }, "batch must be from 1 to 10000"},
-		{"standard input", "", func(o *Options) { o.File = "-" }, "standard input needs an id prefix"},
+		{"prefix and column", "in,out\n", func(o *Options) { o.IDPrefix, o.ID = "p", "in" }, "exclude each other"},
+		{"prefix and source", "in,out\n", func(o *Options) { o.IDPrefix, o.Source = "p", "s" }, "exclude each other"},
+		{"column and source", "in,out\n", func(o *Options) { o.ID, o.Source = "in", "s" }, "exclude each other"},
+		{"unknown id column", "in,out\n", func(o *Options) { o.ID = "request" }, `no column "request"`},
+		{"unknown zone", "in,out\n", func(o *Options) { o.Zone = "Berlin" }, `zone must be an IANA time zone such as Europe/Berlin, not "Berlin"`},
+		{"zone of this machine", "in,out\n", func(o *Options) { o.Zone = "Local" }, `not "Local"`},
 		{"no such file", "", func(o *Options) { o.File = "/nonexistent/x.csv" }, "no such file"},
 		{"directory", "", func(o *Options) { o.File = t.TempDir() }, "is a directory"},
 	}
@@ -55,26 +57,11 @@ func TestUnusableInputIsRefusedBeforeAnythingIsPosted(t *testing.T) {
 	}
 }
 
-func TestPipeNeedsAPrefix(t *testing.T) {
-	s := newServer(t)
-	o := write(t, s, "")
-	o.File = filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(o.File, 0o600); err != nil {
-		t.Skipf("no named pipes here: %v", err)
-	}
-	// Opened for both, so that opening it for reading does not wait for a writer.
-	keep, err := os.OpenFile(o.File, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer keep.Close()
-	if _, err := Run(t.Context(), o, &bytes.Buffer{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "needs an id prefix") {
-		t.Errorf("got %v", err)
-	}
-}
+// inOut are options for rows of two columns.
+var inOut = Options{Tokens: "in+out", location: time.UTC}
 
 func TestColumnNameWithAPlus(t *testing.T) {
-	c, err := findColumns([]string{"in+out", "in", "out"}, "in+out", "")
+	c, err := findColumns([]string{"in+out", "in", "out"}, Options{Tokens: "in+out"})
 	if err != nil || len(c.tokens) != 1 || c.tokens[0] != 0 {
 		t.Errorf("got %+v, %v", c, err)
 	}
@@ -85,7 +72,7 @@ func TestColumnNameWithAPlus(t *testing.T) {
 func TestEndlessRowIsAnError(t *testing.T) {
 	good := strings.Repeat("1,2\n", 2*maxRow/4)
 	endless := io.MultiReader(strings.NewReader("in,out\n"+good+"1,\""), zeros{})
-	rs, err := newRows(t.Context(), endless, "in+out", "")
+	rs, err := newRows(t.Context(), &source{Reader: endless}, inOut)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +86,7 @@ func TestEndlessRowIsAnError(t *testing.T) {
 
 func TestReadingEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	rs, err := newRows(ctx, strings.NewReader("in,out\n"+strings.Repeat("1,2\n", 10_000)), "in+out", "")
+	rs, err := newRows(ctx, &source{Reader: strings.NewReader("in,out\n" + strings.Repeat("1,2\n", 100_000))}, inOut)
 	if err != nil {
 		t.Fatal(err)
 	}

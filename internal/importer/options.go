@@ -24,7 +24,7 @@ const (
 
 // Options say what to import. File, Tenant, Feature and Tokens are required.
 type Options struct {
-	// File is the CSV file's path; "-" reads Stdin and needs an IDPrefix.
+	// File is the CSV file's path; "-" reads Stdin.
 	File  string
 	Stdin io.Reader
 	// URL is where the server is; "" means DefaultURL.
@@ -38,7 +38,15 @@ type Options struct {
 	Tokens string
 	// Timestamp names the column with the time of the event; "" means the time of arrival.
 	Timestamp string
-	// IDPrefix starts every event id, 1 to 108 characters; "" derives it from the content.
+	// Zone is the IANA time zone of times that name none; "" means UTC.
+	Zone string
+	// ID names the column with the event ids. "" means by content and occurrence, unless there
+	// is an IDPrefix; the package comment says what that is.
+	ID string
+	// Source tells rows apart that look alike and are not the same, up to 128 characters: the
+	// file's period, say. Only for ids by content.
+	Source string
+	// IDPrefix starts ids by place in the file, 1 to 108 characters; "" means other ids.
 	IDPrefix string
 	// Batch is events a request, 1 to 10,000; 0 means DefaultBatch.
 	Batch int
@@ -50,7 +58,15 @@ type Options struct {
 	Client *client.Client
 	// Now reads the clock, for the pace of progress lines; nil means time.Now.
 	Now func() time.Time
+
+	location *time.Location // of Zone
 }
+
+// OptionsError reports options that make no sense, each on a line.
+type OptionsError struct{ error }
+
+// Unwrap returns what is wrong.
+func (e *OptionsError) Unwrap() error { return e.error }
 
 // complete fills in the defaults and reports everything that is wrong at once.
 func (o Options) complete() (Options, error) {
@@ -71,9 +87,6 @@ func (o Options) complete() (Options, error) {
 	if o.File == "" {
 		fault("file must not be empty")
 	}
-	if o.File == "-" && o.IDPrefix == "" {
-		fault("standard input needs an id prefix (--id-prefix): its content cannot be read twice to derive one")
-	}
 	if why := meter.CheckTenant(o.Tenant); why != "" {
 		fault("tenant %s", why)
 	}
@@ -90,11 +103,33 @@ func (o Options) complete() (Options, error) {
 			fault("id prefix must have at most %d characters", maxPrefix)
 		}
 	}
+	switch {
+	case o.IDPrefix != "" && o.ID != "":
+		fault("an id prefix (--id-prefix) and a column of ids (--id) exclude each other")
+	case o.IDPrefix != "" && o.Source != "":
+		fault("an id prefix (--id-prefix) and a source (--source) exclude each other: the prefix tells files apart")
+	case o.ID != "" && o.Source != "":
+		fault("a column of ids (--id) and a source (--source) exclude each other: the ids tell rows apart")
+	}
+	if why := meter.CheckName(o.Source); o.Source != "" && why != "" {
+		fault("source %s", why)
+	}
+	location, err := time.LoadLocation(o.Zone)
+	if err != nil || o.Zone == "Local" { // which is this machine's
+		fault("zone must be an IANA time zone such as Europe/Berlin, not %q", o.Zone)
+	}
+	o.location = location
 	if o.Batch < 1 || o.Batch > meter.MaxEvents {
 		fault("batch must be from 1 to %d", meter.MaxEvents)
 	}
 	if o.RetryFor < 0 {
 		fault("retry time must not be negative")
 	}
-	return o, errors.Join(wrong...)
+	if err := client.CheckURL(o.URL); o.Client == nil && err != nil {
+		fault("--url %w", err)
+	}
+	if len(wrong) > 0 {
+		return o, &OptionsError{errors.Join(wrong...)}
+	}
+	return o, nil
 }

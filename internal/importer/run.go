@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/client"
@@ -19,27 +20,48 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
-	src, err := openSource(ctx, o)
+	src, err := openSource(o)
 	if err != nil {
 		return Result{}, err
 	}
 	defer src.Close()
-	rs, err := newRows(ctx, src, o.Tokens, o.Timestamp)
+	rs, err := newRows(ctx, src, o)
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{IDPrefix: src.prefix, Refusals: []Refusal{}}
+	result := Result{IDPrefix: rs.id.start(), Refusals: []Refusal{}, Skips: []Refusal{}, Input: rs.found, Notes: []string{}}
 	show := newProgress(stderr, src.size, o.Now)
-	s := &sender{client: patientClient(o, show), opts: o, prefix: src.prefix, result: &result}
+	result.window.began = show.last.UTC()
+	if len(rs.found) > 0 {
+		show.note("the input is %s", strings.Join(rs.found, ", "))
+	}
+	s := &sender{client: patientClient(o, show), opts: o, result: &result}
 	err = s.sendAll(ctx, rs, show)
 	show.done()
-	result.Rows = rs.read
+	result.Rows = rs.read + rs.blanks
 	result.Complete = err == nil
+	result.RepeatableUntil = result.window.until()
+	result.Notes = append(result.Notes, result.notes(o, rs.id.byContent())...)
+	if *rs.cols.local && o.Zone == "" {
+		result.Notes = append(result.Notes, "times and dates that name no zone were read as UTC; --zone NAME reads them in another")
+	}
+	if rs.odd > 0 {
+		result.Notes = append(result.Notes, fmt.Sprintf("%s are one row by its quotes, and hold what looks like rows of their own%s: is a quote left open there?",
+			rs.firstOdd, others(rs.odd-1)))
+	}
 	if err != nil {
-		err = fmt.Errorf("import stopped after %s rows (run it again to go on: no row counts twice): %w",
-			grouped(result.Accepted+result.Duplicates+result.Refused), err)
+		err = fmt.Errorf("import stopped after %s rows (%s): %w",
+			grouped(result.Accepted+result.Duplicates+result.Refused), result.goOn(o.Now()), err)
 	}
 	return result, errors.Join(err, result.report(stdout, o.JSON))
+}
+
+// others says that there are n more of the kind.
+func others(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (and %s more like that)", grouped(n))
 }
 
 // sendAll reads the rows and posts them batch by batch.
@@ -47,10 +69,18 @@ func (s *sender) sendAll(ctx context.Context, rs *rows, show *progress) error {
 	batch := make([]row, 0, s.opts.Batch)
 	for {
 		r, err := rs.next()
+		if n := rs.blank.last - rs.blank.first + 1; n > 0 && !errors.Is(err, io.EOF) {
+			s.result.skip(rs.blank.first, isEmpty, n)
+		}
 		var bad *badRow
+		var skipped *skippedRow
 		switch {
+		case errors.As(err, &skipped):
+			s.result.skip(skipped.line, skipped.why, 1)
+			continue
 		case errors.As(err, &bad):
 			s.result.refuse(bad.line, bad.err.Error())
+			s.result.UnreadLines += int64(bad.unread)
 			continue
 		case errors.Is(err, io.EOF):
 			err := s.send(ctx, batch)

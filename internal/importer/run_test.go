@@ -73,18 +73,6 @@ func TestImportCountsEveryRowOnce(t *testing.T) {
 	}
 }
 
-func TestIDPrefixFollowsTheContent(t *testing.T) {
-	s := newServer(t)
-	a, _ := run(t, write(t, s, "in,out\n1,2\n"))
-	b, _ := run(t, write(t, s, "in,out\n1,3\n"))
-	if a.IDPrefix == b.IDPrefix || s.total() != 7 {
-		t.Errorf("got prefixes %q and %q, %d tokens", a.IDPrefix, b.IDPrefix, s.total())
-	}
-	if _, known := s.events[a.IDPrefix+"-1"]; !known {
-		t.Errorf("no event has the id %s-1", a.IDPrefix)
-	}
-}
-
 func TestLostReplyBecomesDuplicates(t *testing.T) {
 	s := newServer(t)
 	s.after = func(n int) {
@@ -122,17 +110,16 @@ func TestRowsThatAreNoEventsAreSkipped(t *testing.T) {
 		"\"2026-03-20T10:00:00Z\",\"1\r\n\",3\r\n"+ // 17, 18
 		"2026-02-01T10:00:00Z,1,1\r\n"+ // 19: refused by the server
 		"2026-03-20T10:00:00Z,1,\"4")
-	o.Timestamp = "at"
+	o.Timestamp, o.IDPrefix = "at", "march"
 	got, out := run(t, o)
 	want := []Refusal{
-		{4, "tokens must not be 0"},
 		{5, `in must be an integer from 0, not "-1"`},
 		{6, `in must be an integer from 0, not "1.5"`},
 		{7, `in must be an integer from 0, not ""`},
 		{8, `in must be an integer from 0, not "99999999999999999999"`},
 		{9, "in must be at most 1000000000000"},
 		{10, "tokens must be at most 1000000000000"},
-		{11, `at must be RFC 3339 or "2006-01-02 15:04:05", not "yesterday"`},
+		{11, `at must be a time like "2006-01-02T15:04:05Z", "2006-01-02 15:04:05" or "2006-01-02", or seconds since 1970, not "yesterday"`},
 		{12, `at must be in 1970 to 9999, not "0001-01-01 00:00:00"`},
 		{13, `at must be in 1970 to 9999, not "9999-12-31T23:59:59-10:00"`},
 		{14, "has 2 fields, the header has 3"},
@@ -143,13 +130,16 @@ func TestRowsThatAreNoEventsAreSkipped(t *testing.T) {
 	if !slices.Equal(got.Refusals, want) {
 		t.Errorf("got  %+v\nwant %+v", got.Refusals, want)
 	}
-	if got.Accepted != 3 || got.Refused != int64(len(want)) || got.Rows != 3+int64(len(want)) || s.total() != 4818+1+4 {
+	if !slices.Equal(got.Skips, []Refusal{{16, "is empty"}}) {
+		t.Errorf("skipped %+v", got.Skips)
+	}
+	if got.Accepted != 4 || got.Skipped != 1 || got.Refused != int64(len(want)) || got.Rows != 5+int64(len(want)) || s.total() != 4818+1+4 {
 		t.Errorf("got %+v and %d on the server", got, s.total())
 	}
-	if at := s.events[got.IDPrefix+"-1"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 10, 0, 0, 979960000, time.UTC)) {
+	if at := s.events["march-1"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 10, 0, 0, 979960000, time.UTC)) {
 		t.Errorf("row 1 is at %v", at)
 	}
-	if at := s.events[got.IDPrefix+"-2"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 8, 0, 0, 0, time.UTC)) {
+	if at := s.events["march-2"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 8, 0, 0, 0, time.UTC)) {
 		t.Errorf("row 2 is at %v", at)
 	}
 	if !strings.Contains(out, "\nline 19: timestamp must not be more") {
@@ -270,5 +260,43 @@ func TestProgressLines(t *testing.T) {
 	}
 	if want := "importing: 20 rows, 48 %\nimporting: 40 rows, 100 %\n"; errs.String() != want {
 		t.Errorf("got %q, want %q", &errs, want)
+	}
+}
+
+// Half a row, of a file that somebody is writing, is not taken for a whole one.
+func TestARowThatIsStillBeingWritten(t *testing.T) {
+	for _, tt := range []struct {
+		text, more string
+		refused    []Refusal
+		total      int64
+		whole      int64 // after another import
+	}{
+		{"in,out\n1,1\n2,2\n3,1", "5\n", []Refusal{{4, "was still being written when it was read"}}, 6, 24},
+		{"\ufeffin,out\n1,1\n3,1", "5\n", []Refusal{{3, "was still being written when it was read"}}, 2, 20},
+		{"in,out\n1,1\n2,2\n", "3,15\n", []Refusal{}, 6, 24},
+		{"in,out\n1,1\n3,1", "", []Refusal{}, 6, 6},
+	} {
+		s := newServer(t)
+		o := write(t, s, tt.text)
+		o.Batch = 1
+		s.before = func(n int, _ http.ResponseWriter) bool {
+			if n == 0 {
+				f, err := os.OpenFile(o.File, os.O_APPEND|os.O_WRONLY, 0)
+				if err == nil {
+					_, err = f.WriteString(tt.more)
+				}
+				if err := errors.Join(err, f.Close()); err != nil {
+					t.Error(err)
+				}
+			}
+			return false
+		}
+		if got, _ := run(t, o); !slices.Equal(got.Refusals, tt.refused) || s.total() != tt.total {
+			t.Errorf("%q and then %q: got %+v and %d tokens", tt.text, tt.more, got, s.total())
+		}
+		s.before = nil
+		if run(t, o); s.total() != tt.whole {
+			t.Errorf("%q as a whole: %d tokens, want %d", tt.text+tt.more, s.total(), tt.whole)
+		}
 	}
 }

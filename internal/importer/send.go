@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	"github.com/eduardosanzb/flagmeter/internal/client"
 )
@@ -14,7 +13,6 @@ import (
 type sender struct {
 	client *client.Client
 	opts   Options
-	prefix string
 	result *Result
 }
 
@@ -24,11 +22,7 @@ func (s *sender) send(ctx context.Context, batch []row) error {
 	for len(batch) > 0 {
 		got, err := s.post(ctx, batch)
 		if err == nil {
-			s.result.Accepted += got.Accepted
-			s.result.Duplicates += got.Duplicates
-			for _, r := range batch {
-				s.result.Tokens += r.tokens
-			}
+			s.count(batch, got)
 			return nil
 		}
 		var p *client.Problem
@@ -52,6 +46,16 @@ func (s *sender) send(ctx context.Context, batch []row) error {
 	return nil
 }
 
+// count notes what the server has said of a batch.
+func (s *sender) count(batch []row, got client.Result) {
+	s.result.Accepted += got.Accepted
+	s.result.Duplicates += got.Duplicates
+	for _, r := range batch {
+		s.result.Tokens += r.tokens
+	}
+	s.result.window.count(batch, got)
+}
+
 func (s *sender) post(ctx context.Context, batch []row) (client.Result, error) {
 	events := make([]client.Event, len(batch))
 	for i, r := range batch {
@@ -59,7 +63,7 @@ func (s *sender) post(ctx context.Context, batch []row) (client.Result, error) {
 			Tenant:    s.opts.Tenant,
 			Feature:   s.opts.Feature,
 			Tokens:    r.tokens,
-			ID:        s.prefix + "-" + strconv.FormatInt(r.number, 10),
+			ID:        r.id,
 			Timestamp: r.at,
 		}
 	}
@@ -93,6 +97,9 @@ func (s *sender) drop(batch []row, p *client.Problem) []row {
 	rest := make([]row, 0, len(batch)-len(reasons))
 	for i, r := range batch {
 		if why, refused := reasons[i]; refused {
+			if p.Status == http.StatusConflict {
+				s.result.Conflicts++
+			}
 			s.result.refuse(r.line, why)
 		} else {
 			rest = append(rest, r)

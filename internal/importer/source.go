@@ -1,13 +1,9 @@
 package importer
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 )
 
@@ -15,51 +11,49 @@ import (
 type source struct {
 	io.Reader
 	io.Closer
-	size   int64  // bytes; -1 if unknown
-	prefix string // of the event ids
+	file *os.File // nil if it is no regular file
+	size int64    // bytes; -1 if unknown
+	read int64    // bytes so far
+	last byte     // of them
 }
 
-// openSource opens the file and, unless a prefix is given, reads it once for its hash.
-func openSource(ctx context.Context, o Options) (*source, error) {
+// openSource opens the file of the options.
+func openSource(o Options) (*source, error) {
 	if o.File == "-" {
-		return &source{o.Stdin, io.NopCloser(o.Stdin), -1, o.IDPrefix}, nil
+		return &source{Reader: o.Stdin, Closer: io.NopCloser(o.Stdin), size: -1}, nil
 	}
 	f, err := os.Open(o.File)
 	if err != nil {
 		return nil, fmt.Errorf("open file: %w", err)
 	}
-	s, err := sourceOf(ctx, f, o.IDPrefix)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return s, nil
-}
-
-func sourceOf(ctx context.Context, f *os.File, prefix string) (*source, error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("look at file: %w", err)
+		return nil, errors.Join(fmt.Errorf("look at file: %w", err), f.Close())
 	case info.IsDir():
-		return nil, fmt.Errorf("%s is a directory", f.Name())
-	case info.Mode().IsRegular() && prefix != "":
-		return &source{f, f, info.Size(), prefix}, nil
+		return nil, errors.Join(fmt.Errorf("%s is a directory", f.Name()), f.Close())
 	case info.Mode().IsRegular():
-	case prefix == "":
-		return nil, fmt.Errorf("%s is not a regular file and needs an id prefix (--id-prefix): its content cannot be read twice to derive one", f.Name())
-	default:
-		return &source{f, f, -1, prefix}, nil
+		// A file that grows meanwhile is read as far as it was.
+		return &source{Reader: io.LimitReader(f, info.Size()), Closer: f, file: f, size: info.Size()}, nil
 	}
-	hash := sha256.New()
-	size, err := io.Copy(hash, &limited{ctx: ctx, r: f, left: math.MaxInt})
-	if err != nil {
-		return nil, fmt.Errorf("hash file: %w", err)
+	return &source{Reader: f, Closer: f, size: -1}, nil
+}
+
+// Read counts the bytes.
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if s.read += int64(n); n > 0 {
+		s.last = p[n-1]
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("rewind file: %w", err)
+	return n, err
+}
+
+// unfinished reports whether the file ended within a line when it was opened, and has been
+// written to since: then the line may be half of one.
+func (s *source) unfinished() bool {
+	if s.file == nil || s.read < s.size || s.last == '\n' {
+		return false
 	}
-	// 128 bits of the hash: no two files meet in it, and ids stay short to store.
-	prefix = "csv-" + hex.EncodeToString(hash.Sum(nil)[:16])
-	// A file that grows meanwhile is read as far as it was hashed.
-	return &source{io.LimitReader(f, size), f, size, prefix}, nil
+	info, err := s.file.Stat()
+	return err == nil && info.Size() > s.size
 }

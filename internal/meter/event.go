@@ -27,7 +27,7 @@ type Event struct {
 	ID      string
 	Tenant  string
 	Feature string
-	// Tokens is 1 to MaxTokens.
+	// Tokens is 0 to MaxTokens: an event with none counts as an event.
 	Tokens int64
 	// At is when the event happened, in UTC, to the microsecond. The zero time
 	// means "when it arrived" and is filled in before the event is stored.
@@ -36,8 +36,8 @@ type Event struct {
 
 // CheckTokens says what is wrong with a token count; "" means it is fine.
 func CheckTokens(n int64) string {
-	if n < 1 || n > MaxTokens {
-		return "must be an integer from 1 to 1000000000000"
+	if n < 0 || n > MaxTokens {
+		return "must be an integer from 0 to 1000000000000"
 	}
 	return ""
 }

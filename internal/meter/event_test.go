@@ -45,10 +45,10 @@ func TestCheckTenant(t *testing.T) {
 }
 
 func TestCheckTokens(t *testing.T) {
-	const want = "must be an integer from 1 to 1000000000000"
+	const want = "must be an integer from 0 to 1000000000000"
 	for n, ok := range map[int64]bool{
-		1: true, 1_500: true, MaxTokens: true,
-		0: false, -1: false, MaxTokens + 1: false, math.MaxInt64: false, math.MinInt64: false,
+		0: true, 1: true, 1_500: true, MaxTokens: true,
+		-1: false, MaxTokens + 1: false, math.MaxInt64: false, math.MinInt64: false,
 	} {
 		if got := CheckTokens(n); (got == "") != ok || !ok && got != want {
 			t.Errorf("CheckTokens(%d) = %q", n, got)

@@ -9,16 +9,16 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // process is a role of one version.
 type process struct {
-	t         *testing.T
-	cmd       *exec.Cmd
-	stopLimit time.Duration
-	addr      string // of its API or metrics
-	gone      chan struct{}
+	t    testing.TB
+	cmd  *exec.Cmd
+	addr string // of its API or metrics
+	gone chan struct{}
 
 	mu   sync.Mutex
 	last []string // lines of its log
@@ -27,7 +27,7 @@ type process struct {
 // start runs a role and waits until it listens. A listener is handed over as systemd does.
 func (r *rig) start(version int, role string, listener *os.File, settings ...string) *process {
 	r.t.Helper()
-	p := &process{t: r.t, cmd: exec.Command(r.programs[version%2], role), gone: make(chan struct{}), stopLimit: r.drain + 25*time.Second}
+	p := &process{t: r.t, cmd: exec.Command(r.programs[version%2], role), gone: make(chan struct{})}
 	p.cmd.Env = append(r.settings[:len(r.settings):len(r.settings)], settings...)
 	if listener != nil { // LISTEN_PID is the process's own
 		p.cmd.Args = []string{"sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$1"`, r.programs[version%2], role}
@@ -79,11 +79,7 @@ func (p *process) stop() {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		p.t.Error(err)
 	}
-	select {
-	case <-p.gone:
-	case <-time.After(p.stopLimit):
-		p.t.Fatalf("%s runs %v after SIGTERM", p.cmd.Args, p.stopLimit)
-	}
+	waittest.Receive(p.t, strings.Join(p.cmd.Args, " ")+" ends after SIGTERM", p.gone)
 	for _, line := range p.log() {
 		if strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, `"level":"ERROR"`) {
 			p.t.Logf("%s: %s", p.cmd.Args[1:], line)

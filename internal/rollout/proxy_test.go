@@ -26,7 +26,7 @@ type proxy struct {
 	order   []string
 }
 
-func newProxy(t *testing.T) *proxy {
+func newProxy(t testing.TB) *proxy {
 	p := &proxy{servers: map[string]bool{}}
 	reverse := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {

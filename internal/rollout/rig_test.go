@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // deployments is how often a new version comes.
@@ -17,7 +18,7 @@ var versions = [2]string{"v1.0.0", "v1.1.0"}
 
 // rig is what the processes of a test need.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	env      *stacktest.Env
 	programs [2]string
 	settings []string
@@ -36,7 +37,7 @@ var build = sync.OnceValues(func() (programs [2]string, err error) {
 
 // newRig makes stores, for processes with a DRAIN_TIME that must be long enough for the clients
 // also on a machine that is busy with other tests.
-func newRig(t *testing.T, drain time.Duration) *rig {
+func newRig(t testing.TB, drain time.Duration) *rig {
 	t.Helper()
 	r := &rig{t: t, env: stacktest.New(t), drain: drain}
 	var err error
@@ -55,11 +56,7 @@ func newRig(t *testing.T, drain time.Duration) *rig {
 // await waits until ok is true.
 func (r *rig) await(what string, ok func() bool) {
 	r.t.Helper()
-	for limit := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(limit) {
-			r.t.Fatalf("waited 30 s for %s", what)
-		}
-	}
+	waittest.Until(r.t, what, ok)
 }
 
 // ready waits until the API at addr accepts events.

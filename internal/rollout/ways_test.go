@@ -19,7 +19,8 @@ var raced bool
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if raced {
-		plain := exec.Command("go", "test", "-count=1", "-v", "-run", flag.Lookup("test.run").Value.String(), ".")
+		plain := exec.Command("go", "test", "-trimpath", "-count=1", "-timeout=60m", "-v", "-run", flag.Lookup("test.run").Value.String(), ".")
+		plain.Env = append(os.Environ(), "CGO_ENABLED=0") // compiled already, see stacktest.Build
 		plain.Stdout, plain.Stderr = os.Stdout, os.Stderr
 		if plain.Run() != nil {
 			os.Exit(1)
@@ -35,18 +36,41 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// TestBehindAProxy is what Coolify does with a Dockerfile application: the new container runs on
+func TestBehindAProxy(t *testing.T)       { behindAProxy(t).check(t) }
+func TestOnOnePort(t *testing.T)          { onOnePort(t).check(t) }
+func TestOnASocketOfSystemd(t *testing.T) { onASocketOfSystemd(t).check(t) }
+
+// BenchmarkDeployments measures what clients notice of ten deployments, at 1,000 requests/s if the
+// machine has nothing else to do:
+//
+//	go test ./internal/rollout -run '^$' -bench Deployments -benchtime 1x
+func BenchmarkDeployments(b *testing.B) {
+	for name, deploy := range map[string]func(testing.TB) *load{"proxy": behindAProxy, "port": onOnePort, "systemd": onASocketOfSystemd} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				l := deploy(b)
+				l.check(b)
+				b.ReportMetric(l.reached(), "requests/s")
+				b.ReportMetric(l.quantile(0.5).Seconds()*1000, "p50-ms")
+				b.ReportMetric(l.quantile(0.99).Seconds()*1000, "p99-ms")
+				b.ReportMetric(l.quantile(1).Seconds()*1000, "longest-ms")
+			}
+		})
+	}
+}
+
+// behindAProxy is what Coolify does with a Dockerfile application: the new container runs on
 // an address of its own, gets requests when it is healthy, and then the old one gets SIGTERM,
 // while the proxy still sends requests to both. The flusher and the alerter overlap likewise.
-func TestBehindAProxy(t *testing.T) {
-	r := newRig(t, 40*askEvery)
+func behindAProxy(t testing.TB) *load {
+	r := newRig(t, 80*askEvery)
 	p := newProxy(t)
 	var api, flusher, alerter *process
 	deploy := func(version int) {
 		f, a := r.start(version, "flusher", nil), r.start(version, "alerter", nil)
 		i := r.start(version, "ingest", nil)
 		p.add(i.addr)
-		r.await("the proxy to find the new server healthy", func() bool { return p.healthy(i.addr) })
+		r.await("the proxy finds the new server healthy", func() bool { return p.healthy(i.addr) })
 		if api != nil {
 			flusher.stop()
 			alerter.stop()
@@ -56,38 +80,40 @@ func TestBehindAProxy(t *testing.T) {
 		api, flusher, alerter = i, f, a
 	}
 	deploy(0)
-	l, stop := startLoad(t, p.url)
+	l, stop := startLoad(t, p.url, r.drain)
 	for version := range deployments {
-		deploy(version + 1)
+		l.deployment(func() { deploy(version + 1) })
 	}
 	stop()
-	l.check(t)
 	r.verify(l, p.url)
+	return l
 }
 
-// TestOnOnePort lets old and new listen on one port with SO_REUSEPORT.
-func TestOnOnePort(t *testing.T) {
-	r := newRig(t, 20*keptEvery)
+// onOnePort lets old and new listen on one port with SO_REUSEPORT.
+func onOnePort(t testing.TB) *load {
+	r := newRig(t, 40*keptEvery)
 	r.start(0, "flusher", nil)
 	r.start(0, "alerter", nil)
 	addr := freeAddress(t)
 	settings := []string{"LISTEN_ADDR=" + addr, "REUSE_PORT=true"}
 	api := r.start(0, "ingest", nil, settings...)
-	l, stop := startLoad(t, "http://"+addr)
+	l, stop := startLoad(t, "http://"+addr, r.drain)
 	for version := range deployments {
-		next := r.start(version+1, "ingest", nil, settings...) // it listens when it is ready
-		api.stop()
-		api = next
+		l.deployment(func() {
+			next := r.start(version+1, "ingest", nil, settings...) // it listens when it is ready
+			api.stop()
+			api = next
+		})
 	}
 	stop()
-	l.check(t)
 	r.verify(l, "http://"+addr)
+	return l
 }
 
-// TestOnASocketOfSystemd restarts a service whose socket systemd keeps: connections wait there
+// onASocketOfSystemd restarts a service whose socket systemd keeps: connections wait there
 // while no process runs.
-func TestOnASocketOfSystemd(t *testing.T) {
-	r := newRig(t, 20*keptEvery)
+func onASocketOfSystemd(t testing.TB) *load {
+	r := newRig(t, 40*keptEvery)
 	r.start(0, "flusher", nil)
 	r.start(0, "alerter", nil)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -103,19 +129,21 @@ func TestOnASocketOfSystemd(t *testing.T) {
 	listener.Close() // the copy remains
 	api := r.start(0, "ingest", socket)
 	r.ready(addr)
-	l, stop := startLoad(t, "http://"+addr)
+	l, stop := startLoad(t, "http://"+addr, r.drain)
 	for version := range deployments {
-		api.stop()
-		api = r.start(version+1, "ingest", socket)
-		r.ready(addr)
+		l.deployment(func() {
+			api.stop()
+			api = r.start(version+1, "ingest", socket)
+			r.ready(addr)
+		})
 	}
 	stop()
-	l.check(t)
 	r.verify(l, "http://"+addr)
+	return l
 }
 
 // freeAddress is an address that nobody listens on.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

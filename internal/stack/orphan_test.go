@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // parentDir makes the test binary the parent that TestParentKilled kills. It names the
@@ -54,7 +56,11 @@ func TestParentKilled(t *testing.T) {
 			})
 			if kind == "persistent" {
 				// Its servers were stopped in order, and the directory is free again.
-				s := mustStart(t, Options{Dir: dir, Valkey: true, Postgres: true, Fast: true})
+				var s *Stack
+				waittest.Succeeds(t, "start in the directory that is free again", func() (err error) {
+					s, err = Start(t.Context(), Options{Dir: dir, Valkey: true, Postgres: true, Fast: true})
+					return err
+				})
 				if log, err := os.ReadFile(filepath.Join(dir, "postgres", "log")); err != nil || strings.Contains(string(log), "not properly shut down") {
 					t.Errorf("Postgres had to recover (%v):\n%s", err, log)
 				}

@@ -13,8 +13,8 @@ import (
 
 const (
 	pollEvery  = 10 * time.Millisecond // between two looks at something we wait for
-	startLimit = 30 * time.Second      // for a server to answer, crash recovery included
-	patience   = 10 * time.Second      // with a server that was told to stop
+	startLimit = 2 * time.Minute       // for a server to answer, crash recovery and a busy machine included
+	patience   = 30 * time.Second      // with a server that was told to stop
 )
 
 // Server is a running Valkey or Postgres of a Stack. Its methods may be called from several

@@ -8,9 +8,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 func TestStopLeavesNothingBehind(t *testing.T) {
@@ -247,15 +248,4 @@ func pidOfValkey(s *Stack) int {
 func running(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH }
 
 // eventually waits for something that other processes do.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	for !is() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: not after 20 s", what)
-		case <-time.After(pollEvery):
-		}
-	}
-}
+var eventually = waittest.Until

@@ -19,11 +19,14 @@ var ErrNoKey = errors.New("no such API key")
 
 // APIKey is an API key as it is stored: all but the key itself.
 type APIKey struct {
-	ID         uuid.UUID      `db:"id"`
-	Hash       []byte         `db:"hash"`        // SHA-256 of the key, 32 bytes
-	SessionKey []byte         `db:"session_key"` // Ed25519 public key, 32 bytes
-	Name       string         `db:"name"`
-	Scope      string         `db:"scope"` // ingest, read or admin
+	ID         uuid.UUID `db:"id"`
+	Hash       []byte    `db:"hash"`        // SHA-256 of the key, 32 bytes
+	SessionKey []byte    `db:"session_key"` // Ed25519 public key, 32 bytes
+	Name       string    `db:"name"`
+	Scope      string    `db:"scope"` // ingest, read or admin
+	// MoreScopes are what it may do beside Scope. A version that does not know the column
+	// allows less.
+	MoreScopes pq.StringArray `db:"more_scopes"`
 	Tenant     sql.NullString `db:"tenant"`
 	CreatedAt  time.Time      `db:"created_at"`
 	ExpiresAt  sql.NullTime   `db:"expires_at"`
@@ -31,6 +34,10 @@ type APIKey struct {
 	RateBurst  sql.NullInt64  `db:"rate_burst"`
 	RevokedAt  sql.NullTime   `db:"revoked_at"`
 	LastUsedAt sql.NullTime   `db:"last_used_at"`
+	// CreatedBy is the key with which it was made through the API. OpenMode says that it was made
+	// through an API that asks nobody for a credential: it is worth nothing where one is asked for.
+	CreatedBy uuid.NullUUID `db:"created_by"`
+	OpenMode  bool          `db:"open_mode"`
 }
 
 // Rate is what limits the events that come with the key.
@@ -54,38 +61,37 @@ func APIKeysVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
 // LiveAPIKeys returns every key that is neither revoked nor, at now, expired, in order of
 // creation.
 func LiveAPIKeys(ctx context.Context, q sqlx.QueryerContext, now time.Time) ([]APIKey, error) {
-	return apiKeys(ctx, q, "WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)", now)
+	return apiKeys(ctx, q, "WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)"+inOrder, now)
 }
 
-// APIKeys returns every key, revoked and expired ones included, in order of creation: all of
-// them, or those bound to a tenant.
-func APIKeys(ctx context.Context, q sqlx.QueryerContext, tenant string) ([]APIKey, error) {
-	return apiKeys(ctx, q, "WHERE $1 = '' OR tenant = $1", tenant)
+// APIKeyQuery says which keys to list.
+type APIKeyQuery struct {
+	Tenant string // the keys bound to it; "": all
+	Limit  int    // at most so many
+	// What follows this place in the order of creation; zero: the start.
+	AfterCreated time.Time
+	AfterID      uuid.UUID
 }
 
-func apiKeys(ctx context.Context, q sqlx.QueryerContext, where string, args ...any) ([]APIKey, error) {
+// APIKeys returns a page of the keys, revoked and expired ones included, in order of creation.
+func APIKeys(ctx context.Context, q sqlx.QueryerContext, ask APIKeyQuery) ([]APIKey, error) {
+	where, args := "WHERE (created_at, id) > ($1, $2)", []any{ask.AfterCreated, ask.AfterID}
+	if ask.Tenant != "" {
+		where, args = where+" AND tenant = $3", append(args, ask.Tenant)
+	}
+	return apiKeys(ctx, q, where+inOrder+fmt.Sprintf(" LIMIT %d", ask.Limit), args...)
+}
+
+const inOrder = " ORDER BY created_at, id"
+
+func apiKeys(ctx context.Context, q sqlx.QueryerContext, which string, args ...any) ([]APIKey, error) {
 	keys := []APIKey{}
-	err := sqlx.SelectContext(ctx, q, &keys, `SELECT id, hash, session_key, name, scope, tenant, created_at, expires_at, rate_limit, rate_burst, revoked_at, last_used_at
-		FROM api_keys `+where+" ORDER BY created_at, id", args...)
+	err := sqlx.SelectContext(ctx, q, &keys, `SELECT id, hash, session_key, name, scope, more_scopes, tenant, created_at, expires_at,
+		rate_limit, rate_burst, revoked_at, last_used_at, created_by, open_mode FROM api_keys `+which, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read API keys: %w", err)
 	}
 	return keys, nil
-}
-
-// AddAPIKey stores a key. It returns ErrNoTenant if the key is bound to a tenant that does
-// not exist.
-func AddAPIKey(ctx context.Context, e sqlx.ExecerContext, k APIKey) error {
-	_, err := e.ExecContext(ctx, `INSERT INTO api_keys (id, hash, session_key, name, scope, tenant, created_at, expires_at, rate_limit, rate_burst)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, k.ID, k.Hash, k.SessionKey, k.Name, k.Scope, k.Tenant, k.CreatedAt, k.ExpiresAt, k.RateLimit, k.RateBurst)
-	var refused *pq.Error
-	if errors.As(err, &refused) && refused.Code == "23503" { // foreign_key_violation
-		return fmt.Errorf("%w: %q", ErrNoTenant, k.Tenant.String)
-	}
-	if err != nil {
-		return fmt.Errorf("add API key: %w", err)
-	}
-	return nil
 }
 
 // FindAPIKey returns the key of that id or, if hash is not nil, of that SHA-256. It returns

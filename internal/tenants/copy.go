@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
@@ -64,12 +66,12 @@ func encode(all []meter.Tenant, kept []store.KeptFeature) (tenants, names []byte
 // decode reads both copies. names may be nil: the version before has written tenants alone.
 func decode(tenants, names []byte) ([]meter.Tenant, []store.KeptFeature, error) {
 	var rows []copied
-	if err := json.Unmarshal(tenants, &rows); err != nil {
+	if err := strict.Unmarshal(tenants, &rows); err != nil {
 		return nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
 	}
 	var named []copiedNames
 	if names != nil {
-		if err := json.Unmarshal(names, &named); err != nil {
+		if err := strict.Unmarshal(names, &named); err != nil {
 			return nil, nil, fmt.Errorf("decode copy of tenants: names: %w", err)
 		}
 	}

@@ -10,7 +10,8 @@
 //	   │                              └─▶ Postgres ◀─┐
 //	journal       flusher ×2, alerter ── back ───────┘ ──▶ a stand-in for Slack
 //
-// Clients post singles and batches, now, seconds back and hours back. Most give each event
+// Clients post singles, batches, and backfills too large for one call of ingest.lua, now, seconds
+// back and hours back. Most give each event
 // an id and repeat it until it is acknowledged; some give none and never repeat. The
 // journal notes what was acknowledged and what was left unknown. Meanwhile a nemesis
 // injects faults (files fault_*.go), in an order that its seed fixes, and a watcher,

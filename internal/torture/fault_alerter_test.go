@@ -23,7 +23,7 @@ func alerterFaults() []fault {
 			if err := r.alerter.restart("alerter:7"); err != nil {
 				return err
 			}
-			died := r.alerter.awaitEnd(ctx, time.Minute)
+			died := r.alerter.awaitEnd(ctx)
 			if err := r.alerter.restart(""); err != nil {
 				return err
 			}

@@ -82,11 +82,11 @@ func outdate(ctx context.Context, r *rig, _ *rand.Rand) error {
 		if err := r.front.postgres.harm(silence...); err != nil {
 			return err
 		}
-		err := r.awaitFlushes(ctx, 6, getsOn)
+		err := r.awaitFlushes(ctx, 6)
 		for _, p := range r.flushers {
 			err = errors.Join(err, p.setClock(2*time.Hour))
 		}
-		err = errors.Join(err, r.awaitFlushes(ctx, 6, getsOn))
+		err = errors.Join(err, r.awaitFlushes(ctx, 6))
 		return errors.Join(err, r.front.postgres.heal())
 	})
 }
@@ -94,7 +94,7 @@ func outdate(ctx context.Context, r *rig, _ *rand.Rand) error {
 // awaitComparison waits until the alerter has compared usage with thresholds once more.
 func (r *rig) awaitComparison(ctx context.Context) error {
 	before := -1.0
-	return eventually(ctx, 30*time.Second, "the alerter to compare", func() bool {
+	return eventually(ctx, "the alerter to compare", func() bool {
 		n, err := metric(ctx, r.alerter, "flagmeter_alerter_tick_duration_seconds_count")
 		if err != nil {
 			return false
@@ -132,7 +132,7 @@ func (r *rig) stepClocks(ctx context.Context, whose []*process, step func(time.T
 
 // awaitClock waits until a process shows that its clock is off. The alerter shows nothing.
 func (r *rig) awaitClock(ctx context.Context, p *process, by time.Duration) error {
-	return eventually(ctx, 30*time.Second, fmt.Sprintf("the clock of %s to be off by %s", p.name, by), func() bool {
+	return eventually(ctx, fmt.Sprintf("the clock of %s to be off by %s", p.name, by), func() bool {
 		var shown time.Time
 		switch {
 		case p == r.ingests[0], p == r.ingests[1]:

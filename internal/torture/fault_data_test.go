@@ -47,19 +47,19 @@ func poison(ctx context.Context, r *rig, random *rand.Rand) error {
 		}
 		r.journal.ack(events)
 	}
-	if err := eventually(ctx, getsOn, "refused events in dead_events", func() bool {
+	if err := eventually(ctx, "refused events in dead_events", func() bool {
 		var n int
 		err := r.db.GetContext(ctx, &n, "SELECT count(*) FROM dead_events")
 		return err == nil && n == poisoned
 	}); err != nil {
 		return err
 	}
-	if err := r.awaitFlushes(ctx, 3, getsOn); err != nil {
+	if err := r.awaitFlushes(ctx, 3); err != nil {
 		return err
 	}
 	// What was refused belongs to events: there is no drift. It can be said when the sums
 	// have arrived, and 30 s more.
-	err := eventually(ctx, 90*time.Second, "an audit that knows the refused events", func() bool {
+	err := eventually(ctx, "an audit that knows the refused events", func() bool {
 		report, err := r.audit(ctx, "globex", began.Add(-61*time.Minute), began.Add(-59*time.Minute))
 		return err == nil && report.Clean && report.Explained > 0
 	})
@@ -136,7 +136,7 @@ func corrupt(ctx context.Context, r *rig, random *rand.Rand) error {
 		return err
 	}
 	r.journal.ack(events)
-	if err := eventually(ctx, getsOn, "the rollups of both features", func() bool {
+	if err := eventually(ctx, "the rollups of both features", func() bool {
 		var n int
 		err := r.db.GetContext(ctx, &n, "SELECT count(*) FROM rollups WHERE tenant = 'initech' AND minute = $1 AND feature LIKE 'audited _' AND events >= 10", day)
 		return err == nil && n == 2
@@ -152,7 +152,7 @@ func corrupt(ctx context.Context, r *rig, random *rand.Rand) error {
 		}
 	}
 	to := day.Add(time.Minute)
-	if err := eventually(ctx, 90*time.Second, "an audit that finds the drift", func() bool {
+	if err := eventually(ctx, "an audit that finds the drift", func() bool {
 		report, err := r.audit(ctx, "initech", day, to)
 		return err == nil && !report.Clean && len(report.Rollups) == 2
 	}); err != nil {

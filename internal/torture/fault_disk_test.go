@@ -21,7 +21,7 @@ func diskFaults() []fault {
 			prepare: func(p *prepare) { p.valkeyDir = p.mount("24m") },
 			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
 				return r.fillDisk(ctx, "mount-24m", func() error {
-					return eventually(ctx, 30*time.Second, "Valkey to end", func() bool { return r.rdb.Ping(ctx).Err() != nil })
+					return eventually(ctx, "Valkey to end", func() bool { return r.rdb.Ping(ctx).Err() != nil })
 				}, func() error { return r.valkeys.Valkey.Restart(ctx) })
 			}},
 		{name: "postgres-disk-full", touches: []string{postgres}, alone: true,
@@ -29,7 +29,7 @@ func diskFaults() []fault {
 			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
 				failures := r.journal.failures()
 				err := r.fillDisk(ctx, "mount-160m", func() error {
-					return r.awaitNoFlushes(ctx, 3*time.Second, 60*time.Second)
+					return r.awaitNoFlushes(ctx, 3*time.Second)
 				}, func() error { return r.postgreses.Postgres.Restart(ctx) })
 				if n := r.journal.failures() - failures; err == nil && n > 0 {
 					err = fmt.Errorf("%d requests failed while the disk of Postgres was full", n)
@@ -70,9 +70,9 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // awaitNoFlushes waits until no batch has reached Postgres for some time.
-func (r *rig) awaitNoFlushes(ctx context.Context, silent, limit time.Duration) error {
+func (r *rig) awaitNoFlushes(ctx context.Context, silent time.Duration) error {
 	last, since := -1, time.Now()
-	return eventually(ctx, limit, "Postgres to take nothing", func() bool {
+	return eventually(ctx, "Postgres to take nothing", func() bool {
 		if n, err := r.ledger(ctx); err == nil && n != last {
 			last, since = n, time.Now()
 		}

@@ -6,14 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"github.com/eduardosanzb/flagmeter/internal/store"
 )
-
-// getsOn is how long a flusher may take to reach a step. A fault of the network may have left
-// it a connection on which nothing comes any more, which it gives up after store.Silence, and
-// then the other one may be quicker for some ticks.
-const getsOn = store.Silence + 20*time.Second
 
 // The numbers of the flusher's steps, see its package comment. Step 1 has no end of its own:
 // it shares a round trip with step 2.
@@ -42,7 +35,7 @@ func flusherFaults() []fault {
 			if err := p.freeze(); err != nil {
 				return err
 			}
-			takenOver := r.awaitFlushes(ctx, 5, 60*time.Second)
+			takenOver := r.awaitFlushes(ctx, 5)
 			if err := p.thaw(); err != nil {
 				return err
 			}
@@ -60,9 +53,8 @@ func flusherFaults() []fault {
 // killAfter lets a flusher die after a step. For the last step, which comes when the grace of
 // a batch is over, the other one must not be quicker.
 func (r *rig) killAfter(ctx context.Context, step int) error {
-	p, other, limit := r.flushers[0], r.flushers[1], getsOn
+	p, other := r.flushers[0], r.flushers[1]
 	if step == stepDrop {
-		limit = 60 * time.Second
 		if err := other.kill(); err != nil {
 			return err
 		}
@@ -70,7 +62,7 @@ func (r *rig) killAfter(ctx context.Context, step int) error {
 	if err := p.restart(fmt.Sprint("flusher:", step)); err != nil {
 		return err
 	}
-	died := p.awaitEnd(ctx, limit)
+	died := p.awaitEnd(ctx)
 	if err := p.restart(""); err != nil {
 		return err
 	}
@@ -93,7 +85,7 @@ func (r *rig) stopFlusher(ctx context.Context, step int, do func(p *process) err
 	if err := p.restart(fmt.Sprintf("flusher:%d:stop", step)); err != nil {
 		return err
 	}
-	err := p.awaitFailpoint(ctx, getsOn)
+	err := p.awaitFailpoint(ctx)
 	if err == nil {
 		err = do(p)
 	}
@@ -110,13 +102,13 @@ func freezeInTransaction(ctx context.Context, r *rig, _ *rand.Rand) error {
 		if err := r.flushers[1].start(""); err != nil {
 			return err
 		}
-		if err := eventually(ctx, getsOn, "the other flusher to meet the one that has stopped", func() bool {
+		if err := eventually(ctx, "the other flusher to meet the one that has stopped", func() bool {
 			n, err := r.backends(ctx, "wait_event_type = 'Lock' AND query LIKE 'INSERT INTO flushes%'")
 			return err == nil && n > 0
 		}); err != nil {
 			return err
 		}
-		return r.awaitFlushes(ctx, 5, time.Minute)
+		return r.awaitFlushes(ctx, 5)
 	})
 }
 

@@ -98,7 +98,7 @@ func (r *rig) killBackend(ctx context.Context, where string) error {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return fmt.Errorf("kill a backend: %w", err)
 	}
-	return eventually(ctx, 20*time.Second, "Postgres to recover", func() bool {
+	return eventually(ctx, "Postgres to recover", func() bool {
 		n, err := r.backends(ctx, fmt.Sprint("pid = ", pid))
 		return err == nil && n == 0
 	})
@@ -113,7 +113,7 @@ func (r *rig) inCopy(ctx context.Context, do func() error) error {
 		if err := p.thaw(); err != nil {
 			return err
 		}
-		err := eventually(ctx, 10*time.Second, "a COPY", func() bool {
+		err := eventually(ctx, "a COPY", func() bool {
 			n, err := r.backends(ctx, copying)
 			return err == nil && n > 0
 		})
@@ -138,7 +138,7 @@ func loseCommitReply(ctx context.Context, r *rig, _ *rand.Rand) error {
 		if err := p.thaw(); err != nil {
 			return err
 		}
-		err = eventually(ctx, 10*time.Second, "the commit", func() bool {
+		err = eventually(ctx, "the commit", func() bool {
 			n, err := r.ledger(ctx)
 			return err == nil && n > batches
 		})
@@ -148,7 +148,7 @@ func loseCommitReply(ctx context.Context, r *rig, _ *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	return eventually(ctx, getsOn, "a flusher to find the batches in the ledger", func() bool { return r.ledgerHits(ctx) > 0 })
+	return eventually(ctx, "a flusher to find the batches in the ledger", func() bool { return r.ledgerHits(ctx) > 0 })
 }
 
 // ledgerHits is how many batches the flushers have found in the ledger since they were started.
@@ -176,7 +176,7 @@ func freezeBackends(ctx context.Context, r *rig, _ *rand.Rand) error {
 			return fmt.Errorf("freeze a backend: %w", err)
 		}
 	}
-	flushing := r.awaitFlushes(ctx, 3, 60*time.Second)
+	flushing := r.awaitFlushes(ctx, 3)
 	for _, pid := range pids {
 		_ = syscall.Kill(pid, syscall.SIGCONT) // it may have been closed meanwhile
 	}

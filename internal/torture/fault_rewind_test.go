@@ -42,7 +42,7 @@ func rewindFaults() []fault {
 		{name: "valkey-forgets-groups", touches: everything, long: true, inject: forgetGroups},
 		// The batches of a flusher whose clock was ahead say nothing about when they were made.
 		{name: "rewind-after-clock-flusher-ahead", touches: everything, alone: true, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			err := r.stepClocks(ctx, r.flushers, clockSteps[0].step, func() error { return r.awaitFlushes(ctx, 4, getsOn) })
+			err := r.stepClocks(ctx, r.flushers, clockSteps[0].step, func() error { return r.awaitFlushes(ctx, 4) })
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ func rewindFaults() []fault {
 func quiet(ctx context.Context, r *rig) (goOn func(), err error) {
 	goOn = r.load.hold()
 	valkey := scripts.New(r.rdb, 1)
-	err = eventually(ctx, getsOn, "all events to reach Postgres", func() bool {
+	err = eventually(ctx, "all events to reach Postgres", func() bool {
 		left := 0
 		err := valkey.EachRaw(ctx, func(groups []string) { left += len(groups) })
 		return err == nil && left == 0
@@ -136,7 +136,7 @@ func forgetGroups(ctx context.Context, r *rig, _ *rand.Rand) error {
 
 // awaitRecovery waits for a recovery more than there were, and checks that it is reported.
 func (r *rig) awaitRecovery(ctx context.Context, before int) error {
-	err := eventually(ctx, 60*time.Second, "the loss to be recovered from", func() bool {
+	err := eventually(ctx, "the loss to be recovered from", func() bool {
 		n, err := r.rewinds(ctx)
 		return err == nil && n > before
 	})
@@ -157,7 +157,7 @@ func (r *rig) copyData(ctx context.Context) (data, copied string, err error) {
 	if err := r.rdb.ConfigSet(ctx, "auto-aof-rewrite-percentage", "0").Err(); err != nil {
 		return "", "", fmt.Errorf("keep Valkey from rewriting its file: %w", err)
 	}
-	if err := eventually(ctx, 30*time.Second, "Valkey to have rewritten its file", func() bool {
+	if err := eventually(ctx, "Valkey to have rewritten its file", func() bool {
 		n, err := r.infoNumber(ctx, "aof_rewrite_in_progress")
 		return err == nil && n == 0
 	}); err != nil {
@@ -209,7 +209,7 @@ func (r *rig) checkAlarm(ctx context.Context) error {
 	if !logged {
 		return fmt.Errorf("no flusher has logged loss %s", marker)
 	}
-	return eventually(ctx, getsOn, "flagmeter_flusher_rewound to be 0 again", func() bool {
+	return eventually(ctx, "flagmeter_flusher_rewound to be 0 again", func() bool {
 		for _, p := range r.flushers {
 			if n, err := metric(ctx, p, "flagmeter_flusher_rewound"); err != nil || n != 0 {
 				return false

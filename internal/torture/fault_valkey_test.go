@@ -64,17 +64,17 @@ func fillValkey(ctx context.Context, r *rig, _ *rand.Rand) (err error) {
 		}
 	}()
 	before := r.journal.fulls()
-	full := eventually(ctx, 30*time.Second, "an answer that Valkey is full", func() bool { return r.journal.fulls() > before })
+	full := eventually(ctx, "an answer that Valkey is full", func() bool { return r.journal.fulls() > before })
 	if err := r.postgreses.Postgres.Restart(ctx); err != nil {
 		return err
 	}
 	if full != nil {
 		return full
 	}
-	if err := r.awaitFlushes(ctx, 2, getsOn); err != nil {
+	if err := r.awaitFlushes(ctx, 2); err != nil {
 		return err
 	}
-	return r.awaitAcks(ctx, 1, 20*time.Second)
+	return r.awaitAcks(ctx, 1)
 }
 
 // infoNumber reads a number from Valkey's INFO.

@@ -14,7 +14,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/client"
 )
 
-// load is what the clients do: about 1,500 events/s, half of them in batches.
+// load is what the clients do: about 1,500 events/s, half of them in batches, and two backfills
+// that send 3,000 events at once every few seconds.
 type load struct {
 	t       testing.TB
 	journal *journal
@@ -49,6 +50,9 @@ func (l *load) begin() {
 	for i := range 3 {
 		name := fmt.Sprint("anonymous-single-", i)
 		l.run(sending, trying, name, 10*time.Millisecond, anonymous(name, 1))
+	}
+	for i := range 2 {
+		l.run(sending, trying, fmt.Sprint("backfill-", i), 4*time.Second, backfill(3000))
 	}
 	l.run(sending, trying, "anonymous-batch", 200*time.Millisecond, anonymous("anonymous-batch", 30))
 	l.run(sending, trying, "quota", l.crossings/time.Duration(len(quotaTenants)*quotaSteps), spend)
@@ -149,6 +153,23 @@ func (l *load) mixed(most int) func(string, int, *rand.Rand) []client.Event {
 			events[i] = client.Event{
 				Tenant: tenants[random.IntN(len(tenants))].name, Feature: fmt.Sprint("feature ", random.IntN(4)),
 				Tokens: 1 + random.Int64N(1000), ID: fmt.Sprintf("%s-%d-%d", name, n, i), Timestamp: moment(random),
+			}
+		}
+		return events
+	}
+}
+
+// backfill returns batches of so many events of one tenant, spread over more features and days than
+// one call of ingest.lua takes: its request is staged.
+func backfill(size int) func(string, int, *rand.Rand) []client.Event {
+	return func(name string, n int, random *rand.Rand) []client.Event {
+		tenant := tenants[random.IntN(len(tenants))].name
+		events := make([]client.Event, size)
+		for i := range events {
+			events[i] = client.Event{
+				Tenant: tenant, Feature: fmt.Sprint("backfill ", i%280), Tokens: 1 + random.Int64N(1000),
+				ID:        fmt.Sprintf("%s-%d-%d", name, n, i),
+				Timestamp: time.Now().Add(-2*time.Minute - time.Duration(random.Int64N(int64(33*24*time.Hour)))),
 			}
 		}
 		return events

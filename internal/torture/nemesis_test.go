@@ -69,7 +69,7 @@ func (r *rig) inject(f fault, random *rand.Rand) {
 	err := f.inject(ctx, r, random)
 	r.journal.heal(s)
 	if err == nil {
-		err = r.awaitAcks(ctx, 1, 30*time.Second)
+		err = r.awaitAcks(ctx, 1)
 	}
 	if err != nil {
 		r.t.Errorf("fault %s, %.1f s after the start: %v", f.name, began.Seconds(), err)

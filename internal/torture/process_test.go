@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // The variables of package failpoint.
@@ -114,7 +116,7 @@ func (p *process) restart(failpoint string) error {
 	return p.start(failpoint)
 }
 
-// terminate ends the run with SIGTERM, which must take less than 25 s and succeed.
+// terminate ends the run with SIGTERM, which must succeed.
 func (p *process) terminate() error {
 	gone, err := p.signal(syscall.SIGTERM)
 	if err != nil {
@@ -122,8 +124,8 @@ func (p *process) terminate() error {
 	}
 	select {
 	case <-gone:
-	case <-time.After(25 * time.Second):
-		return fmt.Errorf("%s did not end within 25 s of SIGTERM", p.name)
+	case <-time.After(waittest.Patience):
+		return fmt.Errorf("%s has not ended %s after SIGTERM", p.name, waittest.Patience)
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 		return fmt.Errorf("%s ended with status %d after SIGTERM:\n%s", p.name, code, p.tail(10))
@@ -135,20 +137,20 @@ func (p *process) freeze() error { _, err := p.signal(syscall.SIGSTOP); return e
 func (p *process) thaw() error   { _, err := p.signal(syscall.SIGCONT); return err }
 
 // awaitEnd waits until the run has ended, as by a failpoint.
-func (p *process) awaitEnd(ctx context.Context, limit time.Duration) error {
+func (p *process) awaitEnd(ctx context.Context) error {
 	select {
 	case <-p.gone:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(limit):
-		return fmt.Errorf("%s did not end by its failpoint within %s", p.name, limit)
+	case <-time.After(waittest.Patience):
+		return fmt.Errorf("%s has not ended by its failpoint after %s", p.name, waittest.Patience)
 	}
 }
 
 // awaitFailpoint waits until the run says that it has reached its failpoint.
-func (p *process) awaitFailpoint(ctx context.Context, limit time.Duration) error {
-	return eventually(ctx, limit, p.name+" to reach its failpoint", func() bool {
+func (p *process) awaitFailpoint(ctx context.Context) error {
+	return eventually(ctx, p.name+" to reach its failpoint", func() bool {
 		return bytes.Contains(p.output(), []byte("failpoint "))
 	})
 }
@@ -187,18 +189,10 @@ func (p *process) tail(n int) string {
 	return string(bytes.Join(lines[max(0, len(lines)-n):], []byte("\n")))
 }
 
-// eventually waits until ok is true, for at most limit.
-func eventually(ctx context.Context, limit time.Duration, what string, ok func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for !ok() {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s, %s: %w", what, limit, ctx.Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	return nil
+// eventually waits until ok is true. A fault may have left a flusher a connection on which
+// nothing comes any more: it gives that up after store.Silence.
+func eventually(ctx context.Context, what string, ok func() bool) error {
+	return waittest.Wait(ctx, waittest.Patience, what, ok)
 }
 
 // address is a free address of 127.0.0.1 whose port is below those that the kernel gives to

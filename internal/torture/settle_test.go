@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	flush "github.com/eduardosanzb/flagmeter/flusher"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -20,7 +21,7 @@ const ahead = 32 * 24 * time.Hour
 // minutes. Afterwards all that was accepted is in Postgres.
 func (r *rig) settle(ctx context.Context) {
 	r.t.Helper()
-	r.load.end(30 * time.Second)
+	r.load.end(waittest.Patience)
 	if err := r.heal(ctx); err != nil {
 		r.t.Fatal(fmt.Errorf("heal: %w", err))
 	}
@@ -30,7 +31,7 @@ func (r *rig) settle(ctx context.Context) {
 		DB: r.db, Valkey: valkey, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 		Now: func() time.Time { return time.Now().Add(ahead) },
 	})
-	err := eventually(ctx, 40*time.Second, "the last batches to reach Postgres", func() bool {
+	err := eventually(ctx, "the last batches to reach Postgres", func() bool {
 		if _, err := last.RunOnce(ctx); err != nil {
 			return false
 		}

@@ -82,7 +82,7 @@ func (r *rig) awaitAlerts(ctx context.Context) error {
 		return err
 	}
 	var missing, pending int
-	err = eventually(ctx, time.Minute, "alerts to be delivered", func() bool {
+	err = eventually(ctx, "alerts to be delivered", func() bool {
 		alerts, err := r.alerts(ctx)
 		if err != nil {
 			return false

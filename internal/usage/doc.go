@@ -55,8 +55,9 @@
 // entered the ledger since the shared view, so the argument is that of a view, with "the
 // points' rows" in the place of "the sums", and (iii) lists the counters of every batch that
 // is not settled by day or minute. A point therefore has a batch once, wherever the batch is.
-// The counters of late events have no index by minute: if very many wait, a series by minute
-// or hour leaves them out and says stale.
+// The counters of late events and large requests have no index by minute. If more counters of a
+// tenant wait than one call may look at, a series leaves them out, and so do the features of GET
+// /usage/:tenant; both say stale. The sum of a tenant never depends on their number.
 //
 // An overview is the shared view and, for (iii), what the process keeps of the counters in
 // Valkey, brought up to date. Totals and minutes are made of the same parts, so both leave
@@ -80,6 +81,10 @@
 //     part is settled;
 //   - what happens after the look is found by the next: an event names its tenant, and a batch
 //     that a reading has met but no list yet counts as new when it is listed.
+//
+// The batch of one large request never was an open hash: it is listed with a minute of its own
+// (scripts.OneRequest), so no open part is taken for it, and its tenants are named by the call
+// that sealed it.
 //
 // The names and the list are of one moment. If the list were made before the names, an event
 // in a minute sealed and opened again between the two would be taken for a part of the batch; if

@@ -102,26 +102,18 @@ func (r *reader) read(tenants []meter.Tenant) []answer {
 	defer cancel()
 	answers := make([]answer, len(tenants))
 	reading := r.live.readCovered(ctx, tenants)
-	unsettled, err := r.live.valkey.Features(ctx, r.shard, reading.Query())
-	var tokens []int64
-	switch {
-	case errors.Is(err, scripts.ErrRewound):
-		unsettled = make([][]meter.FeatureUsage, len(tenants))
-	case err != nil:
+	unsettled, tokens, err := r.features(ctx, reading.Query())
+	if errors.Is(err, scripts.ErrRewound) {
+		unsettled, tokens = make([][]meter.FeatureUsage, len(tenants)), nil
+	} else if err != nil {
 		for i := range answers {
 			answers[i].err = err
 		}
 		return answers
-	default:
-		tokens = make([]int64, len(tenants))
-		for i, features := range unsettled {
-			for _, f := range features {
-				tokens[i] = meter.Add(tokens[i], f.Tokens)
-			}
-		}
 	}
 	for i, usage := range reading.Usage(tokens, r.live.now()) {
 		usage.Features = unsettled[i]
+		usage.Stale = usage.Stale || unsettled[i] == nil
 		if s := reading.settled[i]; s != nil {
 			usage.Features = addFeatures(unsettled[i], s.features)
 		}
@@ -131,6 +123,30 @@ func (r *reader) read(tenants []meter.Tenant) []answer {
 		answers[i].usage = usage
 	}
 	return answers
+}
+
+// features is the unsettled usage of each tenant of q, and its sum. A tenant of which too many
+// features wait has no features, but still its sum.
+func (r *reader) features(ctx context.Context, q scripts.Query) (all [][]meter.FeatureUsage, tokens []int64, err error) {
+	if all, err = r.live.valkey.Features(ctx, r.shard, q); err != nil {
+		return nil, nil, err
+	}
+	tokens = make([]int64, len(all))
+	for i, features := range all {
+		if features == nil {
+			one := q
+			one.Tenants = q.Tenants[i : i+1]
+			sum, err := r.live.valkey.Tokens(ctx, r.shard, one)
+			if err != nil {
+				return nil, nil, err
+			}
+			tokens[i] = sum[0]
+		}
+		for _, f := range features {
+			tokens[i] = meter.Add(tokens[i], f.Tokens)
+		}
+	}
+	return all, tokens, nil
 }
 
 func addFeatures(a, b []meter.FeatureUsage) []meter.FeatureUsage {

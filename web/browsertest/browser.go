@@ -6,9 +6,10 @@ import (
 	"os/exec"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // programs are where a browser may be, the first that runs is taken. FLAGMETER_CHROMIUM goes
@@ -53,7 +54,7 @@ type Browser struct {
 }
 
 // Start starts a browser that is killed at the end of the test, and its profile removed.
-func Start(t *testing.T) *Browser {
+func Start(t testing.TB) *Browser {
 	t.Helper()
 	program := find()
 	if program == "" {
@@ -66,7 +67,7 @@ func Start(t *testing.T) *Browser {
 	options := append([]chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(program),
 		chromedp.UserDataDir(t.TempDir()),
-		chromedp.WSURLReadTimeout(time.Minute), // the first start on a busy machine is slow
+		chromedp.WSURLReadTimeout(waittest.Patience), // the first start on a busy machine is slow
 	}, flags...)
 	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)

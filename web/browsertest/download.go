@@ -5,11 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
+
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // DownloadTo is a preparation of Open: downloads of the tab go to dir, under their own names.
@@ -26,16 +27,16 @@ func DownloadTo(dir string) chromedp.Action[chromedp.Void] {
 // Downloaded waits until a download has arrived whole whose path matches pattern, and returns
 // the path. Chromium gives a file its name when it is complete, or reserves the name with
 // an empty one.
-func Downloaded(t *testing.T, pattern string) string {
+func Downloaded(t testing.TB, pattern string) (path string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if paths, err := filepath.Glob(pattern); err == nil && len(paths) > 0 {
-			if info, err := os.Stat(paths[0]); err == nil && info.Size() > 0 {
-				return paths[0]
-			}
+	waittest.Until(t, "something is downloaded to "+pattern, func() bool {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			return false
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("nothing was downloaded to %s", pattern)
-		}
-	}
+		path = paths[0]
+		info, err := os.Stat(path)
+		return err == nil && info.Size() > 0
+	})
+	return path
 }

@@ -15,10 +15,9 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-)
 
-// patience is how long Until waits: the machine may be busy.
-const patience = 20 * time.Second
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
+)
 
 // Keys for Press.
 const (
@@ -29,7 +28,7 @@ const (
 
 // Tab is one page in a browser. Its methods fail the test that opened it.
 type Tab struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 
 	mu       sync.Mutex
@@ -39,7 +38,7 @@ type Tab struct {
 // Open opens url in a tab of its own, with a window of 1280 by 800 pixels and light colours,
 // after preparations. It is closed at the end of the test, which fails if the page has thrown
 // an exception, logged an error, or done what its policy forbids.
-func (b *Browser) Open(t *testing.T, url string, preparations ...chromedp.Action[chromedp.Void]) *Tab {
+func (b *Browser) Open(t testing.TB, url string, preparations ...chromedp.Action[chromedp.Void]) *Tab {
 	t.Helper()
 	tab := &Tab{t: t}
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(tab.listen))
@@ -84,7 +83,7 @@ func (tab *Tab) listen(event any) {
 // Do runs actions one after the other.
 func (tab *Tab) Do(actions ...chromedp.Action[chromedp.Void]) {
 	tab.t.Helper()
-	ctx, cancel := context.WithTimeout(tab.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(tab.ctx, waittest.Patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
 		tab.t.Fatalf("drive the browser: %v", err)
@@ -104,7 +103,7 @@ func (tab *Tab) eval(expression string, result any) error {
 		expression = "Promise.resolve(" + expression + ").then(() => true)"
 		result = new(bool)
 	}
-	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	ctx, cancel := context.WithTimeout(tab.ctx, waittest.Patience)
 	defer cancel()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[[]byte](expression, chromedp.EvalAwaitPromise, chromedp.EvalAsValue))
 	if err == nil {
@@ -125,29 +124,21 @@ func shorten(text string) string {
 	return text
 }
 
-// Until waits until a JavaScript expression is true. It is not while the page gives way to
-// another.
-func (tab *Tab) Until(what, expression string) {
-	tab.t.Helper()
-	tab.UntilWithin(patience, what, expression)
-}
-
-// UntilWithin is Until for no longer than limit, and returns how long it took.
-func (tab *Tab) UntilWithin(limit time.Duration, what, expression string) time.Duration {
+// Until waits until a JavaScript expression is true, and returns how long that took, for
+// benchmarks. It is not true while the page gives way to another.
+func (tab *Tab) Until(what, expression string) time.Duration {
 	tab.t.Helper()
 	start := time.Now()
-	for {
-		var ok bool
+	err := waittest.Wait(tab.ctx, waittest.Patience, what, func() (ok bool) {
 		if err := tab.eval("Boolean("+expression+")", &ok); err != nil && !between(err) {
 			tab.t.Fatalf("evaluate %s: %v", shorten(expression), err)
 		}
-		if took := time.Since(start); ok {
-			return took
-		} else if took > limit {
-			tab.t.Fatalf("not within %v: %s (%s). The page says:\n%s", limit, what, expression, shorten(strings.Join(strings.Fields(tab.Text("body")), " ")))
-		}
-		time.Sleep(10 * time.Millisecond)
+		return ok
+	})
+	if err != nil {
+		tab.t.Fatalf("%v (%s). The page says:\n%s", err, expression, shorten(strings.Join(strings.Fields(tab.Text("body")), " ")))
 	}
+	return time.Since(start)
 }
 
 // Text is the visible text of the first element that matches selector; "" without one.
@@ -186,7 +177,7 @@ func (tab *Tab) Back() {
 // Screenshot is a PNG of the window.
 func (tab *Tab) Screenshot() []byte {
 	tab.t.Helper()
-	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	ctx, cancel := context.WithTimeout(tab.ctx, waittest.Patience)
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {

@@ -1,9 +1,12 @@
 // The HTTP API as the page uses it: addresses, conditional requests, and problems.
 
+import { Patience } from "./backoff.js";
 import { session } from "./session.js";
 import { parse } from "./whole.js";
 
-const timeout = 5000; // ms; the answer to 10,000 tenants takes well below one second
+// ms; the answer to 10,000 tenants takes well below one second, where nothing is slow.
+const answerWithin = 5000;
+const answerAtLast = 60_000;
 
 export const path = {
   tenants: (query) => `/tenants?${new URLSearchParams(query)}`,
@@ -38,6 +41,7 @@ export class Failure extends Error {
 // Resource is one address that is asked again and again.
 export class Resource {
   #tag = null;
+  #patience = new Patience(answerWithin, answerAtLast);
 
   constructor(address) {
     this.address = address;
@@ -48,7 +52,7 @@ export class Resource {
   async get(signal) {
     const headers = session.headers({ Accept: "application/json" });
     if (this.#tag) headers["If-None-Match"] = this.#tag;
-    const slow = AbortSignal.timeout(timeout);
+    const slow = AbortSignal.timeout(this.#patience.ms);
     let response;
     try {
       response = await fetch(this.address, { headers, cache: "no-store", signal: signal ? AbortSignal.any([signal, slow]) : slow });
@@ -60,7 +64,10 @@ export class Resource {
       }
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
-      if (slow.aborted) throw new Failure("it does not answer");
+      if (slow.aborted) {
+        this.#patience.lost();
+        throw new Failure("it does not answer");
+      }
       throw new Failure(response ? "its answer cannot be read" : "it cannot be reached");
     }
     if (response.status === 401) session.onRefused();

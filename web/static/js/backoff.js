@@ -18,3 +18,17 @@ export class Backoff {
     return wait * (0.75 + 0.5 * this.random());
   }
 }
+
+// How long to wait for an answer: twice as long after each time in which none came in full, for a
+// long list on a slow line needs its time, and to give up over and over would never show it.
+export class Patience {
+  // first and most in ms.
+  constructor(first, most) {
+    Object.assign(this, { ms: first, most });
+  }
+
+  // lost says that it was not enough.
+  lost() {
+    this.ms = Math.min(this.most, 2 * this.ms);
+  }
+}

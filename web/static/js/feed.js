@@ -9,13 +9,14 @@
 // hidden page asks for nothing and takes up again when it is seen.
 
 import { Resource } from "./api.js";
-import { Backoff } from "./backoff.js";
+import { Backoff, Patience } from "./backoff.js";
 import { session } from "./session.js";
 import { parse } from "./whole.js";
 
 const pollEvery = 2000; // ms from one answer to the next question
 const refusedEvery = 5000; // ms: a tenant that does not exist may be added yet
 const openWithin = 4000; // ms for the first message of a socket
+const openAtLast = 60_000; // ms for the same, after attempts that were too short
 const silentFor = 12_000; // ms; the server says that it is alive every 5 s
 
 export class Feed {
@@ -30,6 +31,7 @@ export class Feed {
   #socketBackoff = new Backoff(1000, 30_000);
   #pollBackoff = new Backoff(1000, 10_000);
   #socketNotBefore = 0;
+  #opening = new Patience(openWithin, openAtLast);
 
   // onMessage gets every answer, onState is called when mode or failure may have changed.
   constructor({ onMessage, onState }) {
@@ -119,7 +121,10 @@ export class Feed {
     };
     socket.addEventListener("message", mine((event) => this.#socketSays(event.data)));
     socket.addEventListener("close", mine(() => this.#socketLost()));
-    this.#later("silence", openWithin, () => this.#socketLost());
+    this.#later("silence", this.#opening.ms, () => {
+      this.#opening.lost();
+      this.#socketLost();
+    });
   }
 
   #socketSays(data) {

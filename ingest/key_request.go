@@ -1,0 +1,157 @@
+package ingest
+
+import (
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	strict "github.com/go-json-experiment/json"
+
+	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
+)
+
+// maxKeyRequest bounds the body of POST /keys, in bytes.
+const maxKeyRequest = 4 << 10
+
+// The bounds of a page of keys.
+const (
+	defaultKeys = 100
+	maxKeys     = 1000
+)
+
+// keyRequest is the body of POST /keys.
+type keyRequest struct {
+	Scope     string     `json:"scope"`
+	Tenant    *string    `json:"tenant"`
+	Name      string     `json:"name"`
+	ExpiresAt *time.Time `json:"expiresAt"`
+	RateLimit *int64     `json:"rateLimit"`
+	RateBurst *int64     `json:"rateBurst"`
+}
+
+// keyQuery reads the parameters of GET /keys.
+func keyQuery(r *http.Request) (store.APIKeyQuery, *Problem) {
+	q := parseQuery(r, "limit", "cursor")
+	ask := store.APIKeyQuery{Tenant: auth.Of(r.Context()).Tenant, Limit: q.integer("limit", defaultKeys, 1, maxKeys)}
+	if q.values.Has("cursor") {
+		var err error
+		if ask.AfterCreated, ask.AfterID, err = decodePlace(q.values.Get("cursor")); err != nil {
+			q.refuse("cursor", "is not one that an answer has named as next")
+		}
+	}
+	return ask, q.problem()
+}
+
+// parseKey reads which key to create.
+func (s *Server) parseKey(w http.ResponseWriter, r *http.Request) (auth.NewKey, *Problem) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != contentTypeJSON[0] {
+		return auth.NewKey{}, &Problem{Type: "/problems/unsupported-media-type", Title: "Unsupported media type",
+			Status: http.StatusUnsupportedMediaType, Detail: "Content-Type must be application/json"}
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxKeyRequest))
+	if err != nil {
+		return auth.NewKey{}, invalidKey("", "the body did not arrive whole, or is larger than 4 KiB")
+	}
+	var ask keyRequest
+	if err := strict.Unmarshal(text, &ask, strict.RejectUnknownMembers(true)); err != nil {
+		return auth.NewKey{}, invalidKey("", "the body must be an object of scope, tenant, name, expiresAt, rateLimit and rateBurst, each once")
+	}
+	k, problem := ask.key(s.now())
+	if problem != nil {
+		return k, problem
+	}
+	if problem := s.bindKey(r, ask.Tenant, &k); problem != nil {
+		return k, problem
+	}
+	return k, s.boundKey(auth.Of(r.Context()), &k)
+}
+
+// key is the key that is asked for, whoever asks, and of whatever tenant.
+func (ask keyRequest) key(now time.Time) (auth.NewKey, *Problem) {
+	k := auth.NewKey{Scope: ask.Scope, Name: ask.Name}
+	if _, err := auth.ParseScopes(k.Scope); err != nil {
+		return k, invalidKey("scope", err.Error())
+	}
+	if wrong := meter.CheckName(k.Name); k.Name != "" && wrong != "" {
+		return k, invalidKey("name", wrong)
+	}
+	if ask.ExpiresAt != nil {
+		if k.Expires = *ask.ExpiresAt; !k.Expires.After(now) {
+			return k, invalidKey("expiresAt", "must be in the future")
+		}
+	}
+	switch {
+	case ask.RateLimit == nil && ask.RateBurst == nil:
+	case ask.RateLimit == nil || *ask.RateLimit < 1 || *ask.RateLimit > meter.MaxRate:
+		return k, invalidKey("rateLimit", "must be an integer from 1 to 1000000")
+	case ask.RateBurst != nil && (*ask.RateBurst < 1 || *ask.RateBurst > meter.MaxBurst):
+		return k, invalidKey("rateBurst", "must be an integer from 1 to 1000000000")
+	default:
+		k.Rate = meter.Rate{PerSecond: *ask.RateLimit, Burst: *ask.RateLimit}
+		if ask.RateBurst != nil {
+			k.Rate.Burst = *ask.RateBurst
+		}
+	}
+	return k, nil
+}
+
+// bindKey makes k a key of a tenant, if one is named. A caller that is bound to a tenant makes keys
+// of that tenant only.
+func (s *Server) bindKey(r *http.Request, tenant *string, k *auth.NewKey) *Problem {
+	if tenant == nil {
+		if auth.Of(r.Context()).Tenant != "" {
+			p := problemForbidden(auth.ToAdmin)
+			p.Detail = "a key that is bound to a tenant makes keys of that tenant only"
+			return p
+		}
+		return nil
+	}
+	known, ok := s.visible(r, *tenant)
+	if !ok {
+		return problemUnknownTenant(*tenant)
+	}
+	k.Tenant = known.Name
+	return nil
+}
+
+// boundKey holds a new key against the one that makes it, which must not outlive itself nor send
+// faster than it may. What is not asked for is that of the maker.
+func (s *Server) boundKey(who *auth.Principal, k *auth.NewKey) *Problem {
+	k.Limits = s.keyLimits
+	if s.gate == nil {
+		k.OpenMode = true
+		return nil
+	}
+	k.Maker = who.KeyID
+	maker := *who
+	if who.Kind == "session" { // the key behind it may live for longer
+		if key, ok := s.gate.Key(who.KeyID); ok {
+			maker = key
+		}
+	}
+	switch {
+	case maker.Expires.IsZero():
+	case k.Expires.IsZero():
+		k.Expires = maker.Expires
+	case k.Expires.After(maker.Expires):
+		return invalidKey("expiresAt", "must not be after "+maker.Expires.UTC().Format(time.RFC3339)+", when the key that makes it ends")
+	}
+	switch {
+	case !maker.Rate.Limited():
+	case !k.Rate.Limited():
+		k.Rate = maker.Rate
+	case k.Rate.PerSecond > maker.Rate.PerSecond:
+		return invalidKey("rateLimit", "must not be above that of the key that makes it")
+	case k.Rate.Burst > maker.Rate.Burst:
+		return invalidKey("rateBurst", "must not be above that of the key that makes it")
+	}
+	return nil
+}
+
+func invalidKey(field, detail string) *Problem {
+	return &Problem{Type: "/problems/invalid-key", Title: "Invalid API key", Status: http.StatusBadRequest,
+		Detail: "no key was made", Errors: []FieldError{{Field: field, Detail: detail}}}
+}

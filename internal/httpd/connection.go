@@ -1,0 +1,105 @@
+package httpd
+
+import (
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// The states of a connection. A request is expected in the first three.
+const (
+	unheard int32 = iota // accepted, and no whole header has arrived yet
+	begun                // between two requests, the header of the next one has begun
+	active               // a request is being answered
+	idle                 // answered, and nothing has arrived since
+	evicted              // closed to make room
+)
+
+// connection is one that a server has accepted. It knows its state without a table to ask, since
+// each request changes it twice.
+type connection struct {
+	net.Conn
+	of    *connections
+	state atomic.Int32
+	since atomic.Int64 // when it has got into its state, in nanoseconds of its table's clock
+}
+
+// Read reads, and notices the first bytes of the next request: net/http reports a request only
+// when its whole header is there, and a header that has not ended takes memory.
+func (c *connection) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && c.state.Load() == idle && c.state.CompareAndSwap(idle, begun) {
+		c.since.Store(c.of.now())
+		c.of.listening.Add(1)
+	}
+	return n, err
+}
+
+// CloseWrite ends the answer and leaves the client the time to read it, see package net.
+func (c *connection) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
+}
+
+// SetLinger sets what closing does with what is not sent yet, see package net. A connection that
+// is no TCP has nothing to set.
+func (c *connection) SetLinger(seconds int) error {
+	if tcp, ok := c.Conn.(interface{ SetLinger(int) error }); ok {
+		return tcp.SetLinger(seconds)
+	}
+	return nil
+}
+
+// note is for http.Server.ConnState.
+func note(conn net.Conn, state http.ConnState) {
+	c, ok := conn.(*connection)
+	if !ok {
+		return
+	}
+	switch state {
+	case http.StateNew:
+		c.of.admit(c)
+	case http.StateActive:
+		c.become(active)
+	case http.StateIdle:
+		c.since.Store(c.of.now())
+		c.become(idle)
+	case http.StateHijacked, http.StateClosed:
+		c.of.remove(c)
+	}
+}
+
+// become changes the state, unless the connection was evicted: it is closed then.
+func (c *connection) become(next int32) {
+	for {
+		was := c.state.Load()
+		if was == evicted || was == next {
+			return
+		}
+		if c.state.CompareAndSwap(was, next) {
+			if was == unheard || was == begun {
+				c.of.listening.Add(-1)
+			}
+			return
+		}
+	}
+}
+
+// evict closes the connection if it still is in a state that it was found in.
+func (c *connection) evict(was int32) bool {
+	if !c.state.CompareAndSwap(was, evicted) {
+		return false
+	}
+	if was != idle {
+		c.of.listening.Add(-1)
+	}
+	c.of.forget(c)
+	c.Close() // the error would be that it is closed
+	return true
+}
+
+// age is for how long the connection has been in its state.
+func (c *connection) age(now int64) time.Duration { return time.Duration(now - c.since.Load()) }
