@@ -27,7 +27,7 @@ const topFeatures = 3
 type event struct {
 	Type        string
 	Alert       uuid.UUID
-	Tenant      string
+	Tenant      string    // the name that people see
 	PeriodStart meter.Day // first day
 	PeriodEnd   meter.Day // first day of the next period
 	Threshold   int       // percent
@@ -36,9 +36,10 @@ type event struct {
 
 // facts are stored with each delivery, as JSON.
 type facts struct {
-	At    time.Time `json:"at"`    // UTC
-	Used  int64     `json:"used"`  // tokens
-	Quota int64     `json:"quota"` // tokens; 0: the tenant has none any more
+	At    time.Time `json:"at"`             // UTC
+	Name  string    `json:"name,omitempty"` // that people see; empty: the tenant's key
+	Used  int64     `json:"used"`           // tokens
+	Quota int64     `json:"quota"`          // tokens; 0: the tenant has none any more
 	// Thresholds are all that were crossed or armed again at once, ascending.
 	Thresholds []int  `json:"thresholds,omitempty"`
 	Reason     Reason `json:"reason,omitempty"` // of quota.rearmed
@@ -56,7 +57,7 @@ type feature struct {
 
 // newFacts are the facts of an event of a tenant with this usage.
 func newFacts(at time.Time, u meter.Usage, thresholds []int, reason Reason) facts {
-	f := facts{At: at.UTC(), Used: u.Tokens, Quota: u.Tenant.Quota, Thresholds: thresholds, Reason: reason}
+	f := facts{At: at.UTC(), Name: u.Tenant.DisplayName, Used: u.Tokens, Quota: u.Tenant.Quota, Thresholds: thresholds, Reason: reason}
 	if p, ok := u.Project(); ok {
 		f.PerDay, f.Projected = &p.PerDay, &p.Total
 		if !p.Exhausted.IsZero() {

@@ -32,7 +32,7 @@ func (s *Server) getKeys(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 		s.unavailable(w, r, "API keys cannot be read now", err)
 		return
 	}
-	writeKeys(w, http.StatusOK, newKeysAnswer(keys, page))
+	writeKeys(w, http.StatusOK, s.newKeysAnswer(keys, page))
 }
 
 // postKeys is POST /keys: the answer holds the new key, which nobody can see again.
@@ -55,7 +55,7 @@ func (s *Server) postKeys(w http.ResponseWriter, r *http.Request, _ httprouter.P
 		s.unavailable(w, r, "the API key cannot be stored now", err)
 		return
 	}
-	answer := newKeyAnswer(stored)
+	answer := s.newKeyAnswer(stored)
 	log := s.log.With("key", stored.ID, "scope", answer.Scope, "tenant", k.Tenant)
 	if k.OpenMode {
 		log.Warn("API key created in open mode: it ends when callers are asked for a credential")

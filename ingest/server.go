@@ -245,6 +245,7 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	handle(auth.ToRead, "GET", "/usage/:tenant/events.csv", s.started(s.getEventsCSV))
 	handle(auth.ToRead, "GET", "/tenants", s.started(s.getTenants))
 	handle(auth.ToRead, "GET", "/tenants.csv", s.started(s.getTenantsCSV))
+	handle(auth.ToAdminAll, "PATCH", "/tenants/:tenant", s.started(s.patchTenant))
 	handle(auth.ToRead, "GET", "/alerts", s.started(s.getAlerts))
 	handle(auth.ToRead, "GET", "/live", s.started(s.getLive))
 	handle(auth.ToAdmin, "GET", "/keys", s.started(s.getKeys))

@@ -130,8 +130,8 @@ func changedKey(shard int) string { return prefix(shard) + "changed" }
 func lookKey(shard int) string { return prefix(shard) + "look" }
 
 // tenantsKey (hash) is a copy of the tenants table as JSON (field "copy") with its
-// SHA-256 ("digest"), so that ingest can start and work while Postgres is away. It
-// belongs to no shard.
+// SHA-256 ("digest"), so that ingest can start and work while Postgres is away. The fields
+// "names" and "namesdigest" are the same for their other names. It belongs to no shard.
 const tenantsKey = "fm:tenants"
 
 // keysKey (hash) is the same for the API keys: their hashes, and what each may do. It

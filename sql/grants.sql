@@ -6,8 +6,9 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM flagmeter_app, flagmeter_ingest;
 
 GRANT SELECT ON schema_migrations TO flagmeter_app;
 
-GRANT SELECT, INSERT, UPDATE (monthly_quota, billing_day, timezone, thresholds, rate_limit, rate_burst, enforce, archived_at)
+GRANT SELECT, INSERT, UPDATE (monthly_quota, billing_day, timezone, thresholds, rate_limit, rate_burst, enforce, archived_at, display_name)
     ON tenants TO flagmeter_app;
+GRANT SELECT ON tenant_names, kept_features TO flagmeter_app; -- names are noted by the trigger on tenants
 GRANT SELECT, UPDATE (version) ON tenants_version TO flagmeter_app; -- by the trigger on tenants
 
 -- The sums: an audit that repairs deletes those that are nought.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -33,8 +34,16 @@ func keysList(env Env) *cobra.Command {
 				return err
 			}
 			defer db.Close()
+			if tenant != "" {
+				if tenant, _, err = store.TenantKey(cmd.Context(), db, tenant); err != nil {
+					return err
+				}
+			}
 			keys, err := allKeys(cmd.Context(), db, tenant)
 			if err != nil {
+				return err
+			}
+			if err := showTenants(cmd.Context(), db, keys); err != nil {
 				return err
 			}
 			if asJSON {
@@ -69,6 +78,22 @@ func allKeys(ctx context.Context, db *sqlx.DB, tenant string) (all []store.APIKe
 	}
 }
 
+// showTenants names the tenants of keys as people see them.
+func showTenants(ctx context.Context, db *sqlx.DB, keys []store.APIKey) error {
+	tenants, _, err := store.Tenants(ctx, db)
+	if err != nil {
+		return err
+	}
+	shown := make(map[string]string, len(tenants))
+	for _, t := range tenants {
+		shown[t.Name] = t.Shown()
+	}
+	for i := range keys {
+		keys[i].Tenant.String = shown[keys[i].Tenant.String]
+	}
+	return nil
+}
+
 // writeKeys prints a table.
 func writeKeys(w io.Writer, keys []store.APIKey, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -76,7 +101,7 @@ func writeKeys(w io.Writer, keys []store.APIKey, now time.Time) error {
 	for _, k := range keys {
 		tenant, name := "all", "-"
 		if k.Tenant.Valid {
-			tenant = k.Tenant.String
+			tenant = meter.Quote(k.Tenant.String)
 		}
 		if k.Name != "" {
 			name = k.Name

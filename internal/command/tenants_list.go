@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -46,10 +47,15 @@ func tenantsList(env Env) *cobra.Command {
 	return cmd
 }
 
-// writeTenants prints a table.
+// writeTenants prints a table, with the keys of tenants if one has another name.
 func writeTenants(w io.Writer, tenants []meter.Tenant) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TENANT\tQUOTA\tENFORCE\tRATE LIMIT\tBILLING DAY\tTIMEZONE\tTHRESHOLDS\tSTATE")
+	heading := "TENANT\tQUOTA\tENFORCE\tRATE LIMIT\tBILLING DAY\tTIMEZONE\tTHRESHOLDS\tSTATE"
+	renamed := slices.ContainsFunc(tenants, func(t meter.Tenant) bool { return t.Shown() != t.Name })
+	if renamed {
+		heading += "\tKEY"
+	}
+	fmt.Fprintln(table, heading)
 	for _, t := range tenants {
 		quota, state := "none", "active"
 		if t.Quota > 0 {
@@ -58,7 +64,10 @@ func writeTenants(w io.Writer, tenants []meter.Tenant) error {
 		if t.Archived {
 			state = "archived"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.Name, quota, t.Enforce, tenantRate(t), t.BillingDay, t.Zone, percents(t.Thresholds), state)
+		if renamed {
+			state += "\t" + meter.Quote(t.Name)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", meter.Quote(t.Shown()), quota, t.Enforce, tenantRate(t), t.BillingDay, t.Zone, percents(t.Thresholds), state)
 	}
 	return table.Flush()
 }
@@ -95,21 +104,23 @@ func percents(thresholds []int) string {
 
 // tenantJSON has the names of GET /tenants.
 type tenantJSON struct {
-	Tenant     string `json:"tenant"`
-	Quota      *int64 `json:"quota"` // null: none
-	BillingDay int    `json:"billingDay"`
-	Timezone   string `json:"timezone"`
-	Thresholds []int  `json:"thresholds"`
-	Archived   bool   `json:"archived"`
-	Enforce    string `json:"enforce"`
-	RateLimit  *int64 `json:"rateLimit"` // null: the deployment's; 0: none
-	RateBurst  *int64 `json:"rateBurst"` // null unless rateLimit is above 0
+	Tenant     string   `json:"tenant"`
+	Quota      *int64   `json:"quota"` // null: none
+	BillingDay int      `json:"billingDay"`
+	Timezone   string   `json:"timezone"`
+	Thresholds []int    `json:"thresholds"`
+	Archived   bool     `json:"archived"`
+	Enforce    string   `json:"enforce"`
+	RateLimit  *int64   `json:"rateLimit"` // null: the deployment's; 0: none
+	RateBurst  *int64   `json:"rateBurst"` // null unless rateLimit is above 0
+	Key        string   `json:"key"`       // tenants.name; as tenant unless that was renamed
+	Aliases    []string `json:"aliases"`   // its names beside the key
 }
 
 func writeTenantsJSON(w io.Writer, tenants []meter.Tenant) error {
 	list := make([]tenantJSON, len(tenants))
 	for i, t := range tenants {
-		list[i] = tenantJSON{Tenant: t.Name, BillingDay: t.BillingDay, Timezone: t.Zone.String(),
+		list[i] = tenantJSON{Tenant: t.Shown(), Key: t.Name, Aliases: append([]string{}, t.Aliases...), BillingDay: t.BillingDay, Timezone: t.Zone.String(),
 			Thresholds: t.Thresholds, Archived: t.Archived, Enforce: t.Enforce.String()}
 		if t.Quota > 0 {
 			list[i].Quota = &t.Quota

@@ -25,7 +25,7 @@ func (p *Patient) tenants(ctx context.Context) []Finding {
 			unlimited++
 		case len(t.Thresholds) == 0:
 			silent++
-			example = t.Name
+			example = t.Shown()
 		}
 		active++
 	}

@@ -8,9 +8,13 @@ import (
 	strict "github.com/go-json-experiment/json"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// copied is a tenant in the copy that Valkey holds.
+// copied is a tenant in the copy that Valkey holds. The version before compares the copy byte
+// for byte with its own and writes it anew if they differ, so what it does not know is in
+// copiedNames: the two versions would take turns otherwise, and half of the time there would be
+// no names.
 type copied struct {
 	Name       string `json:"name"`
 	Quota      int64  `json:"quota,omitempty"`
@@ -23,8 +27,20 @@ type copied struct {
 	Enforce string      `json:"enforce,omitempty"`
 }
 
-func encode(all []meter.Tenant) ([]byte, error) {
-	rows := make([]copied, len(all))
+// copiedNames are the names of a tenant that has more than its key, and its kept features.
+type copiedNames struct {
+	Tenant      string   `json:"tenant"` // its key
+	DisplayName string   `json:"displayName,omitempty"`
+	Aliases     []string `json:"aliases,omitempty"`
+	Features    []string `json:"features,omitempty"`
+}
+
+func encode(all []meter.Tenant, kept []store.KeptFeature) (tenants, names []byte, err error) {
+	features := map[string][]string{}
+	for _, k := range kept {
+		features[k.Tenant] = append(features[k.Tenant], k.Feature)
+	}
+	rows, named := make([]copied, len(all)), []copiedNames{}
 	for i, t := range all {
 		rows[i] = copied{Name: t.Name, Quota: t.Quota, BillingDay: t.BillingDay, Timezone: t.Zone.String(),
 			Thresholds: t.Thresholds, Archived: t.Archived}
@@ -34,34 +50,62 @@ func encode(all []meter.Tenant) ([]byte, error) {
 		if t.Enforce != meter.EnforceOff {
 			rows[i].Enforce = t.Enforce.String()
 		}
+		if len(t.Aliases) > 0 || len(features[t.Name]) > 0 {
+			named = append(named, copiedNames{t.Name, t.DisplayName, t.Aliases, features[t.Name]})
+		}
 	}
-	data, err := json.Marshal(rows)
+	if tenants, err = json.Marshal(rows); err == nil {
+		names, err = json.Marshal(named)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("encode copy of tenants: %w", err)
+		return nil, nil, fmt.Errorf("encode copy of tenants: %w", err)
 	}
-	return data, nil
+	return tenants, names, nil
 }
 
-func decode(data []byte) ([]meter.Tenant, error) {
+// decode reads both copies. names may be nil: the version before has written tenants alone.
+func decode(tenants, names []byte) ([]meter.Tenant, []store.KeptFeature, error) {
 	var rows []copied
-	if err := strict.Unmarshal(data, &rows); err != nil {
-		return nil, fmt.Errorf("decode copy of tenants: %w", err)
+	if err := strict.Unmarshal(tenants, &rows); err != nil {
+		return nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
+	}
+	var named []copiedNames
+	if names != nil {
+		if err := strict.Unmarshal(names, &named); err != nil {
+			return nil, nil, fmt.Errorf("decode copy of tenants: names: %w", err)
+		}
+	}
+	byKey := make(map[string]copiedNames, len(named))
+	var kept []store.KeptFeature
+	for _, n := range named {
+		byKey[n.Tenant] = n
+		for _, feature := range n.Features {
+			kept = append(kept, store.KeptFeature{Tenant: n.Tenant, Feature: feature})
+		}
 	}
 	all := make([]meter.Tenant, len(rows))
 	for i, r := range rows {
-		zone, err := time.LoadLocation(r.Timezone)
+		t, err := r.tenant()
 		if err != nil {
-			return nil, fmt.Errorf("decode copy of tenants: tenant %q: %w", r.Name, err)
+			return nil, nil, fmt.Errorf("decode copy of tenants: tenant %q: %w", r.Name, err)
 		}
-		all[i] = meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived}
-		if r.Rate != nil {
-			all[i].Rate, all[i].OwnRate = *r.Rate, true
-		}
-		if r.Enforce != "" {
-			if all[i].Enforce, err = meter.ParseEnforcement(r.Enforce); err != nil {
-				return nil, fmt.Errorf("decode copy of tenants: tenant %q: %w", r.Name, err)
-			}
-		}
+		t.DisplayName, t.Aliases = byKey[r.Name].DisplayName, byKey[r.Name].Aliases
+		all[i] = t
 	}
-	return all, nil
+	return all, kept, nil
+}
+
+func (r copied) tenant() (t meter.Tenant, err error) {
+	zone, err := time.LoadLocation(r.Timezone)
+	if err != nil {
+		return t, err
+	}
+	t = meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived}
+	if r.Rate != nil {
+		t.Rate, t.OwnRate = *r.Rate, true
+	}
+	if r.Enforce != "" {
+		t.Enforce, err = meter.ParseEnforcement(r.Enforce)
+	}
+	return t, err
 }
