@@ -105,9 +105,6 @@ func runAudit(ctx context.Context, env Env, q audit.Query, repair bool) (audit.R
 	if err := schema.Check(ctx, p.db); err != nil {
 		return audit.Report{}, err
 	}
-	if err := p.valkey.ClaimShards(ctx); err != nil {
-		return audit.Report{}, err
-	}
 	if q.Tenant != "" {
 		// Rows of a tenant that is missing can be compared, too.
 		key, _, err := store.TenantKey(ctx, p.db, q.Tenant)
@@ -115,6 +112,9 @@ func runAudit(ctx context.Context, env Env, q audit.Query, repair bool) (audit.R
 			return audit.Report{}, err
 		}
 		q.Tenant = cmp.Or(key, q.Tenant)
+	}
+	if err := p.valkey.ClaimShards(ctx); err != nil {
+		return audit.Report{}, err
 	}
 	auditor := audit.New(p.db, p.valkey, time.Now)
 	if repair {

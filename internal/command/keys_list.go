@@ -66,12 +66,12 @@ const keysAtOnce = 1000
 func allKeys(ctx context.Context, db *sqlx.DB, tenant string) (all []store.APIKey, odd []store.OddRow, err error) {
 	ask := store.APIKeyQuery{Tenant: tenant, Limit: keysAtOnce}
 	for {
-		page, unread, err := store.APIKeys(ctx, db, ask)
+		page, skipped, err := store.APIKeys(ctx, db, ask)
 		if err != nil {
 			return nil, nil, err
 		}
-		all, odd = append(all, page...), append(odd, unread...)
-		if len(page) == 0 || len(page)+len(unread) < keysAtOnce {
+		all, odd = append(all, page...), append(odd, skipped...)
+		if len(page)+len(skipped) < keysAtOnce || len(page) == 0 {
 			return all, odd, nil
 		}
 		last := page[len(page)-1]

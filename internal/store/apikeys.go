@@ -77,7 +77,7 @@ type APIKeyQuery struct {
 }
 
 // APIKeys returns a page of the keys, revoked and expired ones included, in order of creation.
-// Those whose row cannot be read are in odd instead.
+// Those whose row cannot be read are in odd instead, and count for the limit.
 func APIKeys(ctx context.Context, q sqlx.QueryerContext, ask APIKeyQuery) (keys []APIKey, odd []OddRow, err error) {
 	where, args := "WHERE (created_at, id) > ($1, $2)", []any{ask.AfterCreated, ask.AfterID}
 	if ask.Tenant != "" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -63,11 +64,12 @@ func encode(all []meter.Tenant, kept []store.KeptFeature) (tenants, names []byte
 	return tenants, names, nil
 }
 
-// decode reads both copies, in whatever version. What of a tenant cannot be read is replaced as
-// store.Tenants does, and named in odd. names may be nil: the version before has written tenants alone.
+// decode reads both copies, in whatever version they were written. names may be nil: the version
+// before has written tenants alone. What of a tenant cannot be read is replaced as store.Tenants
+// does, and named in odd.
 func decode(tenants, names []byte) (all []meter.Tenant, kept []store.KeptFeature, odd []store.OddRow, err error) {
-	var rows []json.RawMessage
-	if err := json.Unmarshal(tenants, &rows); err != nil {
+	var rows []jsontext.Value
+	if err := strict.Unmarshal(tenants, &rows); err != nil {
 		return nil, nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
 	}
 	var named []copiedNames
@@ -93,22 +95,28 @@ func decode(tenants, names []byte) (all []meter.Tenant, kept []store.KeptFeature
 			found(err.Error(), "the row is skipped")
 			continue
 		}
-		zone, err := time.LoadLocation(r.Timezone)
-		if err != nil {
-			found(fmt.Sprintf("timezone %q is not known here", r.Timezone), "UTC")
-			zone = time.UTC
-		}
-		t := meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived,
-			DisplayName: byKey[r.Name].DisplayName, Aliases: byKey[r.Name].Aliases}
-		if r.Rate != nil {
-			t.Rate, t.OwnRate = *r.Rate, true
-		}
-		if r.Enforce != "" {
-			if t.Enforce, err = meter.ParseEnforcement(r.Enforce); err != nil {
-				found("enforce "+err.Error(), t.Enforce.String())
-			}
-		}
+		t := r.tenant(found)
+		t.DisplayName, t.Aliases = byKey[r.Name].DisplayName, byKey[r.Name].Aliases
 		all = append(all, t)
 	}
 	return all, kept, odd, nil
+}
+
+// tenant passes to found what of r cannot be read, and what stands in its place.
+func (r copied) tenant(found func(reason, instead string)) meter.Tenant {
+	zone, err := time.LoadLocation(r.Timezone)
+	if err != nil {
+		found(fmt.Sprintf("timezone %q is not known here", r.Timezone), "UTC")
+		zone = time.UTC
+	}
+	t := meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived}
+	if r.Rate != nil {
+		t.Rate, t.OwnRate = *r.Rate, true
+	}
+	if r.Enforce != "" {
+		if t.Enforce, err = meter.ParseEnforcement(r.Enforce); err != nil {
+			found("enforce "+err.Error(), t.Enforce.String())
+		}
+	}
+	return t
 }
