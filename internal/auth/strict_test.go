@@ -95,7 +95,7 @@ func TestKeysAreReadByTheirExactNameAndOnce(t *testing.T) {
 			t.Errorf("with %s: %+v, %v", member, rows, err)
 		}
 	}
-	if rows, odd, err := decode(more(`"scope":"admin"`)); err != nil || len(rows) != 0 || len(odd) != 1 {
-		t.Errorf("a scope twice: %+v, %+v, %v", rows, odd, err)
+	if rows, _, err := decode(more(`"scope":"admin"`)); err == nil {
+		t.Errorf("a scope twice: %+v", rows)
 	}
 }
