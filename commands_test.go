@@ -38,6 +38,9 @@ func TestWrongCommandLineExitsWith2(t *testing.T) {
 		{"tenants add", "give one tenant's name, not 0"},
 		{"tenants add a b", "give one tenant's name, not 2"},
 		{"tenants add \t", "tenant name must not contain control characters"},
+		{"tenants add shop\u00a0", "tenant name must not begin or end with a blank"},
+		{"tenants add \u200bshop", "tenant name must not contain U+200B, which cannot be seen or told from a space"},
+		{"tenants rename a", "accepts 2 arg(s), received 1"},
 		{"tenants add ..", "tenant name must not be . or .., which no URL can hold as a name"},
 		{"tenants add a --quota 1.5", `invalid argument "1.5" for "--quota" flag: must be an integer from 0 to 9223372036854775807; underscores may group digits`},
 		{"tenants add a --billing-day 32", `invalid argument "32" for "--billing-day" flag: must be an integer from 1 to 31`},
@@ -180,11 +183,11 @@ quiet         10          off      default                  1            UTC    
 	succeed(t, s, "tenants", "set", "kontor-legal", "--thresholds", "90")
 	list := succeed(t, s, "tenants", "list", "--json")
 	for _, want := range []string{
-		`{"tenant":"kontor-legal","quota":50000000,"billingDay":31,"timezone":"Europe/Berlin","thresholds":[90],"archived":false,"enforce":"off","rateLimit":null,"rateBurst":null}`,
-		`{"tenant":"gone","quota":null,"billingDay":1,"timezone":"UTC","thresholds":[80],"archived":true,"enforce":"off","rateLimit":null,"rateBurst":null}`,
-		`{"tenant":"quiet","quota":10,"billingDay":1,"timezone":"UTC","thresholds":[],"archived":false,"enforce":"off","rateLimit":null,"rateBurst":null}`,
-		`"enforce":"strict","rateLimit":1000,"rateBurst":20000}`,
-		`"enforce":"soft","rateLimit":0,"rateBurst":null}`,
+		`{"tenant":"kontor-legal","quota":50000000,"billingDay":31,"timezone":"Europe/Berlin","thresholds":[90],"archived":false,"enforce":"off","rateLimit":null,"rateBurst":null,"key":"kontor-legal","aliases":[]}`,
+		`{"tenant":"gone","quota":null,"billingDay":1,"timezone":"UTC","thresholds":[80],"archived":true,"enforce":"off","rateLimit":null,"rateBurst":null,"key":"gone","aliases":[]}`,
+		`{"tenant":"quiet","quota":10,"billingDay":1,"timezone":"UTC","thresholds":[],"archived":false,"enforce":"off","rateLimit":null,"rateBurst":null,"key":"quiet","aliases":[]}`,
+		`"enforce":"strict","rateLimit":1000,"rateBurst":20000,"key":"limited","aliases":[]}`,
+		`"enforce":"soft","rateLimit":0,"rateBurst":null,"key":"changed","aliases":[]}`,
 	} {
 		if !strings.Contains(regexp.MustCompile(`\s`).ReplaceAllString(list, ""), want) {
 			t.Errorf("no %s in\n%s", want, list)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/metricstest"
+
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
 func TestACrossingFiresOnce(t *testing.T) {
@@ -260,7 +262,7 @@ func TestOneTenantsErrorDoesNotKeepTheOthersFromTheirAlerts(t *testing.T) {
 	w.tenant("acme", 900, 1000, 80)
 	w.tenant("ghost", 900, 1000, 80)
 	w.tenant("zeta", 900, 1000, 80)
-	w.exec("DELETE FROM tenants WHERE name = 'ghost'") // its alerts violate the foreign key
+	stacktest.ForgetTenants(t, w.db, "ghost") // its alerts violate the foreign key
 	r, err := w.alerter().RunOnce(t.Context())
 	if err == nil || !strings.Contains(err.Error(), `"ghost"`) {
 		t.Errorf("got error %v", err)

@@ -136,6 +136,9 @@ func (a *Alerter) begin(ctx context.Context, flying flights) (attempt func() (st
 func (a *Alerter) attempt(ctx context.Context, d *delivery) (outcome string, err error) {
 	log := a.log.With(slog.String("delivery", d.ID.String()), slog.String("alert", d.AlertID.String()),
 		slog.String("event", d.Event), slog.String("tenant", d.Tenant), slog.Int("attempt", d.Attempts))
+	if d.Facts.unreadable {
+		log.Error("deliveries.facts cannot be read: the message says what its alert says")
+	}
 	r := a.post(ctx, d, log)
 	failpoint.After("alerter", stepPost)
 
@@ -143,6 +146,14 @@ func (a *Alerter) attempt(ctx context.Context, d *delivery) (outcome string, err
 	defer cancel()
 	now := a.now()
 	at, inTime := nextAttempt(now, d.GiveUpAt, d.Attempts, r.after, random())
+	if r.few {
+		before, err := a.outbox.fewBefore(ctx, d)
+		if err != nil {
+			log.Warn("earlier attempts cannot be counted", slog.Any("error", err))
+			before = d.Attempts - 1
+		}
+		at, inTime = afterFew(now, d.GiveUpAt, before+1, r.after, random())
+	}
 	switch {
 	case r.delivered():
 		outcome = outcomeDelivered
@@ -159,6 +170,11 @@ func (a *Alerter) attempt(ctx context.Context, d *delivery) (outcome string, err
 	return outcome, a.outbox.record(ctx, d, r, outcome, at, now)
 }
 
+// target is where the delivery's message goes now.
+func (d *delivery) target() target {
+	return target{kind: d.Kind, url: d.URL.String, secret: d.Secret.String, previous: d.Old.String}
+}
+
 // post sends the delivery's message to where its webhook points now.
 func (a *Alerter) post(ctx context.Context, d *delivery, log *slog.Logger) reply {
 	switch {
@@ -169,7 +185,7 @@ func (a *Alerter) post(ctx context.Context, d *delivery, log *slog.Logger) reply
 	case !d.Default && !d.Enabled.Bool:
 		return reply{reason: "webhook disabled"}
 	}
-	r, err := newRequest(target{kind: d.Kind, url: d.URL.String, secret: d.Secret.String, previous: d.Old.String}, d.ID.String(), d.message(), a.publicURL)
+	r, err := newRequest(d.target(), d.ID.String(), d.message(), a.publicURL)
 	if err != nil {
 		return reply{reason: err.Error()}
 	}

@@ -64,7 +64,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 }
 
 func TestARefusalIsFinal(t *testing.T) {
-	for _, code := range []int{302, 400, 403, 404, 410} {
+	for _, code := range []int{302, 400, 401, 405, 410} {
 		w := newWorld(t)
 		w.tenant("acme", 900, 1000, 80)
 		w.webhook("acme", "/a")

@@ -13,8 +13,10 @@
 // or when its billing period is over. A unique index allows one open alert per tenant,
 // period and threshold.
 //
-// A delivery is pending until it is delivered (the webhook answered 2xx) or dead (the
-// webhook refused it, was disabled or deleted, or did not take it for 24 hours). `flagmeter
+// A delivery is pending until it is delivered (the webhook answered 2xx and, if it is a chat, does
+// not say otherwise, see answer.go) or dead (the webhook refused it, was disabled or deleted, or
+// did not take it for 24 hours). 403, 404 and a chat's refusal kill it only when they come seven
+// times in a row, over at least a minute: a receiver may be being replaced behind its proxy. `flagmeter
 // alerts resend` makes a dead one pending again. A pending delivery waits for
 // next_attempt_at. Whoever sends it first moves that 30 seconds ahead, which is a lease: nobody
 // else sends it meanwhile, and no transaction is open while the webhook answers. If the clock
@@ -89,5 +91,6 @@
 // The URL of a webhook is a password, and so is what it signs with. They are read from Postgres
 // or the settings, handed to the HTTP client, and put into no error, log line, metric or row
 // about a delivery: failures are described by a fixed vocabulary instead of by the errors of
-// net/http, which quote the URL.
+// net/http, which quote the URL. Of an answer to a failed attempt 200 characters are kept, in
+// which the URL, each part of it and the secrets are replaced (probe.go).
 package alerter

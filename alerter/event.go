@@ -27,7 +27,7 @@ const topFeatures = 3
 type event struct {
 	Type        string
 	Alert       uuid.UUID
-	Tenant      string
+	Tenant      string    // the name that people see
 	PeriodStart meter.Day // first day
 	PeriodEnd   meter.Day // first day of the next period
 	Threshold   int       // percent
@@ -36,9 +36,10 @@ type event struct {
 
 // facts are stored with each delivery, as JSON.
 type facts struct {
-	At    time.Time `json:"at"`    // UTC
-	Used  int64     `json:"used"`  // tokens
-	Quota int64     `json:"quota"` // tokens; 0: the tenant has none any more
+	At    time.Time `json:"at"`             // UTC
+	Name  string    `json:"name,omitempty"` // that people see; empty: the tenant's key
+	Used  int64     `json:"used"`           // tokens
+	Quota int64     `json:"quota"`          // tokens; 0: the tenant has none any more
 	// Thresholds are all that were crossed or armed again at once, ascending.
 	Thresholds []int  `json:"thresholds,omitempty"`
 	Reason     Reason `json:"reason,omitempty"` // of quota.rearmed
@@ -47,6 +48,8 @@ type facts struct {
 	Projected   *int64     `json:"projectedTokens,omitempty"`
 	ExhaustedAt *time.Time `json:"exhaustedAt,omitempty"` // nil: not in this period
 	Features    []feature  `json:"features,omitempty"`    // the largest
+
+	unreadable bool
 }
 
 type feature struct {
@@ -56,7 +59,7 @@ type feature struct {
 
 // newFacts are the facts of an event of a tenant with this usage.
 func newFacts(at time.Time, u meter.Usage, thresholds []int, reason Reason) facts {
-	f := facts{At: at.UTC(), Used: u.Tokens, Quota: u.Tenant.Quota, Thresholds: thresholds, Reason: reason}
+	f := facts{At: at.UTC(), Name: u.Tenant.DisplayName, Used: u.Tokens, Quota: u.Tenant.Quota, Thresholds: thresholds, Reason: reason}
 	if p, ok := u.Project(); ok {
 		f.PerDay, f.Projected = &p.PerDay, &p.Total
 		if !p.Exhausted.IsZero() {
@@ -78,14 +81,12 @@ func (f facts) Value() (driver.Value, error) {
 	return string(b), nil
 }
 
-// Scan reads f from Postgres.
+// Scan reads f from Postgres. It never fails: one row that cannot be read must not keep all
+// other messages back. What its alert has is told then.
 func (f *facts) Scan(src any) error {
-	b, ok := src.([]byte)
-	if !ok {
-		return fmt.Errorf("decode facts: they are a %T", src)
-	}
+	b, _ := src.([]byte)
 	if err := json.Unmarshal(b, f); err != nil {
-		return fmt.Errorf("decode facts: %w", err)
+		*f = facts{unreadable: true}
 	}
 	return nil
 }

@@ -60,7 +60,8 @@ func TestFailuresOfARealServer(t *testing.T) {
 		{name: "redirect to loopback", status: 302, error: "HTTP 302", dead: true, answer: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, private.URL, http.StatusFound)
 		}},
-		{name: "404", status: 404, error: "HTTP 404", dead: true, answer: status(404)},
+		{name: "404", status: 404, error: "HTTP 404", answer: status(404)},
+		{name: "401", status: 401, error: "HTTP 401", dead: true, answer: status(401)},
 		{name: "410", status: 410, error: "HTTP 410", dead: true, answer: status(410)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

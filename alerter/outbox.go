@@ -1,6 +1,7 @@
 package alerter
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -58,7 +59,7 @@ type delivery struct {
 // message is the event that d tells of. A row that the version before has written has no
 // facts; what its alert has is used then.
 func (d *delivery) message() event {
-	e := event{Type: d.Event, Alert: d.AlertID, Tenant: d.Tenant,
+	e := event{Type: d.Event, Alert: d.AlertID, Tenant: cmp.Or(d.Facts.Name, d.Tenant),
 		PeriodStart: d.PeriodStart, PeriodEnd: d.PeriodEnd, Threshold: d.Threshold, facts: d.Facts}
 	if e.At.IsZero() {
 		e.At, e.Used, e.Quota = d.FiredAt.UTC(), d.Used, d.Quota

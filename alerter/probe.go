@@ -25,7 +25,7 @@ type Probe struct {
 	Took   time.Duration
 }
 
-// maxProbe is how much of an answer is shown, in bytes.
+// maxProbe is how much of an answer is shown, in characters.
 const maxProbe = 500
 
 // Test sends a message that is marked as a test to each enabled webhook that the tenant's
@@ -91,13 +91,13 @@ func (t probedTarget) send(ctx context.Context, s *sender, e event, publicURL st
 		return Probe{Target: t.name, Error: err.Error()}
 	}
 	got := s.post(ctx, r)
-	return Probe{Target: t.name, Status: got.status, Error: got.reason, Took: got.took, Answer: t.clean(got.answer)}
+	return Probe{Target: t.name, Status: got.status, Error: got.reason, Took: got.took, Answer: t.clean(got.answer, maxProbe)}
 }
 
 // testEvent is a crossing that did not happen, of the tenant's highest threshold.
 func testEvent(tenant meter.Tenant, now time.Time) event {
 	period := tenant.Period(now)
-	e := event{Type: eventTest, Alert: uuid.New(), Tenant: tenant.Name, PeriodStart: period.From, PeriodEnd: period.To, Threshold: 80}
+	e := event{Type: eventTest, Alert: uuid.New(), Tenant: tenant.Shown(), PeriodStart: period.From, PeriodEnd: period.To, Threshold: 80}
 	if n := len(tenant.Thresholds); n > 0 {
 		e.Threshold = tenant.Thresholds[n-1]
 	}
@@ -114,20 +114,24 @@ func testEvent(tenant meter.Tenant, now time.Time) event {
 	return e
 }
 
-// clean is the beginning of an answer as one line, without what is secret about t: receivers
-// like to repeat what they were asked for.
-func (t target) clean(answer []byte) string {
-	text := string(answer)
+// clean is the beginning of an answer as one line of at most most characters, without what is
+// secret about t: receivers like to repeat what they were asked for.
+func (t target) clean(answer []byte, most int) string {
+	text := strings.ToValidUTF8(string(answer), " ")
 	for _, secret := range t.secrets() {
 		text = strings.ReplaceAll(text, secret, "[secret]")
 	}
+	n := 0
 	text = strings.Map(func(r rune) rune {
+		if n++; n > most {
+			return -1
+		}
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return ' '
 		}
 		return r
-	}, text[:min(len(text), maxProbe)])
-	return strings.TrimSpace(strings.ToValidUTF8(text, ""))
+	}, text)
+	return strings.TrimSpace(text)
 }
 
 // secrets are the texts that must not be seen, longest parts first.
@@ -144,7 +148,11 @@ func (t target) secrets() (all []string) {
 	if err != nil {
 		return all
 	}
-	add(u.RequestURI(), u.Path, u.RawQuery, u.User.String())
+	password, _ := u.User.Password()
+	add(u.RequestURI(), u.Path, u.RawQuery, u.User.String(), u.User.Username(), password)
+	for _, values := range u.Query() { // as they are without escapes
+		add(values...)
+	}
 	for _, part := range strings.FieldsFunc(u.Path+"&"+u.RawQuery, func(r rune) bool { return strings.ContainsRune("/&=", r) }) {
 		add(part)
 	}

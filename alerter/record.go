@@ -19,8 +19,8 @@ func (o outbox) record(ctx context.Context, d *delivery, r reply, outcome string
 		return fmt.Errorf("begin to record an attempt: %w", err)
 	}
 	defer tx.Rollback() // does nothing after Commit
-	_, err = tx.ExecContext(ctx, `UPDATE delivery_attempts SET status = nullif($2, 0), error = nullif($3, ''), duration_ms = $4 WHERE id = $1`,
-		d.Attempt, r.status, r.reason, r.took.Milliseconds())
+	_, err = tx.ExecContext(ctx, `UPDATE delivery_attempts SET status = nullif($2, 0), error = nullif($3, ''), duration_ms = $4, answer = nullif($5, '') WHERE id = $1`,
+		d.Attempt, r.status, r.reason, r.took.Milliseconds(), kept(d, r))
 	if err != nil {
 		return fmt.Errorf("record attempt: %w", err)
 	}
@@ -47,6 +47,32 @@ func (o outbox) record(ctx context.Context, d *delivery, r reply, outcome string
 		return fmt.Errorf("commit outcome: %w", err)
 	}
 	return nil
+}
+
+// maxKept is how much of an answer is kept, in characters.
+const maxKept = 200
+
+// kept is the beginning of the answer to an attempt that failed, without secrets.
+func kept(d *delivery, r reply) string {
+	if r.delivered() {
+		return ""
+	}
+	return d.target().clean(r.answer, maxKept)
+}
+
+// fewBefore counts the attempts right before the present one whose answers were worth only a few
+// attempts, as afterFew has it: those of the delivery since it was last made pending.
+func (o outbox) fewBefore(ctx context.Context, d *delivery) (n int, err error) {
+	err = o.db.GetContext(ctx, &n, `
+		WITH earlier AS (
+			SELECT id, coalesce(status IN (403, 404) OR status BETWEEN 200 AND 299, false) AS few
+			FROM delivery_attempts WHERE delivery_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3)
+		SELECT count(*) FROM earlier e WHERE NOT EXISTS (SELECT FROM earlier WHERE id >= e.id AND NOT few)`,
+		d.ID, d.Attempt, d.Attempts-1)
+	if err != nil {
+		return 0, fmt.Errorf("count earlier attempts: %w", err)
+	}
+	return n, nil
 }
 
 // disable turns off a webhook that has said that it is gone for good, unless it leads

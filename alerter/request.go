@@ -21,7 +21,7 @@ func newRequest(t target, id string, e event, publicURL string) (r request, err 
 	if t.kind == kindSlack {
 		encode, key = slackBody, func() ([]*webhooks.Webhook, error) { return slackKey(t.url) }
 	}
-	r = request{url: t.url, id: id}
+	r = request{url: t.url, id: id, chat: t.kind == kindSlack}
 	if r.body, err = encode(e, publicURL); err != nil {
 		return r, errEncode
 	}

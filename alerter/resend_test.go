@@ -18,7 +18,7 @@ func TestResendKeepsTheMessageAndItsID(t *testing.T) {
 	w.webhook("acme", "/a")
 	e := w.endpoint(status(400))
 	w.addWebhook(e, nil)
-	w.slack.answers(status(404))
+	w.slack.answers(status(401))
 	a := w.alerter()
 	if r := w.run(a); r.Dead != 2 {
 		t.Fatalf("got %+v", r)

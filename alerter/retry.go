@@ -10,7 +10,18 @@ const (
 	maxBackoff = time.Hour
 	// giveUp is the age at which a delivery that still fails is dead.
 	giveUp = 24 * time.Hour
+	// mostFew is how many answers in a row that are worth a few attempts end a delivery: by then
+	// 66 to 126 s have passed, which is enough to replace what is behind a proxy.
+	mostFew = 7
 )
+
+// afterFew is nextAttempt for the n-th answer in a row, from 1, that is worth only a few
+// attempts. Its waits are in the upper half of their range, so that the few do not pass in
+// seconds.
+func afterFew(now, giveUpAt time.Time, n int, after time.Duration, random float64) (at time.Time, ok bool) {
+	at, ok = nextAttempt(now, giveUpAt, n, after, (1+random)/2)
+	return at, ok && n < mostFew
+}
 
 // nextAttempt is when a delivery that has just failed for the attempts-th time (1 or more) is
 // tried again; ok is false if that would be after giveUpAt.

@@ -30,6 +30,7 @@ type request struct {
 	url  string // secret
 	keys []*webhooks.Webhook
 	id   string // the same in every attempt
+	chat bool   // it is for people: an answer is judged by what it says, too
 	body []byte // JSON
 }
 
@@ -40,8 +41,9 @@ type reply struct {
 	// reason is why the message was not delivered; empty: it was. It is made of fixed words,
 	// never of an error of net/http: those hold the URL.
 	reason string
-	// retry is false if another attempt would fail in the same way.
-	retry bool
+	// retry is false if another attempt would fail in the same way, and few set if only some
+	// more are worth it.
+	retry, few bool
 	// gone says that the webhook wants no message ever again.
 	gone bool
 	// after is how long the webhook asked to be left alone; 0 if it did not.
@@ -90,8 +92,8 @@ func newSender(allowPrivate bool, now func() time.Time) *sender {
 	}
 }
 
-// post sends a message. 429, 5xx and network errors are worth a retry, every other answer
-// but 2xx is final.
+// post sends a message. 408, 425, 429, 5xx and network errors are worth a retry, 403, 404 and what
+// a chat does not take with 2xx a few, every other answer but 2xx is final.
 func (s *sender) post(ctx context.Context, r request) reply {
 	started := time.Now()
 	out := s.send(ctx, r)
@@ -121,8 +123,11 @@ func (s *sender) send(ctx context.Context, r request) reply {
 	// The status is what counts: a body that breaks off is only shorter.
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	out := reply{status: resp.StatusCode, answer: answer}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+	switch {
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		s.classify(&out, resp.Header, r.url)
+	case r.chat:
+		judgeChat(&out, resp.Header.Get("Content-Type"))
 	}
 	return out
 }
@@ -134,8 +139,8 @@ func (s *sender) classify(r *reply, header http.Header, rawURL string) {
 		r.reason += " " + code
 	}
 	r.gone = r.status == http.StatusGone
-	if r.status == http.StatusTooManyRequests || r.status >= 500 {
-		r.retry = true
+	r.few = restarting(r.status)
+	if r.retry = r.few || passing(r.status); r.retry {
 		r.after = retryAfter(header.Get("Retry-After"), s.now())
 	}
 }

@@ -91,10 +91,12 @@ func TestPostClassifiesEveryFailureAndKeepsTheURLSecret(t *testing.T) {
 		retry bool
 	}{
 		{"400", answer(400, nil, "invalid_payload") + path, "HTTP 400 invalid_payload", false},
-		{"403", answer(403, nil, "") + path, "HTTP 403", false},
-		{"404 that echoes the URL", answer(404, nil, path) + path, "HTTP 404", false},
-		{"404 that echoes the secret", answer(404, nil, secret) + path, "HTTP 404", false},
-		{"408", answer(408, nil, "") + path, "HTTP 408", false},
+		{"401", answer(401, nil, "") + path, "HTTP 401", false},
+		{"403", answer(403, nil, "") + path, "HTTP 403", true},
+		{"404 that echoes the URL", answer(404, nil, path) + path, "HTTP 404", true},
+		{"404 that echoes the secret", answer(404, nil, secret) + path, "HTTP 404", true},
+		{"408", answer(408, nil, "") + path, "HTTP 408", true},
+		{"425", answer(425, nil, "") + path, "HTTP 425", true},
 		{"410", answer(410, nil, "channel_is_archived") + path, "HTTP 410 channel_is_archived", false},
 		{"302 is not followed", answer(302, http.Header{"Location": {"/" + secret}}, "") + path, "HTTP 302", false},
 		{"307 is not followed", answer(307, http.Header{"Location": {"/" + secret}}, "") + path, "HTTP 307", false},

@@ -43,13 +43,13 @@ func slackBody(e event, publicURL string) ([]byte, error) {
 
 // slackText says it in one line.
 func slackText(e event) string {
-	return fmt.Sprintf("%s%s%s: %s / %s tokens. Threshold %d%%, billing period %s, alert %s", testMark(e), slackEscaper.Replace(e.Tenant),
+	return fmt.Sprintf("%s%s%s: %s / %s tokens. Threshold %d%%, billing period %s, alert %s", testMark(e), slackEscaper.Replace(meter.Quote(e.Tenant)),
 		headline(e), humanize.Comma(e.Used), humanize.Comma(e.Quota), e.Threshold, period(e), e.Alert)
 }
 
 func slackBlocks(e event, publicURL string) []slack.Block {
 	head := headline(e)
-	name := clip(e.Tenant, maxHeader-slackLength(testMark(e)+head)-4)
+	name := clip(meter.Quote(e.Tenant), maxHeader-slackLength(testMark(e)+head)-4)
 	blocks := []slack.Block{
 		slack.NewHeaderBlock(plain(testMark(e) + icon(e) + " " + name + head)),
 		slack.NewSectionBlock(nil, fields(e), nil),
@@ -57,7 +57,7 @@ func slackBlocks(e event, publicURL string) []slack.Block {
 	if len(e.Features) > 0 {
 		lines := []string{"Top features"}
 		for _, f := range e.Features {
-			lines = append(lines, fmt.Sprintf("%s: %s tokens (%s%%)", clip(f.Name, maxName), humanize.Comma(f.Tokens), percent(f.Tokens, e.Used)))
+			lines = append(lines, fmt.Sprintf("%s: %s tokens (%s%%)", clip(meter.Quote(f.Name), maxName), humanize.Comma(f.Tokens), percent(f.Tokens, e.Used)))
 		}
 		blocks = append(blocks, slack.NewSectionBlock(plain(strings.Join(lines, "\n")), nil, nil))
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
 // line is a raw event as ingest encodes it.
@@ -108,9 +110,7 @@ func TestPoisonSumDies(t *testing.T) {
 	r.mustPost("acme", "code", 7)
 	r.mustPost("globex", "chat", 8)
 	r.mustPost("gone", "chat", 9)
-	if _, err := r.DB.Exec("DELETE FROM tenants WHERE name = 'gone'"); err != nil {
-		t.Fatal(err)
-	}
+	stacktest.ForgetTenants(t, r.DB, "gone")
 	r.advance(time.Minute)
 	done, err := r.flusher().RunOnce(context.Background())
 	if err != nil {

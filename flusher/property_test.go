@@ -82,7 +82,8 @@ type machine struct {
 
 func newMachine(t *rapid.T, r *rig) *machine {
 	for _, statement := range []string{
-		"TRUNCATE tenants, api_keys, events, rollups, rollups_dropped, retention, usage_daily, flushes, dead_events, slack_webhooks, webhooks, alerts, deliveries, delivery_attempts",
+		// Triggers that keep tenants are off in this role.
+		"BEGIN; SET LOCAL session_replication_role = replica; TRUNCATE tenants, tenant_names, kept_features, api_keys, events, rollups, rollups_dropped, retention, usage_daily, flushes, dead_events, slack_webhooks, webhooks, alerts, deliveries, delivery_attempts; COMMIT",
 		"UPDATE tenants_version SET version = version + 1",
 	} {
 		if _, err := r.DB.Exec(statement); err != nil {
@@ -150,7 +151,7 @@ func (m *machine) Post(t *rapid.T) {
 	}
 	status, answer := m.rig.post(body + "]")
 	if tenant := m.over(batch); tenant != "" {
-		if status != http.StatusTooManyRequests || !strings.Contains(answer, "/problems/quota-exceeded") {
+		if status != http.StatusPaymentRequired || !strings.Contains(answer, "/problems/quota-exceeded") {
 			t.Fatalf("POST /events: %d %s; the quota of %s is used up", status, answer, tenant)
 		}
 		return

@@ -73,7 +73,7 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 							if before := accepted.Load() / 2000; accepted.Add(tokens)/2000 > before {
 								posts <- struct{}{}
 							}
-						case status == http.StatusTooManyRequests && strings.Contains(answer, "quota-exceeded"):
+						case status == http.StatusPaymentRequired && strings.Contains(answer, "quota-exceeded"):
 							refused.Add(1)
 							return
 						default:

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
 // lose makes the rig's Valkey look as if it had lost a hand-out, and recovers.
@@ -130,9 +132,7 @@ func TestRecoveryKeepsPoison(t *testing.T) {
 	r := newRigWith(t, "acme", "gone")
 	r.mustPost("acme", "chat", 5)
 	r.mustPost("gone", "chat", 6)
-	if _, err := r.DB.Exec("DELETE FROM tenants WHERE name = 'gone'"); err != nil {
-		t.Fatal(err)
-	}
+	stacktest.ForgetTenants(t, r.DB, "gone")
 	if err := r.Valkey.RPush(context.Background(), "fm:{0}:raw", line("acme", 3)+"\n"+line("acme", "many")).Err(); err != nil {
 		t.Fatal(err)
 	}

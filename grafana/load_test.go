@@ -29,7 +29,7 @@ func addTenants(t *testing.T, db *sqlx.DB) {
 	}
 	for name, answer := range map[string]http.HandlerFunc{
 		"told":       func(http.ResponseWriter, *http.Request) {},
-		"refused":    func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no_service", http.StatusNotFound) },
+		"refused":    func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no_service", http.StatusBadRequest) },
 		"unanswered": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		slack := httptest.NewServer(answer)

@@ -25,9 +25,13 @@ func (s *Server) getAlerts(w http.ResponseWriter, r *http.Request, _ httprouter.
 		WriteProblem(w, problem)
 		return
 	}
-	if _, known := s.visible(r, ask.Tenant); ask.Tenant != "" && !known {
-		WriteProblem(w, problemUnknownTenant(ask.Tenant))
-		return
+	if ask.Tenant != "" {
+		tenant, known := s.visible(r, ask.Tenant)
+		if !known {
+			WriteProblem(w, problemUnknownTenant(ask.Tenant))
+			return
+		}
+		ask.Tenant = tenant.Name
 	}
 	ask.Tenant = cmp.Or(ask.Tenant, auth.Of(r.Context()).Tenant)
 	page := ask.Limit

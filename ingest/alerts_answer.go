@@ -49,6 +49,7 @@ type tryAnswer struct {
 	Status     *int      `json:"status"`
 	Error      *string   `json:"error"`
 	DurationMS int64     `json:"durationMs"`
+	Answer     *string   `json:"answer"`
 }
 
 func newAlertsAnswer(alerts []store.Alert, next *string) alertsAnswer {
@@ -77,7 +78,7 @@ func newDeliveryAnswer(d store.Delivery) deliveryAnswer {
 		Tries: make([]tryAnswer, len(d.Attempts)),
 	}
 	for i, a := range d.Attempts {
-		answer.Tries[i] = tryAnswer{a.At.UTC(), a.Status, a.Error, a.DurationMS}
+		answer.Tries[i] = tryAnswer{a.At.UTC(), a.Status, a.Error, a.DurationMS, a.Answer}
 	}
 	return answer
 }

@@ -38,8 +38,8 @@ func TestAlertsShowEveryAttempt(t *testing.T) {
 		`"periodStart":"2026-03-01","periodEnd":"2026-04-01","state":"open","firedAt":"2026-03-03T12:00:00Z","clearedAt":null,"deliveries":[` +
 		`{"id":"00000000-0000-7000-8000-0000000000d1","kind":"slack","event":"quota.threshold_crossed","target":"slack 00000000-0000-7000-8000-00000000000a",` +
 		`"status":"delivered","attempts":2,"nextAttemptAt":null,"deliveredAt":"2026-03-03T12:00:05Z","lastError":null,"tries":[` +
-		`{"at":"2026-03-03T12:00:01Z","status":null,"error":"no outcome recorded","durationMs":0},` +
-		`{"at":"2026-03-03T12:00:04Z","status":200,"error":null,"durationMs":12}]}]}],"next":null}`
+		`{"at":"2026-03-03T12:00:01Z","status":null,"error":"no outcome recorded","durationMs":0,"answer":null},` +
+		`{"at":"2026-03-03T12:00:04Z","status":200,"error":null,"durationMs":12,"answer":null}]}]}],"next":null}`
 	if r.status != 200 || r.body != want {
 		t.Errorf("%d\n%s\nwant\n%s", r.status, r.body, want)
 	}

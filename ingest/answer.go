@@ -53,7 +53,7 @@ func appendUsage(b []byte, u meter.Usage) []byte {
 // appendFigures is appendUsage without stale. Quota, percent and remaining are null for a
 // tenant without a quota.
 func appendFigures(b []byte, u meter.Usage) []byte {
-	b = appendString(append(b, `"tenant":`...), u.Tenant.Name)
+	b = appendString(append(b, `"tenant":`...), u.Tenant.Shown())
 	b = strconv.AppendInt(append(b, `,"totalTokens":`...), u.Tokens, 10)
 	if quota := u.Tenant.Quota; quota > 0 {
 		b = strconv.AppendInt(append(b, `,"quota":`...), quota, 10)

@@ -49,13 +49,13 @@ func (s *feedState) change(have *feedState) []byte {
 	before, after := have.page, s.page
 	known := make(map[string]*row, len(before.rows))
 	for _, r := range before.rows {
-		known[r.Tenant.Name] = r
+		known[r.Tenant.Shown()] = r
 	}
 	b := []byte(`{"type":"change","tenants":[`)
 	changed := false
 	for _, r := range after.rows {
-		old := known[r.Tenant.Name]
-		delete(known, r.Tenant.Name)
+		old := known[r.Tenant.Shown()]
+		delete(known, r.Tenant.Shown())
 		if old == r || old != nil && bytes.Equal(old.head, r.head) && bytes.Equal(old.sparkline, r.sparkline) {
 			continue
 		}
@@ -90,7 +90,7 @@ func (s *feedState) change(have *feedState) []byte {
 func names(rows []*row) []string {
 	all := make([]string, len(rows))
 	for i, r := range rows {
-		all[i] = r.Tenant.Name
+		all[i] = r.Tenant.Shown()
 	}
 	return all
 }

@@ -37,7 +37,7 @@ func TestContentTypesRefused(t *testing.T) {
 		"application/json;;;=",
 		"text/" + strings.Repeat("x", 10_000),
 	} {
-		_, problem := decodeEvents(contentType, []byte(shortestEvent), arrival)
+		_, problem := decodeEvents(contentType, []byte(shortestEvent), arrival, nil)
 		if problem == nil || problem.Status != 415 || problem.Type != "/problems/unsupported-media-type" {
 			t.Errorf("%.40q: %v, want a 415", contentType, problem)
 			continue

@@ -20,15 +20,15 @@ import (
 // some point: of the events up to there). The size of body is the caller's to limit.
 //
 // The body is read once, token by token. The events share no memory with it, so
-// the caller may use it again at once.
-func decodeEvents(contentType string, body []byte, now time.Time) ([]meter.Event, *Problem) {
+// the caller may use it again at once. Names are in normal form, or in kept; nil: none is.
+func decodeEvents(contentType string, body []byte, now time.Time, kept keptNames) ([]meter.Event, *Problem) {
 	framing, problem := framingOf(contentType)
 	if problem != nil {
 		return nil, problem
 	}
 	d := eventDecoders.Get().(*eventDecoder)
 	defer d.release()
-	d.now = now
+	d.now, d.kept = now, kept
 	// Most bodies have one brace an event. The second bound keeps a body of nothing
 	// but braces from reserving much more than it sent.
 	most := min(bytes.Count(body, []byte("{")), 1+len(body)/len(shortestEvent), meter.MaxEvents)
@@ -56,6 +56,8 @@ type eventDecoder struct {
 	base  int          // where src begins in the body
 	now   time.Time
 	names nameCache
+	kept  keptNames
+	odd   field // of the current event: names that need another look
 
 	events []meter.Event
 	items  int     // events begun, good or bad

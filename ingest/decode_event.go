@@ -17,8 +17,11 @@ const maxUnknown = 8
 // the reading goes on; the error is about text that is not JSON.
 func (d *eventDecoder) readEvent() error {
 	d.items++
-	d.index = nil
+	d.index, d.odd = nil, 0
 	event, err := d.readObject()
+	if err == nil && d.odd != 0 {
+		d.settleNames(&event)
+	}
 	if err != nil {
 		err = d.notJSON(err)
 		d.fail("", err.Error())
@@ -85,10 +88,10 @@ func (d *eventDecoder) readObject() (event meter.Event, err error) {
 func (d *eventDecoder) setField(event *meter.Event, name field, value jsontext.Value) (wrong string) {
 	switch name {
 	case fieldTenant:
-		event.Tenant, wrong = d.nameIn(value)
+		event.Tenant, wrong = d.nameIn(value, name)
 		wrong = cmp.Or(wrong, meter.CheckSegment(event.Tenant))
 	case fieldFeature:
-		event.Feature, wrong = d.nameIn(value)
+		event.Feature, wrong = d.nameIn(value, name)
 	case fieldID:
 		event.ID, wrong = idIn(value)
 	case fieldTokens:

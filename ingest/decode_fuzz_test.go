@@ -18,7 +18,7 @@ func FuzzDecode(f *testing.F) {
 		if lines {
 			contentType = ndjsonType
 		}
-		events, problem := decodeEvents(contentType, body, arrival)
+		events, problem := decodeEvents(contentType, body, arrival, nil)
 		if (events == nil) != (problem != nil) {
 			t.Fatalf("%d events and %v", len(events), problem)
 		}
@@ -33,7 +33,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		array, ndjson := encodeEvents(t, events)
 		for contentType, encoded := range map[string][]byte{jsonType: array, ndjsonType: ndjson} {
-			again, problem := decodeEvents(contentType, encoded, arrival)
+			again, problem := decodeEvents(contentType, encoded, arrival, nil)
 			if problem != nil {
 				t.Fatalf("%s refused: %v", encoded, problem)
 			}

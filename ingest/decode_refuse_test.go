@@ -120,7 +120,7 @@ func TestDecodeRefusesEvents(t *testing.T) {
 				{jsonType, "[" + shortestEvent + "," + c.event + "," + shortestEvent + "]", "1 "},
 				{ndjsonType, shortestEvent + "\n\n" + c.event + "\n" + shortestEvent, "1 "},
 			} {
-				events, problem := decodeEvents(body.contentType, []byte(body.text), arrival)
+				events, problem := decodeEvents(body.contentType, []byte(body.text), arrival, nil)
 				if events != nil || problem == nil || problem.Status != 400 || problem.Type != "/problems/invalid-event" {
 					t.Fatalf("%.60s: events %v, problem %v", body.text, events, problem)
 				}
@@ -178,7 +178,7 @@ func TestDecodeRefusesWhatIsNotJSON(t *testing.T) {
 			[]string{"0 - not valid JSON at byte 15: ", "1 - must be an object, not a string", "1 - not valid JSON at byte 24: "}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			events, problem := decodeEvents(c.contentType, []byte(c.body), arrival)
+			events, problem := decodeEvents(c.contentType, []byte(c.body), arrival, nil)
 			if events != nil || problem == nil || problem.Status != 400 || problem.Type != "/problems/invalid-json" {
 				t.Fatalf("events %v, problem %v", events, problem)
 			}
@@ -196,7 +196,7 @@ func TestDecodeRefusesNoEvents(t *testing.T) {
 	for _, c := range []struct{ contentType, body string }{
 		{jsonType, ""}, {jsonType, " \n"}, {jsonType, "[]"}, {jsonType, " [ ] "}, {ndjsonType, ""}, {ndjsonType, "\n \r\n"},
 	} {
-		_, problem := decodeEvents(c.contentType, []byte(c.body), arrival)
+		_, problem := decodeEvents(c.contentType, []byte(c.body), arrival, nil)
 		if problem == nil || problem.Status != 400 || problem.Type != "/problems/invalid-event" || problem.Detail != "the body holds no event" {
 			t.Errorf("%q: %v", c.body, problem)
 		}
@@ -204,7 +204,7 @@ func TestDecodeRefusesNoEvents(t *testing.T) {
 }
 
 func TestAnArrayAsALineIsNoEvent(t *testing.T) {
-	_, problem := decodeEvents(ndjsonType, []byte("["+shortestEvent+"]"), arrival)
+	_, problem := decodeEvents(ndjsonType, []byte("["+shortestEvent+"]"), arrival, nil)
 	if problem == nil || !slices.Equal(errorLines(problem), []string{"0 - must be an object, not an array"}) {
 		t.Errorf("got %v", problem)
 	}
@@ -225,7 +225,7 @@ func TestProblemsRepeatLittleOfTheInput(t *testing.T) {
 		shortestEvent + long,
 	} {
 		for _, contentType := range []string{jsonType, ndjsonType, "application/" + long} {
-			_, problem := decodeEvents(contentType, []byte(body), arrival)
+			_, problem := decodeEvents(contentType, []byte(body), arrival, nil)
 			if problem == nil {
 				t.Errorf("%.40q is accepted", body)
 				continue

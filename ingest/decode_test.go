@@ -72,7 +72,7 @@ func TestDecodeAccepts(t *testing.T) {
 		{"blank lines", ndjsonType, "\n \t\n" + good + "\n\r\n\n" + good + "\n\n", []meter.Event{acme, acme}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, problem := decodeEvents(c.contentType, []byte(c.body), arrival)
+			got, problem := decodeEvents(c.contentType, []byte(c.body), arrival, nil)
 			if problem != nil {
 				t.Fatalf("refused: %+v", problem)
 			}
@@ -84,7 +84,7 @@ func TestDecodeAccepts(t *testing.T) {
 }
 
 func TestDecodeWithoutTimestampLeavesTheZeroTime(t *testing.T) {
-	got, problem := decodeEvents(jsonType, []byte(shortestEvent), arrival)
+	got, problem := decodeEvents(jsonType, []byte(shortestEvent), arrival, nil)
 	if problem != nil || !got[0].At.IsZero() {
 		t.Errorf("got %v, %v", got, problem)
 	}
@@ -93,7 +93,7 @@ func TestDecodeWithoutTimestampLeavesTheZeroTime(t *testing.T) {
 func TestDecodedEventsShareNoMemoryWithTheBody(t *testing.T) {
 	const text = `[{"tenant":"acme","feature":"chat","tokens":7,"id":"req-1"},{"tenant":"\u0061cme","feature":"ch\u0061t","tokens":7,"id":"r\u0065q-1"}]`
 	body := []byte(text)
-	got, problem := decodeEvents(jsonType, body, arrival)
+	got, problem := decodeEvents(jsonType, body, arrival, nil)
 	if problem != nil {
 		t.Fatal(problem)
 	}
@@ -114,11 +114,11 @@ func TestDecodeTakesExactlyTheLimitOfEvents(t *testing.T) {
 		body := func(n int) []byte {
 			return []byte(c.first + strings.Repeat(shortestEvent+c.between, n-1) + shortestEvent + c.last)
 		}
-		events, problem := decodeEvents(c.contentType, body(10_000), arrival)
+		events, problem := decodeEvents(c.contentType, body(10_000), arrival, nil)
 		if problem != nil || len(events) != 10_000 {
 			t.Errorf("%s: %d of 10,000 events, %v", c.contentType, len(events), problem)
 		}
-		events, problem = decodeEvents(c.contentType, body(10_001), arrival)
+		events, problem = decodeEvents(c.contentType, body(10_001), arrival, nil)
 		if problem == nil || problem.Status != 413 || problem.Type != "/problems/too-large" || events != nil {
 			t.Errorf("%s: 10,001 events: %v, want a 413", c.contentType, problem)
 		} else if !strings.Contains(problem.Detail, "10000 events") {
@@ -129,11 +129,11 @@ func TestDecodeTakesExactlyTheLimitOfEvents(t *testing.T) {
 
 func TestTheLimitOfEventsHoldsForWhatIsNotJSON(t *testing.T) {
 	body := []byte(strings.Repeat("x\n", 10_001))
-	if _, problem := decodeEvents(ndjsonType, body, arrival); problem == nil || problem.Status != 413 {
+	if _, problem := decodeEvents(ndjsonType, body, arrival, nil); problem == nil || problem.Status != 413 {
 		t.Errorf("10,001 lines of text: %v, want a 413", problem)
 	}
 	body = []byte("[" + strings.Repeat(shortestEvent+",", 10_000))
-	if _, problem := decodeEvents(jsonType, body, arrival); problem == nil || problem.Type != "/problems/invalid-json" {
+	if _, problem := decodeEvents(jsonType, body, arrival, nil); problem == nil || problem.Type != "/problems/invalid-json" {
 		t.Errorf("10,000 events and a comma: %v, want a 400", problem)
 	}
 }
@@ -145,7 +145,7 @@ func TestOneBadEventInAThousand(t *testing.T) {
 	} {
 		items := slices.Repeat([]string{shortestEvent}, 1_000)
 		items[700] = `{"tenant":"a","feature":"b","tokens":-1}`
-		events, problem := decodeEvents(c.contentType, []byte(c.first+strings.Join(items, c.between)+c.last), arrival)
+		events, problem := decodeEvents(c.contentType, []byte(c.first+strings.Join(items, c.between)+c.last), arrival, nil)
 		if events != nil || problem == nil || problem.Status != 400 {
 			t.Fatalf("%s: %d events, %v; want none and a 400", c.contentType, len(events), problem)
 		}
@@ -162,7 +162,7 @@ func TestOneBadEventInAThousand(t *testing.T) {
 func TestNamesAreSharedWithinARequest(t *testing.T) {
 	body := thousandEvents()
 	decode := func() {
-		if events, problem := decodeEvents(jsonType, body, arrival); problem != nil || len(events) != 1_000 {
+		if events, problem := decodeEvents(jsonType, body, arrival, nil); problem != nil || len(events) != 1_000 {
 			t.Fatal(len(events), problem)
 		}
 	}
@@ -223,7 +223,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(c.body)))
 			for b.Loop() {
-				if _, problem := decodeEvents(c.contentType, c.body, arrival); problem != nil {
+				if _, problem := decodeEvents(c.contentType, c.body, arrival, nil); problem != nil {
 					b.Fatal(problem)
 				}
 			}

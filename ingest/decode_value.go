@@ -11,15 +11,6 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// nameIn reads the name of a tenant or a feature.
-func (d *eventDecoder) nameIn(value jsontext.Value) (name, wrong string) {
-	text, wrong := textIn(value)
-	if wrong != "" {
-		return "", wrong
-	}
-	return d.names.get(text)
-}
-
 // idIn reads an event id. Ids differ, so they are not worth a cache.
 func idIn(value jsontext.Value) (id, wrong string) {
 	text, wrong := textIn(value)

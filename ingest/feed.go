@@ -231,7 +231,7 @@ func (f *feeds) renew(ctx context.Context, all []*feed) error {
 			switch {
 			case err == nil:
 				next = &feedState{content: appendTenantUsage(nil, u), asOf: u.AsOf, stale: u.Stale}
-			case errors.Is(err, store.ErrNoTenant): // renamed meanwhile: it stays as it was
+			case errors.Is(err, store.ErrNoTenant): // it is gone: what is shown stays as it was
 			default:
 				failed = err
 			}

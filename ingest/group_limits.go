@@ -158,7 +158,7 @@ func (c *committer) refuse(g *group, l *groupLimits, refusals []scripts.Refusal,
 		case scripts.OverQuota:
 			c.metrics.usedUp()
 			c.limiter.charge(s, nil)
-			s.done <- answer{problem: problemQuotaExceeded(l.tenants[r.Which], r.Used, l.ends[r.Which].Sub(c.now()))}
+			s.done <- answer{problem: problemQuotaExceeded(l.tenants[r.Which], r.Used, tokensNeeded(l.Requests[r.Request].Needs, r.Which), l.ends[r.Which])}
 		case scripts.OverFeatures:
 			c.metrics.tooManyFeatures()
 			c.limiter.charge(s, nil)

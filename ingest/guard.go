@@ -28,7 +28,7 @@ func (s *Server) guard(need auth.Need, next httprouter.Handle) httprouter.Handle
 			s.refuse(w, err)
 			return
 		}
-		next(w, r.WithContext(auth.With(r.Context(), who)), params)
+		next(w, r.WithContext(auth.With(r.Context(), s.byKey(who))), params)
 	}
 }
 
@@ -54,12 +54,36 @@ func (s *Server) still(r *http.Request) bool {
 	return s.gate == nil || s.gate.Still(auth.Of(r.Context()))
 }
 
-// visible returns a tenant if it exists and the caller may know that.
+// byKey is who with the key of the tenant that it is bound to: whoever signs tokens may know
+// the tenant by any of its names.
+func (s *Server) byKey(who *auth.Principal) *auth.Principal {
+	if who.Tenant == "" {
+		return who
+	}
+	tenant, ok := s.tenants.Get(who.Tenant)
+	if !ok || tenant.Name == who.Tenant {
+		return who
+	}
+	bound := *who
+	bound.Tenant = tenant.Name
+	return &bound
+}
+
+// visible returns the tenant that a name leads to if the caller may know of it.
 func (s *Server) visible(r *http.Request, name string) (meter.Tenant, bool) {
-	if !auth.Of(r.Context()).Sees(name) {
+	tenant, ok := s.tenants.Get(name)
+	if !ok || !auth.Of(r.Context()).Sees(tenant.Name) {
 		return meter.Tenant{}, false
 	}
-	return s.tenants.Get(name)
+	return tenant, true
+}
+
+// shown is the name that people see of the tenant with the given key.
+func (s *Server) shown(key string) string {
+	if tenant, ok := s.tenants.Get(key); ok {
+		return tenant.Shown()
+	}
+	return key
 }
 
 // problemUnauthorized is the same whatever is wrong with a credential, or if there is none.

@@ -116,7 +116,7 @@ func TestEveryRouteAsksForWhatItDeclares(t *testing.T) {
 func checkSecurity(t *testing.T, described description, r route) {
 	t.Helper()
 	op := described.Paths.Value(pathOf(r)).GetOperation(r.method)
-	scope := map[auth.Need]string{auth.ToIngest: "ingest", auth.ToRead: "read", auth.ToReadAll: "read", auth.ToAdmin: "admin"}[r.need]
+	scope := map[auth.Need]string{auth.ToIngest: "ingest", auth.ToRead: "read", auth.ToReadAll: "read", auth.ToAdmin: "admin", auth.ToAdminAll: "admin"}[r.need]
 	var got []string
 	for _, requirement := range *op.Security {
 		for scheme, scopes := range requirement {

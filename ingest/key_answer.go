@@ -29,7 +29,7 @@ type keyAnswer struct {
 	Key        string     `json:"key,omitempty"`
 }
 
-func newKeyAnswer(k store.APIKey) keyAnswer {
+func (s *Server) newKeyAnswer(k store.APIKey) keyAnswer {
 	instant := func(t time.Time, valid bool) *time.Time {
 		t = t.UTC()
 		if !valid {
@@ -44,7 +44,8 @@ func newKeyAnswer(k store.APIKey) keyAnswer {
 		LastUsedAt: instant(k.LastUsedAt.Time, k.LastUsedAt.Valid),
 	}
 	if k.Tenant.Valid {
-		a.Tenant = &k.Tenant.String
+		tenant := s.shown(k.Tenant.String)
+		a.Tenant = &tenant
 	}
 	if k.CreatedBy.Valid {
 		a.CreatedBy = &k.CreatedBy.UUID
@@ -61,18 +62,18 @@ type keysAnswer struct {
 	Next *string     `json:"next"` // the cursor of what follows; null at the end
 }
 
-// newKeysAnswer is a page of at most so many of the keys, which have one more if others follow.
-func newKeysAnswer(keys []store.APIKey, page int) keysAnswer {
+// newKeysAnswer is a page of at most so many of the keys. more says that others follow.
+func (s *Server) newKeysAnswer(keys []store.APIKey, page int, more bool) keysAnswer {
 	var a keysAnswer
-	if len(keys) > page {
-		keys = keys[:page]
-		last := keys[page-1]
+	keys = keys[:min(len(keys), page)]
+	if more && len(keys) > 0 {
+		last := keys[len(keys)-1]
 		next := encodePlace(last.CreatedAt, last.ID)
 		a.Next = &next
 	}
 	a.Keys = make([]keyAnswer, len(keys))
 	for i, k := range keys {
-		a.Keys[i] = newKeyAnswer(k)
+		a.Keys[i] = s.newKeyAnswer(k)
 	}
 	return a
 }

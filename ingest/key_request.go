@@ -109,10 +109,11 @@ func (s *Server) bindKey(r *http.Request, tenant *string, k *auth.NewKey) *Probl
 		}
 		return nil
 	}
-	k.Tenant = *tenant
-	if _, ok := s.visible(r, k.Tenant); !ok {
-		return problemUnknownTenant(k.Tenant)
+	known, ok := s.visible(r, *tenant)
+	if !ok {
+		return problemUnknownTenant(*tenant)
 	}
+	k.Tenant = known.Name
 	return nil
 }
 

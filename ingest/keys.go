@@ -24,15 +24,17 @@ func (s *Server) getKeys(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 	page := ask.Limit
 	ask.Limit++ // one more tells whether there is a next page
 	var keys []store.APIKey
+	var odd []store.OddRow // they take places of the page
 	err := store.Snapshot(r.Context(), s.db, listLimit, func(ctx context.Context, tx *sqlx.Tx) (err error) {
-		keys, err = store.APIKeys(ctx, tx, ask)
+		keys, odd, err = store.APIKeys(ctx, tx, ask)
 		return err
 	})
 	if err != nil {
 		s.unavailable(w, r, "API keys cannot be read now", err)
 		return
 	}
-	writeKeys(w, http.StatusOK, newKeysAnswer(keys, page))
+	store.LogOdd(s.log, odd)
+	writeKeys(w, http.StatusOK, s.newKeysAnswer(keys, page, len(keys)+len(odd) > page))
 }
 
 // postKeys is POST /keys: the answer holds the new key, which nobody can see again.
@@ -55,7 +57,7 @@ func (s *Server) postKeys(w http.ResponseWriter, r *http.Request, _ httprouter.P
 		s.unavailable(w, r, "the API key cannot be stored now", err)
 		return
 	}
-	answer := newKeyAnswer(stored)
+	answer := s.newKeyAnswer(stored)
 	log := s.log.With("key", stored.ID, "scope", answer.Scope, "tenant", k.Tenant)
 	if k.OpenMode {
 		log.Warn("API key created in open mode: it ends when callers are asked for a credential")

@@ -46,7 +46,7 @@ func BenchmarkNeighbour(b *testing.B) {
 				}
 				if r, err := a.do(method, path, jsonType, strings.NewReader(acme(1, ""))); err == nil && r.status == 200 {
 					accepted.Add(1)
-				} else if err == nil && r.status == 429 {
+				} else if err == nil && (r.status == 429 || r.status == 402) {
 					refused.Add(1)
 				}
 			}

@@ -53,7 +53,7 @@ func parseList(q *query) listQuery {
 		}
 	}
 	search, _ := q.text("q", maxSearch)
-	l.search = strings.ToLower(search)
+	l.search = searchable(search)
 	l.archived = q.oneOf("archived", "false", "true") == "true"
 	if q.values.Has("cursor") {
 		data, err := base64.RawURLEncoding.DecodeString(q.values.Get("cursor"))
@@ -74,7 +74,7 @@ func (l listQuery) sorting() string {
 
 // position is where a row is in the list.
 func (l listQuery) position(r *row) position {
-	p := position{Sort: l.sorting(), Name: r.Tenant.Name}
+	p := position{Sort: l.sorting(), Name: r.Tenant.Shown()}
 	switch l.sort {
 	case "percent":
 		p.Null, p.Real = r.Tenant.Quota == 0, meter.Percent(r.Tokens, r.Tenant.Quota)
@@ -115,8 +115,12 @@ func (l listQuery) compare(a, b position) int {
 
 // matches reports whether the list holds a row, wherever its pages begin.
 func (l listQuery) matches(r *row) bool {
-	return (l.archived || !r.Tenant.Archived) && (l.search == "" || strings.Contains(strings.ToLower(r.Tenant.Name), l.search))
+	return (l.archived || !r.Tenant.Archived) && (l.search == "" || strings.Contains(searchable(r.Tenant.Name), l.search) ||
+		slices.ContainsFunc(r.Tenant.Aliases, func(name string) bool { return strings.Contains(searchable(name), l.search) }))
 }
+
+// searchable is a name as it is compared with what people search for.
+func searchable(name string) string { return meter.Normal(strings.ToLower(name)) }
 
 // page is a part of a list.
 type page struct {

@@ -134,10 +134,11 @@ func (s *Server) parseFeed(r *http.Request) (feedQuery, *Problem) {
 	if problem := q.problem(); problem != nil {
 		return feedQuery{}, problem
 	}
-	if _, ok := s.visible(r, name); !ok {
+	tenant, ok := s.visible(r, name)
+	if !ok {
 		return feedQuery{}, problemUnknownTenant(name)
 	}
-	return feedQuery{single: true, tenant: name}, nil
+	return feedQuery{single: true, tenant: tenant.Name}, nil
 }
 
 // ownPage is sameOrigin, also behind a proxy that does not pass on the Host which the browser has

@@ -125,7 +125,7 @@ func TestAQuotaHoldsWhileRepliesAreLost(t *testing.T) {
 			case err == nil && r.status == 200:
 				accepted.Add(1)
 				continue
-			case err != nil || r.status != 429:
+			case err != nil || r.status != 402:
 				t.Errorf("%d %s, %v", r.status, r.body, err)
 			}
 			return

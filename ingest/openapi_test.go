@@ -125,6 +125,7 @@ func TestRequestsAndAnswersFitTheirDescription(t *testing.T) {
 	described := readDescription(t)
 	a := newAPI(t, stacktest.New(t))
 	a.addQuota("over & out", 100, 250)
+	a.set("over & out", "enforce = 'strict'")
 	over := "/usage/" + url.PathEscape("over & out")
 	event := acme(5, `,"id":"e","timestamp":"2026-08-01T11:00:00Z"`)
 	icon := regexp.MustCompile(`/assets/\w+/icon\.svg`).FindString(string(a.get("/usage").body))
@@ -141,12 +142,17 @@ func TestRequestsAndAnswersFitTheirDescription(t *testing.T) {
 		{"POST", "/events", jsonType, acme(6, `,"id":"e"`), 409},
 		{"POST", "/events", "text/csv", "a,b", 415},
 		{"POST", "/events", jsonType, `{"tenant":"nobody","feature":"x","tokens":1}`, 404},
+		{"POST", "/events", jsonType, `{"tenant":"over & out","feature":"x","tokens":1}`, 402},
 		{"GET", "/alerts", "", "", 200},
 		{"GET", "/alerts?state=colour", "", "", 400},
 		{"GET", "/tenants", "", "", 200},
 		{"GET", "/tenants?sort=exhausted&limit=1&q=a&archived=true", "", "", 200},
 		{"GET", "/tenants?sort=colour", "", "", 400},
 		{"GET", "/tenants?limit=0", "", "", 400},
+		{"PATCH", "/tenants/free", jsonType, `{"displayName":"libre"}`, 200},
+		{"PATCH", "/tenants/free", jsonType, `{"displayName":"acme"}`, 409},
+		{"PATCH", "/tenants/free", jsonType, `{"displayName":""}`, 400},
+		{"PATCH", "/tenants/nobody", jsonType, `{"displayName":"x"}`, 404},
 		{"GET", "/tenants.csv?sort=-name", "", "", 200},
 		{"GET", "/tenants.csv?sort=colour", "", "", 400},
 		{"GET", "/usage/acme", "", "", 200},
@@ -203,7 +209,7 @@ func TestTheDescriptionOfAlertsTakesAnAnswer(t *testing.T) {
 	answer := fmt.Sprintf(`{"alerts":[{"id":%s,"tenant":"acme","threshold":80,"used":90,"quota":100,"percent":90,"periodStart":"2026-08-01","periodEnd":"2026-09-01",
 		"state":"open","firedAt":"2026-08-01T12:00:00Z","clearedAt":null,"deliveries":[{"id":%s,"kind":"slack","event":"quota.threshold_crossed",
 		"target":"slack default","status":"pending","attempts":1,"nextAttemptAt":"2026-08-01T12:00:05Z","deliveredAt":null,"lastError":"status 500",
-		"tries":[{"at":"2026-08-01T12:00:00Z","status":500,"error":null,"durationMs":12}]}]}],"next":null}`, id, id)
+		"tries":[{"at":"2026-08-01T12:00:00Z","status":500,"error":null,"durationMs":12,"answer":null}]}]}],"next":null}`, id, id)
 	for _, c := range []struct {
 		old, new string
 		fits     bool

@@ -76,7 +76,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, body []byte, from 
 		defer s.reading.Leave()
 	}
 	now := s.now().UTC().Truncate(time.Microsecond)
-	events, problem := decodeEvents(r.Header.Get("Content-Type"), body, now)
+	events, problem := decodeEvents(r.Header.Get("Content-Type"), body, now, s.tenants)
 	if problem == nil {
 		problem = setID(r.Header, events)
 	}
@@ -113,21 +113,25 @@ func (s *Server) sort(events []meter.Event, now time.Time, who *auth.Principal, 
 	var first map[scripts.EventID]string // content under which an id occurred in this request
 	var unknown, conflicts []int
 	var tenant meter.Tenant    // of the event before, mostly of this one too
+	var named string           // what that event called it
 	arrived := failpoint.Now() // as the ledger's ids: by the machine's clock, not the caller's
 	for i, e := range events {
-		if e.Tenant != tenant.Name {
+		if e.Tenant != named {
 			var ok bool
-			sees := who.Sees(e.Tenant)
-			if tenant, ok = s.tenants.Get(e.Tenant); !ok && sees && mayMiss {
+			if tenant, ok = s.tenants.Get(e.Tenant); !ok {
+				tenant = meter.Tenant{Name: e.Tenant, Zone: time.UTC} // to look for conflicts
+			}
+			sees := who.Sees(tenant.Name)
+			if !ok && sees && mayMiss {
 				missing = append(missing, e.Tenant)
-				tenant = meter.Tenant{Zone: time.UTC} // to look for conflicts
 			} else if !ok || !sees || tenant.Archived {
 				unknown = append(unknown, i)
-				tenant = meter.Tenant{}
+				named = ""
 				continue
 			}
-			tenant.Name = e.Tenant
+			named = e.Tenant
 		}
+		e.Tenant = tenant.Name // what is stored, counted and remembered has the key
 		shard := scripts.ShardOf(e.Tenant, len(byShard))
 		if byShard[shard] == nil {
 			byShard[shard] = newSubmission(shard, len(events))

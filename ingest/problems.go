@@ -78,21 +78,51 @@ func (c charge) who() string {
 	return fmt.Sprintf("tenant %q", clip(c.tenant))
 }
 
-// problemQuotaExceeded is about a tenant whose quota is used up, or would be, until its period
-// ends.
-func problemQuotaExceeded(t meter.Tenant, used int64, left time.Duration) *Problem {
-	detail := fmt.Sprintf("tenant %q has used %d of %d tokens in this billing period", clip(t.Name), used, t.Quota)
+// Excess are the members of a problem about a limit that is used up, or would be.
+type Excess struct {
+	Limit  string `json:"limit"`  // its name; a tenant's monthly quota is "quota"
+	Unit   string `json:"unit"`   // of the figures
+	Used   int64  `json:"used"`   // in the current window
+	Held   int64  `json:"held"`   // by what was asked for and has not happened yet
+	Amount int64  `json:"amount"` // what the limit allows
+	Asked  int64  `json:"asked"`  // by the request
+	// ResetsAt is when the window ends, and with it Used.
+	ResetsAt time.Time `json:"resetsAt"`
+}
+
+// problemQuotaExceeded is about a tenant whose quota is used up, or would be by the tokens that
+// were asked for, until its period ends. There is no Retry-After: clients slept until the end
+// of the month.
+func problemQuotaExceeded(t meter.Tenant, used, asked int64, end time.Time) *Problem {
+	detail := fmt.Sprintf("tenant %q has used %d of %d tokens in this billing period", clip(t.Shown()), used, t.Quota)
 	if used < t.Quota {
 		detail += ", and the request would exceed that"
 	}
-	return &Problem{Type: "/problems/quota-exceeded", Title: "The quota is used up", Status: http.StatusTooManyRequests,
-		Detail: detail + "; nothing was counted", RetryAfter: max(left, time.Second)}
+	return &Problem{Type: "/problems/quota-exceeded", Title: "The quota is used up", Status: http.StatusPaymentRequired,
+		Detail: detail + "; nothing was counted",
+		Excess: &Excess{Limit: "quota", Unit: "tokens", Used: used, Amount: t.Quota, Asked: asked, ResetsAt: end.UTC()}}
+}
+
+// tokensNeeded is what a request needs of one of the quotas of its group.
+func tokensNeeded(needs []scripts.Need, quota int) (tokens int64) {
+	for _, n := range needs {
+		if n.Quota == quota {
+			tokens = n.Tokens
+		}
+	}
+	return tokens
 }
 
 // problemFeatureLimit names the events whose feature would be one too many.
 func problemFeatureLimit(s *submission, f scripts.Feature, has int64, most int) *Problem {
+	name := f.Tenant
+	for _, t := range s.tenants {
+		if t.Name == f.Tenant {
+			name = t.Shown()
+		}
+	}
 	p := &Problem{Type: "/problems/feature-limit", Title: "Too many features", Status: http.StatusUnprocessableEntity,
-		Detail: fmt.Sprintf("tenant %q has %d features in use and may have %d; nothing was counted", clip(f.Tenant), has, most)}
+		Detail: fmt.Sprintf("tenant %q has %d features in use and may have %d; nothing was counted", clip(name), has, most)}
 	for _, it := range s.items {
 		if c := &s.sums.counters[it.counter]; c.Tenant == f.Tenant && c.Feature == f.Feature {
 			p.list(FieldError{Index: &it.index, Field: "feature", Detail: fmt.Sprintf("would be one too many: %q", clip(f.Feature))})

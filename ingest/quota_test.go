@@ -54,7 +54,7 @@ func TestAnEnforcedQuota(t *testing.T) {
 				}
 				return
 			}
-			p := a.refused(r, 429, "quota-exceeded")
+			p := a.refused(r, 402, "quota-exceeded")
 			if want := fmt.Sprintf("has used %d of 1000 tokens", c.used); !strings.Contains(p.Detail, want) {
 				t.Errorf("%q does not say that it %s", p.Detail, want)
 			}
@@ -71,10 +71,10 @@ func TestARaisedQuotaAcceptsAgain(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	a.set("acme", "monthly_quota = 10, enforce = 'strict'")
 	a.counted(acme(10, ""))
-	a.refused(a.post(jsonType, acme(1, "")), 429, "quota-exceeded")
+	a.refused(a.post(jsonType, acme(1, "")), 402, "quota-exceeded")
 	a.set("acme", "monthly_quota = 11")
 	a.counted(acme(1, ""))
-	a.refused(a.post(jsonType, acme(1, "")), 429, "quota-exceeded")
+	a.refused(a.post(jsonType, acme(1, "")), 402, "quota-exceeded")
 	a.set("acme", "monthly_quota = NULL") // there is nothing to enforce
 	a.counted(acme(1, ""))
 }
@@ -88,7 +88,7 @@ func TestARepeatedEventIsADuplicateAlsoWhenTheQuotaIsUsedUp(t *testing.T) {
 	if got := a.counted(event); got.Duplicates != 1 {
 		t.Errorf("%+v, want a duplicate", got)
 	}
-	a.refused(a.post(jsonType, acme(1, `,"id":"e2"`)), 429, "quota-exceeded")
+	a.refused(a.post(jsonType, acme(1, `,"id":"e2"`)), 402, "quota-exceeded")
 }
 
 // An event counts in the period of its day, and the quota is that of the current period.
@@ -98,17 +98,17 @@ func TestOnlyTheCurrentPeriodIsEnforced(t *testing.T) {
 	a.counted(acme(10, ""))
 	start := a.periodStart()
 	at := func(at time.Time) string { return acme(1, `,"timestamp":"`+at.Format(time.RFC3339)+`"`) }
-	a.refused(a.post(jsonType, at(start)), 429, "quota-exceeded")
+	a.refused(a.post(jsonType, at(start)), 402, "quota-exceeded")
 	a.counted(at(start.Add(-time.Second)))
 	r := a.post(jsonType, acme(1, ""))
-	a.refused(r, 429, "quota-exceeded")
+	a.refused(r, 402, "quota-exceeded")
 	end := start.AddDate(0, 1, 0)
-	if got, want := r.header.Get("Retry-After"), fmt.Sprint(int64(end.Sub(a.clock.now()).Seconds()+0.999999)); got != want {
-		t.Errorf("Retry-After %s, want %s: the end of the period", got, want)
+	if want := `"limit":"quota","unit":"tokens","used":10,"held":0,"amount":10,"asked":1,"resetsAt":"` + end.Format(time.RFC3339) + `"`; !strings.Contains(r.body, want) {
+		t.Errorf("%s, want %s: the end of the period", r.body, want)
 	}
 	a.clock.advance(end.Sub(a.clock.now())) // the view is of the old period: it is renewed
 	a.counted(acme(10, ""))
-	a.refused(a.post(jsonType, acme(1, "")), 429, "quota-exceeded")
+	a.refused(a.post(jsonType, acme(1, "")), 402, "quota-exceeded")
 }
 
 // periodStart is when acme's current period began: the first of the month.
@@ -127,7 +127,7 @@ func TestAQuotaIsEnforcedWhilePostgresIsAway(t *testing.T) {
 	env.Stack.Postgres.Kill()
 	a.clock.advance(time.Hour)
 	a.counted(acme(6, ""))
-	a.refused(a.post(jsonType, acme(1, "")), 429, "quota-exceeded")
+	a.refused(a.post(jsonType, acme(1, "")), 402, "quota-exceeded")
 
 	// A process that starts now does not know what is settled: it refuses, and says so.
 	other := startAPI(t, env)
@@ -136,5 +136,5 @@ func TestAQuotaIsEnforcedWhilePostgresIsAway(t *testing.T) {
 	if err := env.Stack.Postgres.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the quota is known again", func() bool { return other.post(jsonType, acme(1, "")).status == 429 })
+	eventually(t, "the quota is known again", func() bool { return other.post(jsonType, acme(1, "")).status == 402 })
 }

@@ -38,7 +38,7 @@ func (s *Server) getSeries(w http.ResponseWriter, r *http.Request, params httpro
 		return
 	}
 	defer give()
-	b := appendString([]byte(`{"tenant":`), q.Tenant.Name)
+	b := appendString([]byte(`{"tenant":`), q.Tenant.Shown())
 	b = appendString(append(b, `,"step":`...), string(step))
 	b = appendString(append(b, `,"timezone":`...), q.Tenant.Zone.String())
 	b = appendTime(append(b, `,"from":`...), q.Starts[0])
@@ -191,6 +191,9 @@ func (s *Server) parseSeries(r *http.Request, tenant meter.Tenant) (usage.Series
 	query := usage.SeriesQuery{Tenant: tenant}
 	step := meter.Step(q.oneOf("step", string(meter.ByDay), string(meter.ByHour), string(meter.ByMinute)))
 	if feature, given := q.text("feature", meter.MaxName); given {
+		if !s.tenants.Keeps(tenant.Name, feature) {
+			feature = meter.Normal(feature)
+		}
 		query.Feature = &feature
 	}
 	if query.Split = q.values.Has("split"); query.Split {

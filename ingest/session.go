@@ -10,14 +10,14 @@ import (
 
 // getSession is GET /session: who the caller is.
 func (s *Server) getSession(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
-	writeSession(w, auth.Of(r.Context()))
+	s.writeSession(w, auth.Of(r.Context()))
 }
 
 // postSession is POST /session: it signs a browser in, with the key in the Authorization
 // header.
 func (s *Server) postSession(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 	if s.gate == nil {
-		writeSession(w, auth.Of(r.Context()))
+		s.writeSession(w, auth.Of(r.Context()))
 		return
 	}
 	who, err := s.gate.SignIn(w, r)
@@ -28,7 +28,7 @@ func (s *Server) postSession(w http.ResponseWriter, r *http.Request, _ httproute
 		s.metrics.unwelcome("403")
 		WriteProblem(w, problemForbidden(auth.ToRead))
 	default:
-		writeSession(w, who)
+		s.writeSession(w, who)
 	}
 }
 
@@ -43,14 +43,14 @@ func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, _ httprou
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func writeSession(w http.ResponseWriter, who *auth.Principal) {
+func (s *Server) writeSession(w http.ResponseWriter, who *auth.Principal) {
 	b := appendString([]byte(`{"kind":`), who.Kind)
 	b = appendString(append(b, `,"scope":`...), who.Scope.String())
 	b = append(b, `,"tenant":`...)
 	if who.Tenant == "" {
 		b = append(b, "null"...)
 	} else {
-		b = appendString(b, who.Tenant)
+		b = appendString(b, s.shown(who.Tenant))
 	}
 	b = append(b, `,"expiresAt":`...)
 	if who.Expires.IsZero() {

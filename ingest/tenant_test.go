@@ -23,7 +23,7 @@ func TestEventsOfUnknownAndArchivedTenantsAreRefused(t *testing.T) {
 		{event("nobody"), []int{0}},
 		{event("gone"), []int{0}},
 		{event("ACME"), []int{0}},
-		{event("acme "), []int{0}},
+		{event("acme!"), []int{0}},
 		{"[" + event("acme") + "," + event("nobody") + "," + event("acme") + "," + event("gone") + "]", []int{1, 3}},
 	} {
 		p := a.refused(a.post(jsonType, c.body), 404, "unknown-tenant")

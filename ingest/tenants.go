@@ -71,7 +71,7 @@ func (s *Server) getTenantsCSV(w http.ResponseWriter, r *http.Request, _ httprou
 				exhausted = at.Format(time.RFC3339)
 			}
 		}
-		out.write(r.Tenant.Name, decimal(r.Tokens), quota, percent, remaining, perDay, total, exhausted,
+		out.write(r.Tenant.Shown(), decimal(r.Tokens), quota, percent, remaining, perDay, total, exhausted,
 			r.Period.Start.Format(time.RFC3339), r.Period.End.Format(time.RFC3339), r.Tenant.Zone.String(),
 			strconv.FormatBool(r.Tenant.Archived), strconv.FormatBool(r.Stale))
 	}

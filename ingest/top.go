@@ -86,9 +86,9 @@ func (t *topTenants) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	for _, u := range *top {
-		out <- prometheus.MustNewConstMetric(topUsage, prometheus.GaugeValue, float64(u.Tokens), u.Tenant.Name)
+		out <- prometheus.MustNewConstMetric(topUsage, prometheus.GaugeValue, float64(u.Tokens), u.Tenant.Shown())
 		if u.Tenant.Quota > 0 {
-			out <- prometheus.MustNewConstMetric(topRatio, prometheus.GaugeValue, float64(u.Tokens)/float64(u.Tenant.Quota), u.Tenant.Name)
+			out <- prometheus.MustNewConstMetric(topRatio, prometheus.GaugeValue, float64(u.Tokens)/float64(u.Tenant.Quota), u.Tenant.Shown())
 		}
 	}
 }

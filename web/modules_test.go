@@ -33,6 +33,7 @@ func testModules(t *testing.T, b *browsertest.Browser) {
 		{"format", "[0, 999, 61000, 3600000, 187200000, 90061000, 864000000].map(m.duration)", `["0 s","0 s","1 min","1 h","2 d 4 h","1 d 1 h","10 d"]`},
 		{"format", "[m.date('2026-11-25T23:30:00Z', 'Europe/Berlin'), m.date('2026-11-25T23:30:00Z', 'UTC'), m.date('2026-11-25T23:30:00Z', 'Mars/Base')]", `["2026-11-26","2026-11-25","2026-11-25"]`},
 		{"format", "m.period('2026-10-31T23:00:00Z', '2026-11-30T23:00:00Z', 'Europe/Berlin').replaceAll('\u2009', ' ')", `"1 – 30 Nov"`},
+		{"format", "['shop', 'a b', '日本\u3000支店', 'שלום', 'shop ', '\u200bshop', 'sh\u202eop', 'a\u00a0b', 'cafe\u0301', 'a\u0600b'].map(m.name)", `["shop","a b","日本\u3000支店","שלום","\"shop \"","\"\\u200bshop\"","\"sh\\u202eop\"","\"a\\u00a0b\"","\"cafe\\u0301\"","a\u0600b"]`},
 		{"format", "m.exact('2026-11-25T23:30:05Z', 'Asia/Tokyo')", `"Thu, 26 Nov 2026, 08:30:05 (Asia/Tokyo)"`},
 
 		{"router", "m.parse('')", `{"view":"overview","q":"","sort":"-percent","archived":""}`},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/web/browsertest"
 )
 
@@ -84,7 +85,7 @@ func testKeyboard(t *testing.T, b *browsertest.Browser) {
 func testHostileNames(t *testing.T, b *browsertest.Browser) {
 	hostile := []string{
 		`<img src=x onerror=alert(1)>`, `"><script>alert(1)</script>`, strings.Repeat("שלוםמרחב", 16), // 128 characters
-		"a/b?c#d%20&e", "100%", "'; DROP", " spaces ", "🦄", "constructor", "__proto__",
+		"a/b?c#d%20&e", "100%", "'; DROP", " spaces ", "\u200bunseen", "🦄", "constructor", "__proto__",
 	}
 	if n := len([]rune(hostile[2])); n != 128 {
 		t.Fatalf("the name written from right to left has %d characters", n)
@@ -100,15 +101,15 @@ func testHostileNames(t *testing.T, b *browsertest.Browser) {
 	tab.Until("all are there", names+".length === "+strconv.Itoa(len(hostile)))
 	tab.Eval(names, &shown)
 	for i, name := range hostile {
-		if shown[i] != name {
-			t.Errorf("shown as %q, want %q", shown[i], name)
+		if shown[i] != meter.Quote(name) {
+			t.Errorf("shown as %q, want %q", shown[i], meter.Quote(name))
 		}
 	}
 	noHarm := "!document.querySelector('main img, main script, main b') && document.documentElement.scrollWidth <= innerWidth"
 	tab.Until("nothing has become markup, and all fits", noHarm)
 	for i := range hostile {
 		tab.Eval(fmt.Sprintf("document.querySelectorAll('#rows .name')[%d].click()", i), nil)
-		tab.Until("its view is shown", fmt.Sprintf("document.querySelector('#tenant-name-text').textContent === %q && document.querySelector('#features tr') && document.querySelector('#figures dd')?.textContent === '%d'", hostile[i], 900-i))
+		tab.Until("its view is shown", fmt.Sprintf("document.querySelector('#tenant-name-text').textContent === %q && document.querySelector('#features tr') && document.querySelector('#figures dd')?.textContent === '%d'", meter.Quote(hostile[i]), 900-i))
 		tab.Until("nothing has become markup there, and all fits", strings.ReplaceAll(noHarm, "main b", "main b:not(.tip b)"))
 		tab.Back()
 		tab.Until("back", names+".length === "+strconv.Itoa(len(hostile)))

@@ -54,8 +54,8 @@ func TestAnEditBySQLIsInForceAfterALook(t *testing.T) {
 		}
 		r.look(r.dir)
 	}
-	exec("UPDATE tenants SET name = 'acme-corp' WHERE name = 'acme'") // by way of the foreign key
-	if e := r.dir.find(key); e == nil || e.who.Tenant != "acme-corp" {
+	exec("UPDATE tenants SET display_name = 'acme-corp' WHERE name = 'acme'")
+	if e := r.dir.find(key); e == nil || e.who.Tenant != "acme" {
 		t.Errorf("after a new name of its tenant: %+v", e)
 	}
 	exec("UPDATE api_keys SET scope = 'ingest'")

@@ -50,13 +50,13 @@ func TestATypingErrorIsFound(t *testing.T) {
 }
 
 func TestScopes(t *testing.T) {
-	needs := []Need{Nobody, Public, ToIngest, ToRead, ToAdmin, ToReadAll}
+	needs := []Need{Nobody, Public, ToIngest, ToRead, ToAdmin, ToReadAll, ToAdminAll}
 	for _, c := range []struct{ scope, tenant, may string }{
-		{"ingest", "", "011000"},
-		{"read", "", "010101"},
-		{"read", "acme", "010100"},
-		{"admin", "", "011111"},
-		{"admin", "acme", "011110"},
+		{"ingest", "", "0110000"},
+		{"read", "", "0101010"},
+		{"read", "acme", "0101000"},
+		{"admin", "", "0111111"},
+		{"admin", "acme", "0111100"},
 	} {
 		scope, err := ParseScope(c.scope)
 		if err != nil || scope.String() != c.scope {

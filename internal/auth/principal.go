@@ -31,7 +31,7 @@ var anyone = &Principal{Scope: everything, Kind: "off"}
 
 // May reports whether the scope is one that a route needs.
 func (p *Principal) May(n Need) bool {
-	return p.Scope&n.scope() == n.scope() && (n != ToReadAll || p.Tenant == "")
+	return p.Scope&n.scope() == n.scope() && (n != ToReadAll && n != ToAdminAll || p.Tenant == "")
 }
 
 // Sees reports whether a tenant's data are among those that p may know of. To p, all other

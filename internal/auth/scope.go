@@ -96,6 +96,8 @@ const (
 	ToAdmin
 	// ToReadAll asks for Read, of all tenants: what is shown cannot be divided.
 	ToReadAll
+	// ToAdminAll asks for Admin, of all tenants: it changes what tenants may not change themselves.
+	ToAdminAll
 )
 
 // scope is what a need asks for; no scope contains that of Nobody.
@@ -107,7 +109,7 @@ func (n Need) scope() Scope {
 		return Ingest
 	case ToRead, ToReadAll:
 		return Read
-	case ToAdmin:
+	case ToAdmin, ToAdminAll:
 		return Admin
 	}
 	return 1 << 7
@@ -120,6 +122,8 @@ func (n Need) String() string {
 		return "public"
 	case ToReadAll:
 		return "read for all tenants"
+	case ToAdminAll:
+		return "admin for all tenants"
 	case Nobody:
 		return "undeclared"
 	}

@@ -67,6 +67,7 @@ func TestRetriesOnlyWhatMayChange(t *testing.T) {
 		{"503", status(503, ""), true},
 		{"400", status(400, ""), false},
 		{"401", status(401, ""), false},
+		{"402", status(402, "13803"), false},
 		{"404", status(404, ""), false},
 		{"409", status(409, ""), false},
 		{"413", status(413, ""), false},

@@ -49,7 +49,7 @@ sends them within a second.`,
 			}
 			defer db.Close()
 			if ask.Tenant != "" {
-				if _, err := findTenant(cmd.Context(), db, ask.Tenant); err != nil {
+				if ask.Tenant, _, err = store.TenantKey(cmd.Context(), db, ask.Tenant); err != nil {
 					return err
 				}
 			}
@@ -118,14 +118,18 @@ and print what they answer. It fails if one of them does not take it.`,
 	return cmd
 }
 
-// findTenant returns the tenant of that name, or an error that says there is none.
+// findTenant returns the tenant that a name leads to, or an error that says there is none.
 func findTenant(ctx context.Context, db *sqlx.DB, name string) (meter.Tenant, error) {
+	key, _, err := store.TenantKey(ctx, db, name)
+	if err != nil {
+		return meter.Tenant{}, err
+	}
 	all, _, err := store.Tenants(ctx, db)
 	if err != nil {
 		return meter.Tenant{}, err
 	}
 	for _, t := range all {
-		if t.Name == name {
+		if t.Name == key {
 			return t, nil
 		}
 	}

@@ -38,6 +38,11 @@ of the API has the same as JSON.`,
 				return err
 			}
 			defer db.Close()
+			if ask.Tenant != "" {
+				if ask.Tenant, _, err = store.TenantKey(cmd.Context(), db, ask.Tenant); err != nil {
+					return err
+				}
+			}
 			alerts, err := store.Alerts(cmd.Context(), db, ask)
 			if err != nil {
 				return err
@@ -63,7 +68,7 @@ func writeAlerts(w io.Writer, alerts []store.Alert) error {
 		if a.ClearedAt != nil {
 			state = "cleared " + instant(*a.ClearedAt)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d%%\t%s / %s tokens (%s%%)\tperiod from %s\t%s\talert %s\n", instant(a.FiredAt), a.Tenant, a.Threshold,
+		fmt.Fprintf(table, "%s\t%s\t%d%%\t%s / %s tokens (%s%%)\tperiod from %s\t%s\talert %s\n", instant(a.FiredAt), meter.Quote(a.Tenant), a.Threshold,
 			humanize.Comma(a.Used), humanize.Comma(a.Quota), strconv.FormatFloat(meter.Percent(a.Used, a.Quota), 'f', -1, 64), a.PeriodStart, state, a.ID)
 		for _, d := range a.Deliveries {
 			status := d.Status
@@ -81,6 +86,8 @@ func writeAlerts(w io.Writer, alerts []store.Alert) error {
 
 func attemptText(a store.Attempt) string {
 	switch {
+	case a.Error != nil && a.Answer != nil:
+		return fmt.Sprintf("%s, answer %q", *a.Error, *a.Answer)
 	case a.Error != nil:
 		return *a.Error
 	case a.Status != nil:

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
@@ -101,6 +103,17 @@ func runAudit(ctx context.Context, env Env, q audit.Query, repair bool) (audit.R
 	}
 	defer p.close()
 	if err := schema.Check(ctx, p.db); err != nil {
+		return audit.Report{}, err
+	}
+	if q.Tenant != "" {
+		// Rows of a tenant that is missing can be compared, too.
+		key, _, err := store.TenantKey(ctx, p.db, q.Tenant)
+		if err != nil && !errors.Is(err, store.ErrNoTenant) {
+			return audit.Report{}, err
+		}
+		q.Tenant = cmp.Or(key, q.Tenant)
+	}
+	if err := p.valkey.ClaimShards(ctx); err != nil {
 		return audit.Report{}, err
 	}
 	auditor := audit.New(p.db, p.valkey, time.Now)

@@ -13,6 +13,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/logging"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -64,10 +65,17 @@ revoke the one before.`,
 				return err
 			}
 			defer db.Close()
+			shown := ""
+			if k.Tenant != "" {
+				if k.Tenant, shown, err = store.TenantKey(cmd.Context(), db, k.Tenant); err != nil {
+					return err
+				}
+			}
 			key, stored, err := auth.Create(cmd.Context(), db, k, now)
 			if err != nil {
 				return err
 			}
+			stored.Tenant.String = shown
 			fmt.Fprintf(cmd.ErrOrStderr(), "flagmeter: created API key %s: %s\n", stored.ID, describe(stored))
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), key)
 			return err
@@ -92,7 +100,7 @@ func keyLimits(cfg config.Config) store.KeyLimits {
 func describe(k store.APIKey) string {
 	text := fmt.Sprintf("scope %s, all tenants", auth.ScopeOf(k))
 	if k.Tenant.Valid {
-		text = fmt.Sprintf("scope %s, tenant %s", auth.ScopeOf(k), k.Tenant.String)
+		text = fmt.Sprintf("scope %s, tenant %s", auth.ScopeOf(k), meter.Quote(k.Tenant.String))
 	}
 	if k.ExpiresAt.Valid {
 		return text + ", until " + k.ExpiresAt.Time.UTC().Format(time.RFC3339)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -33,8 +34,17 @@ func keysList(env Env) *cobra.Command {
 				return err
 			}
 			defer db.Close()
-			keys, err := allKeys(cmd.Context(), db, tenant)
+			if tenant != "" {
+				if tenant, _, err = store.TenantKey(cmd.Context(), db, tenant); err != nil {
+					return err
+				}
+			}
+			keys, odd, err := allKeys(cmd.Context(), db, tenant)
 			if err != nil {
+				return err
+			}
+			warnOdd(cmd.ErrOrStderr(), odd)
+			if err := showTenants(cmd.Context(), db, keys); err != nil {
 				return err
 			}
 			if asJSON {
@@ -53,20 +63,36 @@ func keysList(env Env) *cobra.Command {
 const keysAtOnce = 1000
 
 // allKeys reads the keys of a tenant, or all, in order of creation.
-func allKeys(ctx context.Context, db *sqlx.DB, tenant string) (all []store.APIKey, err error) {
+func allKeys(ctx context.Context, db *sqlx.DB, tenant string) (all []store.APIKey, odd []store.OddRow, err error) {
 	ask := store.APIKeyQuery{Tenant: tenant, Limit: keysAtOnce}
 	for {
-		page, err := store.APIKeys(ctx, db, ask)
+		page, skipped, err := store.APIKeys(ctx, db, ask)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		all = append(all, page...)
-		if len(page) < keysAtOnce {
-			return all, nil
+		all, odd = append(all, page...), append(odd, skipped...)
+		if len(page)+len(skipped) < keysAtOnce || len(page) == 0 {
+			return all, odd, nil
 		}
 		last := page[len(page)-1]
 		ask.AfterCreated, ask.AfterID = last.CreatedAt, last.ID
 	}
+}
+
+// showTenants names the tenants of keys as people see them.
+func showTenants(ctx context.Context, db *sqlx.DB, keys []store.APIKey) error {
+	tenants, _, err := store.Tenants(ctx, db)
+	if err != nil {
+		return err
+	}
+	shown := make(map[string]string, len(tenants))
+	for _, t := range tenants {
+		shown[t.Name] = t.Shown()
+	}
+	for i := range keys {
+		keys[i].Tenant.String = shown[keys[i].Tenant.String]
+	}
+	return nil
 }
 
 // writeKeys prints a table.
@@ -76,7 +102,7 @@ func writeKeys(w io.Writer, keys []store.APIKey, now time.Time) error {
 	for _, k := range keys {
 		tenant, name := "all", "-"
 		if k.Tenant.Valid {
-			tenant = k.Tenant.String
+			tenant = meter.Quote(k.Tenant.String)
 		}
 		if k.Name != "" {
 			name = k.Name

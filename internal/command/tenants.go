@@ -12,7 +12,7 @@ import (
 
 // Tenants adds, lists and changes tenants.
 func Tenants(env Env) *cobra.Command {
-	return menu("tenants", "Add, list and change tenants", tenantsAdd(env), tenantsList(env), tenantsSet(env))
+	return menu("tenants", "Add, list, change and rename tenants", tenantsAdd(env), tenantsList(env), tenantsSet(env), tenantsRename(env))
 }
 
 func tenantsAdd(env Env) *cobra.Command {
@@ -25,14 +25,9 @@ func tenantsAdd(env Env) *cobra.Command {
 		Long:  "Add a tenant. It can send events within 2 seconds.",
 		Example: `  flagmeter tenants add acme-corp --quota 1_000_000
   flagmeter tenants add kontor-legal --quota 50_000_000 --billing-day 15 --timezone Europe/Berlin --thresholds 80,100`,
-		Args: cobra.MatchAll(tenantName, func(_ *cobra.Command, args []string) error {
-			if wrong := meter.CheckSegment(args[0]); wrong != "" {
-				return fmt.Errorf("tenant name %s", wrong)
-			}
-			return nil
-		}),
+		Args: cobra.MatchAll(tenantName, func(_ *cobra.Command, args []string) error { return newTenantName(args[0]) }),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t.Name = args[0]
+			t.Name = meter.Normal(args[0])
 			if change, err := rate.change(cmd); err != nil {
 				return err
 			} else if change != nil {
@@ -57,7 +52,7 @@ func tenantsAdd(env Env) *cobra.Command {
 			if !added {
 				return fmt.Errorf("tenant %q exists already: change it with 'flagmeter tenants set'", t.Name)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "added tenant %s\n", t.Name)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "added tenant %s\n", meter.Quote(t.Name))
 			return err
 		},
 	}
@@ -98,10 +93,14 @@ func tenantsSet(env Env) *cobra.Command {
 				return err
 			}
 			defer db.Close()
-			if err := store.ChangeTenant(cmd.Context(), db, args[0], c); err != nil {
+			key, shown, err := store.TenantKey(cmd.Context(), db, args[0])
+			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "changed tenant %s\n", args[0])
+			if err := store.ChangeTenant(cmd.Context(), db, key, c); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "changed tenant %s\n", meter.Quote(shown))
 			return err
 		},
 	}
@@ -125,6 +124,14 @@ func tenantName(_ *cobra.Command, args []string) error {
 		return fmt.Errorf("give one tenant's name, not %d", len(args))
 	}
 	if wrong := meter.CheckName(args[0]); wrong != "" {
+		return fmt.Errorf("tenant name %s", wrong)
+	}
+	return nil
+}
+
+// newTenantName wants a name that a tenant may get.
+func newTenantName(name string) error {
+	if wrong := meter.CheckNewTenant(meter.Normal(name)); wrong != "" {
 		return fmt.Errorf("tenant name %s", wrong)
 	}
 	return nil

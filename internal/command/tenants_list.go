@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -29,13 +30,11 @@ func tenantsList(env Env) *cobra.Command {
 				return err
 			}
 			defer db.Close()
-			tenants, bad, err := store.Tenants(cmd.Context(), db)
+			tenants, odd, err := store.Tenants(cmd.Context(), db)
 			if err != nil {
 				return err
 			}
-			for _, name := range bad {
-				fmt.Fprintf(cmd.ErrOrStderr(), "flagmeter: warning: the time zone of %s is not one of the IANA database, UTC is used: correct it with 'flagmeter tenants set'\n", name)
-			}
+			warnOdd(cmd.ErrOrStderr(), odd)
 			if asJSON {
 				return writeTenantsJSON(cmd.OutOrStdout(), tenants)
 			}
@@ -46,10 +45,22 @@ func tenantsList(env Env) *cobra.Command {
 	return cmd
 }
 
-// writeTenants prints a table.
+// warnOdd names the rows that a list could not show as they are.
+func warnOdd(stderr io.Writer, odd []store.OddRow) {
+	for _, r := range odd {
+		fmt.Fprintf(stderr, "flagmeter: warning: a row of %s cannot be read, correct it: %s: %s (instead: %s)\n", r.Table, r.Row, r.Reason, r.Instead)
+	}
+}
+
+// writeTenants prints a table, with the keys of tenants if one has another name.
 func writeTenants(w io.Writer, tenants []meter.Tenant) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TENANT\tQUOTA\tENFORCE\tRATE LIMIT\tBILLING DAY\tTIMEZONE\tTHRESHOLDS\tSTATE")
+	heading := "TENANT\tQUOTA\tENFORCE\tRATE LIMIT\tBILLING DAY\tTIMEZONE\tTHRESHOLDS\tSTATE"
+	renamed := slices.ContainsFunc(tenants, func(t meter.Tenant) bool { return t.Shown() != t.Name })
+	if renamed {
+		heading += "\tKEY"
+	}
+	fmt.Fprintln(table, heading)
 	for _, t := range tenants {
 		quota, state := "none", "active"
 		if t.Quota > 0 {
@@ -58,7 +69,10 @@ func writeTenants(w io.Writer, tenants []meter.Tenant) error {
 		if t.Archived {
 			state = "archived"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", t.Name, quota, t.Enforce, tenantRate(t), t.BillingDay, t.Zone, percents(t.Thresholds), state)
+		if renamed {
+			state += "\t" + meter.Quote(t.Name)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", meter.Quote(t.Shown()), quota, t.Enforce, tenantRate(t), t.BillingDay, t.Zone, percents(t.Thresholds), state)
 	}
 	return table.Flush()
 }
@@ -95,21 +109,23 @@ func percents(thresholds []int) string {
 
 // tenantJSON has the names of GET /tenants.
 type tenantJSON struct {
-	Tenant     string `json:"tenant"`
-	Quota      *int64 `json:"quota"` // null: none
-	BillingDay int    `json:"billingDay"`
-	Timezone   string `json:"timezone"`
-	Thresholds []int  `json:"thresholds"`
-	Archived   bool   `json:"archived"`
-	Enforce    string `json:"enforce"`
-	RateLimit  *int64 `json:"rateLimit"` // null: the deployment's; 0: none
-	RateBurst  *int64 `json:"rateBurst"` // null unless rateLimit is above 0
+	Tenant     string   `json:"tenant"`
+	Quota      *int64   `json:"quota"` // null: none
+	BillingDay int      `json:"billingDay"`
+	Timezone   string   `json:"timezone"`
+	Thresholds []int    `json:"thresholds"`
+	Archived   bool     `json:"archived"`
+	Enforce    string   `json:"enforce"`
+	RateLimit  *int64   `json:"rateLimit"` // null: the deployment's; 0: none
+	RateBurst  *int64   `json:"rateBurst"` // null unless rateLimit is above 0
+	Key        string   `json:"key"`       // tenants.name; as tenant unless that was renamed
+	Aliases    []string `json:"aliases"`   // its names beside the key
 }
 
 func writeTenantsJSON(w io.Writer, tenants []meter.Tenant) error {
 	list := make([]tenantJSON, len(tenants))
 	for i, t := range tenants {
-		list[i] = tenantJSON{Tenant: t.Name, BillingDay: t.BillingDay, Timezone: t.Zone.String(),
+		list[i] = tenantJSON{Tenant: t.Shown(), Key: t.Name, Aliases: append([]string{}, t.Aliases...), BillingDay: t.BillingDay, Timezone: t.Zone.String(),
 			Thresholds: t.Thresholds, Archived: t.Archived, Enforce: t.Enforce.String()}
 		if t.Quota > 0 {
 			list[i].Quota = &t.Quota

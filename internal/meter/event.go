@@ -1,11 +1,6 @@
 package meter
 
-import (
-	"cmp"
-	"time"
-	"unicode"
-	"unicode/utf8"
-)
+import "time"
 
 // Limits of a single event and of a request that carries events. They are part
 // of the public contract of POST /events.
@@ -37,42 +32,6 @@ type Event struct {
 	// At is when the event happened, in UTC, to the microsecond. The zero time
 	// means "when it arrived" and is filled in before the event is stored.
 	At time.Time
-}
-
-// CheckName says what is wrong with a tenant's, feature's or event id's text, as
-// the end of a sentence that starts with the field's name; "" means it is fine.
-// Control characters are refused because names become fields of COPY lines and of
-// Valkey hashes, where tab and line feed are separators.
-func CheckName(s string) string {
-	switch {
-	case s == "":
-		return "must not be empty"
-	case !utf8.ValidString(s):
-		return "must be valid UTF-8"
-	case utf8.RuneCountInString(s) > MaxName:
-		return "must have at most 128 characters"
-	}
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			return "must not contain control characters"
-		}
-	}
-	return ""
-}
-
-// CheckTenant is CheckName for a tenant, who must also have an address.
-func CheckTenant(s string) string {
-	return cmp.Or(CheckName(s), CheckSegment(s))
-}
-
-// CheckSegment says what is wrong with a name as part of a URL's path, as CheckName does.
-// Browsers and clients take these two for directories, even with their dots escaped, so that
-// /usage/.. would be another page.
-func CheckSegment(s string) string {
-	if s == "." || s == ".." {
-		return "must not be . or .., which no URL can hold as a name"
-	}
-	return ""
 }
 
 // CheckTokens says what is wrong with a token count; "" means it is fine.

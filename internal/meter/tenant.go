@@ -1,10 +1,18 @@
 package meter
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Tenant is a customer whose usage is metered, as its row in Postgres describes it.
 type Tenant struct {
+	// Name is the key that everything is counted under. It never changes.
 	Name string
+	// DisplayName is the name that people see instead; empty while the tenant was never renamed.
+	DisplayName string
+	// Aliases are the names beside Name that it is known by, DisplayName among them, in order.
+	Aliases []string
 	// Quota is the tokens included in one billing period; 0 means no quota.
 	Quota int64
 	// BillingDay is the day of the month, 1 to 31, on which a period starts.
@@ -22,6 +30,9 @@ type Tenant struct {
 	// Archived tenants keep their figures and accept no events.
 	Archived bool
 }
+
+// Shown is the name to tell people: in answers, exports and messages.
+func (t Tenant) Shown() string { return cmp.Or(t.DisplayName, t.Name) }
 
 // Period is the tenant's billing period that contains t.
 func (t Tenant) Period(at time.Time) Period { return PeriodAt(at, t.BillingDay, t.Zone) }

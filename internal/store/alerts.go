@@ -13,7 +13,7 @@ import (
 // Alert is a crossing of a threshold with all that was sent about it.
 type Alert struct {
 	ID          uuid.UUID  `db:"id"`
-	Tenant      string     `db:"tenant"`
+	Tenant      string     `db:"tenant"`       // the name that people see
 	Threshold   int        `db:"threshold"`    // percent
 	Used        int64      `db:"used"`         // tokens, when it fired
 	Quota       int64      `db:"quota"`        // tokens, when it fired
@@ -57,6 +57,7 @@ type Attempt struct {
 	Status     *int      `db:"status"` // of the HTTP answer; nil: there was none
 	Error      *string   `db:"error"`  // nil: the message was taken
 	DurationMS int64     `db:"duration_ms"`
+	Answer     *string   `db:"answer"` // of one that failed, its beginning without secrets; nil: nothing is kept
 }
 
 // AlertStates are those that an AlertQuery may ask for.
@@ -64,7 +65,7 @@ var AlertStates = []string{"open", "cleared", "delivered", "pending", "dead"}
 
 // AlertQuery asks for alerts, the newest first.
 type AlertQuery struct {
-	Tenant string // empty: all
+	Tenant string // a key; empty: all
 	// State is one of AlertStates, or empty for any: open or cleared alerts, or alerts that have
 	// a delivery of that status.
 	State string
@@ -79,13 +80,13 @@ type AlertQuery struct {
 func Alerts(ctx context.Context, q sqlx.QueryerContext, ask AlertQuery) ([]Alert, error) {
 	var alerts []Alert
 	err := sqlx.SelectContext(ctx, q, &alerts, `
-		SELECT id, tenant, threshold, used, quota, period_start::text, period_end::text, fired_at, cleared_at
-		FROM alerts a
-		WHERE ($1 = '' OR tenant = $1)
+		SELECT a.id, coalesce(t.display_name, a.tenant) AS tenant, threshold, used, quota, period_start::text, period_end::text, fired_at, cleared_at
+		FROM alerts a JOIN tenants t ON t.name = a.tenant
+		WHERE ($1 = '' OR a.tenant = $1)
 			AND CASE $2 WHEN '' THEN true WHEN 'open' THEN cleared_at IS NULL WHEN 'cleared' THEN cleared_at IS NOT NULL
 				ELSE EXISTS (SELECT FROM deliveries d WHERE d.alert_id = a.id AND d.status = $2) END
-			AND ($5::uuid = $6::uuid OR (fired_at, id) < ($4::timestamptz, $5::uuid))
-		ORDER BY fired_at DESC, id DESC LIMIT $3`,
+			AND ($5::uuid = $6::uuid OR (fired_at, a.id) < ($4::timestamptz, $5::uuid))
+		ORDER BY fired_at DESC, a.id DESC LIMIT $3`,
 		ask.Tenant, ask.State, ask.Limit, ask.AfterFired, ask.AfterID, uuid.Nil)
 	if err != nil {
 		return nil, fmt.Errorf("read alerts: %w", err)
@@ -122,7 +123,7 @@ func deliveriesOf(ctx context.Context, q sqlx.QueryerContext, alerts []uuid.UUID
 	var attempts []Attempt
 	err = sqlx.SelectContext(ctx, q, &attempts, `
 		SELECT delivery_id, at, status, CASE WHEN duration_ms IS NULL THEN 'no outcome recorded' ELSE error END AS error,
-			coalesce(duration_ms, 0) AS duration_ms
+			coalesce(duration_ms, 0) AS duration_ms, answer
 		FROM delivery_attempts WHERE delivery_id = ANY ($1) ORDER BY id`, pq.Array(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read attempts: %w", err)
@@ -137,7 +138,7 @@ func deliveriesOf(ctx context.Context, q sqlx.QueryerContext, alerts []uuid.UUID
 // ResendQuery says which deliveries to send again: those with one of the ids, or all dead ones,
 // of one tenant or of all.
 type ResendQuery struct {
-	Tenant string
+	Tenant string      // a key; empty: all
 	IDs    []uuid.UUID // of deliveries or alerts; empty: all that are dead
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -19,6 +18,8 @@ var (
 	ErrNoTenant = errors.New("no such tenant")
 	// ErrUnknownZone reports a time zone that Postgres does not know.
 	ErrUnknownZone = errors.New("time zone is not known to Postgres")
+	// ErrNameTaken reports a name that leads to another tenant, as its key or as an alias.
+	ErrNameTaken = errors.New("the name is taken")
 )
 
 // tenantRow is a row of tenants as Postgres returns it.
@@ -27,16 +28,21 @@ type tenantRow struct {
 	Quota      sql.NullInt64 `db:"monthly_quota"`
 	BillingDay int           `db:"billing_day"`
 	Timezone   string        `db:"timezone"`
-	Thresholds pq.Int64Array `db:"thresholds"`
+	Thresholds percents      `db:"thresholds"`
 	RateLimit  sql.NullInt64 `db:"rate_limit"`
 	RateBurst  sql.NullInt64 `db:"rate_burst"`
 	Enforce    string        `db:"enforce"`
 	Archived   bool          `db:"archived"`
+
+	DisplayName string         `db:"display_name"`
+	Aliases     pq.StringArray `db:"aliases"`
 }
 
 const selectTenants = `SELECT name, monthly_quota, billing_day, timezone, thresholds, rate_limit, rate_burst, enforce,
-	archived_at IS NOT NULL AS archived
-	FROM tenants ORDER BY name`
+	archived_at IS NOT NULL AS archived, coalesce(display_name, '') AS display_name, aliases
+	FROM tenants LEFT JOIN (SELECT tenant, array_agg(name ORDER BY name) AS aliases
+		FROM tenant_names WHERE name <> tenant GROUP BY tenant) AS n ON n.tenant = name
+	ORDER BY name`
 
 // TenantsVersion is a number that grows with every change of the tenants table.
 func TenantsVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
@@ -47,40 +53,44 @@ func TenantsVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
 	return version, nil
 }
 
-// Tenants returns all tenants by name, archived ones included. Go and Postgres do
-// not know exactly the same time zones: bad names the tenants whose zone Go cannot
-// load; they are returned in UTC.
-func Tenants(ctx context.Context, q sqlx.QueryerContext) (tenants []meter.Tenant, bad []string, err error) {
-	var rows []tenantRow
-	if err := sqlx.SelectContext(ctx, q, &rows, selectTenants); err != nil {
-		return nil, nil, fmt.Errorf("read tenants: %w", err)
+// Tenants returns all tenants by name, archived ones included. What of a row cannot be read is
+// replaced by its default, and named in odd: its tenant goes on to be metered, and all others
+// with the settings that they have. So it is with time zones: Go and Postgres do not know
+// exactly the same ones.
+func Tenants(ctx context.Context, q sqlx.QueryerContext) (tenants []meter.Tenant, odd []OddRow, err error) {
+	tenants = []meter.Tenant{}
+	found := func(row, reason, instead string) {
+		odd = append(odd, OddRow{Table: "tenants", Row: row, Reason: reason, Instead: instead})
 	}
-	tenants = make([]meter.Tenant, len(rows))
-	for i, r := range rows {
+	err = eachRow(ctx, q, func(r tenantRow) {
 		zone, err := time.LoadLocation(r.Timezone)
 		if err != nil || r.Timezone == "" || r.Timezone == "Local" {
-			zone, bad = time.UTC, append(bad, r.Name)
+			zone = time.UTC
+			found(r.Name, fmt.Sprintf("timezone %q is not known here", r.Timezone), "UTC")
 		}
-		thresholds := make([]int, len(r.Thresholds))
-		for j, t := range r.Thresholds {
-			thresholds[j] = int(t)
+		if r.Thresholds.odd {
+			found(r.Name, "thresholds have elements that are no percentages", fmt.Sprint(r.Thresholds.all))
 		}
-		slices.Sort(thresholds)
 		enforce, err := meter.ParseEnforcement(r.Enforce)
 		if err != nil { // a newer version's
-			return nil, nil, fmt.Errorf("read tenants: enforce of %q: %w", r.Name, err)
+			found(r.Name, "enforce "+err.Error(), enforce.String())
 		}
-		tenants[i] = meter.Tenant{
+		tenants = append(tenants, meter.Tenant{
 			Name: r.Name, Quota: r.Quota.Int64, BillingDay: r.BillingDay, Zone: zone,
-			Thresholds: slices.Compact(thresholds), Archived: r.Archived,
+			Thresholds: r.Thresholds.all, Archived: r.Archived,
 			Rate: meter.NewRate(r.RateLimit.Int64, r.RateBurst.Int64), OwnRate: r.RateLimit.Valid, Enforce: enforce,
-		}
+			DisplayName: r.DisplayName, Aliases: r.Aliases,
+		})
+	}, func(row string, err error) { found(row, err.Error(), "the row is skipped") }, selectTenants)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read tenants: %w", err)
 	}
-	return tenants, bad, nil
+	return tenants, odd, nil
 }
 
-// AddTenant inserts a tenant. It reports false if the name is taken, and returns
-// ErrUnknownZone if Postgres does not know the tenant's zone.
+// AddTenant inserts a tenant. It reports false if there is a tenant of that key, and returns
+// ErrNameTaken if the name is an alias of one, and ErrUnknownZone if Postgres does not know the
+// tenant's zone.
 func AddTenant(ctx context.Context, e sqlx.ExecerContext, t meter.Tenant) (bool, error) {
 	n, err := AddTenants(ctx, e, []string{t.Name}, t)
 	return n == 1, err
@@ -96,7 +106,7 @@ func AddTenants(ctx context.Context, e sqlx.ExecerContext, names []string, like 
 		pq.Array(names), like.Quota, like.BillingDay, like.Zone.String(), pq.Array(like.Thresholds),
 		sql.NullInt64{Int64: like.Rate.PerSecond, Valid: like.OwnRate}, burstColumn(like.Rate), like.Enforce.String())
 	if err != nil {
-		return 0, fmt.Errorf("add tenant: %w", zoneError(err))
+		return 0, fmt.Errorf("add tenant: %w", refusal(err))
 	}
 	return res.RowsAffected()
 }
@@ -123,8 +133,8 @@ func burstColumn(r meter.Rate) sql.NullInt64 {
 	return sql.NullInt64{Int64: r.Burst, Valid: r.Burst != r.PerSecond}
 }
 
-// ChangeTenant changes a tenant's settings in one statement. It returns ErrNoTenant if
-// there is none of that name, and ErrUnknownZone if Postgres does not know the zone.
+// ChangeTenant changes the settings of the tenant with the given key in one statement. It
+// returns ErrNoTenant if there is none, and ErrUnknownZone if Postgres does not know the zone.
 func ChangeTenant(ctx context.Context, e sqlx.ExecerContext, name string, c TenantChange) error {
 	var zone *string
 	if c.Zone != nil {
@@ -149,7 +159,7 @@ func ChangeTenant(ctx context.Context, e sqlx.ExecerContext, name string, c Tena
 		WHERE name = $1`, name, c.Quota, c.BillingDay, zone, pq.Array(c.Thresholds), c.Archived,
 		c.Rate != nil, sql.NullInt64{Int64: rate.PerSecond, Valid: rate.Own}, burstColumn(rate.Rate), enforce)
 	if err != nil {
-		return fmt.Errorf("change tenant: %w", zoneError(err))
+		return fmt.Errorf("change tenant: %w", refusal(err))
 	}
 	if n, err := res.RowsAffected(); err != nil {
 		return fmt.Errorf("change tenant: %w", err)
@@ -159,12 +169,16 @@ func ChangeTenant(ctx context.Context, e sqlx.ExecerContext, name string, c Tena
 	return nil
 }
 
-// zoneError turns Postgres' refusal of a time zone, the only value of a tenant that it
-// can call invalid, into ErrUnknownZone.
-func zoneError(err error) error {
+// refusal turns what Postgres says of a tenant's time zone, the only value that it can call
+// invalid, and of its names into the errors of this package.
+func refusal(err error) error {
 	var refused *pq.Error
-	if errors.As(err, &refused) && refused.Code == "22023" { // invalid_parameter_value
+	switch {
+	case !errors.As(err, &refused):
+	case refused.Code == "22023": // invalid_parameter_value
 		return fmt.Errorf("%w: %s", ErrUnknownZone, refused.Message)
+	case refused.Constraint == "tenant_names_pkey":
+		return fmt.Errorf("%w: %s", ErrNameTaken, refused.Message)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -22,15 +23,10 @@ type Directory struct {
 
 	refreshing sync.Mutex
 	copy       []byte // what Valkey should hold, nil until the table was loaded from Postgres
+	namesCopy  []byte // the same for what copy has no place for
 	copyFails  bool   // the last attempt to renew it failed
 	list       atomic.Pointer[list]
-}
-
-// list is one state of the tenants table.
-type list struct {
-	version int64
-	all     []meter.Tenant // by name
-	byName  map[string]meter.Tenant
+	unreadable atomic.Int64
 }
 
 // New returns an empty directory; Start or Refresh fills it.
@@ -43,18 +39,13 @@ func New(db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger) *Directory {
 // Loaded reports whether the directory has been filled. Until then it knows no tenant.
 func (d *Directory) Loaded() bool { return d.list.Load().byName != nil }
 
-func newList(version int64, all []meter.Tenant) *list {
-	l := &list{version: version, all: all, byName: make(map[string]meter.Tenant, len(all))}
-	for _, t := range all {
-		l.byName[t.Name] = t
-	}
-	return l
-}
+// Unreadable is how many settings of tenants could not be read as they are in the table.
+func (d *Directory) Unreadable() int { return int(d.unreadable.Load()) }
 
-// Get returns the tenant of that name.
-func (d *Directory) Get(name string) (meter.Tenant, bool) {
-	t, ok := d.list.Load().byName[name]
-	return t, ok
+// noteOdd logs and counts the rows that could not be read.
+func (d *Directory) noteOdd(odd []store.OddRow) {
+	store.LogOdd(d.log, odd)
+	d.unreadable.Store(int64(len(odd)))
 }
 
 // All returns every tenant by name, archived ones included. The caller must not
@@ -75,12 +66,17 @@ func (d *Directory) Start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fromPostgres, err)
 	}
-	all, err := decode(copy)
+	names, err := d.valkey.TenantNamesCopy().Load(ctx)
 	if err != nil {
 		return errors.Join(fromPostgres, err)
 	}
+	all, kept, odd, err := decode(copy, names)
+	if err != nil {
+		return errors.Join(fromPostgres, err)
+	}
+	d.noteOdd(odd)
 	// Version -1: the first Refresh that reaches Postgres loads the table.
-	d.list.Store(newList(-1, all))
+	d.list.Store(newList(-1, all, kept))
 	d.log.Warn("postgres is away: started with the copy of the tenants in valkey", "tenants", len(all), "error", fromPostgres)
 	return nil
 }
@@ -99,21 +95,24 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	if version != d.list.Load().version {
 		// Read after the version: if the table changes in between, the list is newer
 		// than its number and the next refresh loads it once more.
-		all, bad, err := store.Tenants(ctx, d.db)
+		all, odd, err := store.Tenants(ctx, d.db)
 		if err != nil {
 			return err
 		}
-		for _, name := range bad {
-			d.log.Error("unknown time zone, using UTC: correct tenants.timezone", "tenant", name)
-		}
-		copy, err := encode(all)
+		d.noteOdd(odd)
+		kept, err := store.KeptFeatures(ctx, d.db)
 		if err != nil {
 			return err
 		}
-		d.copy = copy
-		d.list.Store(newList(version, all))
+		if d.copy, d.namesCopy, err = encode(all, kept); err != nil {
+			return err
+		}
+		d.list.Store(newList(version, all, kept))
 	}
-	err = d.valkey.TenantsCopy().Renew(ctx, d.copy)
+	// The names first: a copy of tenants without them would not know what events may name.
+	if err = d.valkey.TenantNamesCopy().Renew(ctx, d.namesCopy); err == nil {
+		err = d.valkey.TenantsCopy().Renew(ctx, d.copy)
+	}
 	if err != nil && !d.copyFails {
 		d.log.Warn("could not renew the copy of the tenants in valkey", "error", err)
 	}
@@ -122,9 +121,32 @@ func (d *Directory) Refresh(ctx context.Context) error {
 }
 
 // Create adds those of the named tenants that do not exist, with the settings of
-// like, and loads the table: others may have been created meanwhile by somebody else.
+// like, and loads the table: others may have been created meanwhile, or a tenant may have got
+// one of the names as an alias, by somebody else.
 func (d *Directory) Create(ctx context.Context, names []string, like meter.Tenant) error {
-	if _, err := store.AddTenants(ctx, d.db, names, like); err != nil {
+	for {
+		_, err := store.AddTenants(ctx, d.db, names, like)
+		if err != nil && !errors.Is(err, store.ErrNameTaken) {
+			return err
+		}
+		if refreshed := d.Refresh(ctx); err == nil || refreshed != nil {
+			return refreshed
+		}
+		missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, ok := d.Get(name); return ok })
+		switch len(missing) {
+		case 0:
+			return nil
+		case len(names): // the name was taken by what is not a tenant's any more
+			return err
+		}
+		names = missing
+	}
+}
+
+// Rename lets people see the tenant with the given key under another name, and loads the table.
+// Its errors are those of store.RenameTenant.
+func (d *Directory) Rename(ctx context.Context, key, name string) error {
+	if err := store.RenameTenant(ctx, d.db, key, name); err != nil {
 		return err
 	}
 	return d.Refresh(ctx)

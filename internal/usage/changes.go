@@ -108,5 +108,6 @@ func (l *Live) edited() (names []string) {
 
 func sameSettings(a, b meter.Tenant) bool {
 	return a.Quota == b.Quota && a.BillingDay == b.BillingDay && a.Zone.String() == b.Zone.String() &&
-		a.Archived == b.Archived && slices.Equal(a.Thresholds, b.Thresholds)
+		a.Archived == b.Archived && slices.Equal(a.Thresholds, b.Thresholds) &&
+		a.DisplayName == b.DisplayName && slices.Equal(a.Aliases, b.Aliases)
 }

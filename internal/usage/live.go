@@ -103,15 +103,15 @@ func (l *Live) readCovered(ctx context.Context, tenants []meter.Tenant) Reading 
 	return l.Read(tenants)
 }
 
-// Tenant returns one tenant's usage with its features, largest first; the caller must not
-// change them. It returns store.ErrNoTenant for an unknown name, and an error if Valkey
+// Tenant returns the usage of the tenant that a name leads to, with its features, largest first;
+// the caller must not change them. It returns store.ErrNoTenant for an unknown name, and an error if Valkey
 // cannot be read.
 func (l *Live) Tenant(ctx context.Context, name string) (meter.Usage, error) {
 	tenant, ok := l.tenants.Get(name)
 	if !ok {
 		return meter.Usage{}, fmt.Errorf("%w: %q", store.ErrNoTenant, name)
 	}
-	return l.readers[scripts.ShardOf(name, len(l.readers))].ask(ctx, tenant)
+	return l.readers[scripts.ShardOf(tenant.Name, len(l.readers))].ask(ctx, tenant)
 }
 
 // All returns the usage of every tenant by name, archived ones included, without features.

@@ -49,7 +49,8 @@ export function newEvent(run) {
 // post sends a body of events, each with an id, until there is an answer that settles what
 // became of them: the same ids cannot count twice. It waits as long as Retry-After says.
 //
-// outcome is 'acknowledged'; 'refused', so that nothing of it counts; or 'unanswered': nobody
+// outcome is 'acknowledged'; 'refused', so that nothing of it counts, for a used-up quota (402) at
+// once; or 'unanswered': nobody
 // knows. limited is how many answers were 429 or 503, lawless how many of those without Retry-After.
 export function post(body, { type = 'application/json', expected = [200] } = {}) {
   const end = Date.now() + patience;

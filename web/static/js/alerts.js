@@ -59,7 +59,7 @@ function history(tries, zone) {
   if (tries.length === 0) return "";
   return el("details", {}, el("summary", {}, "Every attempt"),
     el("ol", {}, ...tries.map((t) =>
-      el("li", {}, instant(t.at, zone), ` · ${t.status ?? "no answer"} · ${t.durationMs} ms`, ...(t.error ? [` · ${t.error}`] : [])))));
+      el("li", {}, instant(t.at, zone), ` · ${t.status ?? "no answer"} · ${t.durationMs} ms`, ...(t.error ? [` · ${t.error}`] : []), ...(t.answer ? [` · “${t.answer}”`] : [])))));
 }
 
 const instant = (at, zone) => el("time", { datetime: at, title: format.exact(at, zone) }, format.dayAndTime(at, zone));

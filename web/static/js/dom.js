@@ -1,6 +1,8 @@
 // Making and changing elements. Text only ever becomes text nodes and attributes, so a name
 // cannot become markup; the page's policy would stop it as well.
 
+import { name as shownName } from "./format.js";
+
 const svgSpace = "http://www.w3.org/2000/svg";
 
 // el makes an element: attributes by name, "on" a map of listeners, then its children.
@@ -53,7 +55,7 @@ export function replace(element, key, children) {
 // named isolates a name from its surroundings: one that is written from right to left must
 // not turn its neighbours around.
 export function named(name, attributes = {}) {
-  return el("bdi", { title: name, ...attributes }, name);
+  return el("bdi", { title: name, ...attributes }, shownName(name));
 }
 
 export const byId = (id) => document.getElementById(id);

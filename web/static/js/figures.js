@@ -13,7 +13,7 @@ export class Figures {
   }
 
   name(name) {
-    setText(byId("tenant-name-text"), name);
+    setText(byId("tenant-name-text"), format.name(name));
     setAttribute(byId("tenant-name-text"), "title", name);
   }
 
@@ -22,6 +22,7 @@ export class Figures {
     const zone = usage.timezone || "UTC";
     const now = Date.now();
     const { kind, words } = statusOf(usage);
+    this.name(usage.tenant); // it may have been asked for by an old one
     setAttribute(byId("tenant-status"), "class", `badge ${kind}`);
     setText(byId("tenant-status"), words);
     setAttribute(byId("tenant-bar"), "class", kind);

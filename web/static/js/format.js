@@ -29,6 +29,21 @@ export const rate = (r) => (r < 100 ? rates.format(r) : short(Math.round(r)));
 
 export const plural = (n, one, many) => `${count(n)} ${n === 1 ? one : many}`;
 
+// ---- names ----
+
+// What cannot be seen, or told from a space: as the server has it for names that it refuses. Old
+// names may hold it. The signs of Arabic numbers and the like are visible.
+const unseen = /(?![\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}])[\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?![ \u3000])\p{Zs}/gu;
+const escaped = (text) => [...text].map((c) => `\\u${c.codePointAt(0).toString(16).padStart(4, "0")}`).join("");
+
+// name writes a name as it is or, where it could be taken for another one, in quotes and with
+// what cannot be seen as \u200b: "shop " is not shop.
+export function name(text) {
+  const composed = text.normalize("NFC") === text;
+  if (composed && text.trim() === text && text.search(unseen) < 0) return text;
+  return `"${text.replace(composed ? unseen : /[^ -~]/gu, escaped)}"`;
+}
+
 // ---- instants ----
 
 const formats = new Map(); // options and zone → format; making one costs 50 µs

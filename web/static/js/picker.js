@@ -2,7 +2,7 @@
 // route; what is shown follows from it.
 
 import { byId, el, replace, setAttribute, setHidden } from "./dom.js";
-import { date } from "./format.js";
+import { date, name as shownName } from "./format.js";
 import { addDays, isDate, ranges } from "./range.js";
 
 export class Picker {
@@ -26,7 +26,7 @@ export class Picker {
     const names = now.features.map((f) => f.feature);
     if (now.feature && !names.includes(now.feature)) names.push(now.feature);
     replace(byId("feature"), JSON.stringify(names), () => [
-      el("option", { value: "=" }, "All features"), ...names.map((n) => el("option", { value: `=${n}` }, n))]);
+      el("option", { value: "=" }, "All features"), ...names.map((n) => el("option", { value: `=${n}` }, shownName(n)))]);
     byId("feature").value = `=${now.feature}`;
     setHidden(byId("custom"), now.key !== "custom");
     if (now.key === "custom") {

@@ -46,7 +46,7 @@ export function createRow() {
     const zone = row.timezone || "UTC";
     const { kind, words } = statusOf(row);
     setAttribute(element, "class", kind);
-    setText(name, row.tenant);
+    setText(name, format.name(row.tenant));
     setAttribute(link, "title", row.tenant);
     setAttribute(link, "href", write({ view: "tenant", name: row.tenant, ...defaults }));
     setText(period, `${format.period(row.periodStart, row.periodEnd, zone)} · ${zone}`);

@@ -1,0 +1,51 @@
+package ingest
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// keptNames knows the names from before that new tenants and features may not have.
+type keptNames interface {
+	// Knows reports whether a name is, to the byte, one of a tenant's.
+	Knows(tenant string) bool
+	// Keeps reports whether a tenant goes on with a feature of that name.
+	Keeps(tenant, feature string) bool
+}
+
+// nameIn reads the name of a tenant or a feature. One that could be taken for another one is
+// noted in d.odd: what becomes of it depends on the whole event.
+func (d *eventDecoder) nameIn(value jsontext.Value, as field) (name, wrong string) {
+	text, wrong := textIn(value)
+	if wrong != "" {
+		return "", wrong
+	}
+	name, odd, wrong := d.names.get(text)
+	if odd {
+		d.odd |= as
+	}
+	return name, wrong
+}
+
+// settleNames decides about the odd names of an event. One that is in use as it is stays so,
+// byte for byte. Any other is brought into normal form, and refused if it is still odd.
+func (d *eventDecoder) settleNames(event *meter.Event) {
+	if d.odd&fieldTenant != 0 && (d.kept == nil || !d.kept.Knows(event.Tenant)) {
+		d.settle(fieldTenant, &event.Tenant)
+	}
+	if d.odd&fieldFeature != 0 && (d.kept == nil || !d.kept.Keeps(event.Tenant, event.Feature)) {
+		d.settle(fieldFeature, &event.Feature)
+	}
+}
+
+func (d *eventDecoder) settle(as field, name *string) {
+	*name = meter.Normal(*name)
+	wrong := meter.CheckName(*name) // some characters become two or three
+	if wrong == "" {
+		wrong = meter.CheckLook(*name)
+	}
+	if wrong != "" {
+		d.fail(keyOf(as), wrong)
+	}
+}
