@@ -150,13 +150,10 @@ func TestKeys(t *testing.T) {
 		t.Errorf("list:\n%s", list)
 	}
 	for args, want := range map[string]string{
-		"keys create --scope all":                       "scope must be one of ingest, read, admin",
 		"keys create --scope read --tenant nobody":      `no such tenant: "nobody"`,
-		"keys create --scope read --expires 0s":         "--expires must be a duration above 0",
 		"keys revoke " + strings.Repeat("x", 20):        "neither the id of an API key nor a key",
 		"keys revoke 0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c0": "neither the id of an API key nor a key",
 		"keys revoke 00000000-0000-4000-8000-000000000": "neither the id of an API key nor a key",
-		"keys create --scope read --rate-burst 5":       "--rate-burst needs --rate-limit",
 		"tokens mint --tenant acme-corp":                "JWT_SECRET is not set",
 	} {
 		if status, stdout, stderr := execute(t, s, strings.Split(args, " ")...); status != 1 || stdout != "" || !strings.Contains(stderr, want) {

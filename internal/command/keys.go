@@ -46,7 +46,7 @@ revoke the one before.`,
 			} else if change != nil {
 				k.Rate = change.Rate
 			}
-			if _, err := auth.ParseScope(k.Scope); err != nil {
+			if _, err := auth.ParseScopes(strings.ReplaceAll(k.Scope, ",", " ")); err != nil {
 				return misuse("--scope %w", err)
 			}
 			if d := time.Duration(expires.Duration); d > 0 {

@@ -55,7 +55,11 @@ The tenant must be there, in the database of DATABASE_URL; --unchecked takes you
 					return fmt.Errorf("%w (--unchecked signs without looking)", err)
 				}
 			}
-			token, err := auth.Mint(tokenOptions(cfg), tenant, scope, time.Duration(ttl.Duration))
+			o, lives := tokenOptions(cfg), time.Duration(ttl.Duration)
+			if o.MaxLifetime > 0 && lives > o.MaxLifetime {
+				return misuse("--ttl: a token lives for %s at the most, as JWT_MAX_LIFETIME says", o.MaxLifetime)
+			}
+			token, err := auth.Mint(o, tenant, scope, lives)
 			if err != nil {
 				return err
 			}
