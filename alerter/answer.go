@@ -46,8 +46,12 @@ func (r *reply) refuse(how string) {
 
 func isPage(text []byte, contentType string) bool {
 	begin := strings.ToLower(string(text[:min(len(text), 15)]))
-	return strings.HasPrefix(begin, "<!doctype html") || strings.HasPrefix(begin, "<html") || strings.HasPrefix(begin, "<head") ||
-		len(text) > 0 && text[0] == '<' && strings.HasPrefix(strings.ToLower(contentType), "text/html")
+	for _, tag := range []string{"<!doctype html", "<html", "<head"} {
+		if strings.HasPrefix(begin, tag) {
+			return true
+		}
+	}
+	return strings.HasPrefix(begin, "<") && strings.HasPrefix(strings.ToLower(contentType), "text/html")
 }
 
 // denied is the field, ok or success, by which a JSON object says that it did not work; empty if

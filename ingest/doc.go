@@ -6,6 +6,7 @@
 //	POST /events     post.go        read the body, find the tenants, answer
 //	body             body.go        within its limits and the memory for requests, unpacked (gzip.go)
 //	decode           decode.go      strict JSON to meter.Event, or a precise problem
+//	names            decode_name.go in normal form; from here to post.go as the client has them
 //	submission       submission.go  one request's events: COPY lines, sums, ids
 //	queue            queue.go       whose turn it is, by what each flow costs (cost.go)
 //	stage            stage.go       large requests are stored part by part before
@@ -72,9 +73,10 @@
 //     than the burst is answered 413: waiting does not help.
 //   - Quotas. Soft: a request is accepted if all of its events but the last leave some of the
 //     quota, so that the last event may cross it and nothing comes after. Strict: if all of
-//     it fits. Enforced is the period that is current when the group is committed; an event
-//     counts in the period of its day, so one dated into another period is accepted. An event
-//     that was counted before is a duplicate, whatever the quota.
+//     it fits. The answer is 402 with the figures. Enforced is the period that is current when
+//     the group is committed; an event counts in the period of its day, so one dated into
+//     another period is accepted. An event that was counted before is a duplicate, whatever
+//     the quota.
 //     What is used is told by a view of Postgres and Valkey; package usage says why that is
 //     exact also while Postgres is away. If it cannot be told, the view is renewed and the
 //     request tried again for up to 2 s; then the answer is 503: a process that started

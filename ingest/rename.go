@@ -46,7 +46,8 @@ func (s *Server) patchTenant(w http.ResponseWriter, r *http.Request, params http
 		s.unavailable(w, r, "the tenant cannot be renamed now", err)
 		return
 	}
-	s.log.Info("tenant renamed", "tenant", tenant.Name, "displayName", name, "by", auth.Of(r.Context()).KeyID)
+	by := auth.Of(r.Context()).KeyID
+	s.log.Info("tenant renamed", "tenant", tenant.Name, "displayName", name, "by", by)
 	if renamed, ok := s.tenants.Get(tenant.Name); ok {
 		tenant = renamed
 	}
@@ -56,8 +57,11 @@ func (s *Server) patchTenant(w http.ResponseWriter, r *http.Request, params http
 }
 
 // parseRename reads the name that a tenant is to be seen under; "" is its key.
-func (s *Server) parseRename(w http.ResponseWriter, r *http.Request, tenant meter.Tenant) (string, *Problem) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != contentTypeJSON[0] {
+func (s *Server) parseRename(
+	w http.ResponseWriter, r *http.Request, tenant meter.Tenant,
+) (string, *Problem) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != contentTypeJSON[0] {
 		return "", &Problem{Type: "/problems/unsupported-media-type", Title: "Unsupported media type",
 			Status: http.StatusUnsupportedMediaType, Detail: "Content-Type must be application/json"}
 	}
@@ -95,11 +99,16 @@ func (s *Server) parseRename(w http.ResponseWriter, r *http.Request, tenant mete
 }
 
 func problemInvalidTenant(field, detail string) *Problem {
-	return &Problem{Type: "/problems/invalid-tenant", Title: "Invalid tenant", Status: http.StatusBadRequest,
-		Detail: "nothing was changed", Errors: []FieldError{{Field: field, Detail: detail}}}
+	return &Problem{
+		Type: "/problems/invalid-tenant", Title: "Invalid tenant", Status: http.StatusBadRequest,
+		Detail: "nothing was changed", Errors: []FieldError{{Field: field, Detail: detail}},
+	}
 }
 
 func problemNameTaken(name string) *Problem {
-	return &Problem{Type: "/problems/name-taken", Title: "The name is taken", Status: http.StatusConflict,
-		Detail: fmt.Sprintf("%q is a name of another tenant, now or from before; nothing was changed", clip(name))}
+	const detail = "%q is a name of another tenant, now or from before; nothing was changed"
+	return &Problem{
+		Type: "/problems/name-taken", Title: "The name is taken", Status: http.StatusConflict,
+		Detail: fmt.Sprintf(detail, clip(name)),
+	}
 }

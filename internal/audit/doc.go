@@ -67,8 +67,9 @@
 // the tenant's zone of today. Where days and minutes agree in total, days move with their
 // minutes.
 //
-// A tenant that was renamed by SQL keeps its old name in events, which is drift that no
-// repair can mend: the whole repair fails, because rollups want a tenant that exists.
+// All tables have the key of a tenant, whatever it is called by now, and so has a report. A tenant
+// whose row was forced out of Postgres is drift that no repair can mend: the whole repair fails,
+// because rollups want a tenant that exists.
 //
 // # What is no longer kept
 //

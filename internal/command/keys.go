@@ -46,7 +46,8 @@ revoke the one before.`,
 			} else if change != nil {
 				k.Rate = change.Rate
 			}
-			if _, err := auth.ParseScopes(strings.ReplaceAll(k.Scope, ",", " ")); err != nil {
+			k.Scope = strings.ReplaceAll(k.Scope, ",", " ")
+			if _, err := auth.ParseScopes(k.Scope); err != nil {
 				return misuse("--scope %w", err)
 			}
 			if d := time.Duration(expires.Duration); d > 0 {
@@ -63,7 +64,6 @@ revoke the one before.`,
 				return err
 			}
 			defer db.Close()
-			k.Scope = strings.ReplaceAll(k.Scope, ",", " ")
 			shown := ""
 			if k.Tenant != "" {
 				if k.Tenant, shown, err = store.TenantKey(cmd.Context(), db, k.Tenant); err != nil {

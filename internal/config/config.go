@@ -222,8 +222,8 @@ type Config struct {
 	// they get no message.
 	SlackWebhookURL Secret `env:"SLACK_WEBHOOK_URL" want:"an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"`
 
-	// WebhookAllowPrivate permits webhooks without TLS and at addresses that are not
-	// public. Whoever may edit webhooks can then reach the machine's own network.
+	// WebhookAllowPrivate permits webhooks without TLS, at addresses that are not public and at
+	// the machine's own. Whoever may edit webhooks can then reach the machine's own network.
 	WebhookAllowPrivate bool `env:"WEBHOOK_ALLOW_PRIVATE" envDefault:"false" want:"true or false"`
 }
 

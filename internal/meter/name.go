@@ -128,9 +128,11 @@ func isASCII(s string) bool {
 // that is neither the space nor that of Chinese and Japanese, which is twice as wide.
 func unseen(r rune) bool {
 	const ideographicSpace = '\u3000'
-	return r > '~' && r != ideographicSpace && unicode.Is(unseenTable, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
+	return r > '~' && r != ideographicSpace && unicode.Is(unseenTable, r) &&
+		!unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
 // unseenTable is one table of what unicode.In would look for in seven.
-var unseenTable = rangetable.Merge(unicode.Cf, unicode.Zs, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point,
-	unicode.Variation_Selector, rangetable.New('\u2800')) // the last is the braille blank
+var unseenTable = rangetable.Merge(unicode.Cf, unicode.Zs, unicode.Zl, unicode.Zp,
+	unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
+	rangetable.New('\u2800')) // the braille blank

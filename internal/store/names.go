@@ -14,7 +14,9 @@ import (
 // TenantKey is the key of the tenant that a name leads to, in whatever spelling of the same
 // characters, and the name that people see. It reads all names: for people, not for events. It
 // returns ErrNoTenant if the name leads nowhere.
-func TenantKey(ctx context.Context, q sqlx.QueryerContext, name string) (key, shown string, err error) {
+func TenantKey(
+	ctx context.Context, q sqlx.QueryerContext, name string,
+) (key, shown string, err error) {
 	err = q.QueryRowxContext(ctx, `SELECT t.name, coalesce(t.display_name, t.name)
 		FROM tenant_names n JOIN tenants t ON t.name = n.tenant WHERE n.name = $1 OR normalize(n.name, NFC) = $2
 		ORDER BY n.name <> $1, n.name LIMIT 1`, name, meter.Normal(name)).Scan(&key, &shown)
@@ -31,7 +33,8 @@ func TenantKey(ctx context.Context, q sqlx.QueryerContext, name string) (key, sh
 // it from then on beside all that it had before. "" is the key again. It returns ErrNoTenant if
 // there is no such tenant, and ErrNameTaken if the name leads to another one.
 func RenameTenant(ctx context.Context, e sqlx.ExecerContext, key, name string) error {
-	res, err := e.ExecContext(ctx, "UPDATE tenants SET display_name = nullif(nullif($2, ''), name) WHERE name = $1", key, name)
+	res, err := e.ExecContext(ctx,
+		"UPDATE tenants SET display_name = nullif(nullif($2, ''), name) WHERE name = $1", key, name)
 	if err != nil {
 		return fmt.Errorf("rename tenant: %w", refusal(err))
 	}
@@ -52,7 +55,8 @@ type KeptFeature struct {
 // KeptFeatures are all of them.
 func KeptFeatures(ctx context.Context, q sqlx.QueryerContext) ([]KeptFeature, error) {
 	var kept []KeptFeature
-	if err := sqlx.SelectContext(ctx, q, &kept, "SELECT tenant, feature FROM kept_features ORDER BY 1, 2"); err != nil {
+	err := sqlx.SelectContext(ctx, q, &kept, "SELECT tenant, feature FROM kept_features ORDER BY 1, 2")
+	if err != nil {
 		return nil, fmt.Errorf("read kept features: %w", err)
 	}
 	return kept, nil

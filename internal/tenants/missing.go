@@ -74,15 +74,20 @@ func addNames(ctx context.Context, tx *sqlx.Tx, t meter.Tenant) error {
 		return nil
 	}
 	var others int
-	if err := tx.GetContext(ctx, &others, "SELECT count(*) FROM tenant_names WHERE tenant = $1 AND name <> tenant", t.Name); err != nil {
+	err := tx.GetContext(ctx, &others,
+		"SELECT count(*) FROM tenant_names WHERE tenant = $1 AND name <> tenant", t.Name)
+	if err != nil {
 		return fmt.Errorf("count a tenant's names: %w", err)
 	}
 	if others > 0 {
 		return nil
 	}
 	var free []string // the others are somebody's by now
-	if err := tx.SelectContext(ctx, &free, `SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS a (name, n)
-		WHERE NOT EXISTS (SELECT FROM tenant_names n WHERE n.name = a.name) ORDER BY n`, pq.Array(t.Aliases)); err != nil {
+	err = tx.SelectContext(ctx, &free, `
+		SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS a (name, n)
+		WHERE NOT EXISTS (SELECT FROM tenant_names n WHERE n.name = a.name) ORDER BY n`,
+		pq.Array(t.Aliases))
+	if err != nil {
 		return fmt.Errorf("look for free names: %w", err)
 	}
 	if slices.Contains(free, t.DisplayName) || t.DisplayName == "" {
