@@ -1,6 +1,6 @@
 # FlagMeter's images, a stage for each role: `docker build --target flusher .`; without a target
 # it is ingest. The runtime has one static binary, CA certificates and nothing else.
-# Base images are pinned by tag; to pin one by content, append its digest: image:tag@sha256:…
+# Base images are named by tag; `make pin` pins them by content, as image:tag@sha256:…
 FROM golang:1.26-alpine AS build
 RUN apk add --no-cache ca-certificates
 WORKDIR /src

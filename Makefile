@@ -24,7 +24,7 @@ COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test torture bench bench-compare load sizing cover lint fmt deps clean dev dev-down migration migrate db-studio secrets dist man sbom licences vuln
+.PHONY: help build run test torture bench bench-compare load sizing cover lint fmt deps clean dev dev-down migration migrate db-studio pin secrets dist man sbom licences vuln
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ migrate: build ## apply the migrations to DATABASE_URL of .env, or to the databa
 db-studio: ## browse the tables of make dev at http://127.0.0.1:8081
 	docker compose -f compose.dev.yml --profile studio up -d pgweb
 	@echo 'pgweb is at http://127.0.0.1:8081'
+
+pin: ## pin the images of the compose files and Dockerfiles by content (needs docker and their registries)
+	@sh scripts/compose/pin.sh
 
 secrets: ## make the passwords of docker-compose.yml in secrets/, once
 	@sh scripts/compose/secrets.sh

@@ -149,17 +149,21 @@ func TestKeys(t *testing.T) {
 	if list := succeed(t, s, "keys", "list"); !strings.Contains(list, "  revoked  ") {
 		t.Errorf("list:\n%s", list)
 	}
-	for args, want := range map[string]string{
-		"keys create --scope all":                       "scope must be one of ingest, read, admin",
-		"keys create --scope read --tenant nobody":      `no such tenant: "nobody"`,
-		"keys create --scope read --expires 0s":         "--expires must be a duration above 0",
-		"keys revoke " + strings.Repeat("x", 20):        "neither the id of an API key nor a key",
-		"keys revoke 0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c0": "neither the id of an API key nor a key",
-		"keys revoke 00000000-0000-4000-8000-000000000": "neither the id of an API key nor a key",
-		"keys create --scope read --rate-burst 5":       "--rate-burst needs --rate-limit",
-		"tokens mint --tenant acme-corp":                "JWT_SECRET is not set",
+	for args, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		"keys create --scope all":                       {2, "scope must be one of ingest, read, admin"},
+		"keys create --scope read --tenant nobody":      {1, `no such tenant: "nobody"`},
+		"keys create --scope read --expires 0s":         {2, `"--expires" flag: must be above 0`},
+		"keys revoke " + strings.Repeat("x", 20):        {1, "neither the id of an API key nor a key"},
+		"keys revoke 0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c0": {1, "neither the id of an API key nor a key"},
+		"keys revoke 00000000-0000-4000-8000-000000000": {1, "neither the id of an API key nor a key"},
+		"keys create --scope read --rate-burst 5":       {2, "--rate-burst needs --rate-limit"},
+		"tokens mint --tenant acme-corp":                {1, "JWT_SECRET is not set"},
 	} {
-		if status, stdout, stderr := execute(t, s, strings.Split(args, " ")...); status != 1 || stdout != "" || !strings.Contains(stderr, want) {
+		status, stdout, stderr := execute(t, s, strings.Split(args, " ")...)
+		if status != want.status || stdout != "" || !strings.Contains(stderr, want.says) {
 			t.Errorf("%s: exit %d, %q, %s", args, status, stdout, stderr)
 		}
 	}

@@ -33,7 +33,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	})
 
 	text := succeed(t, s, "doctor")
-	for _, want := range []string{" reachable           answers in ", "\n  ✓ fsync               appendfsync always\n", "\n  ✓ fsync               on\n", "\n  ✓ tenants             1 active", " 0 failed\n"} {
+	for _, want := range []string{" reachable           answers in ", "\n  ✓ fsync               appendfsync always", "\n  ✓ fsync               on\n", "\n  ✓ tenants             1 active", " 0 failed\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,6 +80,12 @@ func launch(t testing.TB, s settings, args ...string) *daemon {
 			d.lines <- scanner.Text()
 		}
 	}()
+	if slices.Contains([]string{"ingest", "flusher", "alerter"}, args[0]) { // each has a user of its own
+		s = s.with("VALKEY_URL", strings.Replace(s["VALKEY_URL"], "//flagmeter:", "//flagmeter_"+args[0]+":", 1))
+	}
+	if args[0] == "flusher" {
+		s = s.with("DATABASE_URL", strings.Replace(s["DATABASE_URL"], "//flagmeter_ingest:", "//flagmeter_flusher:", 1))
+	}
 	go func() {
 		status := run(ctx, args, s.getenv, in, d.stderr)
 		in.Close()

@@ -265,7 +265,7 @@ func TestWarnsOfAValkeyThatForgets(t *testing.T) {
 	}
 	for _, role := range []string{"ingest", "flusher"} {
 		d := launch(t, settingsOf(env), role)
-		for _, want := range []string{`"setting":"appendfsync","is":"everysec","should":"always"`, `"setting":"maxmemory-policy","is":"allkeys-lru","should":"noeviction"`} {
+		for _, want := range []string{`"syncs":"later","should":"appendfsync always"`, `"maxmemory-policy":"allkeys-lru","should":"maxmemory-policy noeviction"`} {
 			if line := d.line("not set up to keep"); !strings.Contains(line, want) || !strings.Contains(line, `"level":"WARN"`) {
 				t.Errorf("%s: got %s, want %s", role, line, want)
 			}
@@ -278,7 +278,7 @@ func TestWarnsOfAValkeyThatForgets(t *testing.T) {
 
 func TestSaysThatAValkeyCannotBeChecked(t *testing.T) {
 	env := stacktest.Own(t)
-	if err := env.Valkey.ACLSetUser(t.Context(), "flagmeter", "-config|get").Err(); err != nil {
+	if err := env.Valkey.ACLSetUser(t.Context(), "flagmeter_flusher", "-waitaof").Err(); err != nil {
 		t.Fatal(err)
 	}
 	d := launch(t, settingsOf(env), "flusher")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,13 +65,14 @@ func TestServicesOfSystemd(t *testing.T) {
 	}
 	for _, name := range services(t) {
 		t.Run(name, func(t *testing.T) {
-			var runs bool
+			var runs, listens, loopback bool
 			credentials := map[string]bool{}
 			for _, o := range readUnit(t, name) {
 				switch o.Name {
 				case "ExecStart":
 					program, arguments, _ := strings.Cut(o.Value, " ")
 					runs = program == installed
+					listens = arguments == "flusher" || arguments == "alerter" || strings.Contains(arguments, "--schedule")
 					if status, _, stderr := execute(t, settings{}, append(strings.Fields(arguments), "--help")...); status != 0 {
 						t.Errorf("%s: exit status %d: %s", o.Value, status, stderr)
 					}
@@ -81,6 +83,9 @@ func TestServicesOfSystemd(t *testing.T) {
 					variable, value, _ := strings.Cut(o.Value, "=")
 					if !known[variable] {
 						t.Errorf("%s is no setting", variable)
+					}
+					if host, _, err := net.SplitHostPort(value); variable == "METRICS_ADDR" && err == nil {
+						loopback = config.IsLoopback(host)
 					}
 					if id, ok := strings.CutPrefix(value, "%d/"); ok && !credentials[id] {
 						t.Errorf("%s: nothing loads %s before", o.Value, id)
@@ -94,6 +99,9 @@ func TestServicesOfSystemd(t *testing.T) {
 			}
 			if !runs {
 				t.Errorf("it does not run %s", installed)
+			}
+			if listens && !loopback {
+				t.Error("it serves metrics to whoever reaches the machine: METRICS_ADDR is not on loopback")
 			}
 		})
 	}

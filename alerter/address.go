@@ -3,13 +3,19 @@ package alerter
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"syscall"
 )
 
-// errNotPublic refuses a connection to an address that is not on the public internet.
-var errNotPublic = errors.New("address is not public")
+var (
+	// errNotPublic refuses a connection to an address that is not on the public internet.
+	errNotPublic = errors.New("address is not public")
+	// errOwn refuses one to a public address of this machine: what listens there may take whoever
+	// comes from here for somebody of the house.
+	errOwn = errors.New("address is one of this machine")
+)
 
 // refused4 are the IPv4 networks that are not globally reachable, after the IANA
 // IPv4 Special-Purpose Address Registry, and two that are reachable but dangerous.
@@ -60,17 +66,35 @@ func isPublic(addr netip.Addr) bool {
 	return global6.Contains(addr) && !slices.ContainsFunc(refused6, in)
 }
 
-// refuseNotPublic is a net.Dialer's Control. It sees the resolved address, right before
-// the connection is made: a host name cannot resolve to something else afterwards.
-func refuseNotPublic(_, address string, _ syscall.RawConn) error {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("parse resolved address: %w", errNotPublic)
+// isOwn reports whether the address is one of this machine: whoever sends there sends from there.
+// Nothing is sent, and no right to list interfaces is needed. An address that others translate to
+// the machine's, as clouds do, is not known here.
+func isOwn(addr netip.AddrPort) bool {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
+	if err != nil { // there is no way to it, so there is none for the message
+		return false
 	}
-	if !isPublic(ap.Addr()) {
-		return errNotPublic
+	defer conn.Close()
+	from, ok := conn.LocalAddr().(*net.UDPAddr)
+	return ok && from.AddrPort().Addr().Unmap() == addr.Addr().Unmap()
+}
+
+// refuseInside returns the Control of a net.Dialer. It sees the resolved address, right before the
+// connection is made: a host name cannot resolve to something else afterwards.
+func refuseInside(own func(netip.AddrPort) bool) func(_, address string, _ syscall.RawConn) error {
+	return func(_, address string, _ syscall.RawConn) error {
+		ap, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return fmt.Errorf("parse resolved address: %w", errNotPublic)
+		}
+		if !isPublic(ap.Addr()) {
+			return errNotPublic
+		}
+		if own(ap) {
+			return errOwn
+		}
+		return nil
 	}
-	return nil
 }
 
 func prefixes(cidrs ...string) []netip.Prefix {

@@ -1,7 +1,10 @@
 package alerter
 
 import (
+	"errors"
+	"net"
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -68,5 +71,53 @@ func TestIsPublic(t *testing.T) {
 	}
 	if isPublic(netip.Addr{}) {
 		t.Error("the zero address is public")
+	}
+}
+
+// A service that listens on the machine's public address, but is meant for the machine alone, is
+// out of reach of whoever edits webhooks.
+func TestTheMachinesOwnAddressesAreRefused(t *testing.T) {
+	// Which addresses are the machine's is asked of the machine.
+	interfaces, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range interfaces {
+		own, err := netip.ParsePrefix(of.String())
+		if err != nil || own.Addr().Is6() && own.Addr().IsLinkLocalUnicast() { // needs a zone
+			continue
+		}
+		if !isOwn(netip.AddrPortFrom(own.Addr(), 443)) {
+			t.Errorf("%s is not known for the machine's", own)
+		}
+	}
+	for _, other := range []string{"8.8.8.8:443", "[2606:4700:4700::1111]:443"} {
+		if isOwn(netip.MustParseAddrPort(other)) {
+			t.Errorf("%s is taken for the machine's", other)
+		}
+	}
+	// As if two of them were public.
+	refuse := refuseInside(func(ap netip.AddrPort) bool {
+		return ap.Addr() == netip.MustParseAddr("8.8.4.4") || ap.Addr() == netip.MustParseAddr("2606:4700:4700::1001")
+	})
+	for address, want := range map[string]error{
+		"8.8.4.4:443":                 errOwn,
+		"[2606:4700:4700::1001]:9100": errOwn,
+		"8.8.8.8:443":                 nil,
+		"127.0.0.1:443":               errNotPublic,
+		"[fe80::1]:443":               errNotPublic,
+		"nonsense":                    errNotPublic,
+	} {
+		if err := refuse("tcp", address, nil); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", address, err, want)
+		}
+	}
+	s := newSender(false, nil)
+	if s.dialer.Control == nil || newSender(true, nil).dialer.Control != nil {
+		t.Error("WEBHOOK_ALLOW_PRIVATE is not what allows them")
+	}
+	s.dialer.Control = refuse
+	if got := s.dial(t.Context(), "https://8.8.4.4/hook"); got.retry || !strings.Contains(got.reason, "one of this machine") {
+		t.Errorf("%+v", got)
 	}
 }

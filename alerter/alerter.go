@@ -67,6 +67,8 @@ type Alerter struct {
 
 	looking sync.Mutex // one comparison at a time
 	due     agenda     // under looking
+
+	unusable map[string]bool // webhooks that were reported; of the job alone
 }
 
 // New makes an Alerter. It does nothing until RunOnce or Run.

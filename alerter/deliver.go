@@ -136,6 +136,9 @@ func (a *Alerter) begin(ctx context.Context, flying flights) (attempt func() (st
 func (a *Alerter) attempt(ctx context.Context, d *delivery) (outcome string, err error) {
 	log := a.log.With(slog.String("delivery", d.ID.String()), slog.String("alert", d.AlertID.String()),
 		slog.String("event", d.Event), slog.String("tenant", d.Tenant), slog.Int("attempt", d.Attempts))
+	if d.Facts.unreadable {
+		log.Error("deliveries.facts cannot be read: the message says what its alert says")
+	}
 	r := a.post(ctx, d, log)
 	failpoint.After("alerter", stepPost)
 

@@ -48,6 +48,8 @@ type facts struct {
 	Projected   *int64     `json:"projectedTokens,omitempty"`
 	ExhaustedAt *time.Time `json:"exhaustedAt,omitempty"` // nil: not in this period
 	Features    []feature  `json:"features,omitempty"`    // the largest
+
+	unreadable bool
 }
 
 type feature struct {
@@ -79,14 +81,12 @@ func (f facts) Value() (driver.Value, error) {
 	return string(b), nil
 }
 
-// Scan reads f from Postgres.
+// Scan reads f from Postgres. It never fails: one row that cannot be read must not keep all
+// other messages back. What its alert has is told then.
 func (f *facts) Scan(src any) error {
-	b, ok := src.([]byte)
-	if !ok {
-		return fmt.Errorf("decode facts: they are a %T", src)
-	}
+	b, _ := src.([]byte)
 	if err := json.Unmarshal(b, f); err != nil {
-		return fmt.Errorf("decode facts: %w", err)
+		*f = facts{unreadable: true}
 	}
 	return nil
 }

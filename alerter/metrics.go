@@ -28,6 +28,7 @@ type metrics struct {
 
 	deliverySeconds prometheus.Histogram
 	breakers        *prometheus.GaugeVec
+	unusable        *prometheus.GaugeVec
 }
 
 // newMetrics registers the metrics with r, or with nothing if r is nil.
@@ -80,6 +81,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "flagmeter_alerter_breakers",
 			Help: "Webhook hosts that have not answered their last request or are being asked, by state of their circuit breaker.",
 		}, []string{"state"}),
+		unusable: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "flagmeter_alerter_unusable_webhooks",
+			Help: "Enabled rows of webhooks and slack_webhooks that no message can be sent to, as they are written.",
+		}, []string{"table"}),
+	}
+	for _, table := range []string{tableSlack, tableWebhooks} {
+		m.unusable.WithLabelValues(table)
 	}
 	// A series that exists from the start can be alerted on; one that appears with
 	// its first error shows no increase.

@@ -39,6 +39,9 @@ func Reach(ctx context.Context, o Options, send bool) ([]Probe, error) {
 			if send {
 				probes[i] = t.send(ctx, s, e, o.PublicURL)
 			} else {
+				if probes[i] = (Probe{Target: t.name, Error: s.unusable(t.target)}); probes[i].Error != "" {
+					return nil
+				}
 				got := s.connect(ctx, t.url)
 				probes[i] = Probe{Target: t.name, Error: got.reason, Took: got.took}
 			}
@@ -52,10 +55,16 @@ func Reach(ctx context.Context, o Options, send bool) ([]Probe, error) {
 func (p Probe) Row() (table, id string, ok bool) {
 	kind, id, _ := strings.Cut(p.Target, " ")
 	if kind == kindSlack {
-		return "slack_webhooks", id, id != "default"
+		return tableSlack, id, id != "default"
 	}
-	return "webhooks", id, true
+	return tableWebhooks, id, true
 }
+
+// The tables that operators write webhooks into.
+const (
+	tableSlack    = "slack_webhooks"
+	tableWebhooks = "webhooks"
+)
 
 // connect goes as far as a message would go before it is sent.
 func (s *sender) connect(ctx context.Context, rawURL string) reply {

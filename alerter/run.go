@@ -45,6 +45,7 @@ func (a *Alerter) jobs(ctx context.Context, wake chan<- struct{}) *schedule.Jobs
 		a.lookAtAll()
 		return nil
 	})
+	jobs.Add("webhooks", everyWebhook, func() error { return a.lookAtWebhooks(ctx) })
 	return jobs
 }
 

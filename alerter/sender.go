@@ -66,13 +66,13 @@ type sender struct {
 	now          func() time.Time
 }
 
-// newSender makes a sender that posts to https URLs at public addresses only;
+// newSender makes a sender that posts to https URLs at public addresses of other machines only;
 // allowPrivate lifts both limits. It follows no redirect and uses no proxy, because
 // either would connect to an address that was not checked.
 func newSender(allowPrivate bool, now func() time.Time) *sender {
 	dialer := &net.Dialer{Timeout: postTime}
 	if !allowPrivate {
-		dialer.Control = refuseNotPublic
+		dialer.Control = refuseInside(isOwn)
 	}
 	return &sender{
 		dialer:       dialer,
@@ -173,6 +173,8 @@ func networkFailure(err error) reply {
 	switch {
 	case errors.Is(err, errNotPublic):
 		return reply{reason: "webhook address is not public"}
+	case errors.Is(err, errOwn):
+		return reply{reason: "webhook address is one of this machine"}
 	case errors.As(err, &dns):
 		return reply{reason: "host name not resolved", retry: true}
 	case errors.As(err, &late) && late.Timeout():

@@ -27,7 +27,7 @@ func withoutDNS(s *sender) *sender {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("no name server in tests")
 	}}
-	s.client.Transport.(*http.Transport).DialContext = (&net.Dialer{Resolver: resolver, Control: refuseNotPublic}).DialContext
+	s.client.Transport.(*http.Transport).DialContext = (&net.Dialer{Resolver: resolver, Control: refuseInside(isOwn)}).DialContext
 	return s
 }
 

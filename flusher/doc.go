@@ -97,6 +97,13 @@
 //
 // Lost are the events that were flushed after the backup, and nothing else.
 //
+// # When the number of shards was changed
+//
+// `flagmeter shards set` closes every shard in which nothing waits, by a marker of a third kind, and
+// then notes the new number in Valkey (shards.lua). A tenant may lie in another shard now, which
+// does not know its event ids. So 10 to 16 are taken with step 14a, and step 15 puts the ids of
+// the window back from Postgres, each in its shard. Nothing is lost, and nothing counted again.
+//
 // # What is no longer kept
 //
 // Partitions of events and rollups are dropped whole (retention.go); usage_daily stays, and so

@@ -48,7 +48,7 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 	if err := f.after(stepAckAll); err != nil {
 		return done, err
 	}
-	if r.Restored {
+	if r.Restored || r.Moved {
 		if err := f.valkey.Forget(ctx, shard, r.Marker); err != nil { // step 14a
 			return done, err
 		}
@@ -108,6 +108,10 @@ func (f *Flusher) alarm(ctx context.Context, shard int, r scripts.Rewound) {
 	if r.Restored { // somebody has said so
 		f.log.Warn("postgres was restored from a backup: what valkey still holds is brought into it now, and events are accepted again when that is done",
 			"shard", shard, "id", r.Marker, "seq", r.Seq, "seq_of_backup", r.Witness, "raw_batches", len(r.Raw), "sum_batches", len(r.Sums))
+		return
+	}
+	if r.Moved {
+		f.log.Warn("SHARDS was changed: what postgres knows of event ids is brought into this shard now, and events are accepted again when that is done", "shard", shard, "id", r.Marker)
 		return
 	}
 	f.metrics.rewinds.Inc()

@@ -31,7 +31,7 @@ func newKeeper(t *testing.T) (*rig, *Flusher) {
 	if err := r.dir.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return r, New(Options{DB: r.AppDB, Valkey: r.valkey, Dedupe: time.Hour, EventsRetention: 90 * days, RollupsRetention: 400 * days,
+	return r, New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour, EventsRetention: 90 * days, RollupsRetention: 400 * days,
 		Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
 }
 
@@ -277,13 +277,13 @@ func TestADropLetsOthersGoOn(t *testing.T) {
 		t.Errorf("others wait for a drop for %v, %v", limit, err)
 	}
 	var refused *pq.Error
-	if err := env.AppDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); !errors.As(err, &refused) || refused.Code.Name() != "lock_not_available" {
+	if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); !errors.As(err, &refused) || refused.Code.Name() != "lock_not_available" {
 		t.Errorf("dropped %v, %v", name, err)
 	}
 	if err := reader.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	if err := env.AppDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); err != nil || *name != "events_20200101" {
+	if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); err != nil || *name != "events_20200101" {
 		t.Errorf("dropped %q, %v", *name, err)
 	}
 }

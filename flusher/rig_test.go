@@ -125,7 +125,7 @@ func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 }
 
 func (r *rig) flusher() *Flusher {
-	return New(Options{DB: r.AppDB, Valkey: r.valkey, Dedupe: time.Hour, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
+	return New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
 }
 
 // addTenant inserts a tenant the way an operator does.

@@ -100,9 +100,9 @@ func fill(body *bytes.Buffer, src io.Reader, share *budget.Share) (took int64, e
 	}
 }
 
-// eventsTake is about what the events of a body take until they are answered, in bytes: as
-// events, lines and counters, and on their way to Valkey. A large request with ids took 460
-// bytes an event and twice its body.
+// eventsTake is about what the events of a body take until they are answered, in bytes. 10,000
+// events with ids held 267 bytes each with ten features and 488 with 10,000, as events, lines
+// and counters; what goes to Valkey is as long as the body, and is there twice while it is encoded.
 func eventsTake(body []byte) int64 {
 	const each = 512
 	n := int64(min(bytes.Count(body, []byte("{")), meter.MaxEvents))

@@ -4,7 +4,7 @@
 //
 //	guard            guard.go       who sends them, by package auth
 //	POST /events     post.go        read the body, find the tenants, answer
-//	body             body.go        within its limits, unpacked (gzip.go)
+//	body             body.go        within its limits and the memory for requests, unpacked (gzip.go)
 //	decode           decode.go      strict JSON to meter.Event, or a precise problem
 //	names            decode_name.go in normal form; from here to post.go as the client has them
 //	submission       submission.go  one request's events: COPY lines, sums, ids
@@ -97,6 +97,7 @@
 //	page             list.go        sort, search, cursor
 //	series           series.go      one tenant over time (usage.Series)
 //	table            csv.go         the same as CSV; events_csv.go streams raw events
+//	room, turns      room.go        memory for answers; how many exports and series at a time
 //	tag              etag.go        304 for figures that have not changed
 //	feeds            feed.go        GET /live: one state a second for each distinct query
 //	frame            change.go      what a client has not been told yet

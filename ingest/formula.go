@@ -18,7 +18,7 @@ func defuse(cell string) string {
 	for at, r := range cell {
 		switch {
 		case r == ';' || r == '|' || r == '\t' || r == '\r' || r == '\n':
-			if at == 0 && (r == '\t' || r == '\r') { // what these begin has been taken for one as well
+			if at == 0 && (r == '\t' || r == '\r') { // as this always has
 				safe.WriteByte('\'')
 			}
 			begin, fresh = at+1, true

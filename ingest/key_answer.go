@@ -62,12 +62,12 @@ type keysAnswer struct {
 	Next *string     `json:"next"` // the cursor of what follows; null at the end
 }
 
-// newKeysAnswer is a page of at most so many of the keys, which have one more if others follow.
-func (s *Server) newKeysAnswer(keys []store.APIKey, page int) keysAnswer {
+// newKeysAnswer is a page of at most so many of the keys. more says that others follow.
+func (s *Server) newKeysAnswer(keys []store.APIKey, page int, more bool) keysAnswer {
 	var a keysAnswer
-	if len(keys) > page {
-		keys = keys[:page]
-		last := keys[page-1]
+	keys = keys[:min(len(keys), page)]
+	if more && len(keys) > 0 {
+		last := keys[len(keys)-1]
 		next := encodePlace(last.CreatedAt, last.ID)
 		a.Next = &next
 	}

@@ -24,15 +24,17 @@ func (s *Server) getKeys(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 	page := ask.Limit
 	ask.Limit++ // one more tells whether there is a next page
 	var keys []store.APIKey
+	var odd []store.OddRow // they take places of the page
 	err := store.Snapshot(r.Context(), s.db, listLimit, func(ctx context.Context, tx *sqlx.Tx) (err error) {
-		keys, err = store.APIKeys(ctx, tx, ask)
+		keys, odd, err = store.APIKeys(ctx, tx, ask)
 		return err
 	})
 	if err != nil {
 		s.unavailable(w, r, "API keys cannot be read now", err)
 		return
 	}
-	writeKeys(w, http.StatusOK, s.newKeysAnswer(keys, page))
+	store.LogOdd(s.log, odd)
+	writeKeys(w, http.StatusOK, s.newKeysAnswer(keys, page, len(keys)+len(odd) > page))
 }
 
 // postKeys is POST /keys: the answer holds the new key, which nobody can see again.

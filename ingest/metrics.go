@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/eduardosanzb/flagmeter/internal/budget"
 )
 
 // metrics are those of the write path; package httpd has the requests'. A nil metrics counts
@@ -131,4 +133,17 @@ func (m *metrics) showFeatures(reg *prometheus.Registry, most func() int64) {
 	}
 	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_features_largest",
 		Help: "Most features in use by one tenant, among those that this process has first seen today."}, func() float64 { return float64(most()) })
+}
+
+// showMemory publishes how much of the memory for requests is in use.
+func (m *metrics) showMemory(reg *prometheus.Registry, b *budget.Budget) {
+	if m == nil {
+		return
+	}
+	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_request_memory_bytes",
+		Help: "Memory that requests in hand have taken: bodies, decoded events and answers. Beyond flagmeter_request_memory_limit_bytes they are answered 503."},
+		func() float64 { return float64(b.Taken()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_request_memory_limit_bytes",
+		Help: "Memory that requests in hand may take (REQUEST_MEMORY)."}, func() float64 { return float64(b.Total()) })
 }

@@ -27,10 +27,10 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 	// Errors lists what is wrong with the events of the request, maxErrors of it at the most.
 	Errors []FieldError `json:"errors,omitempty"`
-	// Excess is about a limit that is used up; nil for any other problem.
-	*Excess
 	// ErrorCount is how much there is to list.
 	ErrorCount int `json:"errorCount,omitzero"`
+	// Excess is about a limit that is used up; nil for any other problem.
+	*Excess
 	// RequestID is the id of the request, by which it is found in the log. WriteProblem sets it.
 	RequestID string `json:"requestId,omitempty"`
 	// RetryAfter is how long the client should wait before it tries again; it is

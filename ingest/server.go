@@ -146,12 +146,11 @@ func New(o Options) *Server {
 	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
 	s.feeds.most = min(s.feeds.most, s.limits.Connections/2)
 	s.feedCut = 2 * s.feedPatience
-	if s.origin = originOf(o.PublicURL); s.gate != nil && s.origin != "" {
-		s.gate.Trust(s.origin)
-	}
+	s.origin = originOf(o.PublicURL)
 	s.budget, s.heavies = budget.New(o.Memory), make(chan struct{}, heavyQueries)
 	s.exports, s.charts = newTurns(maxExports, allExports), newTurns(maxSeriesAtOnce, math.MaxInt)
 	s.metrics = newMetrics(o.Registry, s.feeds.size)
+	s.metrics.showMemory(o.Registry, s.budget)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	s.limiter = newLimiter(o, s.metrics)
 	s.inFlight = fair.NewLimit(o.MaxInFlight)

@@ -129,6 +129,9 @@ func changedKey(shard int) string { return prefix(shard) + "changed" }
 // lookKey (integer) numbers the looks at changed that found something.
 func lookKey(shard int) string { return prefix(shard) + "look" }
 
+// durableKey (string, TTL) is written to see when Valkey has a write on disk.
+func durableKey(shard int) string { return prefix(shard) + "durable" }
+
 // tenantsKey (hash) is a copy of the tenants table as JSON (field "copy") with its
 // SHA-256 ("digest"), so that ingest can start and work while Postgres is away. The fields
 // "names" and "namesdigest" are the same for their other names. It belongs to no shard.
@@ -141,3 +144,7 @@ const keysKey = "fm:keys"
 // revokedKey (zset) are the API keys that were revoked: member id, score the unix second.
 // One stays until Postgres has known of it for a day. It belongs to no shard.
 const revokedKey = "fm:keys:revoked"
+
+// shardsKey (integer) is the number of shards by which the state is placed. It belongs to no
+// shard. Versions before it was noted do without.
+const shardsKey = "fm:shards"

@@ -52,8 +52,10 @@ type Rewound struct {
 	Witness, Seq int64
 	// Reason says what was noticed.
 	Reason string
-	// Restored says that it was Postgres that has lost writes, see MarkRestored.
-	Restored bool
+	// Restored says that it was Postgres that has lost writes, see MarkRestored; Moved that
+	// nothing was lost, and that tenants lie in another shard than before, see CloseShard. In
+	// both cases what the shard knows of event ids is of no use.
+	Restored, Moved bool
 	// Raw and Sums are the batches that wait for Postgres.
 	Raw, Sums []Batch
 }
@@ -94,7 +96,7 @@ func parseRewound(reply []any) (r Rewound, ok bool, err error) {
 	if len(parts) != 3 {
 		return r, false, fmt.Errorf("seal everything: unexpected marker %q", reply[0])
 	}
-	r.Marker, r.Reason, r.Restored = parts[0], parts[2], parts[2] == postgresRestored
+	r.Marker, r.Reason, r.Restored, r.Moved = parts[0], parts[2], parts[2] == postgresRestored, parts[2] == shardsChanged
 	if r.Witness, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
 		return r, false, fmt.Errorf("seal everything: unexpected marker: %w", err)
 	}

@@ -73,6 +73,12 @@ var forgetLua string
 //go:embed resume.lua
 var resumeLua string
 
+//go:embed shards.lua
+var shardsLua string
+
+//go:embed reshard.lua
+var reshardLua string
+
 var (
 	ingestScript   = newScript("ingest", ingestLua, countersLua, seenLua, limitsLua)
 	stageScript    = newScript("stage", stageLua, countersLua, seenLua)
@@ -91,6 +97,8 @@ var (
 	restoredScript = newScript("restored", restoredLua)
 	forgetScript   = newScript("forget", forgetLua)
 	resumeScript   = newScript("resume", resumeLua)
+	shardsScript   = newScript("shards", shardsLua)
+	reshardScript  = newScript("reshard", reshardLua)
 )
 
 // script is a script with the name of its file, without the ending.

@@ -30,6 +30,19 @@ GRANT EXECUTE ON FUNCTION create_event_partitions(date, date) TO flagmeter_app;
 
 -- Partitions are made and dropped, and the ledger is shortened, by functions of the owner that
 -- refuse to touch what is still needed.
-GRANT SELECT ON retention, rollups_dropped TO flagmeter_app;
-GRANT EXECUTE ON FUNCTION create_partitions(text, timestamptz, timestamptz), drop_old_partition(text, timestamptz),
-    partitions_of(text), partition_state(text, timestamptz), forget_flushes(timestamptz, uuid[], int) TO flagmeter_app;
+GRANT SELECT ON retention, retention_policy, rollups_dropped, last_backup TO flagmeter_app;
+GRANT EXECUTE ON FUNCTION create_partitions(text, timestamptz, timestamptz), partitions_of(text), partition_state(text, timestamptz) TO flagmeter_app;
+
+-- What deletes is for the flusher's own role. Where roles.sql has not made it yet, because it is
+-- that of the version before, the flusher still works as flagmeter_app.
+DO $$
+DECLARE
+    deletes CONSTANT text := 'FUNCTION drop_old_partition(text, timestamptz), forget_flushes(timestamptz, uuid[], int)';
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'flagmeter_retention') THEN
+        EXECUTE 'REVOKE EXECUTE ON ' || deletes || ' FROM flagmeter_app';
+        EXECUTE 'GRANT EXECUTE ON ' || deletes || ' TO flagmeter_retention';
+    ELSE
+        EXECUTE 'GRANT EXECUTE ON ' || deletes || ' TO flagmeter_app';
+    END IF;
+END $$;

@@ -1,11 +1,16 @@
 package schema_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
 // TestWhatIsNeededCannotBeDropped asks the functions of migration 0010, as the program may, for
@@ -49,7 +54,11 @@ func TestWhatIsNeededCannotBeDropped(t *testing.T) {
 		"SELECT forget_flushes('infinity', '{}', 1000)",
 		"SELECT forget_flushes('2020-01-01Z', NULL, 1000)",
 	} {
-		for _, role := range []string{"flagmeter_app", "flagmeter_ingest"} {
+		role := "flagmeter_flusher"
+		if strings.Contains(statement, "create_partitions") {
+			role = "flagmeter_ingest"
+		}
+		{
 			if err := try(t, env, role, statement); err == nil || denied(err) {
 				t.Errorf("%s as %s: %v, want a refusal of its argument", statement, role, err)
 			}
@@ -62,7 +71,7 @@ func TestWhatIsNeededCannotBeDropped(t *testing.T) {
 	limit := time.Now().Add(-40*24*time.Hour - time.Minute)
 	for dropped := 0; ; dropped++ {
 		var name *string
-		if err := env.AppDB.Get(&name, "SELECT drop_old_partition('events', $1)", limit); err != nil {
+		if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events', $1)", limit); err != nil {
 			t.Fatal(err)
 		}
 		if name == nil {
@@ -79,6 +88,57 @@ func TestWhatIsNeededCannotBeDropped(t *testing.T) {
 	var oldest time.Time
 	if err := env.DB.Get(&oldest, "SELECT oldest FROM partition_state('events', now())"); err != nil || oldest.Add(24*time.Hour).Before(limit) {
 		t.Errorf("the oldest partition begins at %s, %v", oldest, err)
+	}
+}
+
+// TestNothingYoungerThanTheSettingIsDropped asks, as the flusher may, for more than the owner's
+// setting lets go.
+func TestNothingYoungerThanTheSettingIsDropped(t *testing.T) {
+	env := stacktest.New(t)
+	if _, err := env.AppDB.Exec("SELECT create_partitions('events', now() - interval '100 days', now())"); err != nil {
+		t.Fatal(err)
+	}
+	owner, err := sqlx.Open("postgres", env.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	dropped := func() (n int) {
+		t.Helper()
+		for {
+			var name *string
+			if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events', now() - interval '41 days')"); err != nil {
+				t.Fatal(err)
+			}
+			if name == nil {
+				return n
+			}
+			n++
+		}
+	}
+	const day = 24 * time.Hour
+	set := func(events time.Duration, over bool) {
+		t.Helper()
+		if err := schema.SetRetention(t.Context(), owner, "events", events, over); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(0, true) // for ever
+	if n := dropped(); n != 0 {
+		t.Errorf("%d partitions were dropped that are to be kept for ever", n)
+	}
+	set(90*day, true)
+	set(50*day, false) // it is set already
+	if n := dropped(); n < 9 || n > 11 {
+		t.Errorf("%d of 10 partitions were dropped that are older than the setting", n)
+	}
+	set(50*day, true)
+	if n := dropped(); n < 39 || n > 41 {
+		t.Errorf("%d of 40 partitions were dropped after the setting was changed", n)
+	}
+	set(41*day, true)
+	if err := schema.SetRetention(t.Context(), env.AppDB, "events", 41*day, true); !denied(errors.Unwrap(err)) {
+		t.Errorf("a role that is not the owner sets it: %v", err)
 	}
 }
 

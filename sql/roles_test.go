@@ -67,6 +67,10 @@ func TestRolesMayDoNoMoreThanTheyNeed(t *testing.T) {
 		"SELECT rolpassword FROM pg_authid",
 		"SET session_replication_role = replica",
 		"SELECT pg_reload_conf()",
+		"INSERT INTO retention_policy (name) VALUES ('events')",
+		"UPDATE retention_policy SET keep = '40 days'",
+		"DELETE FROM retention_policy",
+		"INSERT INTO retention VALUES ('events', now())",
 		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> current_user AND usename IS NOT NULL",
 	}
 	for _, table := range tables {
@@ -75,10 +79,15 @@ func TestRolesMayDoNoMoreThanTheyNeed(t *testing.T) {
 			refused = append(refused, fmt.Sprintf(statement, table))
 		}
 	}
-	for _, role := range []string{"flagmeter_app", "flagmeter_ingest"} {
+	for _, role := range []string{"flagmeter_app", "flagmeter_ingest", "flagmeter_flusher"} {
 		t.Run(role, func(t *testing.T) {
+			for _, statement := range []string{"SELECT drop_old_partition('events', '2020-01-01Z')", "SELECT forget_flushes('2020-01-01Z', '{}', 1)"} {
+				if err := try(t, env, role, statement); denied(err) != (role != "flagmeter_flusher") || !denied(err) && err != nil {
+					t.Errorf("%s: %v", statement, err)
+				}
+			}
 			hashes := try(t, env, role, "SELECT hash, session_key FROM api_keys")
-			if role == "flagmeter_app" && !denied(hashes) || role == "flagmeter_ingest" && hashes != nil {
+			if role != "flagmeter_ingest" && !denied(hashes) || role == "flagmeter_ingest" && hashes != nil {
 				t.Errorf("the hashes of API keys: %v", hashes)
 			}
 			for _, statement := range refused {
@@ -174,5 +183,71 @@ func TestRolesCanBeMadeLater(t *testing.T) {
 				t.Errorf("DROP TABLE: %v", err)
 			}
 		}
+	}
+	var others []string
+	if err := env.DB.Select(&others, `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND relowner <> 'flagmeter_owner'::regrole
+		UNION ALL SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proowner <> 'flagmeter_owner'::regrole`); err != nil {
+		t.Fatal(err)
+	}
+	if len(others) > 0 {
+		t.Errorf("roles.sql has not given the owner what migrations have made: %s", others)
+	}
+}
+
+// TestWhatIsNotOursStaysItsOwners has a function and a table of another program in the schema. A
+// function that works with the rights of its owner must not get those of flagmeter_owner.
+func TestWhatIsNotOursStaysItsOwners(t *testing.T) {
+	env := stacktest.New(t)
+	if _, err := env.DB.Exec(`CREATE FUNCTION theirs() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text'; CREATE TABLE their_table (n int); CREATE VIEW their_view AS SELECT 1 AS n;
+		ALTER FUNCTION theirs() OWNER TO flagmeter_app; ALTER TABLE their_table OWNER TO flagmeter_app`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := env.DB.Exec(schema.Roles); err != nil {
+		t.Fatal(err)
+	}
+	var runs, table, view string
+	if err := env.DB.QueryRow(`SELECT theirs(), (SELECT relowner::regrole::text FROM pg_class WHERE relname = 'their_table'),
+		(SELECT relowner::regrole::text FROM pg_class WHERE relname = 'their_view')`).Scan(&runs, &table, &view); err != nil {
+		t.Fatal(err)
+	}
+	if runs != "flagmeter_app" || table != "flagmeter_app" || view == "flagmeter_owner" {
+		t.Errorf("the function works as %s, the table belongs to %s, the view to %s", runs, table, view)
+	}
+}
+
+// TestARoleOfTheVersionBeforeKeepsItsRights comes from a version that had no role for the flusher.
+func TestARoleOfTheVersionBeforeKeepsItsRights(t *testing.T) {
+	t.Parallel()
+	env := stacktest.Own(t) // roles belong to the whole server
+	for _, statement := range []string{"DROP OWNED BY flagmeter_flusher, flagmeter_retention", "DROP ROLE flagmeter_flusher", "DROP ROLE flagmeter_retention"} {
+		if _, err := env.DB.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drop := func(when string, may bool) {
+		t.Helper()
+		if _, err := schema.Migrate(t.Context(), env.DB); err != nil {
+			t.Fatal(err)
+		}
+		if err := try(t, env, "flagmeter_app", "SELECT drop_old_partition('events', '2020-01-01Z')"); denied(err) == may {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	drop("with the roles of the version before", true)
+	for range 2 {
+		if _, err := env.DB.Exec(schema.Roles); err != nil {
+			t.Fatal(err)
+		}
+		drop("after roles.sql", true)
+	}
+	if _, err := env.DB.Exec("REVOKE flagmeter_retention FROM flagmeter_app"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := env.DB.Exec(schema.Roles); err != nil {
+		t.Fatal(err)
+	}
+	drop("after it was taken away", false)
+	if err := try(t, env, "flagmeter_flusher", "SELECT drop_old_partition('events', '2020-01-01Z')"); err != nil {
+		t.Errorf("the flusher: %v", err)
 	}
 }

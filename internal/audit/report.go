@@ -111,6 +111,9 @@ type Repaired struct {
 	Ledger string
 }
 
+// Compared is how many rows were held against their events: those that are not on their way.
+func (r Report) Compared() int64 { return max(r.Rows-int64(r.Moving), 0) }
+
 // Clean reports whether there is no drift.
 func (r Report) Clean() bool { return len(r.Minutes) == 0 && len(r.Totals) == 0 }
 

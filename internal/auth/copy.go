@@ -7,6 +7,7 @@ import (
 	"time"
 
 	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -40,21 +41,28 @@ func encode(all []store.APIKey) ([]byte, error) {
 	return json.Marshal(rows)
 }
 
-func decode(data []byte) ([]store.APIKey, error) {
-	var rows []copied
+// decode reads what encode wrote, in whatever version. Keys that cannot be read are in odd.
+func decode(data []byte) (all []store.APIKey, odd []store.OddRow, err error) {
+	var rows []jsontext.Value
 	if err := strict.Unmarshal(data, &rows); err != nil {
-		return nil, fmt.Errorf("decode copy of API keys: %w", err)
+		return nil, nil, fmt.Errorf("decode copy of API keys: %w", err)
 	}
-	all := make([]store.APIKey, len(rows))
-	for i, r := range rows {
-		all[i] = store.APIKey{ID: r.ID, Hash: r.Hash, SessionKey: r.SessionKey, Scope: r.Scope, MoreScopes: r.MoreScopes,
+	all = make([]store.APIKey, 0, len(rows))
+	for _, row := range rows {
+		var r copied
+		if err := strict.Unmarshal(row, &r); err != nil {
+			odd = append(odd, store.OddRow{Table: "copy of api_keys", Row: r.ID.String(), Reason: err.Error(), Instead: "the key does not work"})
+			continue
+		}
+		k := store.APIKey{ID: r.ID, Hash: r.Hash, SessionKey: r.SessionKey, Scope: r.Scope, MoreScopes: r.MoreScopes,
 			Tenant: sql.NullString{String: r.Tenant, Valid: r.Tenant != ""}}
 		if r.Rate != nil {
-			all[i].SetRate(*r.Rate)
+			k.SetRate(*r.Rate)
 		}
 		if r.ExpiresAt != nil {
-			all[i].ExpiresAt = sql.NullTime{Time: *r.ExpiresAt, Valid: true}
+			k.ExpiresAt = sql.NullTime{Time: *r.ExpiresAt, Valid: true}
 		}
+		all = append(all, k)
 	}
-	return all, nil
+	return all, odd, nil
 }

@@ -23,7 +23,8 @@ type Directory struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	list atomic.Pointer[list] // nil until Start
+	list       atomic.Pointer[list] // nil until Start
+	unreadable atomic.Int64
 
 	mu          sync.Mutex // guards what follows, of which list is made
 	version     int64      // of base; -1: it comes from the copy in Valkey
@@ -69,6 +70,15 @@ func (d *Directory) Len() int {
 		return len(now.byID)
 	}
 	return 0
+}
+
+// Unreadable is how many keys do not work because their row cannot be read.
+func (d *Directory) Unreadable() int { return int(d.unreadable.Load()) }
+
+// noteOdd logs and counts the rows that could not be read.
+func (d *Directory) noteOdd(odd []store.OddRow) {
+	store.LogOdd(d.log, odd)
+	d.unreadable.Store(int64(len(odd)))
 }
 
 // nobody is compared with when there is no such hash, so that a miss does the same work.

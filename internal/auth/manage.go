@@ -109,7 +109,7 @@ func Find(ctx context.Context, db *sqlx.DB, valkey *scripts.Valkey, text string)
 	if copyErr != nil {
 		return id, errors.Join(err, copyErr)
 	}
-	keys, copyErr := decode(copy)
+	keys, _, copyErr := decode(copy)
 	if copyErr != nil {
 		return id, errors.Join(err, copyErr)
 	}

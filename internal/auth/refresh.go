@@ -38,10 +38,11 @@ func (d *Directory) Start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fromPostgres, err)
 	}
-	keys, err := decode(copy)
+	keys, odd, err := decode(copy)
 	if err != nil {
 		return errors.Join(fromPostgres, err)
 	}
+	d.noteOdd(odd)
 	d.load(-1, keys)
 	d.log.Warn("postgres is away: started with the copy of the API keys in valkey", "keys", len(keys), "error", fromPostgres)
 	return nil
@@ -92,10 +93,11 @@ func (d *Directory) refresh(ctx context.Context) error {
 	d.mu.Unlock()
 	if !same {
 		// Read after the version: a change in between is loaded once more by the next refresh.
-		keys, err := store.LiveAPIKeys(ctx, d.db, d.now())
+		keys, odd, err := store.LiveAPIKeys(ctx, d.db, d.now())
 		if err != nil {
 			return err
 		}
+		d.noteOdd(odd)
 		d.load(version, keys)
 	}
 	d.mu.Lock()

@@ -25,13 +25,13 @@ func TestABackupComesBackAsItWas(t *testing.T) {
 		t.Fatalf("latest is %+v, %v", found, err)
 	}
 	to := empty(t, env)
-	if err := Restore(t.Context(), d, found, to); err != nil {
+	if err := Restore(t.Context(), d, found, Trust{}, to); err != nil {
 		t.Fatal(err)
 	}
 	if n := count(t, to, "SELECT sum(tokens) FROM events"); n != 4501500 {
 		t.Errorf("%d tokens restored", n)
 	}
-	if err := Restore(t.Context(), d, found, to); !errors.Is(err, ErrNotEmpty) {
+	if err := Restore(t.Context(), d, found, Trust{}, to); !errors.Is(err, ErrNotEmpty) {
 		t.Errorf("a second restore into it: %v", err)
 	}
 	files, err := d.List(t.Context())
@@ -56,7 +56,7 @@ func TestADumpIsOfTheSnapshotOfItsSums(t *testing.T) {
 	}}
 	m := makeOne(t, env, between)
 	to := empty(t, env)
-	if err := Restore(t.Context(), d, m, to); err != nil {
+	if err := Restore(t.Context(), d, m, Trust{}, to); err != nil {
 		t.Fatal(err)
 	}
 	if n := count(t, env.OwnerURL, "SELECT count(*) FROM events"); n != 3002 { // one ahead of the dump, one of the manifest
@@ -80,7 +80,7 @@ func TestADamagedDumpIsNotRestored(t *testing.T) {
 	d, m := made(t, env)
 	change(t, filepath.Join(d.path, m.Name+dumpSuffix))
 	to := empty(t, env)
-	if err := Restore(t.Context(), d, m, to); !errors.Is(err, ErrChecksum) {
+	if err := Restore(t.Context(), d, m, Trust{}, to); !errors.Is(err, ErrChecksum) {
 		t.Errorf("restore: %v", err)
 	}
 	if n := count(t, to, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"); n != 0 {
@@ -92,7 +92,7 @@ func TestARestoredDatabaseThatDiffersIsFoundOut(t *testing.T) {
 	env := filled(t)
 	d, m := made(t, env)
 	m.Sums.Events++
-	if err := Restore(t.Context(), d, m, empty(t, env)); err == nil || !strings.Contains(err.Error(), "events: 3001 in the manifest, 3000 in the database") {
+	if err := Restore(t.Context(), d, m, Trust{}, empty(t, env)); err == nil || !strings.Contains(err.Error(), "events: 3001 in the manifest, 3000 in the database") {
 		t.Errorf("restore: %v", err)
 	}
 }
@@ -101,7 +101,7 @@ func TestABackupOfANewerPostgresIsNotRestored(t *testing.T) {
 	env := filled(t)
 	d, m := made(t, env)
 	m.Postgres = "99.1"
-	if err := Restore(t.Context(), d, m, empty(t, env)); err == nil || !strings.Contains(err.Error(), "was made of 99") {
+	if err := Restore(t.Context(), d, m, Trust{}, empty(t, env)); err == nil || !strings.Contains(err.Error(), "was made of 99") {
 		t.Errorf("restore: %v", err)
 	}
 	if _, err := find(t.Context(), pgDump, 99); err == nil || !strings.Contains(err.Error(), "install the client programs of Postgres 99") {
@@ -135,14 +135,14 @@ func TestAnUnfinishedBackupIsNone(t *testing.T) {
 func TestVerifyRestoresAndAuditsAScratchDatabase(t *testing.T) {
 	env := filled(t)
 	d, m := made(t, env)
-	report, err := Verify(t.Context(), d, m, "")
+	report, err := Verify(t.Context(), d, m, Trust{}, "")
 	if err != nil || !report.Clean() || report.Rows == 0 || report.Moving != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
 	if _, err := env.DB.Exec("UPDATE rollups SET total_tokens = total_tokens + 7 WHERE tenant = 'acme' AND minute = (SELECT min(minute) FROM rollups)"); err != nil {
 		t.Fatal(err)
 	}
-	report, err = Verify(t.Context(), d, makeOne(t, env, d), "")
+	report, err = Verify(t.Context(), d, makeOne(t, env, d), Trust{}, "")
 	if err != nil || report.RollupsDrift() != 7 {
 		t.Errorf("drift of 7 tokens: %+v, %v", report, err)
 	}
@@ -193,7 +193,7 @@ func TestPruneLeavesNothingHalfThere(t *testing.T) {
 	var names []string
 	for _, days := range []int{30, 20, 1} {
 		m := Manifest{Name: now.UTC().Add(-time.Duration(days) * 24 * time.Hour).Format(nameLayout), Size: 4, SHA256: "-"}
-		if err := errors.Join(d.Put(ctx, m.Name+dumpSuffix, strings.NewReader("dump")), m.write(ctx, d)); err != nil {
+		if err := errors.Join(d.Put(ctx, m.Name+dumpSuffix, strings.NewReader("dump")), m.write(ctx, d, nil)); err != nil {
 			t.Fatal(err)
 		}
 		names = append(names, m.Name)

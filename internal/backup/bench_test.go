@@ -37,7 +37,7 @@ func BenchmarkBackup(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := Restore(b.Context(), d, m, to); err != nil {
+		if err := Restore(b.Context(), d, m, Trust{}, to); err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(made.Sub(began).Seconds(), "s/backup")

@@ -81,11 +81,11 @@ func TestTargets(t *testing.T) {
 func TestABackupComesBackFromABucket(t *testing.T) {
 	env, target := filled(t), newFakeBucket(t)
 	m := makeOne(t, env, target)
-	if err := Restore(t.Context(), target, m, empty(t, env)); err != nil {
+	if err := Restore(t.Context(), target, m, Trust{}, empty(t, env)); err != nil {
 		t.Fatal(err)
 	}
 	m.SHA256 = m.SHA256[1:] + "0"
-	if err := Restore(t.Context(), target, m, empty(t, env)); !errors.Is(err, ErrChecksum) {
+	if err := Restore(t.Context(), target, m, Trust{}, empty(t, env)); !errors.Is(err, ErrChecksum) {
 		t.Errorf("another digest: %v", err)
 	}
 }

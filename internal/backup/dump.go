@@ -29,6 +29,8 @@ type Source struct {
 	URL string
 	// Program is the version of flagmeter.
 	Program string
+	// Signer signs; nil: the backups are not signed.
+	Signer *Signer
 }
 
 // Make makes a backup of the database in t. It changes nothing in the database and holds up
@@ -59,7 +61,23 @@ func (s Source) Make(ctx context.Context, t Target) (m Manifest, err error) {
 	}
 	m.Size, m.SHA256 = dump.size, hex.EncodeToString(dump.sum.Sum(nil))
 	m.Seconds = time.Since(began).Seconds()
-	return m, m.write(ctx, t) // step 3
+	return m, m.write(ctx, t, s.Signer) // step 3
+}
+
+// note tells the database of a backup that has succeeded, for whoever watches the flusher.
+func (s Source) note(ctx context.Context, m Manifest) error {
+	db, err := store.Open(s.URL, 1, 0)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, `INSERT INTO last_backup AS b (name, taken_at, bytes) VALUES ($1, $2, $3)
+		ON CONFLICT (one) DO UPDATE SET name = excluded.name, taken_at = excluded.taken_at, bytes = excluded.bytes WHERE b.taken_at < excluded.taken_at`,
+		m.Name, m.Taken, m.Size)
+	if err != nil {
+		return fmt.Errorf("note the backup: %w", err)
+	}
+	return nil
 }
 
 // describe exports the transaction's snapshot and fills in what can be told of it.

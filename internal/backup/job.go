@@ -75,6 +75,9 @@ func (j *Job) Run(ctx context.Context) (Manifest, error) {
 	}
 	j.log.Info("made a backup", "name", m.Name, "target", j.target.String(), "bytes", m.Size, "sha256", m.SHA256,
 		"seconds", m.Seconds, "events", m.Sums.Events, "tokens", m.Sums.Tokens.String())
+	if err := j.source.note(ctx, m); err != nil {
+		j.log.Warn("the database was not told of the backup, so nobody who watches the flusher knows of it", "error", err)
+	}
 	deleted, err := Prune(ctx, j.target, j.keep, j.now())
 	if len(deleted) > 0 {
 		j.log.Info("deleted old backups", "names", deleted)

@@ -29,6 +29,8 @@ type Manifest struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 	Sums   Sums   `json:"sums"`
+
+	text []byte // as it was read, which is what was signed
 }
 
 // The two objects of a backup.
@@ -57,19 +59,24 @@ func readManifest(ctx context.Context, t Target, name string) (m Manifest, err e
 	if err := strict.Unmarshal(text, &m); err != nil {
 		return m, fmt.Errorf("read manifest of %s: %w", name, err)
 	}
+	m.text = text
 	if m.Name != name || m.SHA256 == "" {
 		return m, fmt.Errorf("manifest of %s is of something else", name)
 	}
 	return m, nil
 }
 
-// write stores the manifest.
-func (m Manifest) write(ctx context.Context, t Target) error {
+// write stores the manifest, after its signature if there is one: what has a manifest is whole.
+func (m Manifest) write(ctx context.Context, t Target, by *Signer) error {
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode manifest: %w", err)
 	}
-	return t.Put(ctx, m.Name+manifestSuffix, bytes.NewReader(append(text, '\n')))
+	text = append(text, '\n')
+	if err := by.sign(ctx, t, m.Name, text); err != nil {
+		return err
+	}
+	return t.Put(ctx, m.Name+manifestSuffix, bytes.NewReader(text))
 }
 
 // Backup is one that a target has.

@@ -25,9 +25,13 @@ var (
 
 // Restore brings a backup into the empty database at databaseURL, which belongs to whoever the
 // address names, and compares the two. Nothing is left in the database if the dump is damaged or
-// pg_restore fails. Rights of roles are not restored: `flagmeter migrate` grants them.
-func Restore(ctx context.Context, t Target, m Manifest, databaseURL string) error {
-	dump, err := fetch(ctx, t, m)
+// pg_restore fails, nor looked at if it is not signed as trust asks. Rights of roles are not
+// restored: `flagmeter migrate` grants them.
+func Restore(ctx context.Context, t Target, m Manifest, trust Trust, databaseURL string) error {
+	if err := trust.Check(ctx, t, m); err != nil {
+		return err
+	}
+	dump, err := fetch(ctx, t, m, trust.Signed())
 	if err != nil {
 		return err
 	}
@@ -51,14 +55,16 @@ func Restore(ctx context.Context, t Target, m Manifest, databaseURL string) erro
 }
 
 // fetch makes sure of a dump and returns it, to be read from its beginning. It is gone when it
-// is closed, unless the target is a directory.
-func fetch(ctx context.Context, t Target, m Manifest) (*os.File, error) {
+// is closed, unless the target is a directory that is trusted: who can write there could change
+// a file after it was compared, so a signed one is copied.
+func fetch(ctx context.Context, t Target, m Manifest, copied bool) (*os.File, error) {
 	r, err := t.Open(ctx, m.Name+dumpSuffix)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.New()
 	f, local := r.(*os.File)
+	local = local && !copied
 	var size int64
 	if local {
 		size, err = io.Copy(sum, f)

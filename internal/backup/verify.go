@@ -18,7 +18,10 @@ import (
 // the two, and audits the events of the copy against its rollups and days. The database is made
 // on the server at scratchURL, by whoever that names; empty is a private server, which runs for
 // as long as this takes and keeps its data in the directory of temporary files.
-func Verify(ctx context.Context, t Target, m Manifest, scratchURL string) (report audit.Report, err error) {
+func Verify(ctx context.Context, t Target, m Manifest, trust Trust, scratchURL string) (report audit.Report, err error) {
+	if err := trust.Check(ctx, t, m); err != nil { // before a server is started for it
+		return report, err
+	}
 	if scratchURL == "" {
 		private, err := stack.Start(ctx, stack.Options{Postgres: true, Fast: true})
 		if err != nil {
@@ -32,7 +35,7 @@ func Verify(ctx context.Context, t Target, m Manifest, scratchURL string) (repor
 		return report, err
 	}
 	defer func() { err = errors.Join(err, drop()) }()
-	if err := Restore(ctx, t, m, database); err != nil {
+	if err := Restore(ctx, t, m, trust, database); err != nil {
 		return report, err
 	}
 	db, err := store.Open(database, 1, 0)

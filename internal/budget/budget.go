@@ -54,7 +54,7 @@ func Default(limit int64) int64 {
 	return max(limit/4, floor)
 }
 
-// Total is the whole budget, Taken what is used of it now, in bytes.
+// Total is the whole budget, in bytes.
 func (b *Budget) Total() int64 { return b.total }
 
 // Taken is what is used now, in bytes.

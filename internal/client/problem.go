@@ -18,8 +18,10 @@ type Problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
-	// Errors says what is wrong with which event; the server may leave it empty.
-	Errors []FieldError `json:"errors"`
+	// Errors says what is wrong with which event, up to 100 of ErrorCount; the server may leave it
+	// empty.
+	Errors     []FieldError `json:"errors"`
+	ErrorCount int          `json:"errorCount"`
 	// RetryAfter is how long the server asks to be left alone; 0 if it did not.
 	RetryAfter time.Duration `json:"-"`
 }
@@ -41,7 +43,7 @@ func (p *Problem) Error() string {
 	}
 	if len(p.Errors) > 0 {
 		fmt.Fprintf(&b, " (%s)", p.Errors[0])
-		if more := len(p.Errors) - 1; more > 0 {
+		if more := max(p.ErrorCount, len(p.Errors)) - 1; more > 0 {
 			fmt.Fprintf(&b, " and %d more", more)
 		}
 	}

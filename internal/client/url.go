@@ -32,13 +32,15 @@ func baseURL(raw string) (string, error) {
 		return "", errors.New("must not be empty: write http://host:port")
 	}
 	if !strings.Contains(raw, "://") {
-		if u, err := url.Parse(schemeOf(raw) + "://" + raw); err == nil && u.Host != "" && u.User == nil {
+		u, err := url.Parse(schemeOf(raw) + "://" + raw)
+		if err == nil && u.Host != "" && u.User == nil {
 			return "", fmt.Errorf("must begin with http:// or https://: write %s", site(u))
 		}
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "", fmt.Errorf("is none: %w", errors.Unwrap(err)) // without the URL, which may have a password
+		// Without the URL, which may have a password.
+		return "", fmt.Errorf("is none: %w", errors.Unwrap(err))
 	}
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
@@ -65,14 +67,18 @@ func schemeOf(address string) string {
 
 // pages are what the server answers at its top; what people copy from a browser or from the
 // documentation begins with one of them.
-var pages = []string{"/usage", "/events", "/tenants", "/tenants.csv", "/alerts", "/live", "/keys", "/session", "/openapi.yaml", "/healthz", "/readyz", "/metrics"}
+var pages = []string{
+	"/usage", "/events", "/tenants", "/tenants.csv", "/alerts", "/live", "/keys", "/session",
+	"/openapi.yaml", "/healthz", "/readyz", "/metrics",
+}
 
 // site is u without a page of the server, query and fragment, as it may be shown.
 func site(u *url.URL) string {
 	short := *u
 	short.RawQuery, short.Fragment = "", ""
 	for _, page := range pages {
-		if before, behind, found := strings.Cut(short.Path, page); found && (behind == "" || behind[0] == '/') {
+		before, behind, found := strings.Cut(short.Path, page)
+		if found && (behind == "" || behind[0] == '/') {
 			short.Path, short.RawPath = before, ""
 		}
 	}

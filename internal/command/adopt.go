@@ -31,6 +31,9 @@ func adoptRestored(ctx context.Context, env Env, w io.Writer) error {
 	if err := schema.Check(ctx, p.db); err != nil {
 		return err
 	}
+	if err := p.valkey.ClaimShards(ctx); err != nil {
+		return err
+	}
 	// Tenants that are younger than the backup: sums of their events could not be stored.
 	added, err := p.tenants.AddMissing(ctx)
 	if err != nil {

@@ -29,6 +29,7 @@ It serves /metrics and /healthz on METRICS_ADDR (default :9102).`,
 				}
 				p.ready()
 				p.keepLive(ctx, p.log)
+				group.Go(func() error { return p.keepShards(ctx) })
 				return p.alert(ctx, p.log, p.cfg.PublicURL)
 			})
 			return group.Wait()

@@ -113,6 +113,9 @@ func runAudit(ctx context.Context, env Env, q audit.Query, repair bool) (audit.R
 		}
 		q.Tenant = cmp.Or(key, q.Tenant)
 	}
+	if err := p.valkey.ClaimShards(ctx); err != nil {
+		return audit.Report{}, err
+	}
 	auditor := audit.New(p.db, p.valkey, time.Now)
 	if repair {
 		return auditor.Repair(ctx, q)

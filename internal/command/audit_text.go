@@ -42,6 +42,8 @@ func writeAudit(w io.Writer, r audit.Report) error {
 	writeMinuteDrift(out, r)
 	writeDayDrift(out, r)
 	switch {
+	case r.Clean() && r.Compared() == 0:
+		out.printf("nothing was compared\n")
 	case r.Clean():
 		out.printf("no drift\n")
 	case r.Repaired != nil:

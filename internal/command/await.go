@@ -6,8 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
+	"github.com/eduardosanzb/flagmeter/scripts"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
@@ -22,7 +21,7 @@ const (
 )
 
 // await tries until it succeeds. It logs that it waits, and why, and ends early with the
-// error of ctx, or with an outdated schema, which no waiting mends.
+// error of ctx, or with what no waiting mends: an outdated schema, another number of shards.
 func await(ctx context.Context, log *slog.Logger, what string, try func(context.Context) error) error {
 	for attempt := 0; ; attempt++ {
 		limited, cancel := context.WithTimeout(ctx, tryLimit)
@@ -31,7 +30,7 @@ func await(ctx context.Context, log *slog.Logger, what string, try func(context.
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, schema.ErrOutdated):
+		case errors.Is(err, schema.ErrOutdated), errors.Is(err, scripts.ErrShards):
 			return err
 		case err == nil:
 			if attempt > 0 {
@@ -55,7 +54,7 @@ func (p *process) awaitStores(ctx context.Context) error {
 	if err := p.migrate(ctx); err != nil {
 		return err
 	}
-	if err := await(ctx, p.log, "valkey", p.valkey.Ping); err != nil {
+	if err := await(ctx, p.log, "valkey", p.valkey.ClaimShards); err != nil {
 		return err
 	}
 	return await(ctx, p.log, "postgres", func(ctx context.Context) error { return schema.Check(ctx, p.db) })
@@ -68,7 +67,7 @@ func (p *process) awaitTenants(ctx context.Context) error {
 	if err := p.migrate(ctx); err != nil {
 		return err
 	}
-	if err := await(ctx, p.log, "valkey", p.valkey.Ping); err != nil {
+	if err := await(ctx, p.log, "valkey", p.valkey.ClaimShards); err != nil {
 		return err
 	}
 	return await(ctx, p.log, "postgres or a copy of the tenants", func(ctx context.Context) error {
@@ -83,26 +82,62 @@ func (p *process) awaitTenants(ctx context.Context) error {
 	})
 }
 
-// durable are the settings of Valkey without which it can lose what it has acknowledged.
-var durable = []struct{ name, want, risk string }{
-	{"appendonly", "yes", "events that were accepted are lost when Valkey ends"},
-	{"appendfsync", "always", "up to a second of accepted events is lost when the machine fails"},
-	{"maxmemory-policy", "noeviction", "a full Valkey drops events that were accepted"},
-}
+// lookLimit is how long a start waits for the stores before it goes on without them.
+const lookLimit = 3 * time.Second
 
-// checkDurability warns about a Valkey that can lose events, and about one that does not let
-// its settings be read: an access list without +config|get, or somebody's managed Valkey.
-func (p *process) checkDurability(ctx context.Context) {
-	for _, setting := range durable {
-		got, err := p.rdb.ConfigGet(ctx, setting.name).Result()
-		if redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "unknown command") {
-			p.log.Warn("cannot check that valkey keeps what it acknowledges: it does not let its settings be read",
-				"should", "appendonly yes, appendfsync always, maxmemory-policy noeviction", "error", err)
+// refuse returns what no waiting mends, an outdated schema or another number of shards, before
+// the role says that it has started or takes a connection. A store that does not answer now is
+// waited for later.
+func (p *process) refuse(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	found := make(chan error, 2)
+	go func() { found <- p.valkey.ClaimShards(ctx) }()
+	go func() { // which may take longer than ctx: the driver waits for a frozen server
+		if p.cfg.MigrateOnStart {
+			found <- nil
 			return
 		}
-		if value, ok := got[setting.name]; err == nil && ok && value != setting.want {
-			p.log.Warn("valkey is not set up to keep what it acknowledges",
-				"setting", setting.name, "is", value, "should", setting.want, "risk", setting.risk)
+		found <- schema.Check(ctx, p.db)
+	}()
+	for range 2 {
+		select {
+		case err := <-found:
+			if errors.Is(err, schema.ErrOutdated) || errors.Is(err, scripts.ErrShards) {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+// risks are what a Valkey can lose, by how it syncs.
+var risks = map[scripts.Fsync]struct{ should, risk string }{
+	scripts.FsyncNone:  {"appendonly yes", "events that were accepted are lost when Valkey ends"},
+	scripts.FsyncLater: {"appendfsync always", "up to a second of accepted events is lost when the machine fails"},
+	scripts.FsyncNever: {"appendfsync always", "accepted events are lost when the machine fails, and none gets to Postgres"},
+}
+
+// checkDurability warns about a Valkey that can lose events, and about one in which that cannot
+// be seen: a server before Redis 7.2, or an access list without WAITAOF.
+func (p *process) checkDurability(ctx context.Context) {
+	nodes, err := p.valkey.DurableNodes(ctx)
+	if err != nil {
+		p.log.Warn("cannot check that valkey keeps what it acknowledges", "error", err)
+		return
+	}
+	for _, n := range nodes {
+		if n.Fsync == scripts.FsyncUnseen {
+			p.log.Warn("cannot check that valkey keeps what it acknowledges: it takes no WAITAOF", "node", n.Node, "should", "appendonly yes, appendfsync always")
+		}
+		if r, bad := risks[n.Fsync]; bad {
+			p.log.Warn("valkey is not set up to keep what it acknowledges", "node", n.Node, "syncs", string(n.Fsync), "should", r.should, "risk", r.risk)
+		}
+		if n.Policy != "noeviction" {
+			p.log.Warn("valkey is not set up to keep what it acknowledges", "node", n.Node, "maxmemory-policy", n.Policy, "should", "maxmemory-policy noeviction",
+				"risk", "a full Valkey drops events that were accepted")
 		}
 	}
 }

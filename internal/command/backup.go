@@ -36,6 +36,8 @@ but never the newest good one. Nothing is held up meanwhile.
 It connects as MIGRATE_DATABASE_URL if that is set, which must be able to read all tables.
 
 With --schedule it stays, and serves /metrics and /healthz on METRICS_ADDR (default :9103).
+With BACKUP_SIGN_KEY each is signed, see 'flagmeter backup key'.
+
 What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
 		Example: `  flagmeter backup --to /backups --keep 14d
   flagmeter backup --to /backups --keep 14d --schedule "0 3 * * *"
@@ -58,8 +60,12 @@ What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
 			if err != nil {
 				return err
 			}
+			signer, err := backup.NewSigner(string(cfg.BackupSignKey))
+			if err != nil {
+				return err
+			}
 			o := backup.Options{Target: target, Keep: kept, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-				Source: backup.Source{URL: cfg.owned(), Program: env.Build.Version}}
+				Source: backup.Source{URL: cfg.owned(), Program: env.Build.Version, Signer: signer}}
 			if !cmd.Flags().Changed("schedule") {
 				expression = cfg.BackupSchedule
 			}
@@ -84,8 +90,29 @@ What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
 		}
 		return err
 	})
-	cmd.AddCommand(backupList(env))
+	cmd.AddCommand(backupList(env), backupKey())
 	return cmd
+}
+
+func backupKey() *cobra.Command {
+	return &cobra.Command{
+		Use:   "key FILE",
+		Short: "Make the keys that backups are signed and believed by",
+		Long: `Make a private key in FILE, which signs backups (BACKUP_SIGN_KEY_FILE), and its public key in
+FILE.pub, by which a restore believes them (BACKUP_VERIFY_KEY). Both are of minisign's form, without
+a password: keep FILE where only the account that makes backups can read it, not where backups are
+kept, and a copy of the public key where you would restore.`,
+		Example: "  flagmeter backup key /etc/flagmeter/backup_key",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			public, err := backup.MakeKeys(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "BACKUP_SIGN_KEY_FILE=%s\nBACKUP_VERIFY_KEY=%s\n", args[0], public)
+			return err
+		},
+	}
 }
 
 // keepBackups makes backups by the clock until the command's context is done.

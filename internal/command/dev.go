@@ -151,7 +151,7 @@ func privateStores(ctx context.Context, cfg *config.Config, dir string, log *slo
 
 // prepare brings the stores to where the roles can start.
 func (p *process) prepare(ctx context.Context, withDemo bool) error {
-	if err := p.valkey.Ping(ctx); err != nil {
+	if err := p.valkey.ClaimShards(ctx); err != nil {
 		return err
 	}
 	// Whoever may not own the schema can still use one that is up to date.

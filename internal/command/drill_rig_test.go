@@ -54,7 +54,7 @@ func (d *drill) run(status int, args ...string) string {
 	d.Helper()
 	var out strings.Builder
 	env := Env{Getenv: func(name string) string { return d.settings[name] }}
-	root := Root(Tenants(env), Backup(env), Restore(env), Audit(env))
+	root := Root(Tenants(env), Backup(env), Restore(env), Audit(env), Shards(env))
 	if got := Run(d.Context(), root, args, &out, &out); got != status {
 		d.Fatalf("flagmeter %s: exit %d, want %d\n%s", strings.Join(args, " "), got, status, &out)
 	}
@@ -71,6 +71,9 @@ func (d *drill) start() {
 	}
 	log := slog.New(slog.DiscardHandler)
 	if d.p, err = newProcess(env, cfg, log); err != nil {
+		d.Fatal(err)
+	}
+	if err := d.p.valkey.ClaimShards(d.Context()); err != nil {
 		d.Fatal(err)
 	}
 	if err := d.p.tenants.Start(d.Context()); err != nil {
@@ -192,13 +195,23 @@ func (d *drill) losePostgres() {
 	}
 }
 
+// arrived makes all events in Postgres have arrived earlier, so that they are no longer on their way.
+func (d *drill) arrived(earlier time.Duration) {
+	d.Helper()
+	if _, err := d.env.DB.Exec(olderIDs, earlier.Milliseconds()); err != nil {
+		d.Fatal(err)
+	}
+}
+
+const olderIDs = `UPDATE events SET id = (lpad(to_hex(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - $1), 12, '0')
+	|| right(replace(id::text, '-', ''), 20))::uuid`
+
 // age makes everything in Postgres older.
 func (d *drill) age(by time.Duration) {
 	d.Helper()
 	for _, statement := range []string{
 		"UPDATE flushes SET committed_at = committed_at - $1 * interval '1 ms'",
-		`UPDATE events SET id = (lpad(to_hex(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - $1), 12, '0')
-			|| right(replace(id::text, '-', ''), 20))::uuid`,
+		olderIDs,
 	} {
 		if _, err := d.env.DB.Exec(statement, by.Milliseconds()); err != nil {
 			d.Fatal(err)
@@ -239,6 +252,7 @@ func (d *drill) wantSettled(ids string) {
 	d.Helper()
 	d.flush(6 * time.Minute)
 	d.flush(time.Minute)
+	d.flush(2 * time.Minute) // settled sums are dropped: nothing is on its way
 	if got := d.one("SELECT coalesce(string_agg(idempotency_key, ' ' ORDER BY idempotency_key), '') FROM events"); got != ids {
 		d.Errorf("events in postgres: %s; want %s", got, ids)
 	}

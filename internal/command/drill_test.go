@@ -10,9 +10,13 @@ import (
 // had not been flushed from Valkey.
 func TestDrillNothingIsLost(t *testing.T) {
 	d := newDrill(t)
+	d.run(0, "tenants", "add", "globex")
+	d.refresh()
 	d.sendAll(true, "acme", "a1", "a2", "a3")
+	d.sendAll(true, "globex", "x1")
 	d.flush(0)
 	d.flush(2 * time.Minute) // the sums as well
+	d.arrived(time.Hour)
 	d.sendAll(true, "acme", "b1", "b2")
 	d.flush(0) // their sums wait in Valkey
 	d.run(0, "backup")
@@ -32,7 +36,8 @@ func TestDrillNothingIsLost(t *testing.T) {
 	d.sendAll(false, "acme", "a1", "b2", "c3")
 	d.sendAll(true, "acme", "d1") // identity columns go on
 	d.wantLive("acme", "a1", "a2", "a3", "b1", "b2", "c1", "c2", "c3", "d1")
-	d.wantSettled("a1 a2 a3 b1 b2 c1 c2 c3 d1")
+	d.wantLive("globex", "x1")
+	d.wantSettled("a1 a2 a3 b1 b2 c1 c2 c3 d1 x1")
 }
 
 // Postgres is lost after more was flushed: exactly that is lost, is told, and can be sent again.

@@ -20,6 +20,7 @@ It serves /metrics and /healthz on METRICS_ADDR (default :9101).`,
 		func(cfg config.Config) string { return cmp.Or(cfg.MetricsAddr, ":9101") },
 		func(context.Context, *process, net.Addr) error { return nil }, // only scrapes come
 		func(ctx context.Context, p *process, l net.Listener) error {
+			p.retains = true
 			group, ctx := errgroup.WithContext(ctx)
 			group.Go(func() error { return p.serveMetrics(ctx, p.log, l) })
 			group.Go(func() error { p.watchQueue(ctx, p.log); return nil })
@@ -29,6 +30,9 @@ It serves /metrics and /healthz on METRICS_ADDR (default :9101).`,
 				}
 				p.ready()
 				p.checkDurability(ctx)
+				p.checkRetention(ctx)
+				group.Go(func() error { return p.keepShards(ctx) })
+				group.Go(func() error { p.watchBackup(ctx); return nil })
 				return p.flush(ctx, p.log)
 			})
 			return group.Wait()

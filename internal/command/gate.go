@@ -36,6 +36,7 @@ func (p *process) setGate(log *slog.Logger, addr net.Addr) error {
 	}
 	log.Info("authentication is required", "address", addr.String(), "tokens", tokens != nil)
 	p.keys = auth.NewDirectory(p.db, p.valkey, log, failpoint.Now)
+	p.observeOdd("api_keys", p.keys.Unreadable)
 	p.tokens, p.gate = tokens, auth.NewGate(p.keys, tokens, p.cfg.PublicURL)
 	return nil
 }

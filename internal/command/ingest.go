@@ -10,6 +10,19 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/config"
 )
 
+// unless returns what work returns or, earlier, what comes from hopeless: a role that was never
+// ready has no requests to drain.
+func unless(hopeless <-chan error, work func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	select {
+	case err := <-hopeless:
+		return err
+	case err := <-done:
+		return err
+	}
+}
+
 // Ingest runs the API and the dashboard.
 func Ingest(env Env) *cobra.Command {
 	return role(env, "ingest", "Run the API and the dashboard",
@@ -49,9 +62,13 @@ AUTH, unless only this machine can reach it.`,
 				group.Go(func() error { return p.serveScrapes(ctx, p.log, metrics) })
 			}
 			group.Go(func() error { return p.serveAPI(ctx, p.log, l) })
+			hopeless := make(chan error, 1)
 			group.Go(func() error {
 				if !p.prepared {
 					if err := p.awaitTenants(ctx); err != nil {
+						if ctx.Err() == nil {
+							hopeless <- err
+						}
 						return err
 					}
 				}
@@ -59,8 +76,8 @@ AUTH, unless only this machine can reach it.`,
 				p.keepLive(ctx, p.log)
 				p.keepKeys(ctx, p.log)
 				p.ready()
-				return nil
+				return p.keepShards(ctx)
 			})
-			return group.Wait()
+			return unless(hopeless, group.Wait)
 		})
 }

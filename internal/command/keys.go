@@ -46,7 +46,8 @@ revoke the one before.`,
 			} else if change != nil {
 				k.Rate = change.Rate
 			}
-			if _, err := auth.ParseScope(k.Scope); err != nil {
+			k.Scope = strings.ReplaceAll(k.Scope, ",", " ")
+			if _, err := auth.ParseScopes(k.Scope); err != nil {
 				return misuse("--scope %w", err)
 			}
 			if d := time.Duration(expires.Duration); d > 0 {
@@ -69,7 +70,6 @@ revoke the one before.`,
 					return err
 				}
 			}
-			k.Scope = strings.ReplaceAll(k.Scope, ",", " ")
 			key, stored, err := auth.Create(cmd.Context(), db, k, now)
 			if err != nil {
 				return err

@@ -39,10 +39,11 @@ func keysList(env Env) *cobra.Command {
 					return err
 				}
 			}
-			keys, err := allKeys(cmd.Context(), db, tenant)
+			keys, odd, err := allKeys(cmd.Context(), db, tenant)
 			if err != nil {
 				return err
 			}
+			warnOdd(cmd.ErrOrStderr(), odd)
 			if err := showTenants(cmd.Context(), db, keys); err != nil {
 				return err
 			}
@@ -56,6 +57,26 @@ func keysList(env Env) *cobra.Command {
 	f.StringVar(&tenant, "tenant", "", "only those of the `tenant`")
 	f.BoolVar(&asJSON, "json", false, "print a JSON array")
 	return cmd
+}
+
+// keysAtOnce is how many keys are read at once.
+const keysAtOnce = 1000
+
+// allKeys reads the keys of a tenant, or all, in order of creation.
+func allKeys(ctx context.Context, db *sqlx.DB, tenant string) (all []store.APIKey, odd []store.OddRow, err error) {
+	ask := store.APIKeyQuery{Tenant: tenant, Limit: keysAtOnce}
+	for {
+		page, skipped, err := store.APIKeys(ctx, db, ask)
+		if err != nil {
+			return nil, nil, err
+		}
+		all, odd = append(all, page...), append(odd, skipped...)
+		if len(page)+len(skipped) < keysAtOnce || len(page) == 0 {
+			return all, odd, nil
+		}
+		last := page[len(page)-1]
+		ask.AfterCreated, ask.AfterID = last.CreatedAt, last.ID
+	}
 }
 
 // showTenants names the tenants of keys as people see them.
@@ -72,26 +93,6 @@ func showTenants(ctx context.Context, db *sqlx.DB, keys []store.APIKey) error {
 		keys[i].Tenant.String = shown[keys[i].Tenant.String]
 	}
 	return nil
-}
-
-// keysAtOnce is how many keys are read at once.
-const keysAtOnce = 1000
-
-// allKeys reads the keys of a tenant, or all, in order of creation.
-func allKeys(ctx context.Context, db *sqlx.DB, tenant string) (all []store.APIKey, err error) {
-	ask := store.APIKeyQuery{Tenant: tenant, Limit: keysAtOnce}
-	for {
-		page, err := store.APIKeys(ctx, db, ask)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page...)
-		if len(page) < keysAtOnce {
-			return all, nil
-		}
-		last := page[len(page)-1]
-		ask.AfterCreated, ask.AfterID = last.CreatedAt, last.ID
-	}
 }
 
 // writeKeys prints a table.

@@ -23,7 +23,11 @@ It can be done while the old version runs, and again at any time; of several at 
 same time, one works and the others wait for it.
 
 Where sql/roles.sql has made the roles flagmeter_app and flagmeter_ingest, they are then
-granted what they need, and nothing else.`,
+granted what they need, and nothing else.
+
+EVENTS_RETENTION and ROLLUPS_RETENTION, if they are set here, are entered as what the
+database keeps: no flusher can drop anything younger, whatever its own settings say. If
+they are not set, what was entered before stays, at first their defaults.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			db, err := env.openOwned()
@@ -33,6 +37,9 @@ granted what they need, and nothing else.`,
 			defer db.Close()
 			applied, err := schema.Migrate(cmd.Context(), db)
 			if err != nil {
+				return err
+			}
+			if err := env.setRetention(cmd.Context(), db); err != nil {
 				return err
 			}
 			text := fmt.Sprintf("applied %d migrations", applied)

@@ -31,6 +31,8 @@ type process struct {
 	live     *usage.Live
 
 	prepared bool // the role could answer requests before it listened
+	// retains is set for the role whose settings say for how long rows are kept.
+	retains bool
 
 	onlyLocal bool // set by setGate: nobody is asked for a credential, and only this machine answered
 
@@ -57,10 +59,12 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 	valkey := scripts.New(rdb, cfg.Shards)
 	registry := newRegistry(cfg, env.Build, db, valkey)
 	directory := tenants.New(db, valkey, log)
-	return &process{
+	p := &process{
 		cfg: cfg, log: log, registry: registry, db: db, rdb: rdb, valkey: valkey,
 		tenants: directory, live: usage.New(db, valkey, directory, failpoint.Now),
-	}, nil
+	}
+	p.observeOdd("tenants", directory.Unreadable)
+	return p, nil
 }
 
 // connectValkey is how every command reaches Valkey, with the certificates of the settings.

@@ -31,3 +31,15 @@ func (p *process) registerer() prometheus.Registerer {
 	}
 	return p.registry
 }
+
+// observeOdd publishes how many settings of a table's rows this process could not read.
+func (p *process) observeOdd(table string, unreadable func() int) {
+	if p.registry == nil {
+		return
+	}
+	p.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "flagmeter_unreadable_rows",
+		Help:        "Settings in rows that this process could not read as they are, so that others are in force; by table.",
+		ConstLabels: prometheus.Labels{"table": table},
+	}, func() float64 { return float64(unreadable()) }))
+}

@@ -18,13 +18,17 @@ import (
 // Restore brings a backup back, proves that it can be, and makes Postgres and Valkey one again.
 func Restore(env Env) *cobra.Command {
 	var from, to, scratch string
-	var verify, adopt bool
+	var verify, adopt, unsigned bool
 	cmd := &cobra.Command{
 		Use:   "restore [NAME|latest]",
 		Short: "Restore a backup, or prove that it can be restored",
 		Long: `Restore a backup, by default the newest good one, into an empty database: that of
 MIGRATE_DATABASE_URL, or DATABASE_URL, or --to. The dump's SHA-256 is compared before, the sums
 of all tables after that. Then the schema is brought up to date and the roles get their rights.
+
+With BACKUP_VERIFY_KEY a backup that was not signed by that key is refused, whatever else is right
+with it; --unsigned takes one from before there were signatures. Without the key, whoever can
+write where backups are kept can put another in place of them.
 
 --verify does the same in a scratch database, which is dropped again, and audits its events
 against its sums: on a private Postgres that it starts, or on the server of --scratch.
@@ -36,7 +40,8 @@ The first flusher then brings what Valkey still holds into Postgres, each event 
 sums again from events, and has Valkey forget the ids of events that are lost, so that they can
 be sent again. docs/BACKUP.md has all steps.
 
-Exit status: 0 if all is as it was backed up; 1 if not, or for any failure.`,
+Exit status: 0 if all is as it was backed up; 1 if not, if --verify had nothing to compare, or
+for any failure.`,
 		Example: `  flagmeter restore --verify --from /backups
   flagmeter restore latest --from /backups
   flagmeter restore --adopt`,
@@ -57,12 +62,19 @@ Exit status: 0 if all is as it was backed up; 1 if not, or for any failure.`,
 			if err != nil {
 				return err
 			}
+			trust, err := backup.NewTrust(cfg.BackupVerifyKey)
+			if err != nil {
+				return err
+			}
+			if unsigned {
+				trust = backup.Trust{}
+			}
 			m, err := backup.Find(cmd.Context(), target, name)
 			if err != nil {
 				return err
 			}
 			if verify {
-				return verifyBackup(cmd.Context(), target, m, scratch, cmd.OutOrStdout())
+				return verifyBackup(cmd.Context(), target, m, trust, scratch, cmd.OutOrStdout())
 			}
 			if to == "" {
 				if cfg, err := env.ownedSettings(); err != nil {
@@ -71,7 +83,7 @@ Exit status: 0 if all is as it was backed up; 1 if not, or for any failure.`,
 					to = cfg.owned()
 				}
 			}
-			return restoreBackup(cmd.Context(), target, m, to, cmd.OutOrStdout())
+			return restoreBackup(cmd.Context(), target, m, trust, to, cmd.OutOrStdout())
 		},
 	}
 	f := cmd.Flags()
@@ -79,14 +91,23 @@ Exit status: 0 if all is as it was backed up; 1 if not, or for any failure.`,
 	f.StringVar(&to, "to", "", "`address` of the empty database; a password had better come from PGPASSWORD (default MIGRATE_DATABASE_URL, or DATABASE_URL)")
 	f.BoolVar(&verify, "verify", false, "restore into a scratch database and audit it")
 	f.StringVar(&scratch, "scratch", "", "`address` of the server of the scratch database, whose account may create databases (default a private one)")
+	f.BoolVar(&unsigned, "unsigned", false, "take a backup without a signature, although BACKUP_VERIFY_KEY asks for one")
 	f.BoolVar(&adopt, "adopt", false, "let the next flusher make Postgres, older now, and Valkey one again")
 	cmd.MarkFlagsMutuallyExclusive("to", "verify", "adopt")
 	cmd.MarkFlagsMutuallyExclusive("to", "scratch")
 	return cmd
 }
 
-func restoreBackup(ctx context.Context, t backup.Target, m backup.Manifest, databaseURL string, w io.Writer) error {
-	if err := backup.Restore(ctx, t, m, databaseURL); err != nil {
+// believed says whose backup it is.
+func believed(t backup.Trust) string {
+	if t.Signed() {
+		return "its signature is right"
+	}
+	return "no signature was asked for (BACKUP_VERIFY_KEY)"
+}
+
+func restoreBackup(ctx context.Context, t backup.Target, m backup.Manifest, trust backup.Trust, databaseURL string, w io.Writer) error {
+	if err := backup.Restore(ctx, t, m, trust, databaseURL); err != nil {
 		return err
 	}
 	db, err := store.Open(databaseURL, poolSize, 0)
@@ -98,26 +119,31 @@ func restoreBackup(ctx context.Context, t backup.Target, m backup.Manifest, data
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, `restored %s: all sums are those of the manifest, %d migrations applied
+	_, err = fmt.Fprintf(w, `restored %s: %s; all sums are those of the manifest, %d migrations applied
 events that went to Postgres after %s are not in it
 before any role starts: flagmeter restore --adopt
-`, m.Name, applied, cmp.Or(m.Sums.LastFlushed, "the beginning"))
+`, m.Name, believed(trust), applied, cmp.Or(m.Sums.LastFlushed, "the beginning"))
 	return err
 }
 
-func verifyBackup(ctx context.Context, t backup.Target, m backup.Manifest, scratch string, w io.Writer) error {
-	report, err := backup.Verify(ctx, t, m, scratch)
+func verifyBackup(ctx context.Context, t backup.Target, m backup.Manifest, trust backup.Trust, scratch string, w io.Writer) error {
+	report, err := backup.Verify(ctx, t, m, trust, scratch)
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(w, "backup %s: its SHA-256 is right, it can be restored, and all sums are those of the manifest\n", m.Name); err != nil {
+	if _, err := fmt.Fprintf(w, "backup %s: its SHA-256 is right, %s, it can be restored, and all sums are those of the manifest\n", m.Name, believed(trust)); err != nil {
 		return err
 	}
 	if err := writeAudit(w, report); err != nil {
 		return err
 	}
-	if !report.Clean() {
+	switch {
+	case !report.Clean():
 		return errors.New("there is drift: it was in the database when it was backed up")
+	case report.Compared() == 0 && m.Sums.Events == 0:
+		return errors.New("nothing was compared: the backup has no event. Is it of the right database?")
+	case report.Compared() == 0:
+		return errors.New("nothing was compared: the sums of all its events were still on their way when it was made. Verify a later backup")
 	}
 	return nil
 }

@@ -47,6 +47,9 @@ func role(env Env, name, short, long string, address func(config.Config) string,
 				return err
 			}
 			defer p.close()
+			if err := p.refuse(ctx); err != nil {
+				return err
+			}
 			listener, err := p.listen(ctx, address(cfg), prepare)
 			if err != nil {
 				return unlessDone(ctx, err)

@@ -70,5 +70,8 @@ func (p *process) migrate(ctx context.Context) error {
 		return err
 	}
 	p.log.Info("the schema is up to date", "applied", applied)
+	if p.retains { // of several roles that migrate, one has these settings
+		return enterRetention(ctx, db, p.cfg, func(string) bool { return true })
+	}
 	return nil
 }

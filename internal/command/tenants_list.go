@@ -30,13 +30,11 @@ func tenantsList(env Env) *cobra.Command {
 				return err
 			}
 			defer db.Close()
-			tenants, bad, err := store.Tenants(cmd.Context(), db)
+			tenants, odd, err := store.Tenants(cmd.Context(), db)
 			if err != nil {
 				return err
 			}
-			for _, name := range bad {
-				fmt.Fprintf(cmd.ErrOrStderr(), "flagmeter: warning: the time zone of %s is not one of the IANA database, UTC is used: correct it with 'flagmeter tenants set'\n", name)
-			}
+			warnOdd(cmd.ErrOrStderr(), odd)
 			if asJSON {
 				return writeTenantsJSON(cmd.OutOrStdout(), tenants)
 			}
@@ -45,6 +43,13 @@ func tenantsList(env Env) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
 	return cmd
+}
+
+// warnOdd names the rows that a list could not show as they are.
+func warnOdd(stderr io.Writer, odd []store.OddRow) {
+	for _, r := range odd {
+		fmt.Fprintf(stderr, "flagmeter: warning: a row of %s cannot be read, correct it: %s: %s (instead: %s)\n", r.Table, r.Row, r.Reason, r.Instead)
+	}
 }
 
 // writeTenants prints a table, with the keys of tenants if one has another name.

@@ -44,18 +44,16 @@ The tenant must be there, in the database of DATABASE_URL; --unchecked takes you
 			if err != nil {
 				return err
 			}
-			if wrong := meter.CheckName(tenant); wrong != "" {
-				return misuse("--tenant %s", wrong)
-			}
-			if s, err := auth.ParseScope(scope); err != nil || s&auth.Admin != 0 {
-				return misuse("--scope must be read or ingest")
+			lives, most := time.Duration(ttl.Duration), time.Duration(cfg.JWTMaxLifetime)
+			if most > 0 && lives > most {
+				return misuse("--ttl: a token lives for %v at the most, as JWT_MAX_LIFETIME says", most)
 			}
 			if !unchecked {
 				if err := env.findTenant(cmd.Context(), tenant); err != nil {
 					return fmt.Errorf("%w (--unchecked signs without looking)", err)
 				}
 			}
-			token, err := auth.Mint(tokenOptions(cfg), tenant, scope, time.Duration(ttl.Duration))
+			token, err := auth.Mint(tokenOptions(cfg), tenant, scope, lives)
 			if err != nil {
 				return err
 			}
@@ -71,7 +69,7 @@ The tenant must be there, in the database of DATABASE_URL; --unchecked takes you
 	f := cmd.Flags()
 	f.StringVar(&tenant, "tenant", "", "`name` of the tenant (required)")
 	f.StringVar(&scope, "scope", "read", "what it may do: read, ingest")
-	f.Var(&ttl, "ttl", "after what `duration` it ends, up to JWT_MAX_LIFETIME")
+	f.Var(&ttl, "ttl", "after what `duration` it ends, like 12h, up to JWT_MAX_LIFETIME")
 	f.BoolVar(&unchecked, "unchecked", false, "do not look whether there is such a tenant")
 	_ = cmd.MarkFlagRequired("tenant") // it exists
 	return cmd

@@ -86,7 +86,7 @@ func TestProduction(t *testing.T) {
 		t.Errorf("published are %v, not %v", got, want)
 	}
 	var memory int64
-	once := map[string]bool{"migrate": true, "grants": true}
+	once := map[string]bool{"migrate": true, "grants": true, "roles": true}
 	healthFromImage := map[string]bool{"ingest": true, "flusher": true, "alerter": true, "backup": true}
 	bare := map[string]bool{"loki": true, "alloy": true} // no program in the image can ask
 	for name, s := range p.Services {
@@ -126,6 +126,50 @@ func TestProduction(t *testing.T) {
 	}
 	if !p.Networks["back"].Internal {
 		t.Error("the back end's network leads out")
+	}
+}
+
+// TestNobodyButTheProxyHasDockersSocket: whoever has it is root on the machine.
+func TestNobodyButTheProxyHasDockersSocket(t *testing.T) {
+	for _, file := range []string{"docker-compose.yml", "compose.dev.yml"} {
+		p := load(t, file)
+		for name, s := range p.Services {
+			for _, v := range s.Volumes {
+				if strings.Contains(v.Source, "docker.sock") && name != "dockerproxy" {
+					t.Errorf("%s: %s has Docker's socket", file, name)
+				}
+			}
+			if _, reaches := s.Networks["docker"]; reaches && name != "alloy" && name != "dockerproxy" {
+				t.Errorf("%s: %s reaches the proxy of Docker's socket", file, name)
+			}
+		}
+		proxy := p.Services["dockerproxy"]
+		for variable, value := range proxy.Environment {
+			if want := map[string]string{"CONTAINERS": "1", "NETWORKS": "1", "POST": "0"}[variable]; value == nil || *value != want {
+				t.Errorf("%s: the proxy has %s=%v", file, variable, value)
+			}
+		}
+		if len(proxy.Networks) != 1 || !p.Networks["docker"].Internal || len(proxy.Ports) > 0 {
+			t.Errorf("%s: the proxy can be reached from elsewhere", file)
+		}
+	}
+	if text := read(t, root+"/grafana/alloy/config.alloy"); strings.Contains(text, "docker.sock") || !strings.Contains(text, "tcp://dockerproxy:2375") {
+		t.Error("Alloy is not set up for the proxy")
+	}
+}
+
+// TestEachRoleHasItsOwnAccounts: no two services share the secret of an account.
+func TestEachRoleHasItsOwnAccounts(t *testing.T) {
+	p := load(t, "docker-compose.yml")
+	for name, want := range map[string][]string{"ingest": {"ingest_url", "valkey_ingest_url"}, "flusher": {"flusher_url", "valkey_flusher_url"},
+		"alerter": {"app_url", "valkey_alerter_url"}, "migrate": {"owner_url"}, "backup": {"owner_url"}} {
+		var got []string
+		for _, secret := range p.Services[name].Secrets {
+			got = append(got, secret.Source)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s has the secrets %v, want %v", name, got, want)
+		}
 	}
 }
 

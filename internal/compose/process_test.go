@@ -104,7 +104,7 @@ func newMachine(t *testing.T) *machine {
 		"@postgres:5432", fmt.Sprintf("@127.0.0.1:%d", m.pg),
 		"@valkey:6379", fmt.Sprintf("@127.0.0.1:%d", m.valkey),
 	)
-	for _, name := range []string{"owner_url", "app_url", "ingest_url", "valkey_url"} {
+	for _, name := range []string{"owner_url", "app_url", "ingest_url", "flusher_url", "valkey_url", "valkey_ingest_url", "valkey_flusher_url", "valkey_alerter_url"} {
 		m.rewrite(dir+"/secrets/"+name, dir+"/secrets/"+name)
 	}
 	m.rewrite(root+"/scripts/compose/valkey.conf", dir+"/valkey.conf")

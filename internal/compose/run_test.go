@@ -151,9 +151,11 @@ func startPostgres(t *testing.T, m *machine, s types.ServiceConfig) {
 	for _, file := range []string{"sql/roles.sql", "scripts/compose/initdb.sh"} {
 		m.rewrite(root+"/"+file, m.dir+"/"+file[strings.LastIndex(file, "/")+1:])
 	}
-	script := m.command("sh", m.dir+"/initdb.sh")
-	script.Env = append(m.env(s), append(local, "FLAGMETER_SQL="+m.dir, "FLAGMETER_SECRETS="+m.dir+"/secrets")...)
-	m.run(script)
+	for range 2 { // at the first start, and as the service roles
+		script := m.command("sh", m.dir+"/initdb.sh")
+		script.Env = append(m.env(s), append(local, "FLAGMETER_SQL="+m.dir, "FLAGMETER_SECRETS="+m.dir+"/secrets")...)
+		m.run(script)
+	}
 
 	db := database(t, m, "postgres", "postgres_admin_password")
 	for name, want := range map[string]string{"shared_buffers": "128MB", "synchronous_commit": "on", "fsync": "on", "full_page_writes": "on", "max_connections": "40"} {

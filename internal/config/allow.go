@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"aead.dev/minisign"
 	"github.com/robfig/cron/v3"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -47,6 +48,10 @@ func (c Config) allows(name string) bool {
 		return c.Auth == "off" || c.Auth == "required"
 	case "API_KEY":
 		return isKey.MatchString(string(c.APIKey))
+	case "BACKUP_SIGN_KEY":
+		return new(minisign.PrivateKey).UnmarshalText([]byte(c.BackupSignKey)) == nil
+	case "BACKUP_VERIFY_KEY":
+		return new(minisign.PublicKey).UnmarshalText([]byte(c.BackupVerifyKey)) == nil
 	case "JWT_SECRET":
 		return len(c.JWTSecret) >= 32
 	case "JWT_JWKS":

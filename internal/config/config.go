@@ -82,7 +82,7 @@ type Config struct {
 	JWTAudience string `env:"JWT_AUDIENCE" envDefault:"flagmeter" want:"text"`
 
 	// Shards is how many parts the tenants are split into, for a Valkey Cluster. It must be
-	// the same for all roles, and must not change while Valkey holds unsettled events.
+	// the same for all roles; `flagmeter shards set` changes it.
 	Shards int `env:"SHARDS" envDefault:"1" want:"an integer from 1 to 1024"`
 
 	// DedupeWindow is how long the id of an event is remembered: within it, the same event
@@ -202,6 +202,14 @@ type Config struct {
 	BackupS3AccessKey Secret `env:"BACKUP_S3_ACCESS_KEY" want:"an access key, beside BACKUP_S3_SECRET_KEY"`
 	BackupS3SecretKey Secret `env:"BACKUP_S3_SECRET_KEY" want:"a secret key, beside BACKUP_S3_ACCESS_KEY"`
 
+	// BackupSignKey is the private key of minisign, without a password, by which `flagmeter backup`
+	// signs. Empty: backups are not signed.
+	BackupSignKey Secret `env:"BACKUP_SIGN_KEY" want:"a private key as flagmeter backup key writes it"`
+
+	// BackupVerifyKey is the public key of minisign by which a restore believes backups. Empty:
+	// whoever can write to the target is believed.
+	BackupVerifyKey string `env:"BACKUP_VERIFY_KEY" want:"a public key as flagmeter backup key prints it"`
+
 	// BackupKeep is for how long backups are kept, in days or hours, or how many. The newest
 	// good one is always kept.
 	BackupKeep string `env:"BACKUP_KEEP" envDefault:"14d" want:"a time like 14d or 36h, or a number of backups like 7"`
@@ -214,8 +222,8 @@ type Config struct {
 	// they get no message.
 	SlackWebhookURL Secret `env:"SLACK_WEBHOOK_URL" want:"an https URL (http needs WEBHOOK_ALLOW_PRIVATE=true)"`
 
-	// WebhookAllowPrivate permits webhooks without TLS and at addresses that are not
-	// public. Whoever may edit webhooks can then reach the machine's own network.
+	// WebhookAllowPrivate permits webhooks without TLS, at addresses that are not public and at
+	// the machine's own. Whoever may edit webhooks can then reach the machine's own network.
 	WebhookAllowPrivate bool `env:"WEBHOOK_ALLOW_PRIVATE" envDefault:"false" want:"true or false"`
 }
 

@@ -33,7 +33,8 @@ func ParseDuration(s string) (time.Duration, error) {
 		}
 	}
 	parsed, err := time.ParseDuration(rest)
-	if err != nil || parsed < 0 || strings.HasPrefix(rest, "+") && rest != s || parsed > math.MaxInt64-d {
+	signed := rest != s && strings.HasPrefix(rest, "+")
+	if err != nil || parsed < 0 || signed || parsed > math.MaxInt64-d {
 		return 0, errDuration
 	}
 	return d + parsed, nil

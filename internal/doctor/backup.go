@@ -34,6 +34,13 @@ func (p *Patient) backups(ctx context.Context) []Finding {
 	}
 	last := all[len(all)-1]
 	text := fmt.Sprintf("%s, %s old", last.Name, p.Now().Sub(last.Taken).Round(time.Minute))
+	trust, err := backup.NewTrust(p.Config.BackupVerifyKey)
+	if err == nil {
+		err = trust.Check(ctx, target, last.Manifest)
+	}
+	if err != nil {
+		return one(name, Fail, last.Name+": "+err.Error(), "set BACKUP_SIGN_KEY where backups are made; find out who can write to BACKUP_TARGET")
+	}
 	if p.Now().Sub(last.Taken) > backupOld {
 		return one(name, Warn, text, advice)
 	}

@@ -2,8 +2,9 @@
 // it, what to do.
 //
 // A check is a function that returns findings; its file is named for what it looks at. It
-// changes nothing, in neither store: the only thing that ever leaves is a test message to each
-// webhook, if [Patient.Send] asks for it. A check whose store does not answer is skipped, so
+// changes nothing, in neither store, but a key in Valkey that shows when a write is on disk and
+// is gone within a minute. The only thing that ever leaves is a test message to each webhook, if
+// [Patient.Send] asks for it. A check whose store does not answer is skipped, so
 // that one fault is told once.
 //
 //	ok    as it should be

@@ -45,6 +45,9 @@ type Patient struct {
 	Now func() time.Time
 	// Version is the program's.
 	Version string
+	// ListenUnset says that LISTEN_ADDR is the default because it is not set here: the API may listen
+	// elsewhere.
+	ListenUnset bool
 	// Send sends a test message to each webhook, instead of connecting only.
 	Send bool
 	// FarAway is the round trip to a store that is warned of; 0: 3 ms.
@@ -75,6 +78,7 @@ var checks = []check{
 	{"postgres", []string{"postgres"}, (*Patient).role},
 	{"schema", []string{"postgres"}, (*Patient).migrations},
 	{"schema", []string{"schema"}, (*Patient).partitions},
+	{"schema", []string{"schema"}, (*Patient).retention},
 	{"pipeline", []string{"valkey"}, (*Patient).queue},
 	{"pipeline", []string{"valkey", "schema"}, (*Patient).ledger},
 	{"pipeline", []string{"schema"}, (*Patient).deadEvents},
@@ -87,6 +91,7 @@ var checks = []check{
 	{"clock", []string{"valkey"}, (*Patient).valkeyClock},
 	{"clock", []string{"postgres"}, (*Patient).postgresClock},
 	{"webhooks", []string{"schema"}, (*Patient).webhooks},
+	{"webhooks", []string{"schema"}, (*Patient).deliveries},
 }
 
 // Examine looks at everything, one thing after the other, and hands each finding to tell. It

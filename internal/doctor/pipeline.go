@@ -50,6 +50,14 @@ func (p *Patient) shards(ctx context.Context) []Finding {
 		}
 		return one("shards", Fail, err.Error(), valkeyAdvice(err))
 	}
+	placed, _, err := p.Valkey.PlacedShards(ctx)
+	if err != nil {
+		return unknown("shards", err)
+	}
+	if placed != p.Config.Shards {
+		return one("shards", Fail, fmt.Sprintf("SHARDS=%d here, but the state in Valkey is placed by %d: no role starts", p.Config.Shards, placed),
+			fmt.Sprintf("set SHARDS=%d for every role; to change it: flagmeter shards set --help", placed))
+	}
 	text := fmt.Sprintf("SHARDS=%d", p.Config.Shards)
 	if q.Events+q.SealedRaw+q.SealedSums+q.OpenMinutes > 0 || !q.Oldest.IsZero() {
 		return one("shards", Fail, fmt.Sprintf("%s, but %s events and %d batches wait in shards beyond it", text, humanize.Comma(q.Events), q.SealedRaw+q.SealedSums),

@@ -48,7 +48,7 @@ func (v visit) examine(t *testing.T, env *stacktest.Env) (map[string]doctor.Find
 	}
 	defer rdb.Close()
 	p := &doctor.Patient{Config: cfg, DB: db, RDB: rdb, Valkey: scripts.New(rdb, cfg.Shards), Now: time.Now, Version: "v1.2.3", Send: v.send,
-		FarAway: cmp.Or(v.farAway, time.Hour)}
+		ListenUnset: getenv("LISTEN_ADDR") == "", FarAway: cmp.Or(v.farAway, time.Hour)}
 	if v.now != nil {
 		p.Now = v.now
 	}

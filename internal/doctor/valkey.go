@@ -10,6 +10,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
 // What the tests run with; anything from oldestValkey on has the commands that are needed.
@@ -27,7 +29,7 @@ type node struct {
 }
 
 // wanted are the settings of Valkey that are looked at.
-var wanted = []string{"appendonly", "appendfsync", "save", "maxmemory", "maxmemory-policy", "hash-max-listpack-entries", "dir", "bind"}
+var wanted = []string{"save", "hash-max-listpack-entries", "dir"}
 
 // nodes asks Valkey, or each master of a cluster.
 func (p *Patient) nodes(ctx context.Context) ([]node, error) {
@@ -63,7 +65,7 @@ func ask(ctx context.Context, rdb redis.Cmdable) (n node, err error) {
 	for _, name := range wanted {
 		got, err := rdb.ConfigGet(ctx, name).Result()
 		if err != nil {
-			return n, nil // an access list without +config|get, or somebody's managed Valkey
+			return n, nil // the account is not an administrator's, or it is somebody's managed Valkey
 		}
 		for name, value := range got {
 			settings[name] = value
@@ -106,27 +108,57 @@ func (p *Patient) valkeyVersion(ctx context.Context) []Finding {
 	})
 }
 
-// durability is whether Valkey keeps what it acknowledges.
+// durability is whether Valkey keeps what it acknowledges, and how well it is set up. When a
+// write is on disk is measured; the rest can be seen only by an administrator.
 func (p *Patient) durability(ctx context.Context) []Finding {
-	return p.eachNode(ctx, "append-only file", func(n node) []Finding {
-		all := aofHealth(n.info)
+	all := p.eachNode(ctx, "append-only file", func(n node) []Finding { return aofHealth(n.info) })
+	nodes, err := p.Valkey.DurableNodes(ctx)
+	if err != nil {
+		all = append(all, unknown("fsync", err)...)
+	}
+	for _, n := range nodes {
+		all = append(all, fsync(n.Fsync))
+		f := Finding{Check: "eviction", Status: OK, Text: "maxmemory-policy " + n.Policy}
+		if n.Policy != "noeviction" {
+			f = Finding{Check: "eviction", Status: Fail, Text: fmt.Sprintf("maxmemory-policy is %q: a full Valkey drops events that were accepted", n.Policy),
+				Advice: setIn("maxmemory-policy", "noeviction")}
+		}
+		all = append(all, f)
+	}
+	return append(all, p.eachNode(ctx, "settings", func(n node) (some []Finding) {
 		if n.config == nil {
-			return append(all, one("fsync", Skip, "valkey does not let its settings be read",
-				"add +config|get to the user in valkey.acl, or see yourself: appendfsync always, maxmemory-policy noeviction")...)
+			return one("settings", Skip, "this account may not read them, as it should be", "type there, as an administrator: valkey-cli CONFIG GET save hash-max-listpack-entries, which should be \"\" and 128")
 		}
 		judge := func(check, name, want, risk string, bad Status) {
 			if got := n.config[name]; got != want {
-				all = append(all, Finding{Check: check, Status: bad, Text: fmt.Sprintf("%s is %q: %s", name, got, risk), Advice: setIn(name, want)})
+				some = append(some, Finding{Check: check, Status: bad, Text: fmt.Sprintf("%s is %q: %s", name, got, risk), Advice: setIn(name, want)})
 			} else {
-				all = append(all, Finding{Check: check, Status: OK, Text: strings.TrimSpace(name + " " + cmp.Or(want, `""`))})
+				some = append(some, Finding{Check: check, Status: OK, Text: strings.TrimSpace(name + " " + cmp.Or(want, `""`))})
 			}
 		}
-		judge("fsync", "appendfsync", "always", "up to a second of accepted events is lost when the machine fails", Fail)
-		judge("eviction", "maxmemory-policy", "noeviction", "a full Valkey drops events that were accepted", Fail)
 		judge("snapshots", "save", "", "each copies the memory that changes meanwhile, beside the append-only file", Warn)
 		judge("small hashes", "hash-max-listpack-entries", "128", "events of many tenants cost more than twice the time", Warn)
-		return all
-	})
+		return some
+	})...)
+}
+
+// fsync judges when Valkey has a write on disk.
+func fsync(when scripts.Fsync) Finding {
+	f := Finding{Check: "fsync", Status: Fail, Advice: setIn("appendfsync", "always")}
+	switch when {
+	case scripts.FsyncAlways:
+		return Finding{Check: "fsync", Status: OK, Text: "appendfsync always: an answer waits until its events are on disk"}
+	case scripts.FsyncLater:
+		f.Text = "appendfsync is not always: up to a second of accepted events is lost when the machine fails"
+	case scripts.FsyncNever:
+		f.Text = "appendfsync no: accepted events are on disk only when the system likes, so a failing machine loses them, and no flusher can move any to Postgres"
+	case scripts.FsyncNone:
+		f.Text, f.Advice = "there is no append-only file", setIn("appendonly", "yes")
+	default:
+		f.Status, f.Text = Skip, "cannot be measured: the server, or this account, takes no WAITAOF"
+		f.Advice = "install Valkey 8, give the account the rights of scripts/valkey.acl, or type: valkey-cli CONFIG GET appendfsync, which should be always"
+	}
+	return f
 }
 
 // setIn is how a setting of Valkey is changed at once and for good.

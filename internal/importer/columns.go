@@ -56,7 +56,9 @@ func findSeparator(first []byte, o Options) (comma rune, name string) {
 // findColumns looks the columns of the options up in the header. Tokens is one name or several
 // joined by "+"; a column whose own name has a "+" is found by its whole name.
 func findColumns(header []string, o Options) (columns, error) {
-	c := columns{header: make([]string, len(header)), time: -1, id: -1, zone: o.location, local: new(bool)}
+	c := columns{
+		header: make([]string, len(header)), time: -1, id: -1, zone: o.location, local: new(bool),
+	}
 	for i, name := range header {
 		c.header[i] = strings.TrimSpace(name)
 	}
@@ -145,7 +147,8 @@ func (c columns) count(record []string) (tokens int64, err error) {
 	for _, i := range c.tokens {
 		n, err := strconv.ParseUint(strings.TrimSpace(record[i]), 10, 63)
 		if err != nil {
-			return 0, fmt.Errorf("%s must be an integer from 0, not %s", c.header[i], shown(record[i]))
+			return 0, fmt.Errorf("%s must be an integer from 0, not %s",
+				c.header[i], shown(record[i]))
 		}
 		// Each part is held to the limit of the sum, so that the sum cannot overflow.
 		if n > meter.MaxTokens {

@@ -26,8 +26,8 @@ type identity struct {
 	hash  hash.Hash
 	buf   []byte
 	// times counts the rows with equal content, by 64 bits of their hash: 25 to 38 bytes for
-	// each distinct row (BenchmarkIdentity). If two contents met in these bits, they would number their
-	// occurrences together; their ids, which have 128 bits, would still differ.
+	// each distinct row (BenchmarkIdentity). If two contents met in these bits, they would
+	// number their occurrences together; their ids, which have 128 bits, would still differ.
 	times map[uint64]uint32
 }
 
@@ -40,7 +40,9 @@ func newIdentity(o Options, c columns) *identity {
 	for i := range c.header {
 		id.order = append(id.order, i)
 	}
-	slices.SortStableFunc(id.order, func(a, b int) int { return cmp.Compare(c.header[a], c.header[b]) })
+	slices.SortStableFunc(id.order, func(a, b int) int {
+		return cmp.Compare(c.header[a], c.header[b])
+	})
 	return id
 }
 
@@ -63,7 +65,8 @@ func (id *identity) of(record []string, number int64) string {
 	id.buf = sum
 	short := binary.BigEndian.Uint64(sum)
 	id.times[short]++
-	return rowPrefix + "-" + hex.EncodeToString(sum[:16]) + "-" + strconv.FormatUint(uint64(id.times[short]), 10)
+	occurrence := strconv.FormatUint(uint64(id.times[short]), 10)
+	return rowPrefix + "-" + hex.EncodeToString(sum[:16]) + "-" + occurrence
 }
 
 // add hashes a text with its length in front, so that no two lists of texts look alike.

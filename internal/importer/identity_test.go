@@ -1,6 +1,7 @@
 package importer_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -118,6 +119,7 @@ func TestRowsOlderThanTheWindowAreWarnedOf(t *testing.T) {
 // import after each.
 func TestEditsOfAFile(t *testing.T) {
 	s := newRealServer(t)
+	fewer(t, 25)
 	tenants := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		tenants++
@@ -137,6 +139,21 @@ func TestEditsOfAFile(t *testing.T) {
 			"":      func(*rapid.T) { f.importAll(s) },
 		})
 	})
+}
+
+// fewer lowers rapid's number of checks, unless -rapid.checks was given: one check of this
+// test is about 30 imports into real stores.
+func fewer(t *testing.T, checks int) {
+	set := false
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "rapid.checks" })
+	if set {
+		return
+	}
+	before := flag.Lookup("rapid.checks").Value.String()
+	if err := flag.Set("rapid.checks", fmt.Sprint(checks)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set("rapid.checks", before) })
 }
 
 // edited is a file under edits.

@@ -77,7 +77,8 @@ func (t *text) unpack() error {
 			t.replace(bzip2.NewReader(t.Reader), p.name)
 			return nil
 		case p.program != "":
-			return fmt.Errorf("the input is packed with %s, which is not read here: unpack it with `%s FILE | flagmeter import -`", p.name, p.program)
+			return fmt.Errorf("the input is packed with %s, which is not read here: "+
+				"unpack it with `%s FILE | flagmeter import -`", p.name, p.program)
 		default:
 			return fmt.Errorf("the input is %s: save the sheet as CSV", p.name)
 		}
@@ -113,7 +114,7 @@ func (t *text) decode() error {
 		n, err := t.Discard(3) // spreadsheets start UTF-8 files with it
 		t.mark = int64(n)
 		return err
-	case bytes.Equal(head, []byte("\xff\xfe\x00\x00")), bytes.Equal(head, []byte("\x00\x00\xfe\xff")):
+	case string(head) == "\xff\xfe\x00\x00", string(head) == "\x00\x00\xfe\xff":
 		return as(utf32.UTF32(utf32.BigEndian, utf32.ExpectBOM), "UTF-32")
 	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
 		return as(unicode.UTF16(big, unicode.ExpectBOM), "UTF-16")
@@ -193,7 +194,8 @@ func (t *text) peekLine() ([]byte, error) {
 		}
 		line, err = t.peek(t.Buffered())
 		at := lineEnd(line)
-		whole := at >= 0 && (line[at] == '\n' || at+1 < len(line)) // what follows a CR tells what it is
+		// What follows a carriage return tells what it is.
+		whole := at >= 0 && (line[at] == '\n' || at+1 < len(line))
 		if err != nil || whole || len(line) == peekSize {
 			return line, err
 		}

@@ -32,7 +32,8 @@ func (rs *rows) placed(record []string, err error) (at span, bad error) {
 	parse, ok := errors.AsType[*csv.ParseError](err)
 	if err != nil && !ok {
 		if errors.Is(err, errTooLong) {
-			return at, fmt.Errorf("line %d: %w: is a quote left open? Line %d and all after it were not read", rs.end+1, err, rs.end+1)
+			return at, fmt.Errorf("line %d: %w: is a quote left open? Line %d and all after it were not read",
+				rs.end+1, err, rs.end+1)
 		}
 		return at, fmt.Errorf("read row %d: %w", rs.read+1, err)
 	}
@@ -51,7 +52,10 @@ func (rs *rows) placed(record []string, err error) (at span, bad error) {
 		if len(record) > 0 {
 			opened = rs.endOf(record)
 		}
-		bad = &badRow{line: opened, err: fmt.Errorf("a quote is left open; %s were not read", at), unread: at.last - at.first + 1}
+		bad = &badRow{
+			line: opened, unread: at.last - at.first + 1,
+			err: fmt.Errorf("a quote is left open; %s were not read", at),
+		}
 	default:
 		at = span{parse.StartLine, parse.Line}
 		bad = &badRow{line: at.first, err: fmt.Errorf("is not CSV: %w", parse.Err)}

@@ -17,11 +17,13 @@ func (r *Result) notes(o Options, byContent bool) []string {
 		note("%s", warning)
 	}
 	if r.Conflicts > 0 && byContent {
-		note("%s of the refused rows were counted before with another feature, token column, time column or zone, and stay counted so; to count them as well: %s",
+		note("%s of the refused rows were counted before with another feature, token column, time column "+
+			"or zone, and stay counted so; to count them as well: %s",
 			grouped(r.Conflicts), o.command("--source", o.sourceName()))
 	}
 	if r.Conflicts > 0 && !byContent {
-		note("%s of the refused rows have ids that the server knows with other content, which stays counted", grouped(r.Conflicts))
+		note("%s of the refused rows have ids that the server knows with other content, which stays counted",
+			grouped(r.Conflicts))
 	}
 	if mendable := r.Refused - r.Conflicts; mendable > 0 {
 		note("%s; then import the whole of it again%s: %s", r.mend(o), r.by(), o.command())
@@ -29,12 +31,30 @@ func (r *Result) notes(o Options, byContent bool) []string {
 	switch {
 	case r.Duplicates == 0 || !byContent:
 	case r.Accepted == 0:
-		note("all rows look like rows that were counted before and were not counted again; if they are those of another period, import them with a source: %s",
+		note("all rows look like rows that were counted before and were not counted again; if they are "+
+			"those of another period, import them with a source: %s",
 			o.command("--source", o.sourceName()))
 	case o.Timestamp == "" && o.Source == "":
 		// A source would now count again what has just been accepted.
-		note("%s rows look like rows that were counted before and were not counted again; where files of different periods have rows that look alike, give each file a --source from the first import on",
+		note("%s rows look like rows that were counted before and were not counted again; where files of "+
+			"different periods have rows that look alike, give each file a --source from the first import on",
 			grouped(r.Duplicates))
+	}
+	return notes
+}
+
+// notes say what a person should know of how the rows were read.
+func (rs *rows) notes(o Options) (notes []string) {
+	if *rs.cols.local && o.Zone == "" {
+		notes = append(notes, "times and dates that name no zone were read as UTC; --zone NAME reads them in another")
+	}
+	if rs.odd > 0 {
+		others := ""
+		if rs.odd > 1 {
+			others = fmt.Sprintf(" (and %s more like that)", grouped(rs.odd-1))
+		}
+		notes = append(notes, fmt.Sprintf("%s are one row by its quotes, and hold what looks like rows of their "+
+			"own%s: is a quote left open there?", rs.firstOdd, others))
 	}
 	return notes
 }
@@ -65,9 +85,10 @@ func (r *Result) goOn(now time.Time) string {
 	case until == nil:
 		return "run it again to go on: no row counts twice"
 	case now.Before(*until):
-		return "run it again before " + until.Format(time.RFC3339) + " to go on: no row counts twice"
+		return fmt.Sprintf("run it again before %s to go on: no row counts twice", until.Format(time.RFC3339))
 	}
-	return "the server has begun to forget its rows: run again, they count again, so first take those out of the file that are counted"
+	return "the server has begun to forget its rows, so they would count again: " +
+		"take those that are counted out of the file before running it again"
 }
 
 // sourceName suggests one: the file's own name.
@@ -94,8 +115,9 @@ func (o Options) command(flags ...string) string {
 		given[flags[i]] = flags[i+1]
 	}
 	for _, f := range []struct{ flag, value string }{
-		{"--tenant", o.Tenant}, {"--feature", o.Feature}, {"--tokens", o.Tokens}, {"--timestamp", o.Timestamp},
-		{"--zone", o.Zone}, {"--id", o.ID}, {"--source", o.Source}, {"--id-prefix", o.IDPrefix}, {"--url", o.URL},
+		{"--tenant", o.Tenant}, {"--feature", o.Feature}, {"--tokens", o.Tokens},
+		{"--timestamp", o.Timestamp}, {"--zone", o.Zone}, {"--id", o.ID},
+		{"--source", o.Source}, {"--id-prefix", o.IDPrefix}, {"--url", o.URL},
 	} {
 		if value, ok := given[f.flag]; ok {
 			f.value = value

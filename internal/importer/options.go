@@ -107,9 +107,9 @@ func (o Options) complete() (Options, error) {
 	case o.IDPrefix != "" && o.ID != "":
 		fault("an id prefix (--id-prefix) and a column of ids (--id) exclude each other")
 	case o.IDPrefix != "" && o.Source != "":
-		fault("an id prefix (--id-prefix) and a source (--source) exclude each other: the prefix tells files apart")
+		fault("an id prefix (--id-prefix) and a source (--source) exclude each other")
 	case o.ID != "" && o.Source != "":
-		fault("a column of ids (--id) and a source (--source) exclude each other: the ids tell rows apart")
+		fault("a column of ids (--id) and a source (--source) exclude each other")
 	}
 	if why := meter.CheckName(o.Source); o.Source != "" && why != "" {
 		fault("source %s", why)

@@ -89,7 +89,10 @@ func (r *Result) report(w io.Writer, asJSON bool) error {
 	for _, figure := range []struct {
 		name string
 		n    int64
-	}{{"accepted", r.Accepted}, {"duplicate", r.Duplicates}, {"refused", r.Refused}, {"skipped", r.Skipped}, {"tokens", r.Tokens}} {
+	}{
+		{"accepted", r.Accepted}, {"duplicate", r.Duplicates}, {"refused", r.Refused},
+		{"skipped", r.Skipped}, {"tokens", r.Tokens},
+	} {
 		if figure.n > 0 || figure.name != "skipped" {
 			fmt.Fprintf(&b, "%-10s %15s\n", figure.name, grouped(figure.n))
 		}
@@ -98,7 +101,8 @@ func (r *Result) report(w io.Writer, asJSON bool) error {
 		fmt.Fprintf(&b, "%-10s %s\n", "id prefix", r.IDPrefix)
 	}
 	if r.RepeatableUntil != nil {
-		fmt.Fprintf(&b, "%-10s %s (the same rows imported again until then count once)\n", "until", r.RepeatableUntil.Format(time.RFC3339))
+		fmt.Fprintf(&b, "%-10s %s (the same rows imported again until then count once)\n",
+			"until", r.RepeatableUntil.Format(time.RFC3339))
 	}
 	for _, refusal := range r.Refusals {
 		fmt.Fprintf(&b, "line %d: %s\n", refusal.Line, refusal.Reason)

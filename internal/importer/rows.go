@@ -71,7 +71,10 @@ func newRows(ctx context.Context, src *source, o Options) (*rows, error) {
 	}
 	comma, name := findSeparator(text.first, o)
 	in := &limited{ctx: ctx, r: text, left: maxRow}
-	rs := &rows{csv: csv.NewReader(in), in: in, src: src, plain: len(text.found) == 0, mark: text.mark, found: append([]string{}, text.found...)}
+	rs := &rows{
+		csv: csv.NewReader(in), in: in, src: src,
+		plain: len(text.found) == 0, mark: text.mark, found: append([]string{}, text.found...),
+	}
 	rs.csv.ReuseRecord = true
 	rs.csv.Comma = comma
 	if name != "" {
@@ -79,7 +82,7 @@ func newRows(ctx context.Context, src *source, o Options) (*rows, error) {
 	}
 	header, err := rs.csv.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, errors.New("the file has empty lines only: its first line must name the columns")
+		return nil, errors.New("the file has empty lines only: its first must name the columns")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read header: %w", err)

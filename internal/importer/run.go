@@ -29,7 +29,10 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{IDPrefix: rs.id.start(), Refusals: []Refusal{}, Skips: []Refusal{}, Input: rs.found, Notes: []string{}}
+	result := Result{
+		IDPrefix: rs.id.start(), Input: rs.found,
+		Refusals: []Refusal{}, Skips: []Refusal{}, Notes: []string{},
+	}
 	show := newProgress(stderr, src.size, o.Now)
 	result.window.began = show.last.UTC()
 	if len(rs.found) > 0 {
@@ -42,26 +45,12 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (Result, erro
 	result.Complete = err == nil
 	result.RepeatableUntil = result.window.until()
 	result.Notes = append(result.Notes, result.notes(o, rs.id.byContent())...)
-	if *rs.cols.local && o.Zone == "" {
-		result.Notes = append(result.Notes, "times and dates that name no zone were read as UTC; --zone NAME reads them in another")
-	}
-	if rs.odd > 0 {
-		result.Notes = append(result.Notes, fmt.Sprintf("%s are one row by its quotes, and hold what looks like rows of their own%s: is a quote left open there?",
-			rs.firstOdd, others(rs.odd-1)))
-	}
+	result.Notes = append(result.Notes, rs.notes(o)...)
 	if err != nil {
 		err = fmt.Errorf("import stopped after %s rows (%s): %w",
 			grouped(result.Accepted+result.Duplicates+result.Refused), result.goOn(o.Now()), err)
 	}
 	return result, errors.Join(err, result.report(stdout, o.JSON))
-}
-
-// others says that there are n more of the kind.
-func others(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (and %s more like that)", grouped(n))
 }
 
 // sendAll reads the rows and posts them batch by batch.

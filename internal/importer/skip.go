@@ -35,7 +35,8 @@ func (c columns) noEvent(record []string, sum, rows int64) string {
 		return ""
 	case label >= 0:
 		// A row of a model that is called so has a time.
-		if !saysTotal(record[label]) || c.time >= 0 && c.time != label && strings.TrimSpace(record[c.time]) != "" {
+		timed := c.time >= 0 && c.time != label && strings.TrimSpace(record[c.time]) != ""
+		if timed || !saysTotal(record[label]) {
 			return ""
 		}
 		return isTotals
@@ -52,7 +53,9 @@ func (c columns) noEvent(record []string, sum, rows int64) string {
 var isFigure = regexp.MustCompile(`^[\s\p{Sc}%]*[+-]?[0-9][0-9.,'\s]*[\s\p{Sc}%]*$`)
 
 // totals are what people and programs call a totals row.
-var totals = regexp.MustCompile(`(?i)^(((grand|sub|over ?all)[ -]?)?(totals?|sums?)|(zwischen|gesamt)?summe|gesamt|insgesamt|` +
-	`total g[ée]n[ée]ral|sous-total|somme|totale|totaal|suma|合计|合計|总计|總計|小计|小計|総計)( (of|for|in|per|tokens|usage)\b.*|\s*\(.*\))?\s*:?$`)
+var totals = regexp.MustCompile(`(?i)^(((grand|sub|over ?all)[ -]?)?(totals?|sums?)` +
+	`|(zwischen|gesamt)?summe|gesamt|insgesamt|total g[ée]n[ée]ral|sous-total|somme` +
+	`|totale|totaal|suma|合计|合計|总计|總計|小计|小計|総計)` +
+	`( (of|for|in|per|tokens|usage)\b.*|\s*\(.*\))?\s*:?$`)
 
 func saysTotal(cell string) bool { return totals.MatchString(strings.TrimSpace(cell)) }

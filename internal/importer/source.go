@@ -34,7 +34,8 @@ func openSource(o Options) (*source, error) {
 		return nil, errors.Join(fmt.Errorf("%s is a directory", f.Name()), f.Close())
 	case info.Mode().IsRegular():
 		// A file that grows meanwhile is read as far as it was.
-		return &source{Reader: io.LimitReader(f, info.Size()), Closer: f, file: f, size: info.Size()}, nil
+		size := info.Size()
+		return &source{Reader: io.LimitReader(f, size), Closer: f, file: f, size: size}, nil
 	}
 	return &source{Reader: f, Closer: f, size: -1}, nil
 }

@@ -11,11 +11,14 @@ import (
 // zonedLayouts are times with an offset from UTC in other forms than RFC 3339's. Each may have
 // a fraction behind its seconds.
 var zonedLayouts = []string{
-	"2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02 15:04:05Z07",
+	"2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05Z0700",
+	"2006-01-02T15:04:05Z07", "2006-01-02 15:04:05Z07",
 }
 
 // localLayouts are times of the zone that the options name.
-var localLayouts = []string{"2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", "2006-01-02 15:04"}
+var localLayouts = []string{
+	"2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", "2006-01-02 15:04",
+}
 
 // parseTime reads a time in one of these forms:
 //
@@ -66,9 +69,11 @@ func readTime(s string, zone *time.Location) (at time.Time, local bool, err erro
 	at, known := localTime(upper, zone)
 	switch {
 	case !known:
-		return at, false, fmt.Errorf(`must be a time like "2006-01-02T15:04:05Z", "2006-01-02 15:04:05" or "2006-01-02", or seconds since 1970, not %s`, shown(s))
+		return at, false, fmt.Errorf(`must be a time like "2006-01-02T15:04:05Z", "2006-01-02 15:04:05" `+
+			`or "2006-01-02", or seconds since 1970, not %s`, shown(s))
 	case at.IsZero() && s[:4] != "0001":
-		return at, true, fmt.Errorf("%s does not exist in %s, where clocks were put forward", shown(s), zone)
+		return at, true, fmt.Errorf("%s does not exist in %s, where clocks were put forward",
+			shown(s), zone)
 	}
 	return at, true, nil
 }
@@ -84,11 +89,13 @@ func localTime(s string, zone *time.Location) (at time.Time, known bool) {
 		if err != nil {
 			continue
 		}
-		at := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), zone)
-		if at.Hour() != wall.Hour() || at.Minute() != wall.Minute() {
+		hour, minute, second := wall.Clock()
+		at := time.Date(wall.Year(), wall.Month(), wall.Day(), hour, minute, second, wall.Nanosecond(), zone)
+		shows := func(t time.Time) bool { return t.Hour() == hour && t.Minute() == minute }
+		switch before := at.Add(-time.Hour); {
+		case !shows(at):
 			return time.Time{}, true
-		}
-		if before := at.Add(-time.Hour); before.Hour() == at.Hour() && before.Minute() == at.Minute() {
+		case shows(before):
 			return before, true
 		}
 		return at, true

@@ -12,7 +12,7 @@ import (
 type window struct {
 	began  time.Time     // the import, in UTC
 	length time.Duration // 0 if the server has not said it
-	oldest time.Time     // of the rows in batches of which some were accepted; zero if none has a time
+	oldest time.Time     // of the rows of batches that were accepted in part; zero without times
 }
 
 func (w *window) count(batch []row, got client.Result) {
@@ -44,8 +44,10 @@ func (w *window) warning() string {
 	if w.length == 0 || w.oldest.IsZero() || !w.oldest.Before(w.began.Add(-w.length)) {
 		return ""
 	}
-	return fmt.Sprintf("rows are up to %s old, and the server remembers ids for %s: if they were imported before %s as well, they have been counted again",
-		rounded(w.began.Sub(w.oldest)), rounded(w.length), w.began.Add(-w.length).Format(time.RFC3339))
+	forgotten := w.began.Add(-w.length)
+	return fmt.Sprintf("rows are up to %s old, and the server remembers ids for %s: "+
+		"if they were imported before %s as well, they have been counted again",
+		rounded(w.began.Sub(w.oldest)), rounded(w.length), forgotten.Format(time.RFC3339))
 }
 
 // rounded is a time as a person says it: 12d, 3h or 1m30s.

@@ -13,7 +13,11 @@ func ParseInstant(text []byte) (at time.Time, ok bool) {
 	if at.UnmarshalText(text) == nil && isRFC3339(text) {
 		return at.UTC(), true
 	}
-	const t, second, shortest = len("2006-01-02"), len("2006-01-02T15:04:"), len("2006-01-02T15:04:05Z")
+	const (
+		t        = len("2006-01-02")
+		second   = len("2006-01-02T15:04:")
+		shortest = len("2006-01-02T15:04:05Z")
+	)
 	if len(text) < shortest || len(text) > 2*shortest {
 		return time.Time{}, false
 	}
@@ -55,7 +59,8 @@ func isRFC3339(text []byte) bool {
 // micro- or nanoseconds: the number of digits says which, from 2001-09-09 to 2286-11-20.
 func ParseUnix(text string) (at time.Time, ok bool) {
 	whole, fraction, fractional := strings.Cut(text, ".")
-	if strings.Trim(whole+fraction, "0123456789") != "" || whole == "" || whole[0] == '0' || fractional && len(whole) != 10 {
+	digits := strings.Trim(whole+fraction, "0123456789") == ""
+	if !digits || whole == "" || whole[0] == '0' || fractional && len(whole) != 10 {
 		return time.Time{}, false
 	}
 	n, err := strconv.ParseInt(whole, 10, 64)

@@ -20,19 +20,37 @@ type account struct {
 	barred bool
 }
 
-// accountFor picks the account for the room of a server: the owner of a room that exists,
-// else user postgres, else nobody; nil when the caller is not root.
-func accountFor(room string) (*account, error) {
+// accountFor picks the account for the room of a server: the owner of a room that exists, else the
+// owner of the directory, unless that is root, else user postgres, else nobody; nil when the
+// caller is not root. A room in a directory of another account's must be that account's: anybody
+// else's may have been put there.
+func (d *dir) accountFor(name string) (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
-	info, err := os.Stat(room)
-	if err == nil {
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 {
+	room := filepath.Join(d.path, name)
+	above, err := d.files.Stat(".")
+	if err != nil {
+		return nil, fmt.Errorf("look at %s: %w", d.path, err)
+	}
+	owner, _ := above.Sys().(*syscall.Stat_t)
+	info, err := d.files.Lstat(name)
+	switch {
+	case err == nil && !info.IsDir():
+		return nil, fmt.Errorf("%s is not a directory: who has put it there may lead root astray", room)
+	case err == nil:
+		st, ok := info.Sys().(*syscall.Stat_t)
+		if ok && owner != nil && st.Uid != owner.Uid && owner.Uid != 0 {
+			return nil, fmt.Errorf("%s belongs to account %d and %s to account %d: start flagmeter as the one that owns both, or use another data directory", room, st.Uid, d.path, owner.Uid)
+		}
+		if ok && st.Uid != 0 {
 			return newAccount(st.Uid, st.Gid, room), nil
 		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("look at %s: %w", room, err)
+	}
+	if owner != nil && owner.Uid != 0 {
+		return newAccount(owner.Uid, owner.Gid, room), nil
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
@@ -85,10 +103,10 @@ func (a *account) apply(attr *syscall.SysProcAttr) {
 	}
 }
 
-// own gives a file or directory to the account.
-func (a *account) own(path string) error {
+// own gives what has that name below a directory to the account, itself and not what it links to.
+func (a *account) own(dir *os.Root, name string) error {
 	if a == nil {
 		return nil
 	}
-	return os.Chown(path, int(a.uid), int(a.gid))
+	return dir.Lchown(name, int(a.uid), int(a.gid))
 }

@@ -2,26 +2,27 @@ package stack
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
 // dir is the directory of a stack.
 type dir struct {
-	path string
+	path  string
+	files *os.Root // the directory itself, whatever becomes of its path
 	// hold is inherited by every process that works in the directory: the lock file of a
 	// persistent directory, the pipe to the janitor of a temporary one.
 	hold    *os.File
 	janitor *exec.Cmd // nil for a persistent directory
+
+	mu    sync.Mutex
+	rooms []*room // to be closed with it
 }
 
 // janitorScript removes directory $1 when the last holder of the pipe on its stdin is gone.
@@ -53,6 +54,9 @@ func tempDir() (*dir, error) {
 	if err := os.Chmod(path, 0o711); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s to the servers: %w", path, err), d.release())
 	}
+	if d.files, err = os.OpenRoot(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.release())
+	}
 	return d, nil
 }
 
@@ -66,8 +70,13 @@ func lockDir(ctx context.Context, path string) (*dir, error) {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	files, err := os.OpenRoot(path)
 	if err != nil {
+		return nil, fmt.Errorf("open the data directory: %w", err)
+	}
+	lock, err := openOwn(files, "lock", os.O_CREATE|os.O_RDWR)
+	if err != nil {
+		files.Close()
 		return nil, fmt.Errorf("open the lock of the data directory: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
@@ -75,15 +84,17 @@ func lockDir(ctx context.Context, path string) (*dir, error) {
 	for {
 		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return &dir{path: path, hold: lock}, nil
+			return &dir{path: path, files: files, hold: lock}, nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			lock.Close()
+			files.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 		select {
 		case <-ctx.Done():
 			lock.Close()
+			files.Close()
 			return nil, fmt.Errorf("data directory %s is in use: another flagmeter runs in it, or its servers are still stopping", path)
 		case <-time.After(pollEvery):
 		}
@@ -94,6 +105,12 @@ func lockDir(ctx context.Context, path string) (*dir, error) {
 // when release returns.
 func (d *dir) release() error {
 	d.hold.Close()
+	for _, r := range d.rooms {
+		r.files.Close()
+	}
+	if d.files != nil {
+		d.files.Close()
+	}
 	if d.janitor == nil {
 		return nil
 	}
@@ -101,53 +118,4 @@ func (d *dir) release() error {
 		return fmt.Errorf("remove %s: %w", d.path, err)
 	}
 	return nil
-}
-
-// room makes the directory of one server, 0700 and owned by the account that runs it.
-func (d *dir) room(name string) (string, *account, error) {
-	room := filepath.Join(d.path, name)
-	a, err := accountFor(room)
-	if err != nil {
-		return "", nil, err
-	}
-	err = os.Mkdir(room, 0o700)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", nil, fmt.Errorf("make the directory of %s: %w", name, err)
-	}
-	if err := a.own(room); err != nil {
-		return "", nil, fmt.Errorf("give %s to the account of the server: %w", room, err)
-	}
-	return room, a, nil
-}
-
-// secret returns the password kept in a room; the first call makes one of 128 random bits.
-func secret(room string, a *account) (string, error) {
-	path := filepath.Join(room, "password")
-	b, err := os.ReadFile(path)
-	if err == nil && len(b) > 0 {
-		return strings.TrimSpace(string(b)), nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read the password of the server: %w", err)
-	}
-	var random [16]byte
-	rand.Read(random[:]) // never fails: see its documentation
-	password := hex.EncodeToString(random[:])
-	if err := writeOwned(path, password+"\n", a); err != nil {
-		return "", fmt.Errorf("keep the password of the server: %w", err)
-	}
-	return password, nil
-}
-
-// writeOwned writes a file, mode 0600, that only the account of a server can read. It is
-// there complete or not at all.
-func writeOwned(path, text string, a *account) error {
-	next := path + ".new"
-	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
-		return err
-	}
-	if err := a.own(next); err != nil {
-		return err
-	}
-	return os.Rename(next, path)
 }

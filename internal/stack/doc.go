@@ -28,6 +28,7 @@
 //	DIR/valkey/             valkey.conf, password, log, data/
 //	DIR/postgres/           password, log, data/
 //
-// When the caller is root, the servers run as user postgres, or nobody, and own their room;
-// a room that exists keeps its owner.
+// When the caller is root, the servers run as the owner of DIR or, if that is root too, as user
+// postgres, or nobody, and own their room; a room that exists keeps its owner. Root follows no link
+// there (room.go).
 package stack

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,15 +22,15 @@ const (
 // startPostgres starts Postgres in its room of the directory, making the cluster and the
 // database when they do not exist. When it returns an error, nothing runs.
 func startPostgres(ctx context.Context, d *dir, bin binary, o Options) (*Server, string, error) {
-	room, user, err := d.room("postgres")
+	room, err := d.room("postgres")
 	if err != nil {
 		return nil, "", err
 	}
-	password, err := secret(room, user)
+	password, err := room.secret()
 	if err != nil {
 		return nil, "", err
 	}
-	init := spec{name: "initdb", room: room, stop: stopping{"TERM KILL", patience}, user: user, hold: d.hold}
+	init := spec{name: "initdb", room: room, stop: stopping{"TERM KILL", patience}, hold: d.hold}
 	if err := initCluster(ctx, init, filepath.Join(filepath.Dir(bin.path), "initdb"), o.Fast); err != nil {
 		return nil, "", err
 	}
@@ -37,7 +38,7 @@ func startPostgres(ctx context.Context, d *dir, bin binary, o Options) (*Server,
 		return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", postgresUser, password, port, db)
 	}
 	s := &Server{
-		name: "postgres", room: room, stopBy: stopping{"INT QUIT KILL", patience}, user: user, hold: d.hold, log: o.Log,
+		name: "postgres", room: room, stopBy: stopping{"INT QUIT KILL", patience}, hold: d.hold, log: o.Log,
 		argv: func(port int) ([]string, error) { return postgresArgs(bin.path, port, o.Fast), nil },
 		answers: func(ctx context.Context, port int) error {
 			return askPostgres(ctx, url(port, "postgres"), "SELECT 1")
@@ -73,13 +74,13 @@ func postgresArgs(path string, port int, fast bool) []string {
 // initCluster makes the data directory of Postgres unless it exists. It is made under another
 // name first: an interrupted initdb leaves nothing that looks complete.
 func initCluster(ctx context.Context, s spec, initdb string, fast bool) error {
-	data, next := filepath.Join(s.room, "data"), filepath.Join(s.room, "data.new")
-	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err == nil {
+	const data, next = "data", "data.new"
+	if _, err := s.room.files.Stat(data + "/PG_VERSION"); err == nil {
 		return nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for the data of Postgres: %w", err)
 	}
-	if err := os.RemoveAll(next); err != nil {
+	if err := s.room.files.RemoveAll(next); err != nil {
 		return fmt.Errorf("remove an unfinished data directory: %w", err)
 	}
 	s.argv = []string{initdb, "-D", "data.new", "--username", postgresUser, "--pwfile", "password",
@@ -101,7 +102,7 @@ func initCluster(ctx context.Context, s spec, initdb string, fast bool) error {
 		_ = p.stop() // it was told to
 		return fmt.Errorf("make the data directory of Postgres: %w", context.Cause(ctx))
 	}
-	if err := os.Rename(next, data); err != nil {
+	if err := s.room.files.Rename(next, data); err != nil {
 		return fmt.Errorf("finish the data directory of Postgres: %w", err)
 	}
 	return nil
@@ -147,6 +148,21 @@ func postgresMajor(dir string) int {
 	if dir == "" {
 		return 0
 	}
-	b, _ := os.ReadFile(filepath.Join(dir, "postgres", "data", "PG_VERSION"))
+	files, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0
+	}
+	defer files.Close()
+	data, err := files.OpenRoot("postgres/data")
+	if err != nil {
+		return 0
+	}
+	defer data.Close()
+	f, err := openOwn(data, "PG_VERSION", os.O_RDONLY)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	b, _ := io.ReadAll(io.LimitReader(f, 64))
 	return firstNumber(string(b))
 }

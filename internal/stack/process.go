@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,7 +20,7 @@ var watchdog string
 type process struct {
 	name  string
 	pipe  *os.File // to the watchdog: signals; its end stops the program
-	log   string   // file with the output of the program
+	room  *room    // whose file "log" has the output of the program
 	start int64    // where in that file this run begins
 
 	gone chan struct{} // closed when the program and all its children are gone
@@ -31,10 +30,9 @@ type process struct {
 // spec says what to run.
 type spec struct {
 	name string   // for errors and logs
-	room string   // directory to run in; output goes to its file "log"
+	room *room    // directory to run in; output goes to its file "log"
 	argv []string // the program with its arguments; no secrets, anyone can read them
 	stop stopping // how to stop it
-	user *account // nil: the caller's
 	hold *os.File // inherited by the program and its children
 }
 
@@ -47,8 +45,8 @@ type stopping struct {
 
 // start runs the program below a watchdog. It does not wait for anything.
 func start(s spec) (*process, error) {
-	p := &process{name: s.name, log: filepath.Join(s.room, "log"), gone: make(chan struct{})}
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	p := &process{name: s.name, room: s.room, gone: make(chan struct{})}
+	log, err := s.room.open("log", os.O_CREATE|os.O_WRONLY|os.O_APPEND)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", s.name, err)
 	}
@@ -71,7 +69,7 @@ func start(s spec) (*process, error) {
 	}
 	defer dying.Close()
 
-	args := []string{"-s", s.room, s.stop.signals, strconv.FormatInt(s.stop.patience.Milliseconds()/100, 10)}
+	args := []string{"-s", s.room.path, s.stop.signals, strconv.FormatInt(s.stop.patience.Milliseconds()/100, 10)}
 	cmd := exec.Command("/bin/sh", append(args, s.argv...)...)
 	cmd.Stdin = strings.NewReader(watchdog) // not an argument: `ps` should stay readable
 	cmd.Dir = "/"                           // the watchdog changes into the room
@@ -79,7 +77,7 @@ func start(s spec) (*process, error) {
 	cmd.Stdout, cmd.Stderr = log, log // never the caller's: `go test` waits until those are closed
 	cmd.ExtraFiles = []*os.File{orders, s.hold, dying}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	s.user.apply(cmd.SysProcAttr)
+	s.room.user.apply(cmd.SysProcAttr)
 	if err := cmd.Start(); err != nil {
 		pipe.Close()
 		alive.Close()
@@ -122,7 +120,7 @@ func (p *process) end() error {
 // tail returns the last lines that this run of the program wrote.
 func (p *process) tail() string {
 	const most = 4096 // bytes, enough for some 20 lines
-	f, err := os.Open(p.log)
+	f, err := p.room.open("log", os.O_RDONLY)
 	if err != nil {
 		return ""
 	}

@@ -21,9 +21,8 @@ const (
 // goroutines; each waits for the one before.
 type Server struct {
 	name    string
-	room    string
+	room    *room
 	stopBy  stopping
-	user    *account
 	hold    *os.File
 	log     *slog.Logger
 	argv    func(port int) ([]string, error) // prepares a start and returns the command line
@@ -70,7 +69,7 @@ func (s *Server) startOn(ctx context.Context, port int) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	proc, err := start(spec{name: s.name, room: s.room, argv: argv, stop: s.stopBy, user: s.user, hold: s.hold})
+	proc, err := start(spec{name: s.name, room: s.room, argv: argv, stop: s.stopBy, hold: s.hold})
 	if err != nil {
 		return nil, err
 	}

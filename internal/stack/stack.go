@@ -17,8 +17,8 @@ type Options struct {
 	// Fast is for tests: Postgres does not wait for the disk, which loses its data when the
 	// machine crashes, but not when a process is killed.
 	Fast bool
-	// ValkeyACL are the users of Valkey, as lines of an access list in which ADMIN_PASSWORD and
-	// FLAGMETER_PASSWORD stand for the password of the server; empty: the default user alone.
+	// ValkeyACL are the users of Valkey, as lines of an access list in which words like
+	// ADMIN_PASSWORD stand for the password of the server; empty: the default user alone.
 	ValkeyACL string
 	// Log gets a warning about a server that is not the preferred one; nil: nobody does.
 	Log *slog.Logger

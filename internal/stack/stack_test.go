@@ -228,7 +228,7 @@ func read(t *testing.T, s *Stack) string {
 
 // pidOfPostgres is the process id of the postmaster; 0 when it does not run.
 func pidOfPostgres(s *Stack) int {
-	b, _ := os.ReadFile(filepath.Join(s.Postgres.room, "data", "postmaster.pid"))
+	b, _ := os.ReadFile(filepath.Join(s.Postgres.room.path, "data", "postmaster.pid"))
 	return firstNumber(string(b))
 }
 

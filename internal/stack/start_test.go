@@ -22,8 +22,14 @@ func testServer(t *testing.T, script string) (*Server, *dir) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.release() })
+	place := t.TempDir()
+	files, err := os.OpenRoot(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { files.Close() })
 	s := &Server{
-		name: "script", room: t.TempDir(), stopBy: stopping{"TERM KILL", patience}, hold: d.hold, log: slog.New(slog.DiscardHandler),
+		name: "script", room: &room{path: place, files: files}, stopBy: stopping{"TERM KILL", patience}, hold: d.hold, log: slog.New(slog.DiscardHandler),
 		argv:    func(int) ([]string, error) { return []string{"/bin/sh", "-c", script}, nil },
 		answers: func(context.Context, int) error { return errors.New("no answer") },
 	}
@@ -42,7 +48,7 @@ func TestStartGivesUpWithItsContext(t *testing.T) {
 	s, _ := testServer(t, "echo $$ >pid; touch ready; exec sleep 600")
 	ctx, cancel := context.WithCancel(t.Context())
 	s.answers = func(context.Context, int) error {
-		if _, err := os.Stat(filepath.Join(s.room, "ready")); err == nil {
+		if _, err := os.Stat(filepath.Join(s.room.path, "ready")); err == nil {
 			cancel()
 		}
 		return errors.New("still loading")
@@ -51,7 +57,7 @@ func TestStartGivesUpWithItsContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "still loading") {
 		t.Errorf("start = %v", err)
 	}
-	b, err := os.ReadFile(filepath.Join(s.room, "pid"))
+	b, err := os.ReadFile(filepath.Join(s.room.path, "pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +70,7 @@ func TestStopInsistsWhenSignalsAreIgnored(t *testing.T) {
 	s, _ := testServer(t, "trap '' TERM; echo >ready; while :; do sleep 0.05; done")
 	s.stopBy.patience = 200 * time.Millisecond
 	s.answers = func(context.Context, int) error {
-		_, err := os.Stat(filepath.Join(s.room, "ready"))
+		_, err := os.Stat(filepath.Join(s.room.path, "ready"))
 		return err
 	}
 	if err := s.start(t.Context()); err != nil {
@@ -87,7 +93,7 @@ func TestServerRunsAsLongAsItsChildren(t *testing.T) {
 				(touch ready; while [ -e ready ] && [ ! -e may ]; do sleep 0.02; done; touch over) &
 				exec sleep 600`)
 			exists := func(file string) bool {
-				_, err := os.Stat(filepath.Join(s.room, file))
+				_, err := os.Stat(filepath.Join(s.room.path, file))
 				return err == nil
 			}
 			s.answers = func(context.Context, int) error {
@@ -99,14 +105,14 @@ func TestServerRunsAsLongAsItsChildren(t *testing.T) {
 			if err := s.start(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			b, err := os.ReadFile(filepath.Join(s.room, "pid"))
+			b, err := os.ReadFile(filepath.Join(s.room.path, "pid"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			over := make(chan bool)
 			go func() { wait(s, d); over <- exists("over") }()
 			eventually(t, "end of the server", func() bool { return !running(firstNumber(string(b))) })
-			if err := os.WriteFile(filepath.Join(s.room, "may"), nil, 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(s.room.path, "may"), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if !<-over {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -29,31 +29,30 @@ maxmemory-policy noeviction
 hash-max-listpack-entries 128
 `
 
+// placeholder stands for a password in an access list: >ADMIN_PASSWORD.
+var placeholder = regexp.MustCompile(`>[A-Z]+_PASSWORD\b`)
+
 // startValkey starts Valkey in its room of the directory. When it returns an error, nothing
 // runs.
 func startValkey(ctx context.Context, d *dir, bin binary, o Options) (*Server, string, error) {
-	room, user, err := d.room("valkey")
+	room, err := d.room("valkey")
 	if err != nil {
 		return nil, "", err
 	}
-	password, err := secret(room, user)
+	password, err := room.secret()
 	if err != nil {
 		return nil, "", err
 	}
-	data := filepath.Join(room, "data")
-	if err := os.MkdirAll(data, 0o700); err != nil {
+	if err := room.mkdir("data"); err != nil {
 		return nil, "", fmt.Errorf("make the data directory of Valkey: %w", err)
-	}
-	if err := user.own(data); err != nil {
-		return nil, "", fmt.Errorf("give %s to the account of Valkey: %w", data, err)
 	}
 	url := func(port int) string { return fmt.Sprintf("redis://:%s@127.0.0.1:%d/0", password, port) }
 	s := &Server{
-		name: filepath.Base(bin.path), room: room, stopBy: stopping{"TERM KILL", patience}, user: user, hold: d.hold, log: o.Log,
+		name: filepath.Base(bin.path), room: room, stopBy: stopping{"TERM KILL", patience}, hold: d.hold, log: o.Log,
 		argv: func(port int) ([]string, error) {
-			users := strings.NewReplacer("ADMIN_PASSWORD", password, "FLAGMETER_PASSWORD", password).Replace(o.ValkeyACL)
+			users := placeholder.ReplaceAllLiteralString(o.ValkeyACL, ">"+password)
 			conf := fmt.Sprintf(valkeyConf, port, password) + users
-			if err := writeOwned(filepath.Join(room, "valkey.conf"), conf, user); err != nil {
+			if err := room.write("valkey.conf", conf); err != nil {
 				return nil, fmt.Errorf("write the configuration of Valkey: %w", err)
 			}
 			return []string{bin.path, "valkey.conf"}, nil

@@ -17,6 +17,9 @@ import (
 // ErrNoKey reports an API key that does not exist.
 var ErrNoKey = errors.New("no such API key")
 
+// errYear reports a time that has no form in JSON.
+var errYear = errors.New("a time lies beyond the year 9999")
+
 // APIKey is an API key as it is stored: all but the key itself.
 type APIKey struct {
 	ID         uuid.UUID `db:"id"`
@@ -59,8 +62,8 @@ func APIKeysVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
 }
 
 // LiveAPIKeys returns every key that is neither revoked nor, at now, expired, in order of
-// creation.
-func LiveAPIKeys(ctx context.Context, q sqlx.QueryerContext, now time.Time) ([]APIKey, error) {
+// creation. Keys whose row cannot be read are in odd instead, and do not work.
+func LiveAPIKeys(ctx context.Context, q sqlx.QueryerContext, now time.Time) (keys []APIKey, odd []OddRow, err error) {
 	return apiKeys(ctx, q, "WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)"+inOrder, now)
 }
 
@@ -74,7 +77,8 @@ type APIKeyQuery struct {
 }
 
 // APIKeys returns a page of the keys, revoked and expired ones included, in order of creation.
-func APIKeys(ctx context.Context, q sqlx.QueryerContext, ask APIKeyQuery) ([]APIKey, error) {
+// Those whose row cannot be read are in odd instead, and count for the limit.
+func APIKeys(ctx context.Context, q sqlx.QueryerContext, ask APIKeyQuery) (keys []APIKey, odd []OddRow, err error) {
 	where, args := "WHERE (created_at, id) > ($1, $2)", []any{ask.AfterCreated, ask.AfterID}
 	if ask.Tenant != "" {
 		where, args = where+" AND tenant = $3", append(args, ask.Tenant)
@@ -84,22 +88,34 @@ func APIKeys(ctx context.Context, q sqlx.QueryerContext, ask APIKeyQuery) ([]API
 
 const inOrder = " ORDER BY created_at, id"
 
-func apiKeys(ctx context.Context, q sqlx.QueryerContext, which string, args ...any) ([]APIKey, error) {
-	keys := []APIKey{}
-	err := sqlx.SelectContext(ctx, q, &keys, `SELECT id, hash, session_key, name, scope, more_scopes, tenant, created_at, expires_at,
+func apiKeys(ctx context.Context, q sqlx.QueryerContext, which string, args ...any) (keys []APIKey, odd []OddRow, err error) {
+	keys = []APIKey{}
+	skip := func(row string, err error) {
+		odd = append(odd, OddRow{Table: "api_keys", Row: row, Reason: err.Error(), Instead: "the key does not work"})
+	}
+	err = eachRow(ctx, q, func(k APIKey) {
+		if k.ExpiresAt.Time.Year() > 9999 || k.CreatedAt.Year() > 9999 || k.LastUsedAt.Time.Year() > 9999 {
+			skip(k.ID.String(), errYear)
+			return
+		}
+		keys = append(keys, k)
+	}, skip, `SELECT id, hash, session_key, name, scope, more_scopes, tenant, created_at, expires_at,
 		rate_limit, rate_burst, revoked_at, last_used_at, created_by, open_mode FROM api_keys `+which, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read API keys: %w", err)
+		return nil, nil, fmt.Errorf("read API keys: %w", err)
 	}
-	return keys, nil
+	return keys, odd, nil
 }
 
 // FindAPIKey returns the key of that id or, if hash is not nil, of that SHA-256. It returns
-// ErrNoKey if there is none.
+// ErrNoKey if there is none, and any other error if its row cannot be read.
 func FindAPIKey(ctx context.Context, q sqlx.QueryerContext, id uuid.UUID, hash []byte) (APIKey, error) {
-	found, err := apiKeys(ctx, q, "WHERE CASE WHEN $2::bytea IS NULL THEN id = $1 ELSE hash = $2 END", id, hash)
+	found, odd, err := apiKeys(ctx, q, "WHERE CASE WHEN $2::bytea IS NULL THEN id = $1 ELSE hash = $2 END", id, hash)
 	if err != nil {
 		return APIKey{}, err
+	}
+	if len(odd) > 0 {
+		return APIKey{}, fmt.Errorf("read API key %s: %s", odd[0].Row, odd[0].Reason)
 	}
 	if len(found) == 0 {
 		return APIKey{}, ErrNoKey

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -29,7 +28,7 @@ type tenantRow struct {
 	Quota      sql.NullInt64 `db:"monthly_quota"`
 	BillingDay int           `db:"billing_day"`
 	Timezone   string        `db:"timezone"`
-	Thresholds pq.Int64Array `db:"thresholds"`
+	Thresholds percents      `db:"thresholds"`
 	RateLimit  sql.NullInt64 `db:"rate_limit"`
 	RateBurst  sql.NullInt64 `db:"rate_burst"`
 	Enforce    string        `db:"enforce"`
@@ -54,37 +53,39 @@ func TenantsVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
 	return version, nil
 }
 
-// Tenants returns all tenants by name, archived ones included. Go and Postgres do
-// not know exactly the same time zones: bad names the tenants whose zone Go cannot
-// load; they are returned in UTC.
-func Tenants(ctx context.Context, q sqlx.QueryerContext) (tenants []meter.Tenant, bad []string, err error) {
-	var rows []tenantRow
-	if err := sqlx.SelectContext(ctx, q, &rows, selectTenants); err != nil {
-		return nil, nil, fmt.Errorf("read tenants: %w", err)
+// Tenants returns all tenants by name, archived ones included. What of a row cannot be read is
+// replaced by its default, and named in odd: its tenant goes on to be metered, and all others
+// with the settings that they have. So it is with time zones: Go and Postgres do not know
+// exactly the same ones.
+func Tenants(ctx context.Context, q sqlx.QueryerContext) (tenants []meter.Tenant, odd []OddRow, err error) {
+	tenants = []meter.Tenant{}
+	found := func(row, reason, instead string) {
+		odd = append(odd, OddRow{Table: "tenants", Row: row, Reason: reason, Instead: instead})
 	}
-	tenants = make([]meter.Tenant, len(rows))
-	for i, r := range rows {
+	err = eachRow(ctx, q, func(r tenantRow) {
 		zone, err := time.LoadLocation(r.Timezone)
 		if err != nil || r.Timezone == "" || r.Timezone == "Local" {
-			zone, bad = time.UTC, append(bad, r.Name)
+			zone = time.UTC
+			found(r.Name, fmt.Sprintf("timezone %q is not known here", r.Timezone), "UTC")
 		}
-		thresholds := make([]int, len(r.Thresholds))
-		for j, t := range r.Thresholds {
-			thresholds[j] = int(t)
+		if r.Thresholds.odd {
+			found(r.Name, "thresholds have elements that are no percentages", fmt.Sprint(r.Thresholds.all))
 		}
-		slices.Sort(thresholds)
 		enforce, err := meter.ParseEnforcement(r.Enforce)
 		if err != nil { // a newer version's
-			return nil, nil, fmt.Errorf("read tenants: enforce of %q: %w", r.Name, err)
+			found(r.Name, "enforce "+err.Error(), enforce.String())
 		}
-		tenants[i] = meter.Tenant{
+		tenants = append(tenants, meter.Tenant{
 			Name: r.Name, Quota: r.Quota.Int64, BillingDay: r.BillingDay, Zone: zone,
-			Thresholds: slices.Compact(thresholds), Archived: r.Archived,
+			Thresholds: r.Thresholds.all, Archived: r.Archived,
 			Rate: meter.NewRate(r.RateLimit.Int64, r.RateBurst.Int64), OwnRate: r.RateLimit.Valid, Enforce: enforce,
 			DisplayName: r.DisplayName, Aliases: r.Aliases,
-		}
+		})
+	}, func(row string, err error) { found(row, err.Error(), "the row is skipped") }, selectTenants)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read tenants: %w", err)
 	}
-	return tenants, bad, nil
+	return tenants, odd, nil
 }
 
 // AddTenant inserts a tenant. It reports false if there is a tenant of that key, and returns

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -63,49 +64,59 @@ func encode(all []meter.Tenant, kept []store.KeptFeature) (tenants, names []byte
 	return tenants, names, nil
 }
 
-// decode reads both copies. names may be nil: the version before has written tenants alone.
-func decode(tenants, names []byte) ([]meter.Tenant, []store.KeptFeature, error) {
-	var rows []copied
+// decode reads both copies, in whatever version they were written. names may be nil: the version
+// before has written tenants alone. What of a tenant cannot be read is replaced as store.Tenants
+// does, and named in odd.
+func decode(tenants, names []byte) (all []meter.Tenant, kept []store.KeptFeature, odd []store.OddRow, err error) {
+	var rows []jsontext.Value
 	if err := strict.Unmarshal(tenants, &rows); err != nil {
-		return nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
+		return nil, nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
 	}
 	var named []copiedNames
 	if names != nil {
 		if err := strict.Unmarshal(names, &named); err != nil {
-			return nil, nil, fmt.Errorf("decode copy of tenants: names: %w", err)
+			return nil, nil, nil, fmt.Errorf("decode copy of tenants: names: %w", err)
 		}
 	}
 	byKey := make(map[string]copiedNames, len(named))
-	var kept []store.KeptFeature
 	for _, n := range named {
 		byKey[n.Tenant] = n
 		for _, feature := range n.Features {
 			kept = append(kept, store.KeptFeature{Tenant: n.Tenant, Feature: feature})
 		}
 	}
-	all := make([]meter.Tenant, len(rows))
-	for i, r := range rows {
-		t, err := r.tenant()
-		if err != nil {
-			return nil, nil, fmt.Errorf("decode copy of tenants: tenant %q: %w", r.Name, err)
+	all = make([]meter.Tenant, 0, len(rows))
+	for _, row := range rows {
+		var r copied
+		found := func(reason, instead string) {
+			odd = append(odd, store.OddRow{Table: "copy of tenants", Row: r.Name, Reason: reason, Instead: instead})
 		}
+		if err := strict.Unmarshal(row, &r); err != nil {
+			found(err.Error(), "the row is skipped")
+			continue
+		}
+		t := r.tenant(found)
 		t.DisplayName, t.Aliases = byKey[r.Name].DisplayName, byKey[r.Name].Aliases
-		all[i] = t
+		all = append(all, t)
 	}
-	return all, kept, nil
+	return all, kept, odd, nil
 }
 
-func (r copied) tenant() (t meter.Tenant, err error) {
+// tenant passes to found what of r cannot be read, and what stands in its place.
+func (r copied) tenant(found func(reason, instead string)) meter.Tenant {
 	zone, err := time.LoadLocation(r.Timezone)
 	if err != nil {
-		return t, err
+		found(fmt.Sprintf("timezone %q is not known here", r.Timezone), "UTC")
+		zone = time.UTC
 	}
-	t = meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived}
+	t := meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived}
 	if r.Rate != nil {
 		t.Rate, t.OwnRate = *r.Rate, true
 	}
 	if r.Enforce != "" {
-		t.Enforce, err = meter.ParseEnforcement(r.Enforce)
+		if t.Enforce, err = meter.ParseEnforcement(r.Enforce); err != nil {
+			found("enforce "+err.Error(), t.Enforce.String())
+		}
 	}
-	return t, err
+	return t
 }

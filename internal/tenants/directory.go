@@ -26,6 +26,7 @@ type Directory struct {
 	namesCopy  []byte // the same for what copy has no place for
 	copyFails  bool   // the last attempt to renew it failed
 	list       atomic.Pointer[list]
+	unreadable atomic.Int64
 }
 
 // New returns an empty directory; Start or Refresh fills it.
@@ -37,6 +38,15 @@ func New(db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger) *Directory {
 
 // Loaded reports whether the directory has been filled. Until then it knows no tenant.
 func (d *Directory) Loaded() bool { return d.list.Load().byName != nil }
+
+// Unreadable is how many settings of tenants could not be read as they are in the table.
+func (d *Directory) Unreadable() int { return int(d.unreadable.Load()) }
+
+// noteOdd logs and counts the rows that could not be read.
+func (d *Directory) noteOdd(odd []store.OddRow) {
+	store.LogOdd(d.log, odd)
+	d.unreadable.Store(int64(len(odd)))
+}
 
 // All returns every tenant by name, archived ones included. The caller must not
 // change the slice.
@@ -60,10 +70,11 @@ func (d *Directory) Start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fromPostgres, err)
 	}
-	all, kept, err := decode(copy, names)
+	all, kept, odd, err := decode(copy, names)
 	if err != nil {
 		return errors.Join(fromPostgres, err)
 	}
+	d.noteOdd(odd)
 	// Version -1: the first Refresh that reaches Postgres loads the table.
 	d.list.Store(newList(-1, all, kept))
 	d.log.Warn("postgres is away: started with the copy of the tenants in valkey", "tenants", len(all), "error", fromPostgres)
@@ -84,13 +95,11 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	if version != d.list.Load().version {
 		// Read after the version: if the table changes in between, the list is newer
 		// than its number and the next refresh loads it once more.
-		all, bad, err := store.Tenants(ctx, d.db)
+		all, odd, err := store.Tenants(ctx, d.db)
 		if err != nil {
 			return err
 		}
-		for _, name := range bad {
-			d.log.Error("unknown time zone, using UTC: correct tenants.timezone", "tenant", name)
-		}
+		d.noteOdd(odd)
 		kept, err := store.KeptFeatures(ctx, d.db)
 		if err != nil {
 			return err

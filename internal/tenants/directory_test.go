@@ -70,7 +70,7 @@ func TestAnEditBySQLIsInForceAfterARefresh(t *testing.T) {
 		t.Errorf("all: %+v, want acme and zed", all)
 	}
 
-	r.exec(`UPDATE tenants SET monthly_quota = 500, billing_day = 31, timezone = 'Asia/Tokyo', thresholds = '{100,50,100}', archived_at = now()
+	r.exec(`UPDATE tenants SET monthly_quota = 500, billing_day = 31, timezone = 'Asia/Tokyo', thresholds = '{100,50}', archived_at = now()
 		WHERE name = 'acme'`)
 	if got := r.get("acme"); got.Quota != 0 {
 		t.Errorf("before the refresh: %+v", got)
@@ -137,7 +137,7 @@ func TestAZoneThatGoDoesNotKnowIsReported(t *testing.T) {
 	if got := r.get("fine").Zone.String(); got != "Europe/Berlin" {
 		t.Errorf("zone %s, want Europe/Berlin", got)
 	}
-	if log := r.out.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "tenant=posix") || strings.Contains(log, "tenant=fine") {
+	if log := r.out.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "row=posix") || strings.Contains(log, "row=fine") {
 		t.Errorf("log: %s", log)
 	}
 }
@@ -194,7 +194,7 @@ func TestADirectoryWithNeitherTableNorCopyDoesNotStart(t *testing.T) {
 	if err := r.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "no copy of the tenants") {
 		t.Errorf("without a copy: %v", err)
 	}
-	for _, broken := range []string{"", "{", `[{"name":"a","timezone":"Nowhere/Land"}]`} {
+	for _, broken := range []string{"", "{", `{"name":"a"}`} {
 		if err := r.valkey.TenantsCopy().Save(t.Context(), []byte(broken)); err != nil {
 			t.Fatal(err)
 		}

@@ -24,10 +24,11 @@ func (d *Directory) AddMissing(ctx context.Context) (added []string, err error) 
 	if err != nil {
 		return nil, err
 	}
-	all, _, err := decode(copy, names)
+	all, _, odd, err := decode(copy, names)
 	if err != nil {
 		return nil, err
 	}
+	store.LogOdd(d.log, odd)
 	for _, t := range all {
 		isNew, err := d.addMissing(ctx, t)
 		if err != nil {

@@ -20,6 +20,7 @@ const (
 	valkeyUser   = "flagmeter"
 	postgresRole = "flagmeter_ingest" // flagmeter_app, and the hashes of API keys
 	postgresOwns = "flagmeter_owner"
+	postgresMove = "flagmeter_flusher" // flagmeter_app, and may drop what is no longer kept
 )
 
 // as is the address with another account.
@@ -73,6 +74,7 @@ func makeRoles(ctx context.Context, address string) error {
 		return err
 	}
 	password, _ := u.User.Password() // hexadecimal
-	_, err = db.ExecContext(ctx, fmt.Sprintf("ALTER ROLE %[1]s PASSWORD '%[3]s'; ALTER ROLE %[2]s PASSWORD '%[3]s'", postgresRole, postgresOwns, password))
+	_, err = db.ExecContext(ctx, fmt.Sprintf("ALTER ROLE %[1]s PASSWORD '%[4]s'; ALTER ROLE %[2]s PASSWORD '%[4]s'; ALTER ROLE %[3]s PASSWORD '%[4]s'",
+		postgresRole, postgresOwns, postgresMove, password))
 	return err
 }

@@ -17,6 +17,8 @@ type Env struct {
 	// AppDB and AppValkey are what the program gets: they may do no more than it needs.
 	AppDB     *sqlx.DB
 	AppValkey *redis.Client
+	// FlusherDB is what the flusher gets.
+	FlusherDB *sqlx.DB
 	// DatabaseURL names role flagmeter_ingest, which may do what sql/grants.sql says;
 	// OwnerURL the owner of the schema.
 	DatabaseURL, OwnerURL string
@@ -67,7 +69,7 @@ func Own(tb testing.TB) *Env {
 func connect(tb testing.TB, databaseURL, valkeyURL string) *Env {
 	tb.Helper()
 	env := &Env{DatabaseURL: as(databaseURL, postgresRole), OwnerURL: as(databaseURL, postgresOwns), ValkeyURL: as(valkeyURL, valkeyUser)}
-	env.DB, env.AppDB = open(tb, databaseURL), open(tb, env.DatabaseURL)
+	env.DB, env.AppDB, env.FlusherDB = open(tb, databaseURL), open(tb, env.DatabaseURL), open(tb, as(databaseURL, postgresMove))
 	env.Valkey, env.AppValkey = client(tb, valkeyURL), client(tb, env.ValkeyURL)
 	return env
 }

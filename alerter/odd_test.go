@@ -1,0 +1,67 @@
+package alerter
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/eduardosanzb/flagmeter/internal/metricstest"
+)
+
+// TestOneOddDeliveryKeepsNoOtherBack damages the stored facts of one message.
+func TestOneOddDeliveryKeepsNoOtherBack(t *testing.T) {
+	w := newWorld(t)
+	a := w.alerter(func(o *Options) { o.DefaultURL = w.slack.URL })
+	w.tenant("odd", 900, 1000, 80)
+	w.tenant("fine", 850, 1000, 80)
+	if _, err := a.check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.exec(`UPDATE deliveries SET facts = '["nonsense"]', next_attempt_at = next_attempt_at - interval '1 minute'
+		FROM alerts WHERE alerts.id = alert_id AND tenant = 'odd'`)
+	for range 2 { // one a second goes to a Slack URL
+		if _, err := a.deliver(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		w.advance(2 * pace)
+	}
+	var delivered int
+	if err := w.db.Get(&delivered, "SELECT count(*) FROM deliveries WHERE status = 'delivered'"); err != nil || delivered != 2 {
+		t.Errorf("%d of 2 messages were delivered, %v", delivered, err)
+	}
+	if !strings.Contains(w.logs.String(), "facts cannot be read") {
+		t.Error("nothing is logged of it")
+	}
+}
+
+// TestAWebhookThatCannotBeUsedIsReported has rows that break the rules of their tables, as they
+// may from before these rules.
+func TestAWebhookThatCannotBeUsedIsReported(t *testing.T) {
+	w := newWorld(t)
+	registry := prometheus.NewRegistry()
+	a := w.alerter(func(o *Options) { o.Registerer = registry })
+	w.tenant("acme", 0, 1000, 80)
+	w.exec("ALTER TABLE slack_webhooks DROP CONSTRAINT slack_webhooks_url_form; ALTER TABLE webhooks DROP CONSTRAINT webhooks_secret_check")
+	w.exec("INSERT INTO slack_webhooks (tenant, url) VALUES ('acme', 'xoxsecretxox'), ('acme', 'https://hooks.example/xoxsecretxox')")
+	w.exec("INSERT INTO webhooks (url, secret) VALUES ('https://hooks.example/a', 'xoxsecretxox!')")
+	for range 2 {
+		if err := a.lookAtWebhooks(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := metricstest.Values(t, registry)
+	if got["alerter_unusable_webhooks/slack_webhooks"] != 1 || got["alerter_unusable_webhooks/webhooks"] != 1 {
+		t.Errorf("metrics: %v", got)
+	}
+	if log := w.logs.String(); strings.Count(log, "cannot be used") != 2 || !strings.Contains(log, "ERROR") || strings.Contains(log, "xoxsecret") {
+		t.Errorf("log: %s", log)
+	}
+	w.exec("UPDATE slack_webhooks SET enabled = false; DELETE FROM webhooks")
+	if err := a.lookAtWebhooks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := metricstest.Values(t, registry)["alerter_unusable_webhooks/slack_webhooks"]; got != 0 {
+		t.Errorf("%v are unusable after they were corrected", got)
+	}
+}
