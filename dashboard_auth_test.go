@@ -25,7 +25,7 @@ func TestDashboardAsksWhoLooks(t *testing.T) {
 	address := ingest(t, s)
 	sender, admin := createKey(t, s, "--scope", "ingest"), createKey(t, s, "--scope", "admin")
 	eventually(t, "the keys are in force", func() bool {
-		status, _ := requestAs(t, sender, "POST", address+"/events", `[{"tenant":"acme-corp","feature":"chat","tokens":40},{"tenant":"globex","feature":"chat","tokens":2}]`)
+		status, _ := requestAs(t, sender, "POST", address+"/events", `[{"id":"1","tenant":"acme-corp","feature":"chat","tokens":40},{"id":"2","tenant":"globex","feature":"chat","tokens":2}]`)
 		return status == 200
 	})
 	t.Run("sign in and out", func(t *testing.T) {

@@ -68,13 +68,11 @@ func startManyTenants(t testing.TB) (address string) {
 	}
 	var events []string
 	for n := range manyTenants {
-		events = append(events, fmt.Sprintf(`{"tenant":"customer-%05d","feature":"gpt-4-turbo","tokens":%d}`, n+1, 100*(n+1)))
+		events = append(events, fmt.Sprintf(`{"id":"%d","tenant":"customer-%05d","feature":"gpt-4-turbo","tokens":%d}`, n+1, n+1, 100*(n+1)))
 	}
 	for part := range slices.Chunk(events, 5000) {
-		eventually(t, "the tenants are known", func() bool {
-			status, _ := request(t, "POST", address+"/events", "["+strings.Join(part, ",")+"]")
-			return status == 200
-		})
+		// Until the tenants are known, and Valkey answers in time.
+		answered(t, 200, "", "POST", address+"/events", "["+strings.Join(part, ",")+"]")
 	}
 	return address
 }

@@ -90,9 +90,7 @@ func startRoles(t testing.TB, program string, s settings) map[string]*child {
 	}
 	api := "http://" + roles["ingest"].address
 	eventually(t, "ingest is ready", func() bool { return get(t, api+"/readyz", nil) == http.StatusOK })
-	if status, answer := request(t, "POST", api+"/events", `{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`); status != 200 {
-		t.Fatalf("POST /events: %d %s", status, answer)
-	}
+	answered(t, 200, "", "POST", api+"/events", `{"id":"1","tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`)
 	for _, path := range []string{"/usage/acme-corp", "/usage/nobody", "/nowhere", "/usage", "/tenants?sort=colour", "/healthz"} {
 		request(t, "GET", api+path, "")
 	}

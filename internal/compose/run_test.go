@@ -61,7 +61,7 @@ func TestStackRuns(t *testing.T) {
 	m.run(flagmeter(p.Services["ingest"], nil, "tenants", "add", "acme-corp", "--quota", "1000000"))
 
 	eventually(t, "post an event", func() error {
-		return post("http://"+api, key, `{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`)
+		return post("http://"+api, key, `{"id":"1","tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`)
 	})
 	if err := post("http://"+api, "", `{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("without a key: %v", err)

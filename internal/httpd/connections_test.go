@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // few are the standard limits with room for 16 connections, 8 of them unheard.
@@ -35,7 +37,7 @@ func answered(t *testing.T, conn net.Conn) *http.Response {
 func closed(t *testing.T, conns []net.Conn, least int) {
 	t.Helper()
 	n := 0
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(waittest.Patience); time.Now().Before(deadline); {
 		if n = len(conns) - open(t, conns); n >= least {
 			return
 		}
@@ -115,7 +117,7 @@ func TestWhereAllAreBusyANewcomerIsSentAway(t *testing.T) {
 		busy = append(busy, s.open("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"))
 	}
 	var resp *http.Response
-	for deadline := time.Now().Add(30 * time.Second); resp == nil; { // until they are known to be busy
+	for deadline := time.Now().Add(waittest.Patience); resp == nil; { // until they are known to be busy
 		conn := s.open("")
 		if err := conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
 			t.Fatal(err)

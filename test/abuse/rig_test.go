@@ -16,10 +16,11 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 // patience is for conditions that come true in milliseconds on a quiet machine.
-const patience = time.Minute
+const patience = waittest.Patience
 
 // program builds flagmeter at the first call, into a directory that the last test removes.
 var program = sync.OnceValues(func() (string, error) { return stacktest.Build(buildDir) })
