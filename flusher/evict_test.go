@@ -61,7 +61,7 @@ func TestSleeperInCopyIsEvicted(t *testing.T) {
 		t.Fatalf("sealed batches: %v, %v", id, err)
 	}
 
-	sleeper, err := r.AppDB.Connx(context.Background())
+	sleeper, err := r.FlusherDB.Connx(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

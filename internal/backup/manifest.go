@@ -11,6 +11,7 @@ import (
 	"time"
 
 	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Manifest says what a backup is.
@@ -45,6 +46,19 @@ const manifestLimit = 1 << 20
 // ErrNone reports a target without the backup that was asked for.
 var ErrNone = errors.New("no such backup")
 
+// numbers lets a json.Number, which the decoder takes for a string, be a number of any size.
+var numbers = strict.WithUnmarshalers(strict.UnmarshalFromFunc(func(d *jsontext.Decoder, n *json.Number) error {
+	value, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	if value.Kind() != '0' {
+		return fmt.Errorf("%s is not a number", value)
+	}
+	*n = json.Number(value)
+	return nil
+}))
+
 // readManifest reads the manifest of a backup.
 func readManifest(ctx context.Context, t Target, name string) (m Manifest, err error) {
 	r, err := t.Open(ctx, name+manifestSuffix)
@@ -56,7 +70,7 @@ func readManifest(ctx context.Context, t Target, name string) (m Manifest, err e
 	if err != nil {
 		return m, fmt.Errorf("read manifest of %s: %w", name, err)
 	}
-	if err := strict.Unmarshal(text, &m); err != nil {
+	if err := strict.Unmarshal(text, &m, numbers); err != nil {
 		return m, fmt.Errorf("read manifest of %s: %w", name, err)
 	}
 	m.text = text

@@ -3,6 +3,7 @@ package backup
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,8 +90,19 @@ func TestATamperedBackupIsNotRestored(t *testing.T) {
 		"its signature removed": {signer, func(d directory, m Manifest) { os.Remove(filepath.Join(d.path, m.Name+signatureSuffix)) }},
 		"another manifest":      {signer, func(d directory, m Manifest) { rewrite(d, m.Name+manifestSuffix, `"tenants": 3`, `"tenants": 2`) }},
 		"another dump with its SHA-256": {signer, func(d directory, m Manifest) {
-			_, theirs := made(nil)
+			if _, err := env.DB.Exec("UPDATE tenants SET billing_day = 7"); err != nil {
+				t.Fatal(err)
+			}
+			from, theirs := made(nil)
+			dump, err := os.ReadFile(filepath.Join(from.path, theirs.Name+dumpSuffix))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(d.path, m.Name+dumpSuffix), dump, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			rewrite(d, m.Name+manifestSuffix, m.SHA256, theirs.SHA256)
+			rewrite(d, m.Name+manifestSuffix, fmt.Sprintf(`"size": %d,`, m.Size), fmt.Sprintf(`"size": %d,`, theirs.Size))
 		}},
 		"an older one under its name": {signer, func(d directory, m Manifest) {
 			old, older := made(signer)
