@@ -316,7 +316,7 @@ func TestWithoutAGateEverybodyMayDoEverything(t *testing.T) {
 // A name may need an escape, in a path and in a comparison.
 func TestAKeyOfATenantWithAnOddName(t *testing.T) {
 	a := guarded(t)
-	for _, name := range []string{"a/b", "100%", "Acme", "acmé", " acme"} {
+	for _, name := range []string{"a/b", "100%", "Acme", "acmé"} {
 		a.addTenants(name)
 		own := a.as(a.newKey("read", name))
 		if got := own.total(name); got != 0 {
