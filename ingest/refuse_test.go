@@ -20,7 +20,7 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 	tenant := func(name string) string { return `{"tenant":` + name + `,"feature":"chat","tokens":1}` }
 	good := acme(1, "")
 	thousand := slices.Repeat([]string{good}, 1000)
-	thousand[700] = tokens("0")
+	thousand[700] = tokens("-1")
 	const badJSON, badEvent = "invalid-json", "invalid-event"
 	for _, c := range []struct {
 		name, contentType, body string
@@ -47,7 +47,6 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 		{"missing tokens", jsonType, `{"tenant":"acme","feature":"chat"}`, 400, badEvent, "0 tokens"},
 		{"missing all", jsonType, "{}", 400, badEvent, "0 tenant, 0 feature, 0 tokens"},
 
-		{"tokens 0", jsonType, tokens("0"), 400, badEvent, "0 tokens"},
 		{"tokens -1", jsonType, tokens("-1"), 400, badEvent, "0 tokens"},
 		{"tokens 1.5", jsonType, tokens("1.5"), 400, badEvent, "0 tokens"},
 		{"tokens 1e3", jsonType, tokens("1e3"), 400, badEvent, "0 tokens"},
@@ -82,7 +81,7 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 
 		{"one bad event in a thousand", jsonType, "[" + strings.Join(thousand, ",") + "]", 400, badEvent, "700 tokens"},
 		{"one bad line in a thousand", ndjsonType, strings.Join(thousand, "\n"), 400, badEvent, "700 tokens"},
-		{"several bad events", jsonType, "[" + tokens("0") + "," + good + "," + tenant(`""`) + "]", 400, badEvent, "0 tokens, 2 tenant"},
+		{"several bad events", jsonType, "[" + tokens("-1") + "," + good + "," + tenant(`""`) + "]", 400, badEvent, "0 tokens, 2 tenant"},
 		{"a good id with other content", jsonType, "[" + good + "," + acme(6, `,"id":"e1"`) + "]", 409, "id-conflict", "1 id"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

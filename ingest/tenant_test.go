@@ -83,7 +83,7 @@ func TestAutoCreateOfThousandsOfTenantsInOneRequest(t *testing.T) {
 
 func TestUsageOfAnyNameATenantCanHave(t *testing.T) {
 	names := []string{"a/b", "/", "//", "100%", "a%2Fb", "%", "a b", "a+b", `q"uote'`, `back\slash`, "a?b#c", "...", "a;b=c&d",
-		"🦉", "é", "e\u0301", "\u202eשלום", "usage", ":tenant", "*", strings.Repeat("🦉", 128)}
+		"🦉", "é", "שלום", "usage", ":tenant", "*", strings.Repeat("🦉", 128)}
 	a := newAPI(t, stacktest.New(t))
 	a.addTenants(names...)
 	for i, name := range names {

@@ -51,7 +51,7 @@ func TestAnEventWithNoTokens(t *testing.T) {
 	}
 	for _, mode := range []string{"soft", "strict"} {
 		a.set("acme", "monthly_quota = 7, enforce = '"+mode+"'")
-		a.refused(a.post(jsonType, acme(1, "")), 429, "quota-exceeded")
+		a.refused(a.post(jsonType, acme(1, "")), 402, "quota-exceeded")
 		a.counted(acme(0, ""))
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	strict "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -43,8 +42,8 @@ func encode(all []store.APIKey) ([]byte, error) {
 
 // decode reads what encode wrote, in whatever version. Keys that cannot be read are in odd.
 func decode(data []byte) (all []store.APIKey, odd []store.OddRow, err error) {
-	var rows []jsontext.Value
-	if err := strict.Unmarshal(data, &rows); err != nil {
+	var rows []json.RawMessage // each is read strictly, on its own
+	if err := json.Unmarshal(data, &rows); err != nil {
 		return nil, nil, fmt.Errorf("decode copy of API keys: %w", err)
 	}
 	all = make([]store.APIKey, 0, len(rows))

@@ -78,8 +78,11 @@ func (s *keySet) start() error {
 	return s.renew(context.Background())
 }
 
-// stale reports whether the set is older than it may be.
-func (s *keySet) stale() bool { return s.maxAge > 0 && time.Since(s.read.Load().at) > s.maxAge }
+// stale reports whether the set is older than it may be. One that was never read has no key.
+func (s *keySet) stale() bool {
+	at := s.read.Load().at
+	return s.maxAge > 0 && !at.IsZero() && time.Since(at) > s.maxAge
+}
 
 // live are the keys that are in force now.
 func (s *keySet) live() []*publicKey {
@@ -123,7 +126,7 @@ func (s *keySet) keep(ctx context.Context, log *slog.Logger) {
 			return
 		}
 		if err != nil && !failing {
-			log.Warn("the keys of tokens cannot be read: those known before stay in force", "for", s.maxAge, "error", err)
+			log.Warn("the keys of tokens cannot be read: those known before stay in force", "for", s.maxAge.String(), "error", err)
 		}
 		if err == nil && failing {
 			log.Info("the keys of tokens can be read again")
@@ -131,7 +134,7 @@ func (s *keySet) keep(ctx context.Context, log *slog.Logger) {
 		failing = err != nil
 		if stale := failing && s.stale(); stale != ended {
 			if ended = stale; stale {
-				log.Error("the keys of tokens are too old: no token that is signed by them is taken", "after", s.maxAge, "error", err)
+				log.Error("the keys of tokens are too old: no token that is signed by them is taken", "after", s.maxAge.String(), "error", err)
 			}
 		}
 		if none := !failing && len(s.live()) == 0; none != empty {

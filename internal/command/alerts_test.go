@@ -66,9 +66,9 @@ func TestAlertsCommands(t *testing.T) {
 	if out := run(0, "list", "--tenant", "acme", "--state", "dead"); !strings.Contains(out, "800 / 1,000 tokens (80%)") || !strings.Contains(out, "dead") {
 		t.Errorf("got %s", out)
 	}
-	run(1, "list", "--state", "odd")
-	run(1, "resend")
-	run(1, "resend", "no-id")
+	run(2, "list", "--state", "odd")
+	run(2, "resend")
+	run(2, "resend", "no-id")
 	if out := run(0, "resend", "--tenant", "quiet"); out != "0 deliveries will be sent again\n" {
 		t.Errorf("got %s", out)
 	}

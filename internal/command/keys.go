@@ -12,6 +12,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
+	"github.com/eduardosanzb/flagmeter/internal/logging"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -134,7 +135,7 @@ func revoke(cmd *cobra.Command, db *sqlx.DB, valkey *scripts.Valkey, text string
 		return fmt.Errorf("the key is NOT revoked: %w", err)
 	}
 	if pending != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "flagmeter: warning: one store does not know yet and will be told by a running 'flagmeter ingest': %v\n", pending)
+		fmt.Fprintf(cmd.ErrOrStderr(), "flagmeter: warning: one store does not know yet and will be told by a running 'flagmeter ingest': %s\n", logging.Clean(pending.Error()))
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "revoked API key %s\n", id)
 	return err

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/eduardosanzb/flagmeter/internal/logging"
 )
 
 // Exit statuses of Run.
@@ -62,10 +64,10 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	case err == nil:
 		return exitOK
 	case started && !misused:
-		fmt.Fprintf(stderr, "flagmeter: %v\n", err)
+		fmt.Fprintf(stderr, "flagmeter: %s\n", logging.Clean(err.Error()))
 		return exitError
 	default:
-		fmt.Fprintf(stderr, "flagmeter: %v\nRun '%s --help' for usage.\n", err, cmd.CommandPath())
+		fmt.Fprintf(stderr, "flagmeter: %s\nRun '%s --help' for usage.\n", logging.Clean(err.Error()), cmd.CommandPath())
 		return exitUsage
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/eduardosanzb/flagmeter/internal/logging"
 )
 
 // Load reads the environment through getenv. The variables named in required must be set.
@@ -107,10 +109,11 @@ func (v variable) read(getenv func(string) string) (value, mistake string) {
 	return value, ""
 }
 
-// refusal says what is wrong with a value, without repeating a secret.
+// refusal says what is wrong with a value, without repeating a secret: what is no secret as a whole
+// may have one in it, like a URL with a password.
 func (v variable) refusal(value string) string {
 	if v.secret {
 		return v.name + " must be " + v.want
 	}
-	return fmt.Sprintf("%s must be %s, not %q", v.name, v.want, value)
+	return fmt.Sprintf("%s must be %s, not %q", v.name, v.want, logging.Clean(value))
 }

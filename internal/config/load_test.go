@@ -106,7 +106,7 @@ func TestMistakes(t *testing.T) {
 		{"CORS_ORIGINS", "https://App.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://App.example.com"`},
 		{"CORS_ORIGINS", "https://*.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://*.example.com"`},
 		{"CORS_ORIGINS", "https://app.example.com:443", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://app.example.com:443"`},
-		{"CORS_ORIGINS", "https://u@app.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://u@app.example.com"`},
+		{"CORS_ORIGINS", "https://u@app.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://[secret]@app.example.com"`},
 		{"CORS_ORIGINS", "https://a.example.com, https://b.example.com", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://a.example.com, https://b.example.com"`},
 		{"CORS_ORIGINS", "https://a.example.com,", `CORS_ORIGINS must be origins as browsers send them, like https://app.example.com,https://example.com:8443, not "https://a.example.com,"`},
 		{"HSTS_MAX_AGE", "500ms", `HSTS_MAX_AGE must be 0 or a duration of at least 1s like 365d, not "500ms"`},
@@ -183,6 +183,12 @@ func TestSecretsAreNotShown(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(path, []byte(word+"\x01"), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range []string{"BACKUP_S3_ENDPOINT", "PUBLIC_URL", "JWT_JWKS", "CORS_ORIGINS", "EMBED_ORIGINS", "LISTEN_ADDR", "BACKUP_SCHEDULE"} {
+		_, err := Load(environment(map[string]string{name: "ftp://key:" + word + "@host/x?token=" + word}))
+		if err == nil || strings.Contains(err.Error(), word) {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 	for _, v := range variables() {
 		if !v.secret {

@@ -69,8 +69,24 @@ func TestNoSecretIsLogged(t *testing.T) {
 		"credentials in text":       func(l *slog.Logger) { l.Info("sent Authorization: Bearer hunter2") },
 		"basic credentials":         func(l *slog.Logger) { l.Info("sent basic dXNlcjpodW50ZXIyhunter2") },
 		"a Slack webhook":           func(l *slog.Logger) { l.Info(`Post "https://hooks.slack.com/services/T0/B0/hunter2": EOF`) },
-		"a JSON Web Token":          func(l *slog.Logger) { l.Info("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.hunter2") },
-		"a request's headers":       func(l *slog.Logger) { l.Info("x", "error", fmt.Errorf("%v", http.Header{"X": {"token=hunter2"}})) },
+		"a key in a path": func(l *slog.Logger) {
+			l.Info("x", "path", "/usage/fm_read_0123456789hunter2")
+		},
+		"a key in an escaped path":  func(l *slog.Logger) { l.Info("x", "path", "/usage/fm%5Fread%5F0123456789hunter2") },
+		"one that is escaped twice": func(l *slog.Logger) { l.Info("x", "path", "/a%2fm_/%2566m%255Fread_0123456789hunter2") },
+		"beside a stray percent":    func(l *slog.Logger) { l.Info("x", "path", "/100%/fm%5Fadmin_0123456789hunter2") },
+		"a URL in a path":           func(l *slog.Logger) { l.Info("x", "path", "/usage/https%3A%2F%2Fu%3Ahunter2%40host") },
+		"an endpoint":               func(l *slog.Logger) { l.Info("x", "endpoint", "https://key:hunter2@s3.example.com") },
+		"a signed URL":              func(l *slog.Logger) { l.Info("GET https://s3/x?X-Amz-Credential=hunter2&X-Amz-Signature=hunter2") },
+		"keys of a bucket":          func(l *slog.Logger) { l.Info("aws_access_key_id=hunter2 aws_secret_access_key=hunter2") },
+		"a body in JSON":            func(l *slog.Logger) { l.Info(`sent {"scope":"read","key": "hunter2\"hunter2"}`) },
+		"a Discord webhook":         func(l *slog.Logger) { l.Info("Post https://discord.com/api/webhooks/1/hunter2: EOF") },
+		"a Teams webhook": func(l *slog.Logger) {
+			l.Info("Post https://x.webhook.office.com/webhookb2/1@2/IncomingWebhook/hunter2: EOF")
+		},
+		"a Mattermost webhook": func(l *slog.Logger) { l.Info("Post https://chat.example.com/hooks/hunter2: EOF") },
+		"a JSON Web Token":     func(l *slog.Logger) { l.Info("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.hunter2") },
+		"a request's headers":  func(l *slog.Logger) { l.Info("x", "error", fmt.Errorf("%v", http.Header{"X": {"token=hunter2"}})) },
 		"an error that wraps a URL's": func(l *slog.Logger) {
 			l.Info("x", "error", &url.Error{Op: "Get", URL: "http://a:hunter2@b/", Err: errors.New("EOF")})
 		},
@@ -96,7 +112,7 @@ func TestWhatIsNoSecretIsLoggedAsItIs(t *testing.T) {
 	asJSON, asText := logged(t, func(l *slog.Logger) {
 		l.With("role", "ingest").Info("https://example.com/a@b?c=d and user@example.com, 1,500 tokens", "tokens", 1500, "rollups_tokens", int64(-3),
 			"at", at, "took", 2*time.Second, "ok", true, "none", nil, "error", errors.New("connection refused"),
-			slog.Group("g", "list", []string{"a", "b"}), "path", "/usage/basic")
+			slog.Group("g", "list", []string{"a", "b"}), "path", "/usage/basic", "escaped", "/usage/a%2Fb%20fm_readme 100%", "keys", "the key fm_<scope>_ of \"key\"")
 	})
 	for _, part := range []string{`"msg":"https://example.com/a@b?c=d and user@example.com, 1,500 tokens"`, `"role":"ingest"`, `"tokens":1500`, `"rollups_tokens":-3`,
 		`"at":"2026-03-10T12:00:00Z"`, `"took":2000000000`, `"ok":true`, `"none":null`, `"error":"connection refused"`, `"g":{"list":["a","b"]}`, `"path":"/usage/basic"`} {

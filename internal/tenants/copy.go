@@ -6,7 +6,6 @@ import (
 	"time"
 
 	strict "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -68,8 +67,8 @@ func encode(all []meter.Tenant, kept []store.KeptFeature) (tenants, names []byte
 // before has written tenants alone. What of a tenant cannot be read is replaced as store.Tenants
 // does, and named in odd.
 func decode(tenants, names []byte) (all []meter.Tenant, kept []store.KeptFeature, odd []store.OddRow, err error) {
-	var rows []jsontext.Value
-	if err := strict.Unmarshal(tenants, &rows); err != nil {
+	var rows []json.RawMessage // each is read strictly, on its own
+	if err := json.Unmarshal(tenants, &rows); err != nil {
 		return nil, nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
 	}
 	var named []copiedNames
