@@ -197,12 +197,18 @@ quiet         10          off      default                  1            UTC    
 	for args, want := range map[string]string{
 		"add plain":            `flagmeter: tenant "plain" exists already: change it with 'flagmeter tenants set'`,
 		"set nobody --quota 1": `flagmeter: no such tenant: "nobody"`,
-
-		"set plain --rate-burst 5":                "flagmeter: --rate-burst needs --rate-limit",
-		"set plain --rate-limit 0 --rate-burst 5": "flagmeter: --rate-burst needs a --rate-limit above 0",
 	} {
 		status, _, stderr := execute(t, s, append([]string{"tenants"}, strings.Split(args, " ")...)...)
 		if status != 1 || stderr != want+"\n" {
+			t.Errorf("tenants %s: exit %d: %s", args, status, stderr)
+		}
+	}
+	for args, want := range map[string]string{ // how the command is used is wrong
+		"set plain --rate-burst 5":                "flagmeter: --rate-burst needs --rate-limit\n",
+		"set plain --rate-limit 0 --rate-burst 5": "flagmeter: --rate-burst needs a --rate-limit above 0\n",
+	} {
+		status, _, stderr := execute(t, s, append([]string{"tenants"}, strings.Split(args, " ")...)...)
+		if status != 2 || !strings.HasPrefix(stderr, want) {
 			t.Errorf("tenants %s: exit %d: %s", args, status, stderr)
 		}
 	}

@@ -20,7 +20,8 @@ const (
 
 // costOf is what so many counters, ids and bytes of lines cost.
 func costOf(counters, late, tenants, ids, bytes int) int {
-	return costOfCounter*counters + costOfLate*late + costOfTenant*tenants + costOfID*ids + bytes/bytesPerCost
+	return costOfCounter*counters + costOfLate*late + costOfTenant*tenants + costOfID*ids +
+		bytes/bytesPerCost
 }
 
 // cost is what s costs in a call.

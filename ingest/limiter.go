@@ -14,6 +14,7 @@ type limiter struct {
 	// guard is what this process accepts of a tenant that has no rate at all: nobody should be
 	// able to fill the stores by mistake. It is judged here alone and costs Valkey nothing.
 	guard        meter.Rate
+	shards       int
 	mostFeatures int // of a tenant; 0: any number
 	buckets      *buckets
 	// charged are events that were judged and not counted: refused ones and duplicates. They
@@ -23,7 +24,7 @@ type limiter struct {
 }
 
 func newLimiter(o Options, m *metrics) *limiter {
-	return &limiter{rate: o.Rate, guard: o.Guard, mostFeatures: o.MaxFeatures,
+	return &limiter{rate: o.Rate, guard: o.Guard, shards: o.Valkey.Shards(), mostFeatures: o.MaxFeatures,
 		buckets: newBuckets(), charged: newBuckets(), metrics: m}
 }
 
@@ -93,17 +94,26 @@ func (l *limiter) admit(submissions []*submission, from caller) *Problem {
 
 // early refuses a request before its body is read, if not even one event would pass.
 func (l *limiter) early(from caller, tenant meter.Tenant) *Problem {
-	var charges []charge
-	if from.rate.Limited() {
-		charges = append(charges, charge{policyKey, "", scripts.KeyBucket(from.key()), from.rate, 1})
+	shard := anyShard // which one a body is about is not known before, if there are several
+	if l.shards == 1 || tenant.Name != "" {
+		shard = scripts.ShardOf(tenant.Name, l.shards)
 	}
-	if rate := l.rateOf(tenant); tenant.Name != "" && rate.Limited() {
-		charges = append(charges, charge{policyTenant, tenant.Name, scripts.TenantBucket(tenant.Name), rate, 1})
-	}
-	return l.refuse(anyShard, charges)
+	return l.refuse(shard, l.ofOne(from, tenant))
 }
 
-// anyShard is where early is charged: which shards a body is about is not known before.
+// ofOne is what one event would take from the buckets of a key and the tenant it is bound to.
+func (l *limiter) ofOne(from caller, tenant meter.Tenant) (all []charge) {
+	if from.rate.Limited() {
+		all = append(all, charge{policyKey, "", scripts.KeyBucket(from.key()), from.rate, 1})
+	}
+	if rate := l.rateOf(tenant); tenant.Name != "" && rate.Limited() {
+		bucket := scripts.TenantBucket(tenant.Name)
+		all = append(all, charge{policyTenant, tenant.Name, bucket, rate, 1})
+	}
+	return all
+}
+
+// anyShard is where a process charges what is not counted.
 const anyShard = -1
 
 // refuse is the problem of charges that do not pass now for certain, nil if there is none.
@@ -118,7 +128,8 @@ func (l *limiter) refuse(shard int, charges []charge) *Problem {
 		}
 		again := c
 		again.bucket, again.events = c.bucket+duplicates, 1
-		wait := max(l.buckets.wait(shard, c), l.charged.wait(anyShard, c), l.charged.wait(anyShard, again))
+		wait := max(l.buckets.wait(shard, c),
+			l.charged.wait(anyShard, c), l.charged.wait(anyShard, again))
 		if wait > longest {
 			longest, refused = wait, c
 		}
@@ -173,11 +184,9 @@ const duplicates = "\tduplicates"
 
 // chargeEarly is charge for a request whose events were not told apart.
 func (l *limiter) chargeEarly(from caller, tenant meter.Tenant, events int) {
-	if from.rate.Limited() {
-		l.charged.add(anyShard, charge{bucket: scripts.KeyBucket(from.key()), rate: from.rate, events: events})
-	}
-	if rate := l.rateOf(tenant); tenant.Name != "" && rate.Limited() {
-		l.charged.add(anyShard, charge{bucket: scripts.TenantBucket(tenant.Name), rate: rate, events: events})
+	for _, c := range l.ofOne(from, tenant) {
+		c.events = events
+		l.charged.add(anyShard, c)
 	}
 }
 

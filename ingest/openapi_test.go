@@ -137,7 +137,7 @@ func TestRequestsAndAnswersFitTheirDescription(t *testing.T) {
 		{"POST", "/events", jsonType, event, 200},
 		{"POST", "/events", jsonType, "[" + event + "," + acme(7, "") + "]", 200},
 		{"POST", "/events", ndjsonType, event + "\n" + acme(1, ""), 200},
-		{"POST", "/events", jsonType, acme(0, ""), 400},
+		{"POST", "/events", jsonType, acme(-1, ""), 400},
 		{"POST", "/events", jsonType, acme(1, `,"colour":"red"`), 400},
 		{"POST", "/events", jsonType, acme(6, `,"id":"e"`), 409},
 		{"POST", "/events", "text/csv", "a,b", 415},

@@ -68,7 +68,8 @@ const largeBody = 64 << 10
 
 // read makes submissions of a body. Large ones are read a few at a time, by turn of their callers,
 // so that single events of others do not have to wait for a processor.
-func (s *Server) read(w http.ResponseWriter, r *http.Request, body []byte, from caller) ([]*submission, *Problem) {
+func (s *Server) read(w http.ResponseWriter, r *http.Request, body []byte,
+	from caller) ([]*submission, *Problem) {
 	if len(body) > largeBody {
 		if err := s.reading.Enter(r.Context(), from.flow(), len(body)); err != nil {
 			return nil, problemUnavailable("the client has gone away")

@@ -102,7 +102,8 @@ func (c *committer) restage(g *group) {
 }
 
 // stagePart stores a part, again and again while it is not known whether it is stored.
-func (c *committer) stagePart(ctx context.Context, s *submission, part scripts.StagedPart) (seen []scripts.Seen, ok bool, err error) {
+func (c *committer) stagePart(ctx context.Context, s *submission,
+	part scripts.StagedPart) (seen []scripts.Seen, ok bool, err error) {
 	err = c.retry(ctx, func(ctx context.Context) (err error) {
 		seen, ok, err = c.valkey.Stage(ctx, c.shard, s.staged, part, c.dedupe)
 		return err

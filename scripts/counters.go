@@ -39,7 +39,8 @@ func hashesOf(counters []Counter) []*hash {
 			}
 		}
 		if h == nil {
-			h = &hash{at: at, fields: make([]field, 0, 3*len(counters)), counts: make([]int64, 0, 3*len(counters))}
+			most := 3 * len(counters)
+			h = &hash{at: at, fields: make([]field, 0, most), counts: make([]int64, 0, most)}
 			all = append(all, h)
 		}
 		h.add(c)
@@ -52,13 +53,15 @@ func (h *hash) add(c *Counter) {
 	day := int64(c.Day)
 	h.share(field{'s', day, c.Tenant, ""}, c.Tokens)
 	if !c.Late {
-		h.fields = append(h.fields, field{'e', day, c.Tenant, c.Feature}, field{'t', day, c.Tenant, c.Feature})
+		h.fields = append(h.fields,
+			field{'e', day, c.Tenant, c.Feature}, field{'t', day, c.Tenant, c.Feature})
 		h.counts = append(h.counts, c.Events, c.Tokens)
 		return
 	}
 	h.share(field{'e', day, c.Tenant, c.Feature}, c.Events)
 	h.share(field{'t', day, c.Tenant, c.Feature}, c.Tokens)
-	h.share(field{'T', c.Minute, c.Tenant, c.Feature}, c.Tokens) // a zone that was changed gives a minute two days
+	// A zone that was changed gives a minute two days.
+	h.share(field{'T', c.Minute, c.Tenant, c.Feature}, c.Tokens)
 	h.share(field{'E', c.Minute, c.Tenant, c.Feature}, c.Events)
 }
 

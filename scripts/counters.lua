@@ -37,7 +37,8 @@ local function index_of(hash, tenant)
   for n = 2, tonumber(found[2]) do fields[#fields + 1] = field .. '\t' .. n end
   for from = 1, #fields, most_values do
     local to = math.min(from + most_values - 1, #fields)
-    for _, part in ipairs(redis.call('HMGET', hash, unpack(fields, from, to))) do parts[#parts + 1] = part end
+    local more = redis.call('HMGET', hash, unpack(fields, from, to))
+    for _, part in ipairs(more) do parts[#parts + 1] = part end
   end
   return table.concat(parts)
 end
@@ -59,7 +60,8 @@ local function add_to_index(hash, tenant, entries)
     local day = string.match(entry, '^%d+')
     if not known[day] then
       known[day] = true
-      if not string.find('\n' .. days, '\n' .. day .. '\n', 1, true) then days = days .. day .. '\n' end
+      local has = string.find('\n' .. days, '\n' .. day .. '\n', 1, true)
+      if not has then days = days .. day .. '\n' end
     end
   end
   write[#write + 1], write[#write + 2] = name(n), table.concat(parts)

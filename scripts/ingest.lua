@@ -57,12 +57,13 @@
 --                else has noticed that before; nothing but KEYS[9] is written.
 -- Cost: linear in counters, ids, tenants and bytes; package scripts bounds them (cost.go).
 
-local raw, rawbytes, group, seq, sealed_raw, batch, minutes, order, rewound, slices, accepted, changed, look =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
-local staged, sealed_sum = KEYS[14], KEYS[15]
+local raw, rawbytes, group, seq, sealed_raw = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local batch, minutes, order, rewound, slices = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local accepted, changed, look, staged, sealed_sum = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
 local fixed_keys, fixed_args = 15, 18
-local number, group_ttl, lines, batch_size, batch_id, window, bucket_prefix, ids, request_prefix =
-  ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9]
+local number, group_ttl, lines, batch_size = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local batch_id, window, bucket_prefix, ids = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
+local request_prefix = ARGV[9]
 local witness, known, known_seq = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
 local limits = ARGV[13] ~= '' and cjson.decode(ARGV[13])
 local events, sum_id = ARGV[14], ARGV[15]
@@ -89,7 +90,9 @@ elseif known > 0 and last < known and tonumber(at) < known_seq + 4294967296 then
   lost = 'the last group of a committer is ' .. last .. ' and was ' .. known
 end
 if lost then redis.call('SET', rewound, batch_id .. ' ' .. witness .. ' ' .. lost, 'NX') end
-if redis.call('EXISTS', rewound) == 1 then return redis.error_reply('REWOUND valkey has lost writes') end
+if redis.call('EXISTS', rewound) == 1 then
+  return redis.error_reply('REWOUND valkey has lost writes')
+end
 if last > tonumber(number) then return {'old'} end
 
 -- Check: is what was staged still there?
@@ -104,7 +107,8 @@ if limits and limiter.rates() then return {'refused', limiter.refused, limiter.l
 -- Check: are all ids new?
 local find, open, put, close
 if #ids > 0 then
-  find, open, put, close = remembered({slices = slices, prefix = bucket_prefix, window = window, request = request_prefix})
+  find, open, put, close = remembered({
+    slices = slices, prefix = bucket_prefix, window = window, request = request_prefix})
   local seen = seen_among(ids, find, {'seen'})
   if #seen > 1 then return seen end
 end
@@ -112,8 +116,9 @@ end
 -- Check: do quotas and numbers of features allow the requests?
 if limits then
   local k = fixed_keys + hashes
-  local keys = {minutes = minutes, sealed_sum = sealed_sum, late = KEYS[k + 1], settled = KEYS[k + 2], dropped = KEYS[k + 3]}
-  if limiter.others(keys) then return {'refused', limiter.refused, limiter.levels()} end
+  local refused = limiter.others({minutes = minutes, sealed_sum = sealed_sum,
+    late = KEYS[k + 1], settled = KEYS[k + 2], dropped = KEYS[k + 3]})
+  if refused then return {'refused', limiter.refused, limiter.levels()} end
 end
 
 -- Check: do the counters have room?
@@ -141,7 +146,8 @@ for t = fixed_args + 1, fixed_args + tenants do redis.call('ZADD', changed, pres
 -- raw one first, since a sum never reaches Postgres before the events it counts.
 if sum_id ~= '' then
   redis.call('ZREM', staged, batch_id .. ' ' .. sum_id)
-  redis.call('SET', request_prefix .. token, 'counted', 'PX', 2 * window + 60000) -- longer than its ids
+  local longer_than_ids = 2 * window + 60000
+  redis.call('SET', request_prefix .. token, 'counted', 'PX', longer_than_ids)
   redis.call('ZADD', sealed_raw, redis.call('INCR', order), batch_id)
   redis.call('ZADD', sealed_sum, redis.call('INCR', order), sum_id)
 else

@@ -101,9 +101,12 @@ local function limiting(limits, seq)
   local function used_now(keys)
     local view, hashes, leave_out, used = limits.view, {keys.late}, {}, {}
     -- A recovery moves seq by 2^32.
-    if seq >= view.seq + 4294967296 or tonumber(call('GET', keys.dropped) or 0) >= view.lacks then return nil end
+    local recovered = seq >= view.seq + 4294967296
+    if recovered or tonumber(call('GET', keys.dropped) or 0) >= view.lacks then return nil end
     for _, id in ipairs(view.settled or {}) do leave_out[id] = true end
-    for _, minute in ipairs(call('ZRANGE', keys.minutes, 0, -1)) do hashes[#hashes + 1] = view.minute .. minute end
+    for _, minute in ipairs(call('ZRANGE', keys.minutes, 0, -1)) do
+      hashes[#hashes + 1] = view.minute .. minute
+    end
     for _, zset in ipairs({keys.sealed_sum, keys.settled}) do
       for _, id in ipairs(call('ZRANGE', zset, 0, -1)) do
         if not leave_out[id] then hashes[#hashes + 1] = view.sum .. id end
@@ -127,7 +130,8 @@ local function limiting(limits, seq)
   -- features it has, and what it can forget.
   local function read_features()
     for i, f in ipairs(features) do
-      local set = sets[f[1]] or {count = call('HLEN', f[1]), search = f[3] == 1, forget = {}, asked = {}}
+      local set = sets[f[1]]
+        or {count = call('HLEN', f[1]), search = f[3] == 1, forget = {}, asked = {}}
       sets[f[1]] = set
       set.asked[f[2]] = true
       has[i] = call('HEXISTS', f[1], f[2]) == 1
@@ -172,13 +176,15 @@ local function limiting(limits, seq)
     for n, request in ipairs(limits.requests) do
       local needs, spent, full = request.quotas or {}, nil, nil
       for c = 1, used and #needs or 0, 3 do
-        if not spent and exceeds(plus(used[needs[c]], needs[c + 1]), quotas[needs[c]][5]) then spent = needs[c] end
+        local before = plus(used[needs[c]], needs[c + 1])
+        if not spent and exceeds(before, quotas[needs[c]][5]) then spent = needs[c] end
       end
       if #needs > 0 and not used then
         refuse(n, 'view', 0, '')
       elseif spent then
         local u = used[spent]
-        refuse(n, 'quota', spent, u[1] > 0 and format('%.0f%09.0f', u[1], u[2]) or format('%.0f', u[2]))
+        local text = u[1] > 0 and format('%.0f%09.0f', u[1], u[2]) or format('%.0f', u[2])
+        refuse(n, 'quota', spent, text)
       else
         full = take(request.features or {})
         if full then
@@ -214,5 +220,6 @@ local function limiting(limits, seq)
     return largest
   end
 
-  return {refused = refused, levels = levels, rates = judge_rates, others = judge_others, charge = charge}
+  return {refused = refused, levels = levels, rates = judge_rates, others = judge_others,
+    charge = charge}
 end

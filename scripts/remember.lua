@@ -19,7 +19,8 @@ local rewound, slices, marker, ids = KEYS[1], KEYS[2], ARGV[1], ARGV[4]
 local noticed = redis.call('GET', rewound)
 if not noticed or string.sub(noticed, 1, #marker + 1) ~= marker .. ' ' then return 0 end
 
-local find, open, put, close = remembered({slices = slices, prefix = ARGV[2], window = tonumber(ARGV[3]), request = ARGV[5]})
+local find, open, put, close = remembered({
+  slices = slices, prefix = ARGV[2], window = tonumber(ARGV[3]), request = ARGV[5]})
 local forgotten = 0
 open(#ids / id_size)
 for at = 1, #ids, id_size do

@@ -34,7 +34,8 @@ func (s *Staged) pair() string { return s.Raw + " " + s.Sum }
 
 // keys are those that stage.lua and unstage.lua have in common.
 func (s *Staged) keys(shard int) []string {
-	return []string{stagedKey(shard), rawPrefix(shard) + s.Raw, sumPrefix(shard) + s.Sum, requestPrefix(shard) + s.Token}
+	return []string{stagedKey(shard), rawPrefix(shard) + s.Raw, sumPrefix(shard) + s.Sum,
+		requestPrefix(shard) + s.Token}
 }
 
 // StagedPart is a part of a large request: lines, counters and ids as Group has them.
@@ -48,14 +49,16 @@ type StagedPart struct {
 // before, and nothing of it is stored: send it again without them. ok is false if Valkey does not
 // have the parts before: begin again with a new pair. After an error that is Transient, call it
 // again with the same part. A pair that is not sealed is deleted a minute after it was begun.
-func (v *Valkey) Stage(ctx context.Context, shard int, s *Staged, p StagedPart, dedupe time.Duration) (seen []Seen, ok bool, err error) {
+func (v *Valkey) Stage(ctx context.Context, shard int, s *Staged, p StagedPart,
+	dedupe time.Duration) (seen []Seen, ok bool, err error) {
 	staged := make([]Counter, len(p.Counters))
 	for i, c := range p.Counters {
 		c.Late = true // whatever its minute is
 		staged[i] = c
 	}
 	keys := append(s.keys(shard), slicesKey(shard))
-	args := []any{s.pair(), s.Parts + 1, p.Lines, stagedFor.Milliseconds(), rawPrefix(shard), sumPrefix(shard),
+	args := []any{s.pair(), s.Parts + 1, p.Lines, stagedFor.Milliseconds(),
+		rawPrefix(shard), sumPrefix(shard),
 		windowMillis(dedupe), seenPrefix(shard), packIDs(p.IDs), requestPrefix(shard), s.Token}
 	for _, h := range hashesOf(staged) { // one
 		args = h.append(args)
@@ -66,7 +69,7 @@ func (v *Valkey) Stage(ctx context.Context, shard int, s *Staged, p StagedPart, 
 	}
 	reply, err := cmds[0].Slice()
 	if err != nil || len(reply) == 0 {
-		return nil, false, fmt.Errorf("stage a part of a request: a reply of %d parts: %w", len(reply), err)
+		return nil, false, fmt.Errorf("stage a part of a request: %d parts: %w", len(reply), err)
 	}
 	switch reply[0] {
 	case "ok":
@@ -91,7 +94,8 @@ func (v *Valkey) Unstage(ctx context.Context, shard int, s *Staged) error {
 func parseSeen(reply []any) (seen []Seen) {
 	for i := 0; i+1 < len(reply); i += 2 {
 		index, _ := reply[i].(int64)
-		seen = append(seen, Seen{Index: int(index) - 1, Same: reply[i+1] == int64(1), OnItsWay: reply[i+1] == int64(2)})
+		seen = append(seen, Seen{Index: int(index) - 1,
+			Same: reply[i+1] == int64(1), OnItsWay: reply[i+1] == int64(2)})
 	}
 	return seen
 }

@@ -30,7 +30,8 @@
 local staged, raw, sum, request, slices = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local pair, part, lines, patience = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local raw_prefix, sum_prefix = ARGV[5], ARGV[6]
-local window, bucket_prefix, ids, request_prefix, token = tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local window, bucket_prefix, ids = tonumber(ARGV[7]), ARGV[8], ARGV[9]
+local request_prefix, token = ARGV[10], ARGV[11]
 local first_counter = 12
 
 local time = redis.call('TIME')
@@ -46,7 +47,8 @@ local begun = redis.call('GET', request) == 'open' and stored > 0
 if begun and stored == part then return {'ok'} end
 if part > 1 and not begun or stored ~= part - 1 then return {'unstaged'} end
 
-local find, open, put, close = remembered({slices = slices, prefix = bucket_prefix, window = window, request = request_prefix})
+local find, open, put, close = remembered({
+  slices = slices, prefix = bucket_prefix, window = window, request = request_prefix})
 local seen = seen_among(ids, find, {'seen'})
 if #seen > 1 then return seen end
 

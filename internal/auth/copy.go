@@ -7,6 +7,7 @@ import (
 	"time"
 
 	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -42,8 +43,8 @@ func encode(all []store.APIKey) ([]byte, error) {
 
 // decode reads what encode wrote, in whatever version. Keys that cannot be read are in odd.
 func decode(data []byte) (all []store.APIKey, odd []store.OddRow, err error) {
-	var rows []json.RawMessage // each is read strictly, on its own
-	if err := json.Unmarshal(data, &rows); err != nil {
+	var rows []jsontext.Value // each is read strictly below, so that an odd one is left out alone
+	if err := strict.Unmarshal(data, &rows, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, nil, fmt.Errorf("decode copy of API keys: %w", err)
 	}
 	all = make([]store.APIKey, 0, len(rows))

@@ -79,6 +79,7 @@ var (
 // Scan reads an array of integers: of NULL elements and arrays of arrays, the integers in them.
 func (p *percents) Scan(src any) error {
 	text, _ := src.([]byte)
+	p.all = []int{} // not nil, which is null as JSON, and NULL as a parameter
 	p.odd = !plainArray.Match(text)
 	if _, after, bounds := bytes.Cut(text, []byte("=")); bounds { // like [0:1]={80,90}
 		text = after

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -67,8 +68,8 @@ func encode(all []meter.Tenant, kept []store.KeptFeature) (tenants, names []byte
 // before has written tenants alone. What of a tenant cannot be read is replaced as store.Tenants
 // does, and named in odd.
 func decode(tenants, names []byte) (all []meter.Tenant, kept []store.KeptFeature, odd []store.OddRow, err error) {
-	var rows []json.RawMessage // each is read strictly, on its own
-	if err := json.Unmarshal(tenants, &rows); err != nil {
+	var rows []jsontext.Value // each is read strictly below, so that an odd one is left out alone
+	if err := strict.Unmarshal(tenants, &rows, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
 	}
 	var named []copiedNames
