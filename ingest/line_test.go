@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/eduardosanzb/flagmeter/flusher"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -22,7 +24,10 @@ var hardNames = []string{`back\slash`, `\`, `\\`, `\N`, `\.`, `\n`, `\t`, `\x41`
 
 func TestEveryNameComesBackFromPostgres(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	a.addTenants(hardNames...)
+	names := slices.DeleteFunc(slices.Clone(hardNames), func(name string) bool {
+		return meter.CheckLook(name) != "" || !norm.NFC.IsNormalString(name)
+	})
+	a.addTenants(names...)
 	type row struct {
 		Tenant, Feature, ID string
 		Tokens              int64
@@ -32,7 +37,8 @@ func TestEveryNameComesBackFromPostgres(t *testing.T) {
 	var lines []string
 	at := arrival.UTC().Truncate(time.Microsecond)
 	for i, name := range hardNames {
-		r := row{name, hardNames[(i+1)%len(hardNames)], hardNames[(i+2)%len(hardNames)], int64(i) + 1, at.Add(-time.Duration(i) * 7 * time.Microsecond)}
+		// Tenants and features have names that are taken as they are; ids may be anything.
+		r := row{names[i%len(names)], names[(i+1)%len(names)], name, int64(i) + 1, at.Add(-time.Duration(i) * 7 * time.Microsecond)}
 		want = append(want, r)
 		lines = append(lines, fmt.Sprintf(`{"tenant":%s,"feature":%s,"id":%s,"tokens":%d,"timestamp":%q}`,
 			quoted(r.Tenant), quoted(r.Feature), quoted(r.ID), r.Tokens, r.At.Format(time.RFC3339Nano)))

@@ -38,7 +38,9 @@ func TestAKeyHasARateLimitOfItsOwn(t *testing.T) {
 	if !strings.HasPrefix(p.Detail, "this API key may send 1 events a second") {
 		t.Errorf("%s", p.Detail)
 	}
-	b.refused(b.post(jsonType, batchOf("acme", 101)), 413, "larger-than-burst")
+	_, small := admin.createKey(`{"scope":"ingest","rateLimit":1,"rateBurst":100}`)
+	a.look()
+	a.as(small.Key).refused(a.as(small.Key).post(jsonType, batchOf("acme", 101)), 413, "larger-than-burst")
 	a.as(other.Key).counted(batchOf("acme", 5)) // has a bucket of its own
 	a.as(a.newKey("ingest", "")).counted(batchOf("acme", 100))
 

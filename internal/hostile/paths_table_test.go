@@ -15,7 +15,7 @@ func paths() []attack {
 		{name: "two slashes", raw: get("//tenants", ""), want: notFound},
 		{name: "a slash behind a route", raw: get("/session/", ""), want: "200"},
 		{name: "two slashes behind a route", raw: get("/tenants//", ""), want: notFound},
-		{name: "dots behind a route", raw: get("/tenants/..", ""), want: notFound},
+		{name: "dots behind a route", raw: get("/alerts/..", ""), want: notFound},
 		{name: "a route in capitals", raw: get("/TENANTS", ""), want: notFound},
 		{name: "an escaped letter", raw: get("/%74enants", ""), want: notFound},
 		{name: "a semicolon", raw: get("/tenants;x=y", ""), want: notFound},

@@ -19,7 +19,7 @@ var raced bool
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if raced {
-		plain := exec.Command("go", "test", "-trimpath", "-count=1", "-timeout=60m", "-v", "-run", flag.Lookup("test.run").Value.String(), ".")
+		plain := exec.Command("go", "test", "-count=1", "-timeout=60m", "-v", "-run", flag.Lookup("test.run").Value.String(), ".")
 		plain.Env = append(os.Environ(), "CGO_ENABLED=0") // compiled already, see stacktest.Build
 		plain.Stdout, plain.Stderr = os.Stdout, os.Stderr
 		if plain.Run() != nil {
