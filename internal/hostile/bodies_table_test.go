@@ -28,7 +28,7 @@ func bodies() []attack {
 	as := func(contentType, body string) string {
 		return strings.Replace(sized("", body), "Content-Type: application/json\r\n", contentType, 1)
 	}
-	bad := strings.Replace(event, "1}", "0}", 1)
+	bad := strings.Replace(event, "1}", "-1}", 1)
 	return []attack{
 		{name: "no content type", raw: as("", event), want: "415 unsupported-media-type"},
 		{name: "two content types", raw: as("Content-Type: text/plain\r\nContent-Type: application/json\r\n", event), want: "415 unsupported-media-type"},
