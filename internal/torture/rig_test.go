@@ -106,7 +106,7 @@ func newRig(t *testing.T, g *guard, seed int64, o options) *rig {
 			log: filepath.Join(g.dir, name+".log"), clock: filepath.Join(g.dir, name+".clock")}
 		p.env = []string{
 			"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + postgres[side], "VALKEY_URL=" + valkey[side], addrName + "=" + p.addr,
-			"SLACK_WEBHOOK_URL=" + r.slack.url, "WEBHOOK_ALLOW_PRIVATE=true", "DRAIN_TIME=1s", clockEnv + "=" + p.clock,
+			"SLACK_WEBHOOK_URL=" + r.slack.url, "WEBHOOK_ALLOW_PRIVATE=true", "DRAIN_TIME=1s", "AUTH=off", clockEnv + "=" + p.clock,
 		}
 		if o.dedupe > 0 {
 			p.env = append(p.env, "DEDUPE_WINDOW="+o.dedupe.String())
