@@ -27,8 +27,10 @@ func mendTornTail(ctx context.Context, room *room, server string) error {
 	if err != nil {
 		return nil
 	}
-	cmd := exec.CommandContext(ctx, check, "--fix", manifest)
-	cmd.Dir, cmd.Stdin = room.path, strings.NewReader("y\n")
+	// As the server, it changes into the room by itself, with the rights of its account.
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", `cd "$0" && exec "$1" --fix "$2"`,
+		room.path, check, manifest)
+	cmd.Dir, cmd.Stdin = "/", strings.NewReader("y\n")
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	room.user.apply(cmd.SysProcAttr)
 	if out, err := cmd.CombinedOutput(); err != nil {
