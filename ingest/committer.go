@@ -136,14 +136,7 @@ func (c *committer) expect(n int) {
 // before leave the group, as do requests that exceed a limit, and the rest is tried again as
 // a new group: what was refused was not applied, so it may be judged anew.
 func (c *committer) commit(g *group) {
-	g.remove(func(s *submission) bool {
-		late := time.Since(s.queued) > patience
-		if late {
-			c.unstage(s)
-			s.done <- answer{problem: problemUnavailable("the event store did not answer in time; nothing was counted")}
-		}
-		return late
-	})
+	g.remove(c.late)
 	c.metrics.grouped(g)
 	for len(g.submissions) > 0 {
 		c.number++
@@ -199,6 +192,16 @@ func (c *committer) commit(g *group) {
 			return
 		}
 	}
+}
+
+// late answers s if it has waited for longer than requests may, and reports whether it has.
+func (c *committer) late(s *submission) bool {
+	if time.Since(s.queued) <= patience {
+		return false
+	}
+	c.unstage(s)
+	s.done <- answer{problem: problemUnavailable("the event store did not answer in time; nothing was counted")}
+	return true
 }
 
 // send calls ingest.lua until it answers, with the same number, so that it is applied

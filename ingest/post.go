@@ -44,7 +44,7 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter
 	submissions, problem := s.read(w, r, buffer.Bytes(), from)
 	if problem == nil {
 		problem = s.limiter.admit(submissions, from)
-	} else {
+	} else if problem.Status < http.StatusInternalServerError {
 		s.limiter.chargeEarly(from, bound, max(problem.events, 1))
 	}
 	if problem != nil {

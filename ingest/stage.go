@@ -21,6 +21,9 @@ func (c *committer) stage(ctx context.Context) {
 		}
 		for s := c.large.pop(); s != nil; s = c.large.pop() {
 			c.large.wake() // another stager takes the next one
+			if c.late(s) {
+				continue
+			}
 			if problem := c.stageOne(s); problem != nil {
 				s.done <- answer{problem: problem}
 			} else if !c.queue.push(s) {

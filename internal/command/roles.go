@@ -101,13 +101,21 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants, Gate: p.gate, Embedders: p.cfg.Embedders(),
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
 		DefaultThresholds: p.cfg.Thresholds(), Linger: p.cfg.DrainTime,
-		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), Guard: meter.NewRate(p.cfg.RateGuard, 10*p.cfg.RateGuard),
+		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), Guard: guard(p.cfg),
 		MaxInFlight: p.cfg.MaxInFlight, MaxFeatures: p.cfg.MaxFeatures,
 		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge, PublicURL: p.cfg.PublicURL,
 		Memory: int64(p.cfg.RequestMemory), Connections: p.cfg.MaxConnections,
 		KeyLimits: keyLimits(p.cfg), OnlyLocal: p.onlyLocal,
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
+}
+
+// guard is RATE_GUARD as a rate: ten seconds' worth may come at once, and the largest batch always.
+func guard(cfg config.Config) meter.Rate {
+	if cfg.RateGuard == 0 {
+		return meter.Rate{}
+	}
+	return meter.NewRate(cfg.RateGuard, max(10*cfg.RateGuard, meter.MaxEvents))
 }
 
 // serveMetrics answers /metrics and /healthz of a role without an API.

@@ -126,16 +126,24 @@ func (r *reader) read(tenants []meter.Tenant) []answer {
 }
 
 // features is the unsettled usage of each tenant of q, and its sum. A tenant of which too many
-// features wait has no features, but still its sum.
+// counters wait for one call has no features, but still its sum. Tenants that were asked for
+// together with such a one are asked for again alone, so that nobody's figures depend on others.
 func (r *reader) features(ctx context.Context, q scripts.Query) (all [][]meter.FeatureUsage, tokens []int64, err error) {
 	if all, err = r.live.valkey.Features(ctx, r.shard, q); err != nil {
 		return nil, nil, err
 	}
 	tokens = make([]int64, len(all))
 	for i, features := range all {
+		one := q
+		one.Tenants = q.Tenants[i : i+1]
+		if features == nil && len(q.Tenants) > 1 {
+			alone, err := r.live.valkey.Features(ctx, r.shard, one)
+			if err != nil {
+				return nil, nil, err
+			}
+			all[i], features = alone[0], alone[0]
+		}
 		if features == nil {
-			one := q
-			one.Tenants = q.Tenants[i : i+1]
 			sum, err := r.live.valkey.Tokens(ctx, r.shard, one)
 			if err != nil {
 				return nil, nil, err
