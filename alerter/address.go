@@ -12,8 +12,8 @@ import (
 var (
 	// errNotPublic refuses a connection to an address that is not on the public internet.
 	errNotPublic = errors.New("address is not public")
-	// errOwn refuses one to a public address of this machine: what listens there may take whoever
-	// comes from here for somebody of the house.
+	// errOwn refuses a connection to a public address of this machine: services there may trust
+	// local callers.
 	errOwn = errors.New("address is one of this machine")
 )
 
@@ -66,9 +66,9 @@ func isPublic(addr netip.Addr) bool {
 	return global6.Contains(addr) && !slices.ContainsFunc(refused6, in)
 }
 
-// isOwn reports whether the address is one of this machine: whoever sends there sends from there.
-// Nothing is sent, and no right to list interfaces is needed. An address that others translate to
-// the machine's, as clouds do, is not known here.
+// isOwn reports whether the address belongs to this machine: then the kernel would use it as the
+// source of packets to it. Nothing is sent, and listing interfaces needs no permission this way.
+// It cannot know an address that a gateway translates to this machine's, as clouds do.
 func isOwn(addr netip.AddrPort) bool {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
 	if err != nil { // there is no way to it, so there is none for the message

@@ -75,7 +75,7 @@ func TestIsPublic(t *testing.T) {
 }
 
 // A service that listens on the machine's public address, but is meant for the machine alone, is
-// out of reach of whoever edits webhooks.
+// out of reach of people who may edit webhooks.
 func TestTheMachinesOwnAddressesAreRefused(t *testing.T) {
 	// Which addresses are the machine's is asked of the machine.
 	interfaces, err := net.InterfaceAddrs()

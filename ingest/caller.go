@@ -27,7 +27,7 @@ func callerOf(ctx context.Context) caller {
 	return caller{who.KeyID, who.Tenant, who.Rate}
 }
 
-// flow is whose requests the caller's wait with.
+// flow names the queue that the caller's large bodies wait in.
 func (c caller) flow() string { return c.tenant + "\t" + string(c.id[:]) }
 
 // known reports whether the request had a credential.

@@ -38,7 +38,7 @@ func (s *submission) cost() int {
 	return costOfCall + costOf(len(s.sums.counters)-late, late, len(s.tenants), s.ids, len(s.lines))
 }
 
-// flow is whose requests s waits with: its tenant's, or its caller's if it is about several.
+// flow names the queue that s waits in: its tenant's, or its caller's if s is about several tenants.
 func (s *submission) flow() string {
 	if len(s.tenants) == 1 {
 		return s.tenants[0].Name

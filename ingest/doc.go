@@ -28,7 +28,8 @@
 // all of them. A group costs Valkey some 8 ms at most. Requests wait in a queue a shard that
 // serves flows by what they cost (package fair); the flow of a request is its tenant, or its API
 // key if it is about several tenants. So a client with 64 connections and batches of 10,000
-// events waits for itself, and a single event of another tenant for one call. Bodies above
+// events delays its own requests; a single event of another tenant waits for the call in progress
+// and what was stored of large requests before it (BenchmarkNeighbour measures it). Bodies above
 // 64 kB are decoded by turn as well, on all processors but one. MAX_IN_FLIGHT bounds the requests
 // of a key in hand, and those of a tenant in the queue; RATE_GUARD the events of a tenant without a
 // rate.

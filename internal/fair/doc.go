@@ -1,5 +1,5 @@
-// Package fair shares out work between flows, which are the tenants or callers that it comes
-// from: a flow that brings more than its share waits for itself, and others hardly notice it.
+// Package fair shares work between flows. A flow is the tenant or the caller that work comes from.
+// A flow that brings more than its share delays its own work and hardly that of others.
 //
 // It is start-time fair queueing (Goyal, Vin, Cheng: "Start-time Fair Queueing", SIGCOMM 1996).
 // Each item has a cost. The queue keeps a virtual time, which is the start of the item served

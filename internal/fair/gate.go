@@ -21,8 +21,8 @@ type waiter struct {
 // NewGate returns a gate for so many callers at a time, at least 1.
 func NewGate(places int) *Gate { return &Gate{free: max(places, 1)} }
 
-// Enter waits for a place, or for the end of ctx, whose error it returns. Whoever has entered
-// must Leave.
+// Enter waits for a place. It returns the error of ctx if that ends first. After a nil error the
+// caller must call Leave.
 func (g *Gate) Enter(ctx context.Context, flow string, cost int) error {
 	g.mu.Lock()
 	if g.free > 0 {
