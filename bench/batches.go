@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -60,8 +61,7 @@ func bodies(n int) request {
 // beforehand, and returns how many per second went in.
 func (r *rig) bareCopy(ctx context.Context) (float64, error) {
 	var lines []string
-	err := r.db.SelectContext(ctx, &lines, `SELECT concat_ws(E'\t', id, tenant, feature, tokens, created_at, coalesce(idempotency_key, '\N'))
-		FROM events`)
+	err := r.db.SelectContext(ctx, &lines, "SELECT "+record.Text+" FROM events")
 	if err != nil {
 		return 0, fmt.Errorf("read events: %w", err)
 	}
@@ -80,7 +80,7 @@ func (r *rig) bareCopy(ctx context.Context) (float64, error) {
 		return 0, fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err := store.CopyText(ctx, conn, "COPY events (id, tenant, feature, tokens, created_at, idempotency_key) FROM STDIN", text); err != nil {
+	if err := store.CopyText(ctx, conn, record.CopyInto("events"), text); err != nil {
 		return 0, fmt.Errorf("copy: %w", err)
 	}
 	if err := tx.Commit(); err != nil {

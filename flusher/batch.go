@@ -4,12 +4,9 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
-	"github.com/google/uuid"
-
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -59,7 +56,7 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 		b := &batch{Batch: s, kind: kindRaw, handOut: sealed.Seq, groups: groups[i]}
 		for line := range b.lines() {
 			b.rows++
-			b.tokens += lineTokens(line)
+			b.tokens += record.Tokens(line)
 		}
 		batches = append(batches, b)
 	}
@@ -108,31 +105,4 @@ func (b *batch) lines() func(yield func(string) bool) {
 			}
 		}
 	}
-}
-
-// arrival is when the first event of a group of lines arrived, by the clock of the ingest that
-// took it, to the millisecond: its id says so. The other events of the group came with it or
-// while it waited.
-func arrival(group string) (time.Time, bool) {
-	if len(group) < idSize {
-		return time.Time{}, false
-	}
-	id, err := uuid.Parse(group[:idSize])
-	return idTime(id), err == nil && id.Version() == 7
-}
-
-// idSize is the length of a UUID as text.
-const idSize = 36
-
-// lineTokens is the fourth field of a line, 0 if that is no count.
-func lineTokens(line string) int64 {
-	for range 3 {
-		_, line, _ = strings.Cut(line, "\t")
-	}
-	field, _, _ := strings.Cut(line, "\t")
-	n, err := strconv.ParseInt(field, 10, 64)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
 }

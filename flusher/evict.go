@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/lib/pq"
 )
 
@@ -34,7 +35,7 @@ func (f *Flusher) evict(ctx context.Context, err error) error {
 	res, err := f.db.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
 		AND state = 'active' AND wait_event = 'ClientRead' AND query = $1
-		AND query_start < clock_timestamp() - $2 * interval '1 millisecond'`, copyStatement("events"), f.stuck.Milliseconds())
+		AND query_start < clock_timestamp() - $2 * interval '1 millisecond'`, record.CopyInto("events"), f.stuck.Milliseconds())
 	if err != nil {
 		return fmt.Errorf("end sleeping sessions: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
@@ -72,7 +73,7 @@ func TestSleeperInCopyIsEvicted(t *testing.T) {
 		}
 	}
 	if err := sleeper.Raw(func(conn any) error {
-		_, err := conn.(driver.Conn).Prepare(copyStatement("events"))
+		_, err := conn.(driver.Conn).Prepare(record.CopyInto("events"))
 		return err
 	}); err != nil {
 		t.Fatal(err)

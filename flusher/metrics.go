@@ -3,6 +3,7 @@ package flusher
 import (
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -77,7 +78,7 @@ func (m *metrics) committed(fresh []*batch, done Result, now time.Time) {
 		m.batches.WithLabelValues(b.kind).Inc()
 		for _, group := range b.groups {
 			m.bytes.Add(float64(len(group)))
-			if arrived, ok := arrival(group); ok {
+			if arrived, ok := record.Arrival(group); ok {
 				m.ackToDB.Observe(max(now.Sub(arrived).Seconds(), 0))
 			}
 		}

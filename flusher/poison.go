@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/record"
 )
 
 // putByHalves writes batches that Postgres has refused as a whole: what it takes goes
@@ -33,7 +35,7 @@ func (h *halves) put(ctx context.Context) error {
 		func(part []string) error { return copyEvents(ctx, h.tx.conn, "events", part) },
 		func(line string) ([]byte, error) {
 			h.done.Events--
-			h.done.Tokens -= lineTokens(line)
+			h.done.Tokens -= record.Tokens(line)
 			return []byte(line), nil
 		})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -123,7 +124,7 @@ func (f *Flusher) alarm(ctx context.Context, shard int, r scripts.Rewound) {
 	}
 	noticed := "unknown"
 	if id, err := uuid.Parse(r.Marker); err == nil {
-		noticed = idTime(id).UTC().Format(time.RFC3339)
+		noticed = record.TimeOf(id).UTC().Format(time.RFC3339)
 	}
 	f.log.Error("VALKEY HAS LOST WRITES IT HAD ACKNOWLEDGED: older data were put back, or its append-only file was cut. "+
 		"Events are refused until this is recovered, which begins now: everything left in Valkey goes to Postgres, nothing twice, "+
@@ -203,7 +204,7 @@ func (f *Flusher) remember(ctx context.Context, shard int, r scripts.Rewound) (n
 		return 0, fmt.Errorf("read clock of postgres: %w", err)
 	}
 	rows, err := f.patient.QueryxContext(ctx, `SELECT tenant, idempotency_key FROM events
-		WHERE id >= $1 AND idempotency_key IS NOT NULL`, firstID(now.Add(-f.dedupe)))
+		WHERE id >= $1 AND idempotency_key IS NOT NULL`, record.FirstID(now.Add(-f.dedupe)))
 	if err != nil {
 		return 0, fmt.Errorf("read event ids: %w", err)
 	}
@@ -237,24 +238,4 @@ func (f *Flusher) remember(ctx context.Context, shard int, r scripts.Rewound) (n
 		err = flush()
 	}
 	return n, err
-}
-
-// idTime is when a UUID of version 7 was made, to the millisecond.
-func idTime(id uuid.UUID) time.Time {
-	var ms int64
-	for _, b := range id[:6] {
-		ms = ms<<8 | int64(b)
-	}
-	return time.UnixMilli(ms)
-}
-
-// firstID is not greater than any UUID of version 7 made at t or later.
-func firstID(t time.Time) uuid.UUID {
-	var id uuid.UUID
-	ms := max(t.UnixMilli(), 0)
-	for i := 5; i >= 0; i-- {
-		id[i] = byte(ms)
-		ms >>= 8
-	}
-	return id
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
@@ -194,6 +195,13 @@ func TestRecoveryLeavesWhatIsGoneAlone(t *testing.T) {
 	}
 	if n := r.count("SELECT count(*) FROM dead_events WHERE reason LIKE '%no longer kept%'"); n != 1 {
 		t.Errorf("%d dead events, want 1", n)
+	}
+	var line string
+	if err := r.DB.Get(&line, "SELECT convert_from(content, 'UTF8') FROM dead_events"); err != nil {
+		t.Fatal(err)
+	}
+	if _, e, err := record.Parse(line); err != nil || e.Tenant != "acme" || e.Tokens != 5 || e.ID != "" {
+		t.Errorf("the dead event is %q: %+v, %v", line, e, err)
 	}
 	for _, table := range []string{"rollups", "usage_daily"} {
 		if n := r.count("SELECT sum(total_tokens) FROM " + table); n != 100 {

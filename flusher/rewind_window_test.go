@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
@@ -27,7 +28,7 @@ func (r *rig) lose() {
 // arrived makes the only event in Postgres one that arrived at t.
 func (r *rig) arrived(t time.Time) {
 	r.t.Helper()
-	if _, err := r.DB.Exec("UPDATE events SET id = $1", firstID(t)); err != nil {
+	if _, err := r.DB.Exec("UPDATE events SET id = $1", record.FirstID(t)); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -39,7 +40,7 @@ func (r *rig) drained() time.Time {
 	if err := r.DB.Get(&id, "SELECT id FROM flushes WHERE drained ORDER BY seq DESC LIMIT 1"); err != nil {
 		r.t.Fatal(err)
 	}
-	return idTime(id)
+	return record.TimeOf(id)
 }
 
 // TestRecoveryLooksTenMinutesBack loses the counter of an event that arrived just before
@@ -63,7 +64,7 @@ func TestRecoveryDoubtsAClockThatIsAhead(t *testing.T) {
 	r.mustPost("acme", "chat", 5)
 	r.settle()
 	now := r.drained()
-	if _, err := r.DB.Exec("UPDATE flushes SET id = $1 WHERE drained", firstID(now.Add(time.Hour))); err != nil {
+	if _, err := r.DB.Exec("UPDATE flushes SET id = $1 WHERE drained", record.FirstID(now.Add(time.Hour))); err != nil {
 		t.Fatal(err)
 	}
 	r.arrived(now)

@@ -12,6 +12,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -79,11 +80,11 @@ func (t *taking) begin(ctx context.Context) error {
 	switch {
 	case err == nil:
 		// The id was made by the clock of a flusher, which may have been ahead then.
-		at := idTime(drained.ID)
+		at := record.TimeOf(drained.ID)
 		if drained.At.Before(at) {
 			at = drained.At
 		}
-		t.since = firstID(at.Add(-unsettled))
+		t.since = record.FirstID(at.Add(-unsettled))
 	case !errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("look for last drained hand-out: %w", err)
 	}
@@ -175,7 +176,7 @@ func (t *taking) dropForgotten(ctx context.Context) error {
 	var n int64
 	err := t.tx.GetContext(ctx, &n, `WITH old AS (DELETE FROM recovered WHERE created_at < $1 RETURNING *),
 		dead AS (INSERT INTO dead_events (batch, kind, content, reason)
-			SELECT $2, 'raw', convert_to(concat_ws(E'\t', id, tenant, feature, tokens, created_at, idempotency_key), 'UTF8'),
+			SELECT $2, 'raw', convert_to(`+record.Text+`, 'UTF8'),
 				'recovered from lost writes, and of a day that is no longer kept: it cannot be told whether it was counted' FROM old)
 		SELECT count(*) FROM old`, t.kept, t.marker)
 	if err != nil {
@@ -201,19 +202,14 @@ func (t *taking) dropRepeated(ctx context.Context) error {
 	_, err = t.tx.ExecContext(ctx, `WITH again AS (
 			DELETE FROM recovered r USING events e
 			WHERE r.idempotency_key IS NOT NULL AND e.id >= $1 AND e.id < r.id
-				AND e.tenant = r.tenant AND e.idempotency_key = r.idempotency_key AND `+idMillis("r.id")+" - "+idMillis("e.id")+` < $2
+				AND e.tenant = r.tenant AND e.idempotency_key = r.idempotency_key AND `+record.Millis("r.id")+" - "+record.Millis("e.id")+` < $2
 			RETURNING r.*, e.feature = r.feature AND e.tokens = r.tokens AS same)
 		INSERT INTO dead_events (batch, kind, content, reason)
-		SELECT $3, 'raw', convert_to(concat_ws(E'\t', id, tenant, feature, tokens, created_at, idempotency_key), 'UTF8'),
+		SELECT $3, 'raw', convert_to(`+record.Text+`, 'UTF8'),
 			'its id was used for another event' FROM again WHERE NOT same`,
-		firstID(idTime(first).Add(-window)), window.Milliseconds(), t.marker)
+		record.FirstID(record.TimeOf(first).Add(-window)), window.Milliseconds(), t.marker)
 	if err != nil {
 		return fmt.Errorf("drop repeated events: %w", err)
 	}
 	return nil
-}
-
-// idMillis is the time of a UUID of version 7 in SQL, in ms since 1970.
-func idMillis(column string) string {
-	return "('x' || left(replace(" + column + "::text, '-', ''), 12))::bit(48)::bigint"
 }

@@ -23,7 +23,7 @@ func BenchmarkCommitter(b *testing.B) {
 				for pb.Next() {
 					s := newSubmission(0, len(events))
 					for i, e := range events {
-						s.add(i, a.server.ids.next(arrival), e, eventID(e), meter.Tenant{Name: e.Tenant, Zone: time.UTC}, arrival)
+						s.add(i, a.server.ids.Next(arrival), e, eventID(e), meter.Tenant{Name: e.Tenant, Zone: time.UTC}, arrival)
 					}
 					if _, problem := a.server.commit(b.Context(), []*submission{s}); problem != nil {
 						b.Error(problem)

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/text/unicode/norm"
 
@@ -67,25 +66,5 @@ func TestEveryNameComesBackFromPostgres(t *testing.T) {
 		if got[i] != want[i] {
 			t.Errorf("row %d\n got %+v\nwant %+v", i, got[i], want[i])
 		}
-	}
-}
-
-func BenchmarkAppendLine(b *testing.B) {
-	id := uuid.Must(uuid.NewV7())
-	for _, c := range []struct {
-		name  string
-		event meter.Event
-	}{
-		{"plain", meter.Event{Tenant: "acme-corp", Feature: "gpt-4-turbo", Tokens: 1500, At: arrival}},
-		{"with id", meter.Event{ID: "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e", Tenant: "acme-corp", Feature: "gpt-4-turbo", Tokens: 1500, At: arrival}},
-		{"with backslashes", meter.Event{Tenant: `a\b\c\d`, Feature: `gpt\4\turbo`, Tokens: 1500, At: arrival}},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			b.ReportAllocs()
-			var line []byte
-			for b.Loop() {
-				line = appendLine(line[:0], id, c.event)
-			}
-		})
 	}
 }

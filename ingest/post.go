@@ -152,7 +152,7 @@ func (s *Server) sort(events []meter.Event, now time.Time, who *auth.Principal, 
 			}
 			first[key] = id.Content
 		}
-		byShard[shard].add(i, s.ids.next(arrived), e, id, tenant, now)
+		byShard[shard].add(i, s.ids.Next(arrived), e, id, tenant, now)
 	}
 	if len(unknown) > 0 {
 		return nil, nil, problemUnknownTenants(events, unknown)

@@ -21,6 +21,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/fair"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
@@ -95,7 +96,7 @@ type Server struct {
 	metrics      *metrics
 	observer     *httpd.Observer
 	top          *topTenants
-	ids          *eventIDs
+	ids          *record.IDs
 	autoCreate   bool
 	defaultQuota int64
 	thresholds   []int
@@ -137,7 +138,7 @@ type route struct {
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: newEventIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
+		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: record.NewIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
 		gate: o.Gate, keyLimits: o.KeyLimits, local: o.OnlyLocal, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
 	s.dedupeWindow = dedupeSeconds(o.Dedupe)
 	s.limits = httpd.Standard()

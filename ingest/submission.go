@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -103,7 +104,7 @@ func (s *submission) add(index int, key uuid.UUID, e meter.Event, id scripts.Eve
 		s.lines = append(s.lines, '\n')
 		it.start++
 	}
-	s.lines = appendLine(s.lines, key, e)
+	s.lines = record.Append(s.lines, key, e)
 	it.end = len(s.lines)
 	minute := e.At.Unix() / 60
 	it.counter = s.sums.add(scripts.Counter{

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 )
 
 // Queue is what waits in Valkey for Postgres.
@@ -60,7 +60,7 @@ func (v *Valkey) queue(ctx context.Context, shard int) (q Queue, err error) {
 		known = *h
 	}
 	keys := []string{rawKey(shard), minutesKey(shard), sealedRawKey(shard), sealedSumKey(shard), acceptedKey(shard), flushedKey(shard)}
-	cmds, err := v.run(ctx, nil, call{queueScript, keys, []any{rawPrefix(shard), known.batch}})
+	cmds, err := v.run(ctx, nil, call{queueScript, keys, []any{rawPrefix(shard), known.batch, record.IDSize}})
 	if err != nil {
 		return q, err
 	}
@@ -75,12 +75,11 @@ func (v *Valkey) queue(ctx context.Context, shard int) (q Queue, err error) {
 	oldest, _ := reply[5].(string)
 	switch {
 	case oldest != "":
-		id, err := uuid.Parse(oldest)
-		if err != nil {
-			return q, fmt.Errorf("read the id of the oldest event: %w", err)
+		at, ok := record.Arrival(oldest)
+		if !ok {
+			return q, fmt.Errorf("the oldest event has the id %q", oldest)
 		}
-		seconds, nanos := id.Time().UnixTime()
-		q.Oldest = time.Unix(seconds, nanos).UTC()
+		q.Oldest = at.UTC()
 		if batch != "" {
 			v.heads[shard].Store(&head{batch, q.Oldest})
 		}

@@ -5,6 +5,7 @@
 -- KEYS[5] accepted  KEYS[6] flushed
 -- ARGV[1] prefix of raw:<id>
 -- ARGV[2] id of the batch whose oldest event the caller knows, or ''
+-- ARGV[3] length of an event's id, with which its line begins
 --
 -- Returns {events, minutes, raws, sums, batch, oldest}: raw events, open minutes, sealed batches
 --   of each kind, the id of the oldest raw batch, '' if none is sealed, and that of the oldest
@@ -16,7 +17,6 @@ local raw, minutes, sealed_raw, sealed_sum, accepted, flushed = KEYS[1], KEYS[2]
 
 -- Groups are in the order of their acknowledgement, in the batches as in the open list,
 -- which is younger than all of them.
-local id_size = 36
 local batch = redis.call('ZRANGE', sealed_raw, 0, 0)[1]
 local group
 if not batch then
@@ -27,4 +27,4 @@ end
 
 local events = tonumber(redis.call('GET', accepted) or 0) - tonumber(redis.call('GET', flushed) or 0)
 return {math.max(events, 0), redis.call('ZCARD', minutes), redis.call('ZCARD', sealed_raw), redis.call('ZCARD', sealed_sum),
-  batch or '', group and string.sub(group, 1, id_size) or ''}
+  batch or '', group and string.sub(group, 1, ARGV[3]) or ''}

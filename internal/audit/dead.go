@@ -9,6 +9,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -48,12 +49,13 @@ func readDead(ctx context.Context, tx *sqlx.Tx) (deadRows, error) {
 }
 
 func (d *deadRows) addLine(text string) {
-	line, ok := parseLine(text)
-	if !ok {
+	_, e, err := record.Parse(text)
+	if err != nil {
 		d.unreadable++
 		return
 	}
-	d.events[line.row] = d.events[line.row].plus(Count{line.tokens, 1})
+	row := rowOf(e)
+	d.events[row] = d.events[row].plus(Count{e.Tokens, 1})
 }
 
 // addSum adds a row of rollups or usage_daily, in the form that the flusher gives it.

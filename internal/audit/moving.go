@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -28,15 +30,23 @@ func (m *movingRows) readRaw(ctx context.Context, valkey *scripts.Valkey) error 
 	return valkey.EachRaw(ctx, func(groups []string) {
 		for _, group := range groups {
 			for text := range strings.SplitSeq(group, "\n") {
-				if line, ok := parseLine(text); ok {
-					// The text is part of a batch, which the map would keep in memory.
-					m.add(scripts.MinuteKey{Tenant: strings.Clone(line.row.Tenant), Feature: strings.Clone(line.row.Feature), Minute: line.row.Minute})
-				} else {
+				_, e, err := record.Parse(text)
+				if err != nil {
 					m.unreadable++
+					continue
 				}
+				row := rowOf(e)
+				// The names are part of a batch, which the map would keep in memory.
+				row.Tenant, row.Feature = strings.Clone(row.Tenant), strings.Clone(row.Feature)
+				m.add(row)
 			}
 		}
 	})
+}
+
+// rowOf is the row of rollups that an event is counted in.
+func rowOf(e meter.Event) scripts.MinuteKey {
+	return scripts.MinuteKey{Tenant: e.Tenant, Feature: e.Feature, Minute: e.At.Unix() / 60}
 }
 
 // readCounted adds the rows of all counters in Valkey.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/jmoiron/sqlx"
 )
 
@@ -28,7 +29,7 @@ func EventsAfter(ctx context.Context, q sqlx.QueryerContext, tenant string, afte
 		behind = &afterID
 	}
 	var events []StoredEvent
-	err := sqlx.SelectContext(ctx, q, &events, `SELECT id, tenant, feature, tokens, created_at, idempotency_key FROM events
+	err := sqlx.SelectContext(ctx, q, &events, `SELECT `+record.Columns+` FROM events
 		WHERE tenant = $1 AND created_at >= $2 AND created_at < $3 AND ($4::uuid IS NULL OR (created_at, id) > ($2, $4))
 		ORDER BY created_at, id LIMIT $5`, tenant, after, before, behind, limit)
 	if err != nil {

@@ -1,4 +1,4 @@
-package ingest
+package record
 
 import (
 	"encoding/hex"
@@ -11,23 +11,22 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// appendLine appends an event as a line of Postgres' COPY text format, without the
-// line feed: id, tenant, feature, tokens, created_at, idempotency_key. The line is
-// stored in Valkey as it is and sent to Postgres unchanged, so it is encoded once.
-func appendLine(b []byte, id uuid.UUID, e meter.Event) []byte {
+// Append appends the line of an event that is stored under id. The event's time must be set and
+// its year have four digits; its names must be valid (meter.CheckName).
+func Append(b []byte, id uuid.UUID, e meter.Event) []byte {
 	b = appendUUID(b, id)
 	b = appendText(append(b, '\t'), e.Tenant)
 	b = appendText(append(b, '\t'), e.Feature)
 	b = strconv.AppendInt(append(b, '\t'), e.Tokens, 10)
 	b = appendTimestamp(append(b, '\t'), e.At)
 	if e.ID == "" {
-		return append(b, "\t\\N"...)
+		return append(b, "\t"+null...)
 	}
 	return appendText(append(b, '\t'), e.ID)
 }
 
-// appendText appends a name. The backslash is the only character that COPY text
-// treats specially and a name can contain: meter.CheckName refuses the control characters.
+// appendText appends a name. The backslash is the only character that COPY text treats specially
+// and that a name can contain.
 func appendText(b []byte, s string) []byte {
 	for {
 		before, after, found := strings.Cut(s, `\`)
@@ -39,6 +38,9 @@ func appendText(b []byte, s string) []byte {
 		s = after
 	}
 }
+
+// unescape reads what appendText has written.
+func unescape(field string) string { return strings.ReplaceAll(field, `\\`, `\`) }
 
 func appendUUID(b []byte, id uuid.UUID) []byte {
 	b = append(hex.AppendEncode(b, id[:4]), '-')
