@@ -2,9 +2,11 @@ package alerter
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
 )
 
@@ -26,26 +28,24 @@ func (a *Alerter) Run(ctx context.Context) error {
 	var delivering sync.WaitGroup
 	delivering.Go(func() { a.deliverUntilDone(ctx, wake) })
 	delivering.Go(func() { knock(ctx, wake) })
-	a.jobs(ctx, wake).Run(ctx)
+	a.jobs(wake).Run(ctx)
 	delivering.Wait()
 	return nil
 }
 
 // jobs is the schedule of the comparisons.
-func (a *Alerter) jobs(ctx context.Context, wake chan<- struct{}) *schedule.Jobs {
+func (a *Alerter) jobs(wake chan<- struct{}) *schedule.Jobs {
 	jobs := schedule.New(a.log, a.registerer)
-	jobs.Add("thresholds", everyTick, func() error {
+	jobs.Add("thresholds", everyTick, func(ctx context.Context) error {
 		defer wakeUp(wake)
-		if _, err := a.check(ctx); ctx.Err() == nil {
-			return err
-		}
-		return nil
+		_, err := a.check(ctx)
+		return err
 	})
-	jobs.Add("all_tenants", everyTenant, func() error {
+	jobs.Add("all_tenants", everyTenant, func(context.Context) error {
 		a.lookAtAll()
 		return nil
 	})
-	jobs.Add("webhooks", everyWebhook, func() error { return a.lookAtWebhooks(ctx) })
+	jobs.Add("webhooks", everyWebhook, a.lookAtWebhooks)
 	return jobs
 }
 
@@ -77,19 +77,18 @@ func (a *Alerter) lookAtAll() {
 	a.due.add(nil, true)
 }
 
-// deliverUntilDone delivers whatever is due after each wake. It logs when that begins and
-// ceases to fail.
+// deliverUntilDone delivers whatever is due after each wake.
 func (a *Alerter) deliverUntilDone(ctx context.Context, wake <-chan struct{}) {
-	deliver := schedule.Logged(a.log, "the delivery of alerts", func() error {
-		_, err := a.deliver(ctx, wake)
-		return err
-	})
+	health := loop.Health{Log: a.log, Level: slog.LevelError,
+		Failing: "the delivery of alerts fails and will be tried again",
+		Working: "the delivery of alerts works again"}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-wake:
-			_ = deliver() // it has logged
+			_, err := a.deliver(ctx, wake)
+			health.Note(ctx, err)
 		}
 	}
 }

@@ -52,12 +52,7 @@ func NewQueue(valkey *scripts.Valkey, now func() time.Time, log *slog.Logger, re
 // Run looks every second until ctx is done.
 func (q *Queue) Run(ctx context.Context) {
 	jobs := schedule.New(q.log, q.reg)
-	jobs.Add("queue", lookEvery, func() error {
-		if err := q.Look(ctx); ctx.Err() == nil {
-			return err
-		}
-		return nil
-	})
+	jobs.Add("queue", lookEvery, q.Look)
 	jobs.Run(ctx)
 }
 

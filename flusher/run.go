@@ -53,30 +53,22 @@ func New(o Options) *Flusher {
 // kept and audits the last day, until ctx is done; then it finishes the batches in hand and
 // returns.
 func (f *Flusher) Run(ctx context.Context) {
-	hourly := func(job func(context.Context) error) func() error {
-		return func() error {
-			if err := job(ctx); ctx.Err() == nil {
-				return err
-			}
-			return nil // the process ends
-		}
-	}
 	// Rows without a partition of their own still find a place in the default one.
-	partitions := hourly(f.CreatePartitions)
-	if err := partitions(); err != nil {
+	if err := f.CreatePartitions(ctx); err != nil && ctx.Err() == nil {
 		f.log.Error("could not create partitions", "error", err)
 	}
 	jobs := schedule.New(f.log, f.registerer)
-	jobs.Add("flush", "@every 1s", func() error {
+	jobs.Add("flush", "@every 1s", func(ctx context.Context) error {
 		_, err := f.RunOnce(ctx)
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			return nil // the process ends; the next one finishes what was broken off
+		if err != nil && ctx.Err() != nil && !errors.Is(err, context.Canceled) {
+			f.log.Error("the last flush has failed; the next process repeats it", "error", err)
 		}
 		return err
 	})
-	jobs.Add("partitions", "@hourly", partitions)
-	jobs.Add("retention", "30 * * * *", hourly(f.Retain)) // when neither partitions nor an audit is at work
-	jobs.Add("audit", "@hourly", func() error {
+	jobs.Add("partitions", "@hourly", f.CreatePartitions)
+	// At half past neither partitions nor an audit is at work.
+	jobs.Add("retention", "30 * * * *", f.Retain)
+	jobs.Add("audit", "@hourly", func(ctx context.Context) error {
 		_, err := f.audit.Run(ctx)
 		return err
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/budget"
+	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 )
@@ -184,17 +185,15 @@ func (f *feeds) run() {
 	defer cancel()
 	ticker := time.NewTicker(f.every)
 	defer ticker.Stop()
-	failing, onlyNew := false, false
+	onlyNew := false
+	health := loop.Health{Log: f.log, Level: slog.LevelError,
+		Failing: "live clients get no new figures", Working: "live clients get new figures again"}
 	for {
 		due, ok := f.due(onlyNew)
 		if !ok {
 			return
 		}
-		err := f.renew(ctx, due)
-		if err != nil && !failing {
-			f.log.Error("live clients get no new figures", "error", err)
-		}
-		failing = err != nil
+		health.Note(ctx, f.renew(ctx, due))
 		select {
 		case <-ticker.C:
 			onlyNew = false

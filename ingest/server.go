@@ -183,7 +183,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	running.Go(func() { s.observer.LogSums(commits) })
 	if s.top != nil {
 		jobs := schedule.New(s.log, s.registry)
-		s.top.addTo(commits, jobs)
+		s.top.addTo(jobs)
 		running.Go(func() { jobs.Run(commits) })
 	}
 	http := httpd.Server{Handler: s.Handler(), Log: s.log, Limits: s.limits, Linger: s.linger, Draining: func() {

@@ -44,9 +44,7 @@ func newTopTenants(live *usage.Live, n int, reg *prometheus.Registry) *topTenant
 }
 
 // addTo makes looking a job.
-func (t *topTenants) addTo(ctx context.Context, jobs *schedule.Jobs) {
-	jobs.Add("top_tenants", topEvery, func() error { return t.look(ctx) })
-}
+func (t *topTenants) addTo(jobs *schedule.Jobs) { jobs.Add("top_tenants", topEvery, t.look) }
 
 // look finds the tenants with the largest usage.
 func (t *topTenants) look(ctx context.Context) error {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/MicahParks/jwkset"
+	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -119,19 +120,17 @@ func (s *keySet) find(id string, named bool, alg string) *publicKey {
 
 // keep reads the set again and again until ctx is done.
 func (s *keySet) keep(ctx context.Context, log *slog.Logger) {
-	failing, ended, empty := false, false, false
+	ended, empty := false, false
+	health := loop.Health{Log: log, Level: slog.LevelWarn,
+		Failing: "the keys of tokens cannot be read: those known before stay in force for " + s.maxAge.String(),
+		Working: "the keys of tokens can be read again"}
 	for {
 		err := s.renew(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil && !failing {
-			log.Warn("the keys of tokens cannot be read: those known before stay in force", "for", s.maxAge.String(), "error", err)
-		}
-		if err == nil && failing {
-			log.Info("the keys of tokens can be read again")
-		}
-		failing = err != nil
+		health.Note(ctx, err)
+		failing := health.IsFailing()
 		if stale := failing && s.stale(); stale != ended {
 			if ended = stale; stale {
 				log.Error("the keys of tokens are too old: no token that is signed by them is taken", "after", s.maxAge.String(), "error", err)

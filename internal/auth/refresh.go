@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -52,32 +54,17 @@ func (d *Directory) Start(ctx context.Context) error {
 // revocation must come in while one of them hangs.
 func (d *Directory) Keep(ctx context.Context) {
 	var both sync.WaitGroup
-	both.Go(func() { d.keep(ctx, "API keys cannot be refreshed from postgres", d.refresh) })
-	both.Go(func() { d.keep(ctx, "revoked API keys cannot be read from valkey", d.sync) })
+	both.Go(func() {
+		loop.Every(ctx, refreshEvery, loop.Health{Log: d.log, Level: slog.LevelWarn,
+			Failing: "API keys cannot be refreshed from postgres",
+			Working: "API keys can be refreshed from postgres again"}, d.refresh)
+	})
+	both.Go(func() {
+		loop.Every(ctx, refreshEvery, loop.Health{Log: d.log, Level: slog.LevelWarn,
+			Failing: "revoked API keys cannot be read from valkey",
+			Working: "revoked API keys can be read from valkey again"}, d.sync)
+	})
 	both.Wait()
-}
-
-func (d *Directory) keep(ctx context.Context, trouble string, look func(context.Context) error) {
-	ticker := time.NewTicker(refreshEvery)
-	defer ticker.Stop()
-	failing := false
-	for {
-		err := look(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil && !failing:
-			d.log.Warn(trouble, "error", err)
-		case err == nil && failing:
-			d.log.Info("no longer: " + trouble)
-		}
-		failing = err != nil
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
 }
 
 // refresh loads the keys from Postgres if they have changed, and tells it what it has not

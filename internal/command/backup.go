@@ -132,11 +132,9 @@ func keepBackups(cmd *cobra.Command, env Env, cfg config.Config, o backup.Option
 		log.Warn("could not look at the backups that there are", "error", err)
 	}
 	jobs := schedule.New(log, registry)
-	jobs.Add("backup", "TZ=UTC "+expression, func() error {
+	// A backup that is broken off leaves nothing with a name.
+	jobs.Add("backup", "TZ=UTC "+expression, func(ctx context.Context) error {
 		_, err := job.Run(ctx)
-		if ctx.Err() != nil {
-			return nil // it was broken off, and nothing of it has a name
-		}
 		return err
 	})
 	log.Info("started", "address", listener.Addr().String(), "version", env.Build.Version, "schedule", expression, "target", o.Target.String())

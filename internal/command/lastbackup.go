@@ -2,11 +2,11 @@ package command
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/eduardosanzb/flagmeter/internal/schedule"
 )
 
 // lookAtBackup is how often the flusher looks for the last backup.
@@ -21,7 +21,10 @@ func (p *process) watchBackup(ctx context.Context) {
 	last := prometheus.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_backup_last_success_timestamp_seconds",
 		Help: "Unix time of the snapshot of the newest good backup, 0 if there is none."})
 	p.registry.MustRegister(last)
-	look := schedule.Logged(p.log, "the look for the last backup", func() error {
+	health := loop.Health{Log: p.log, Level: slog.LevelError,
+		Failing: "the time of the last backup cannot be read",
+		Working: "the time of the last backup can be read again"}
+	loop.Every(ctx, lookAtBackup, health, func(ctx context.Context) error {
 		var at float64
 		err := p.db.GetContext(ctx, &at, "SELECT coalesce((SELECT extract(epoch FROM taken_at) FROM last_backup), 0)")
 		if err == nil {
@@ -29,14 +32,4 @@ func (p *process) watchBackup(ctx context.Context) {
 		}
 		return err
 	})
-	ticker := time.NewTicker(lookAtBackup)
-	defer ticker.Stop()
-	for {
-		_ = look() // it has logged
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
 }

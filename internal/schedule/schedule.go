@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/robfig/cron/v3"
+
+	"github.com/eduardosanzb/flagmeter/internal/loop"
 )
 
 // Jobs is a set of jobs with their times.
@@ -19,6 +21,7 @@ type Jobs struct {
 	cron    *cron.Cron
 	log     *slog.Logger
 	metrics metrics
+	ctx     context.Context // of Run
 }
 
 // New returns an empty set that logs to log. Its metrics go to reg, which several sets may
@@ -28,11 +31,23 @@ func New(log *slog.Logger, reg prometheus.Registerer) *Jobs {
 }
 
 // Add schedules a job by a cron expression such as "@every 1s". The name is the job's label task in
-// metrics and its name in the log, which says when the job begins and ceases to fail. Add
-// panics on an expression that cannot be parsed: these are written in the source.
-func (j *Jobs) Add(name, expression string, job func() error) {
+// metrics and its name in the log, which says when the job begins to fail and when it works again.
+// The job gets the context of Run; an error after that has ended counts as success, because the
+// job was broken off. Add panics on an expression that cannot be parsed: these are written in the
+// source.
+func (j *Jobs) Add(name, expression string, job func(context.Context) error) {
 	m := j.metrics.of(name)
-	logged := Logged(j.log, "the job "+name, job)
+	health := loop.Health{Log: j.log, Level: slog.LevelError,
+		Failing: "the job " + name + " fails and will be tried again",
+		Working: "the job " + name + " works again"}
+	logged := func() error {
+		err := job(j.ctx)
+		health.Note(j.ctx, err)
+		if j.ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	chain := cron.NewChain(cron.SkipIfStillRunning(skips{m.skipped}), cron.Recover(logger{j.log}))
 	run := chain.Then(cron.FuncJob(func() { m.run(logged) }))
 	if _, err := j.cron.AddJob(expression, run); err != nil {
@@ -42,26 +57,10 @@ func (j *Jobs) Add(name, expression string, job func() error) {
 
 // Run starts the jobs, waits until ctx is done and then for the running ones to end.
 func (j *Jobs) Run(ctx context.Context) {
+	j.ctx = ctx
 	j.cron.Start()
 	<-ctx.Done()
 	<-j.cron.Stop().Done()
-}
-
-// Logged is a job that logs when it begins and ceases to fail, not every time in
-// between. It returns the job's error to be counted.
-func Logged(log *slog.Logger, name string, job func() error) func() error {
-	failing := false
-	return func() error {
-		err := job()
-		switch {
-		case err != nil && !failing:
-			log.Error(name+" fails and will be tried again", "error", err)
-		case err == nil && failing:
-			log.Info(name + " works again")
-		}
-		failing = err != nil
-		return err
-	}
 }
 
 // logger lets cron report a recovered panic.

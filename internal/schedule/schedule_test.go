@@ -22,7 +22,7 @@ func TestRunsAreCountedAndTimed(t *testing.T) {
 		var log bytes.Buffer
 		jobs := New(slog.New(slog.NewTextHandler(&log, nil)), registry)
 		run := 0
-		jobs.Add("work", "@every 1s", func() error {
+		jobs.Add("work", "@every 1s", func(context.Context) error {
 			switch run++; run {
 			case 1: // runs over the next two
 				time.Sleep(2500 * time.Millisecond)
@@ -58,9 +58,30 @@ func TestRunsAreCountedAndTimed(t *testing.T) {
 	})
 }
 
+func TestTheEndIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewRegistry()
+		var log bytes.Buffer
+		jobs := New(slog.New(slog.NewTextHandler(&log, nil)), registry)
+		jobs.Add("work", "@every 1s", func(ctx context.Context) error {
+			<-ctx.Done()
+			return errors.New("the connection was closed")
+		})
+		ctx, stop := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer stop()
+		jobs.Run(ctx)
+		if got := metricstest.Values(t, registry); got["job_runs_total/ok/work"] != 1 || got["job_runs_total/error/work"] != 0 {
+			t.Errorf("got %v", got)
+		}
+		if log.Len() > 0 {
+			t.Errorf("log:\n%s", &log)
+		}
+	})
+}
+
 func TestSetsOfOneProcessShareTheirMetrics(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	nothing := func() error { return nil }
+	nothing := func(context.Context) error { return nil }
 	for _, name := range []string{"one", "two"} {
 		New(slog.New(slog.DiscardHandler), registry).Add(name, "@hourly", nothing)
 	}

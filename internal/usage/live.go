@@ -13,6 +13,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
@@ -47,29 +48,11 @@ func New(db *sqlx.DB, valkey *scripts.Valkey, dir *tenants.Directory, now func()
 	return l
 }
 
-// Keep refreshes every second until ctx is done, and logs when that begins and
-// ceases to fail.
+// Keep refreshes every second until ctx is done.
 func (l *Live) Keep(ctx context.Context, log *slog.Logger) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	failing := false
-	for {
-		err := l.Refresh(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil && !failing:
-			log.Warn("live usage cannot be refreshed", "error", err)
-		case err == nil && failing:
-			log.Info("live usage is refreshed again")
-		}
-		failing = err != nil
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	loop.Every(ctx, time.Second, loop.Health{Log: log, Level: slog.LevelWarn,
+		Failing: "live usage cannot be refreshed",
+		Working: "live usage is refreshed again"}, l.Refresh)
 }
 
 // Read begins an answer about tenants of one shard without waiting for Postgres.
