@@ -6,23 +6,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/scripts"
-)
-
-// The kinds of batches, as the ledger names them.
-const (
-	kindRaw    = "raw"
-	kindSum    = "sum"
-	kindRewind = "rewind" // not a batch: a recovery
 )
 
 // batch is a sealed batch in memory.
 type batch struct {
 	scripts.Batch
-	kind string
-	// handOut is the number of the hand-out it came with.
-	handOut int64
+	kind string // ledger.Raw or ledger.Sum
+	// position is that of the hand-out it came with.
+	position ledger.Position
 	// drained says that with this batch, the last of its hand-out, everything is in
 	// Postgres that was over when it was handed out.
 	drained bool
@@ -53,7 +47,7 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 	}
 	var batches []*batch
 	for i, s := range sealed.Raw {
-		b := &batch{Batch: s, kind: kindRaw, handOut: sealed.Seq, groups: groups[i]}
+		b := &batch{Batch: s, kind: ledger.Raw, position: sealed.Seq, groups: groups[i]}
 		for line := range b.lines() {
 			b.rows++
 			b.tokens += record.Tokens(line)
@@ -65,7 +59,7 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 		if err != nil {
 			return nil, err
 		}
-		b := &batch{Batch: s, kind: kindSum, handOut: sealed.Seq, sum: sum, rows: int64(len(sum.Minutes))}
+		b := &batch{Batch: s, kind: ledger.Sum, position: sealed.Seq, sum: sum, rows: int64(len(sum.Minutes))}
 		tenants := map[string]bool{}
 		for key, n := range sum.Days {
 			tenants[key.Tenant] = true
@@ -86,9 +80,19 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 	return batches, nil
 }
 
+// entry is the ledger's row for the batch.
+func (b *batch) entry(shard int) ledger.Entry {
+	e := ledger.Entry{ID: b.ID, Shard: shard, Kind: b.kind, Position: b.position,
+		Rows: b.rows, Tokens: b.tokens, Drained: b.drained}
+	if b.kind == ledger.Sum {
+		e.Tenants, e.Minutes = append([]string{}, b.tenants...), &[2]int64{b.first, b.last}
+	}
+	return e
+}
+
 // holds is the result of writing the batch if Postgres takes all of it.
 func (b *batch) holds() Result {
-	if b.kind == kindRaw {
+	if b.kind == ledger.Raw {
 		return Result{Events: b.rows, Tokens: b.tokens}
 	}
 	return Result{Rows: b.rows}

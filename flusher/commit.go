@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 )
@@ -76,7 +77,7 @@ func (f *Flusher) transact(ctx context.Context, shard int, batches []*batch,
 		return done, err
 	}
 	defer tx.end()
-	if err := tx.fence(ctx, shard, batches[0].handOut); err != nil {
+	if err := tx.fence(ctx, shard, batches[0].position); err != nil {
 		return done, errors.Join(err, f.evict(ctx, err))
 	}
 	fresh, err := claim(ctx, tx.Tx, shard, batches)
@@ -104,19 +105,11 @@ func claim(ctx context.Context, tx *sqlx.Tx, shard int, batches []*batch) ([]*ba
 	ordered := slices.SortedFunc(slices.Values(batches), func(a, b *batch) int { return cmp.Compare(a.ID, b.ID) })
 	var fresh []*batch
 	for _, b := range ordered {
-		var tenants, first, last any
-		if b.kind == kindSum {
-			tenants, first, last = pq.Array(b.tenants), b.first, b.last
-		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants, first_minute, last_minute, drained)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
-			b.ID, shard, b.kind, b.handOut, b.rows, b.tokens, tenants, first, last, b.drained)
+		entered, err := ledger.Enter(ctx, tx, b.entry(shard))
 		if err != nil {
-			return nil, fmt.Errorf("enter batch into the ledger: %w", err)
+			return nil, err
 		}
-		if n, err := res.RowsAffected(); err != nil {
-			return nil, fmt.Errorf("enter batch into the ledger: %w", err)
-		} else if n == 1 {
+		if entered {
 			fresh = append(fresh, b)
 		}
 	}

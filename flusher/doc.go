@@ -73,7 +73,7 @@
 //     from Postgres, for the whole window from now, with a digest that equals every
 //     content. So are the features that tenants have lately used, whose number is limited.
 //     After a crash it is done again.
-//  16. Resume: seq moves by scripts.Generation beyond every number known, and the marker
+//  16. Resume: seq moves by ledger.Epoch beyond every number known, and the marker
 //     is gone, in one script. If Valkey forgets that, seq is behind the ledger.
 //
 // All of this needs Postgres: while it is away too, events stay refused.

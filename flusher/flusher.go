@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -129,11 +130,11 @@ func (f *Flusher) flushAll(ctx context.Context) (total Result, err error) {
 
 // flush takes one round of batches through all steps.
 func (f *Flusher) flush(ctx context.Context, shard int) (done Result, more bool, err error) {
-	seq, err := ledgerSeq(ctx, f.db, shard)
+	end, err := ledger.End(ctx, f.db, shard)
 	if err != nil {
 		return done, false, err
 	}
-	f.valkey.Witness(shard, seq)
+	f.valkey.Witness(shard, end)
 	openFrom := f.now().Unix() / 60
 	sealed, err := f.valkey.Seal(ctx, shard, openFrom, batchesPerFlush) // steps 1 and 2
 	if errors.Is(err, scripts.ErrRewound) {
@@ -176,7 +177,7 @@ func (f *Flusher) flush(ctx context.Context, shard int) (done Result, more bool,
 	var raw []scripts.Stored
 	var sums []string
 	for _, b := range batches {
-		if b.kind == kindRaw {
+		if b.kind == ledger.Raw {
 			raw = append(raw, scripts.Stored{ID: b.ID, Events: b.rows})
 		} else {
 			sums = append(sums, b.ID)

@@ -3,6 +3,7 @@ package flusher
 import (
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -66,7 +67,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for _, outcome := range []string{"ok", "error"} {
 		m.runs.WithLabelValues(outcome)
 	}
-	for _, kind := range []string{kindRaw, kindSum} {
+	for _, kind := range []string{ledger.Raw, ledger.Sum} {
 		m.batches.WithLabelValues(kind)
 	}
 	return m

@@ -14,10 +14,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
-	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
 // TestLiveEqualsAcknowledged interleaves posts, flushes, crashes and pauses of two
@@ -99,7 +99,7 @@ func newMachine(t *rapid.T, r *rig) *machine {
 	if err := r.Valkey.FlushDB(context.Background()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Valkey.Set(context.Background(), "fm:{0}:seq", seq+scripts.Generation, 0).Err(); err != nil {
+	if err := r.Valkey.Set(context.Background(), "fm:{0}:seq", seq+ledger.Epoch, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	for _, z := range zones {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -117,8 +118,8 @@ func (q *Queue) Collect(out chan<- prometheus.Metric) {
 	gauge(queueUp, 1)
 	gauge(queueEvents, float64(seen.queue.Events))
 	gauge(queueMinutes, float64(seen.queue.OpenMinutes))
-	gauge(queueBatches, float64(seen.queue.SealedRaw), kindRaw)
-	gauge(queueBatches, float64(seen.queue.SealedSums), kindSum)
+	gauge(queueBatches, float64(seen.queue.SealedRaw), ledger.Raw)
+	gauge(queueBatches, float64(seen.queue.SealedSums), ledger.Sum)
 	age := 0.0
 	if !seen.queue.Oldest.IsZero() {
 		age = max(q.now().Sub(seen.queue.Oldest).Seconds(), 0)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -101,7 +102,7 @@ func (t *taking) moveDays(ctx context.Context) error {
 		}
 		moved.days[key] = scripts.Count{Tokens: n.Tokens + r.Tokens, Events: n.Events + r.Events}
 	}
-	h := halves{tx: t.tx, batch: &batch{Batch: scripts.Batch{ID: t.marker}, kind: kindSum}}
+	h := halves{tx: t.tx, batch: &batch{Batch: scripts.Batch{ID: t.marker}, kind: ledger.Sum}}
 	err = bisect(ctx, &h, moved.dayRows(),
 		func(part []dayRow) error { return addDays(ctx, t.tx, part) },
 		func(r dayRow) ([]byte, error) { return json.Marshal(deadDay(r)) })

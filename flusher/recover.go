@@ -2,13 +2,14 @@ package flusher
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -22,7 +23,7 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 	ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
 	defer cancel()
 	f.metrics.rewound.Set(1)
-	seq, err := ledgerSeq(ctx, f.db, shard) // before step 10: what is committed later is not in it
+	seq, err := ledger.End(ctx, f.db, shard) // before step 10: what is committed later is not in it
 	if err != nil {
 		return done, err
 	}
@@ -116,11 +117,9 @@ func (f *Flusher) alarm(ctx context.Context, shard int, r scripts.Rewound) {
 		return
 	}
 	f.metrics.rewinds.Inc()
-	var last sql.NullTime
-	err := f.db.GetContext(ctx, &last, "SELECT max(committed_at) FROM flushes WHERE shard = $1 AND seq = (SELECT max(seq) FROM flushes WHERE shard = $1)", shard)
 	lastFlush := "unknown"
-	if err == nil && last.Valid {
-		lastFlush = last.Time.UTC().Format(time.RFC3339)
+	if at, ok, err := ledger.LastCommit(ctx, f.db, shard, math.MaxInt64); err == nil && ok {
+		lastFlush = at.UTC().Format(time.RFC3339)
 	}
 	noticed := "unknown"
 	if id, err := uuid.Parse(r.Marker); err == nil {
@@ -137,7 +136,7 @@ func (f *Flusher) alarm(ctx context.Context, shard int, r scripts.Rewound) {
 // takeAll brings everything that is left in Valkey into Postgres, in one transaction, and
 // returns the seq from which Valkey is to go on: steps 11 to 13. known is the ledger's
 // seq before step 10.
-func (f *Flusher) takeAll(ctx context.Context, shard int, known int64, r scripts.Rewound) (newSeq int64, done Result, err error) {
+func (f *Flusher) takeAll(ctx context.Context, shard int, known ledger.Position, r scripts.Rewound) (newSeq ledger.Position, done Result, err error) {
 	tx, err := f.begin(ctx, f.patient)
 	if err != nil {
 		return 0, done, err
@@ -146,14 +145,10 @@ func (f *Flusher) takeAll(ctx context.Context, shard int, known int64, r scripts
 	if err := tx.exclude(ctx, shard); err != nil {
 		return 0, done, errors.Join(err, f.evict(ctx, err))
 	}
-	err = tx.GetContext(ctx, &newSeq, "SELECT seq FROM flushes WHERE id = $1", r.Marker)
-	if err == nil { // it is committed already
-		return newSeq, done, nil
+	if p, ok, err := ledger.PositionOf(ctx, tx, r.Marker); err != nil || ok { // committed already
+		return p, done, err
 	}
-	if !errors.Is(err, sql.ErrNoRows) {
-		return 0, done, fmt.Errorf("look for recovery in ledger: %w", err)
-	}
-	seq, err := ledgerSeq(ctx, tx, shard)
+	seq, err := ledger.End(ctx, tx, shard)
 	if err != nil {
 		return 0, done, err
 	}
@@ -162,7 +157,7 @@ func (f *Flusher) takeAll(ctx context.Context, shard int, known int64, r scripts
 		// from Valkey may be from before it.
 		return 0, done, fmt.Errorf("%w: it has %d, before it had %d", errOvertaken, seq, known)
 	}
-	newSeq = max(seq, r.Witness, r.Seq) + scripts.Generation
+	newSeq = max(seq, r.Witness, r.Seq).NextEpoch()
 
 	t := taking{tx: tx, shard: shard, seq: newSeq, marker: r.Marker}
 	if err := t.begin(ctx); err != nil {
@@ -177,10 +172,13 @@ func (f *Flusher) takeAll(ctx context.Context, shard int, known int64, r scripts
 	if err := t.rebuild(ctx); err != nil { // step 12
 		return 0, done, err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, drained) VALUES ($1, $2, $3, $4, $5, $6, true)`,
-		r.Marker, shard, kindRewind, newSeq, t.done.Events, t.done.Tokens)
+	entered, err := ledger.Enter(ctx, tx, ledger.Entry{ID: r.Marker, Shard: shard, Kind: ledger.Recovery,
+		Position: newSeq, Rows: t.done.Events, Tokens: t.done.Tokens, Drained: true})
+	if err == nil && !entered { // nobody can: the lock is held, and it was not there
+		err = fmt.Errorf("%w: it has recovery %s", errOvertaken, r.Marker)
+	}
 	if err != nil {
-		return 0, done, fmt.Errorf("enter recovery into the ledger: %w", err)
+		return 0, done, err
 	}
 	if err := f.after(stepRebuild); err != nil {
 		return 0, done, err
@@ -197,14 +195,12 @@ func (f *Flusher) takeAll(ctx context.Context, shard int, known int64, r scripts
 // from the last flush that a restored Postgres knows: what came later is sent again, and those who
 // send it cannot tell to the event where to begin.
 func (f *Flusher) remember(ctx context.Context, shard int, r scripts.Rewound) (n int, err error) {
-	var now time.Time
-	err = f.db.GetContext(ctx, &now, `SELECT CASE WHEN $1 THEN coalesce((SELECT max(committed_at) FROM flushes
-		WHERE shard = $2 AND seq <= $3), clock_timestamp()) ELSE clock_timestamp() END`, r.Restored, shard, r.Witness)
+	until, err := f.rememberedUntil(ctx, shard, r)
 	if err != nil {
-		return 0, fmt.Errorf("read clock of postgres: %w", err)
+		return 0, err
 	}
 	rows, err := f.patient.QueryxContext(ctx, `SELECT tenant, idempotency_key FROM events
-		WHERE id >= $1 AND idempotency_key IS NOT NULL`, record.FirstID(now.Add(-f.dedupe)))
+		WHERE id >= $1 AND idempotency_key IS NOT NULL`, record.FirstID(until.Add(-f.dedupe)))
 	if err != nil {
 		return 0, fmt.Errorf("read event ids: %w", err)
 	}
@@ -238,4 +234,18 @@ func (f *Flusher) remember(ctx context.Context, shard int, r scripts.Rewound) (n
 		err = flush()
 	}
 	return n, err
+}
+
+// rememberedUntil is the end of the window whose event ids remember puts back.
+func (f *Flusher) rememberedUntil(ctx context.Context, shard int, r scripts.Rewound) (at time.Time, err error) {
+	if r.Restored {
+		at, ok, err := ledger.LastCommit(ctx, f.db, shard, r.Witness)
+		if err != nil || ok {
+			return at, err
+		}
+	}
+	if err := f.db.GetContext(ctx, &at, "SELECT clock_timestamp()"); err != nil {
+		return at, fmt.Errorf("read the clock of postgres: %w", err)
+	}
+	return at, nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 
 // tables are what a flush writes.
@@ -57,7 +59,7 @@ func TestAdoptionAfterACrash(t *testing.T) {
 			r.mustSend(tenant, `,"id":"waits"`)
 			there = append(there, r.inValkey()...)
 			r.loseTables()
-			seq, err := ledgerSeq(context.Background(), r.DB, 0)
+			seq, err := ledger.End(context.Background(), r.DB, 0)
 			if err != nil {
 				t.Fatal(err)
 			}

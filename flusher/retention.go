@@ -8,6 +8,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
@@ -87,10 +88,9 @@ func (f *Flusher) forgetFlushes(ctx context.Context) error {
 		waiting = append(waiting, ids...)
 	}
 	for range ledgerSteps {
-		var gone int
-		err := f.db.GetContext(ctx, &gone, "SELECT forget_flushes($1, $2, $3)", f.now().UTC().Add(-LeastRetention), pq.Array(waiting), ledgerStep)
+		gone, err := ledger.Forget(ctx, f.db, f.now().UTC().Add(-LeastRetention), waiting, ledgerStep)
 		if err != nil {
-			return fmt.Errorf("forget ledger: %w", err)
+			return err
 		}
 		f.metrics.partitions.forgotten.Add(float64(gone))
 		if gone == 0 {

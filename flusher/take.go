@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/lib/pq"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -22,7 +23,7 @@ import (
 type taking struct {
 	tx     transaction
 	shard  int
-	seq    int64 // the recovery's own
+	seq    ledger.Position // the recovery's own
 	marker string
 
 	since   uuid.UUID               // ids of events before this one are settled
@@ -31,11 +32,6 @@ type taking struct {
 	batches []*batch                // that were not in the ledger
 	done    Result
 }
-
-// unsettled is how long before a drained hand-out an event can have arrived and still
-// not be settled with it: its minute is open, up to 5 minutes ahead. The rest is for
-// clocks that differ.
-const unsettled = 10 * time.Minute
 
 // begin makes the tables of the transaction: recovered are raw events, touched the keys
 // of rollups that may be wrong, own the tenants of the shard.
@@ -72,23 +68,11 @@ func (t *taking) begin(ctx context.Context) error {
 	if _, err := t.tx.ExecContext(ctx, "INSERT INTO own SELECT unnest($1::text[])", pq.Array(names)); err != nil {
 		return fmt.Errorf("name tenants of shard: %w", err)
 	}
-	var drained struct {
-		ID uuid.UUID
-		At time.Time `db:"committed_at"`
+	settled, ok, err := ledger.Settled(ctx, t.tx, t.shard)
+	if ok {
+		t.since = record.FirstID(settled)
 	}
-	err = t.tx.GetContext(ctx, &drained, "SELECT id, committed_at FROM flushes WHERE shard = $1 AND drained ORDER BY seq DESC, id LIMIT 1", t.shard)
-	switch {
-	case err == nil:
-		// The id was made by the clock of a flusher, which may have been ahead then.
-		at := record.TimeOf(drained.ID)
-		if drained.At.Before(at) {
-			at = drained.At
-		}
-		t.since = record.FirstID(at.Add(-unsettled))
-	case !errors.Is(err, sql.ErrNoRows):
-		return fmt.Errorf("look for last drained hand-out: %w", err)
-	}
-	return nil
+	return err
 }
 
 // take enters all batches into the ledger and the raw events that are new into events:
@@ -135,7 +119,7 @@ func (t *taking) takeBatch(ctx context.Context, one scripts.Sealed) error {
 	t.done.Skipped += len(read) - len(fresh)
 	for _, b := range fresh {
 		t.batches = append(t.batches, &batch{Batch: b.Batch, kind: b.kind})
-		if b.kind == kindSum {
+		if b.kind == ledger.Sum {
 			if err := t.touch(ctx, b.sum); err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -36,7 +37,7 @@ type committer struct {
 	// known is the number of the last group known to be applied, with the seq of its
 	// outcome and the time: what Valkey may not forget.
 	known    int64
-	knownSeq int64
+	knownSeq ledger.Position
 	knownAt  time.Time
 	valkey   *scripts.Valkey
 	live     *usage.Live

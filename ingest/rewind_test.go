@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
 // A committer notices by itself that Valkey has forgotten a group it had confirmed. From
@@ -35,7 +35,7 @@ func TestALossOfWritesIsAnsweredWith503(t *testing.T) {
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	if err := a.valkey.Resume(t.Context(), 0, loss.Marker, scripts.Generation); err != nil {
+	if err := a.valkey.Resume(t.Context(), 0, loss.Marker, ledger.Epoch); err != nil {
 		t.Fatal(err)
 	}
 	if p := a.counted(acme(2, `,"id":"e2"`)); !p.Usage[0].Stale {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 )
@@ -25,8 +26,8 @@ type Sealed struct {
 	// More says that further batches wait beyond these, or something that is over could
 	// not be sealed yet.
 	More bool
-	// Seq numbers this hand-out within the shard.
-	Seq int64
+	// Seq is the shard's position with this hand-out.
+	Seq ledger.Position
 }
 
 // ErrNotDurable reports that Valkey has not synced its append-only file in time.
@@ -53,7 +54,7 @@ func (v *Valkey) Seal(ctx context.Context, shard int, openFrom int64, most int) 
 		return Sealed{}, fmt.Errorf("seal: unexpected reply of %d parts", len(reply))
 	}
 	out := Sealed{More: reply[3] == int64(1)}
-	out.Seq, _ = reply[4].(int64)
+	out.Seq = position(reply[4])
 	v.Witness(shard, out.Seq)
 	if out.Raw, err = parseBatches(reply[0]); err != nil {
 		return Sealed{}, err
@@ -178,11 +179,11 @@ func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
 	if err != nil {
 		return fmt.Errorf("drop settled batches: %w", err)
 	}
-	seq, err := cmds[0].Int64()
+	at, err := cmds[0].Int64()
 	if err != nil {
 		return fmt.Errorf("drop settled batches: %w", err)
 	}
-	v.Witness(shard, seq)
+	v.Witness(shard, ledger.Position(at))
 	return nil
 }
 

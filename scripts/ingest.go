@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -41,7 +42,8 @@ type Group struct {
 	// Known is the number of the last group that this committer knows to be applied, 0
 	// if it knows none or that is longer ago than KnownFor, and KnownSeq the Seq of its
 	// outcome. If Valkey does not know that group, it has lost writes.
-	Known, KnownSeq int64
+	Known    int64
+	KnownSeq ledger.Position
 	// Limits are what its requests may not exceed; nil if nothing limits them.
 	Limits *Limits
 	// Staged is where Stage has stored the lines and counters of the group, which is one
@@ -77,7 +79,7 @@ type Outcome struct {
 	// Overflow is the index of the counter that would exceed 2^63-1, else -1.
 	Overflow int
 	// Seq is the shard's number of hand-outs when the group was applied.
-	Seq int64
+	Seq ledger.Position
 }
 
 // Seen says that the event id at Index of Group.IDs is inside the dedupe window,
@@ -185,7 +187,7 @@ func parseOutcome(cmd *redis.Cmd, g *Group) (Outcome, error) {
 	switch reply[0] {
 	case "ok":
 		if len(reply) > 1 {
-			out.Seq, _ = reply[1].(int64)
+			out.Seq = position(reply[1])
 		}
 		if len(reply) > 3 {
 			most, _ := reply[3].(int64)

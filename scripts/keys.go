@@ -91,7 +91,7 @@ func seenPrefix(shard int) string { return prefix(shard) + "seen:" }
 
 // seqKey (integer) numbers the hand-outs of batches to a flusher, and drops. What the
 // ledger, a view or a process knows of it, it has reached: if it is smaller, Valkey has
-// lost writes. A recovery from that moves it by Generation.
+// lost writes. A recovery from that moves it by ledger.Epoch.
 func seqKey(shard int) string { return prefix(shard) + "seq" }
 
 // acceptedKey (integer) counts the events that were acknowledged since the shard exists: how

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -285,7 +286,7 @@ func TestAViewThatLacksADroppedBatchRefuses(t *testing.T) {
 	r.add(lateChat(9, 16))
 	sums := r.seal(now).Sums
 	r.ack(nil, ids(sums))
-	ask := func(lacks, seq int64) []Reason {
+	ask := func(lacks int64, seq ledger.Position) []Reason {
 		out := r.judged(quota(100, 0, 1), Query{Lacks: lacks, Seq: seq}, chat(1))
 		_, reasons := refusedRequests(out)
 		return reasons
@@ -303,7 +304,7 @@ func TestAViewThatLacksADroppedBatchRefuses(t *testing.T) {
 	if got := ask(order+1, 0); len(got) > 0 {
 		t.Errorf("a view that has it: %v", got)
 	}
-	if err := r.client.IncrBy(t.Context(), seqKey(0), Generation).Err(); err != nil {
+	if err := r.client.IncrBy(t.Context(), seqKey(0), ledger.Epoch).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask(order+1, 0); !slices.Equal(got, []Reason{UnknownUsage}) {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -49,7 +50,7 @@ type Grown struct {
 // Grown is Changed together with the sum batches of the same moment. seq is the largest seq of
 // the shard that the caller's view of Postgres contains; ErrRewound says that batches
 // would not fit it.
-func (v *Valkey) Grown(ctx context.Context, shard int, seq int64, before Look) (Grown, error) {
+func (v *Valkey) Grown(ctx context.Context, shard int, seq ledger.Position, before Look) (Grown, error) {
 	keys := []string{changedKey(shard), lookKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
 	reply, err := v.changed(ctx, keys, int64(before), sumPrefix(shard), seq)
 	if err != nil {
@@ -83,7 +84,7 @@ func partsTenants(hashes int) int { return max(1, partsWork/max(1, hashes)) }
 // batch but known. hashes is about how many that are: it decides how many tenants one
 // call reads. A tenant's parts are of one moment, those of two tenants need not be.
 // seq and ErrRewound are those of Grown.
-func (v *Valkey) Parts(ctx context.Context, shard int, seq int64, known, tenants []string, hashes int) ([][]Part, error) {
+func (v *Valkey) Parts(ctx context.Context, shard int, seq ledger.Position, known, tenants []string, hashes int) ([][]Part, error) {
 	parts := make([][]Part, len(tenants))
 	size := partsTenants(hashes)
 	// Two at a time: Valkey works on one while this process reads the answer to the other,
@@ -101,7 +102,7 @@ func (v *Valkey) Parts(ctx context.Context, shard int, seq int64, known, tenants
 }
 
 // parts is one call of parts.lua.
-func (v *Valkey) parts(ctx context.Context, shard int, seq int64, known, tenants []string, parts [][]Part) error {
+func (v *Valkey) parts(ctx context.Context, shard int, seq ledger.Position, known, tenants []string, parts [][]Part) error {
 	cmds, err := v.run(ctx, nil, partsCall(shard, seq, known, tenants))
 	if err != nil {
 		return err
@@ -132,7 +133,7 @@ func (v *Valkey) parts(ctx context.Context, shard int, seq int64, known, tenants
 	return nil
 }
 
-func partsCall(shard int, seq int64, known, tenants []string) call {
+func partsCall(shard int, seq ledger.Position, known, tenants []string) call {
 	args := make([]any, 0, 4+len(known)+len(tenants))
 	args = append(args, minutePrefix(shard), sumPrefix(shard), seq, len(known))
 	for _, id := range known {

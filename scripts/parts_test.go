@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 
 // grown is a look that must not fail.
@@ -109,7 +111,7 @@ func TestGrownNamesTenantsAndBatches(t *testing.T) {
 func TestPartsAndGrownAreRefusedWhenValkeyHasLostWrites(t *testing.T) {
 	r := newRig(t)
 	r.add(chat(1))
-	for _, seq := range []int64{1, -Generation} { // 1 was never reached; a recovery has happened since
+	for _, seq := range []ledger.Position{1, -ledger.Epoch} { // 1 was never reached; a recovery has happened since
 		if _, err := r.Grown(t.Context(), 0, seq, 0); !errors.Is(err, ErrRewound) {
 			t.Errorf("grown since seq %d: %v", seq, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/google/uuid"
 )
 
@@ -13,7 +14,7 @@ const postgresRestored = "postgres was restored from a backup"
 // Marked is what a shard knew when it was told that Postgres was restored.
 type Marked struct {
 	// Seq is its number of hand-outs.
-	Seq int64
+	Seq ledger.Position
 	// Flushed is how many events have left it for Postgres, see flushedKey.
 	Flushed int64
 	// Waiting are the ids of the raw batches that have not.
@@ -23,7 +24,7 @@ type Marked struct {
 // MarkRestored notes that Postgres was restored from a backup whose ledger has reached seq, and
 // returns when Valkey has that on disk. Nothing is accepted or sealed from then on until a
 // flusher has recovered: see SealAll. It may be repeated.
-func (v *Valkey) MarkRestored(ctx context.Context, shard int, seq int64) (m Marked, err error) {
+func (v *Valkey) MarkRestored(ctx context.Context, shard int, seq ledger.Position) (m Marked, err error) {
 	keys := []string{rewoundKey(shard), seqKey(shard), flushedKey(shard), sealedRawKey(shard)}
 	reply, err := v.durably(ctx, shard, call{restoredScript, keys, []any{uuid.Must(uuid.NewV7()).String(), seq, postgresRestored}})
 	if err != nil {
@@ -32,7 +33,7 @@ func (v *Valkey) MarkRestored(ctx context.Context, shard int, seq int64) (m Mark
 	if len(reply) != 3 {
 		return m, fmt.Errorf("note that postgres was restored: unexpected reply of %d parts", len(reply))
 	}
-	m.Seq, _ = reply[0].(int64)
+	m.Seq = position(reply[0])
 	m.Flushed, _ = reply[1].(int64)
 	waiting, _ := reply[2].([]any)
 	for _, id := range waiting {

@@ -9,39 +9,41 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 )
-
-// Generation is by how much a recovery moves a shard's seq. Hand-outs count it up by
-// one or two a second, so what lies that far back is from before a recovery. Valkey's
-// scripts hold seq in a double, exact up to 2^53: enough for two million recoveries.
-const Generation = 1 << 32
 
 // ErrRewound reports that Valkey has lost writes it had acknowledged: its data were
 // replaced by older ones, or its append-only file was cut. Until a flusher has dealt
 // with it (SealAll ... Resume), nothing is accepted and nothing is sealed.
 var ErrRewound = errors.New("valkey has lost writes")
 
-// Witness says that the shard has reached seq: so the ledger says, or a view. What the
+// Witness says that the shard has reached a position: so the ledger says, or a view. What the
 // replies of Seal and Ingest say is noted without being told. If Valkey turns out to be
 // behind that, Seal and Ingest return ErrRewound.
-func (v *Valkey) Witness(shard int, seq int64) {
+func (v *Valkey) Witness(shard int, at ledger.Position) {
 	known := &v.witness[shard]
-	for have := known.Load(); have < seq; have = known.Load() {
-		if known.CompareAndSwap(have, seq) {
+	for have := known.Load(); have < int64(at); have = known.Load() {
+		if known.CompareAndSwap(have, int64(at)) {
 			return
 		}
 	}
 }
 
 // Seq is the shard's present number of hand-outs.
-func (v *Valkey) Seq(ctx context.Context, shard int) (int64, error) {
-	seq, err := v.rdb.Get(ctx, seqKey(shard)).Int64()
+func (v *Valkey) Seq(ctx context.Context, shard int) (ledger.Position, error) {
+	at, err := v.rdb.Get(ctx, seqKey(shard)).Int64()
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return 0, fmt.Errorf("read seq: %w", err)
+		return 0, fmt.Errorf("read the position of shard %d: %w", shard, err)
 	}
-	return seq, nil
+	return ledger.Position(at), nil
+}
+
+// position is a position in a reply.
+func position(reply any) ledger.Position {
+	at, _ := reply.(int64)
+	return ledger.Position(at)
 }
 
 // Rewound is a shard that has lost writes, with all that is left in it.
@@ -49,7 +51,7 @@ type Rewound struct {
 	// Marker is the id, a UUID of version 7, under which the loss was noticed.
 	Marker string
 	// Witness is the largest seq known to who noticed it, Seq the shard's own.
-	Witness, Seq int64
+	Witness, Seq ledger.Position
 	// Reason says what was noticed.
 	Reason string
 	// Restored says that it was Postgres that has lost writes, see MarkRestored; Moved that
@@ -97,10 +99,11 @@ func parseRewound(reply []any) (r Rewound, ok bool, err error) {
 		return r, false, fmt.Errorf("seal everything: unexpected marker %q", reply[0])
 	}
 	r.Marker, r.Reason, r.Restored, r.Moved = parts[0], parts[2], parts[2] == postgresRestored, parts[2] == shardsChanged
-	if r.Witness, err = strconv.ParseInt(parts[1], 10, 64); err != nil {
+	witness, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil {
 		return r, false, fmt.Errorf("seal everything: unexpected marker: %w", err)
 	}
-	r.Seq, _ = reply[1].(int64)
+	r.Witness, r.Seq = ledger.Position(witness), position(reply[1])
 	if r.Raw, err = parseBatches(reply[3]); err != nil {
 		return r, false, err
 	}
@@ -128,7 +131,7 @@ func (v *Valkey) Remember(ctx context.Context, shard int, marker string, dedupe 
 
 // Resume ends the recovery from the loss with that marker: the shard is in use again
 // from seq on. It may be repeated.
-func (v *Valkey) Resume(ctx context.Context, shard int, marker string, seq int64) error {
+func (v *Valkey) Resume(ctx context.Context, shard int, marker string, seq ledger.Position) error {
 	keys := []string{rewoundKey(shard), seqKey(shard)}
 	if _, err := v.run(ctx, nil, call{resumeScript, keys, []any{marker, seq}}); err != nil {
 		return fmt.Errorf("resume: %w", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -81,7 +82,7 @@ func TestACommitterMissesItsLastGroup(t *testing.T) {
 
 func TestAGroupFromBeforeARecoveryIsNotMissed(t *testing.T) {
 	r := newRig(t)
-	r.client.Set(t.Context(), seqKey(0), int64(Generation), 0)
+	r.client.Set(t.Context(), seqKey(0), int64(ledger.Epoch), 0)
 	g := r.group(chat(1))
 	g.Known, g.KnownSeq = 500, 0
 	r.ingest(g)
@@ -106,8 +107,8 @@ func TestAGroupThatIsAppliedStaysApplied(t *testing.T) {
 
 func TestUsageRefusesAViewFromBeforeARecovery(t *testing.T) {
 	r := newRig(t)
-	r.client.Set(t.Context(), seqKey(0), int64(Generation)+7, 0)
-	for seq, want := range map[int64]error{7: ErrRewound, 8: nil, Generation + 7: nil, Generation + 8: ErrRewound} {
+	r.client.Set(t.Context(), seqKey(0), int64(ledger.Epoch)+7, 0)
+	for seq, want := range map[ledger.Position]error{7: ErrRewound, 8: nil, ledger.Epoch + 7: nil, ledger.Epoch + 8: ErrRewound} {
 		q := Query{Seq: seq, Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}}
 		if _, err := r.Tokens(t.Context(), 0, q); !errors.Is(err, want) {
 			t.Errorf("a view of %d: %v, want %v", seq, err, want)
@@ -167,12 +168,12 @@ func TestSealAllLeavesNothingOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.refused()
-	if err := r.Resume(t.Context(), 0, first.Marker, Generation+7); err != nil {
+	if err := r.Resume(t.Context(), 0, first.Marker, ledger.Epoch+7); err != nil {
 		t.Fatal(err)
 	}
 	r.add(chat(1))
-	if got := r.seal(now + 1); got.Seq != Generation+8 {
-		t.Errorf("first hand-out after it is %d, want %d", got.Seq, Generation+8)
+	if got := r.seal(now + 1); got.Seq != ledger.Epoch+8 {
+		t.Errorf("first hand-out after it is %d, want %d", got.Seq, ledger.Epoch+8)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -24,7 +25,7 @@ type SeriesQuery struct {
 	Minutes bool
 	// Settled and Seq are as in Query.
 	Settled []string
-	Seq     int64
+	Seq     ledger.Position
 }
 
 // SeriesCount is a part of what was used of a feature at a day or unix minute.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 )
@@ -101,23 +102,23 @@ func (v *Valkey) placedBy(ctx context.Context) (int, error) {
 }
 
 // CloseShard closes a shard before the number of shards changes, and returns when Valkey has
-// that on disk: it accepts nothing until a flusher has recovered it (SealAll). ledger is the
-// largest seq that Postgres knows of it. It returns ErrWaits if something in it waits for
+// that on disk: it accepts nothing until a flusher has recovered it (SealAll). end is the
+// position that Postgres knows of it. It returns ErrWaits if something in it waits for
 // Postgres, and may be repeated.
-func (v *Valkey) CloseShard(ctx context.Context, shard int, ledger int64) (seq int64, err error) {
+func (v *Valkey) CloseShard(ctx context.Context, shard int, end ledger.Position) (at ledger.Position, err error) {
 	keys := []string{rewoundKey(shard), seqKey(shard), rawKey(shard), minutesKey(shard), lateKey(shard), sealedRawKey(shard), sealedSumKey(shard)}
-	reply, err := v.durably(ctx, shard, call{reshardScript, keys, []any{uuid.Must(uuid.NewV7()).String(), ledger, shardsChanged}})
+	reply, err := v.durably(ctx, shard, call{reshardScript, keys, []any{uuid.Must(uuid.NewV7()).String(), end, shardsChanged}})
 	if err != nil {
 		return 0, fmt.Errorf("close shard %d: %w", shard, err)
 	}
 	if len(reply) != 2 {
 		return 0, fmt.Errorf("close shard %d: unexpected reply of %d parts", shard, len(reply))
 	}
-	seq, _ = reply[1].(int64)
+	at = position(reply[1])
 	if reply[0] != int64(1) {
-		return seq, fmt.Errorf("shard %d: %w", shard, ErrWaits)
+		return at, fmt.Errorf("shard %d: %w", shard, ErrWaits)
 	}
-	return seq, nil
+	return at, nil
 }
 
 // MoveShards notes another number of shards than the one that is noted. All shards of both

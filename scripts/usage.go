@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -17,7 +18,7 @@ type Query struct {
 	Settled []string
 	Tenants []meter.TenantDays
 	// Seq is the largest seq of the shard that the caller's view of Postgres contains.
-	Seq int64
+	Seq ledger.Position
 	// Lacks is the order (Batch.Seq) of the first sum batch of the shard that the view may
 	// not contain; Limits need it.
 	Lacks int64

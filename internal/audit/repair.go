@@ -13,6 +13,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -126,11 +127,13 @@ func write(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift, days []corre
 	for _, statement := range []string{
 		"SET LOCAL synchronous_commit = on",
 		"SET LOCAL lock_timeout = '5s'",
-		"LOCK TABLE flushes IN SHARE ROW EXCLUSIVE MODE",
 	} {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
-			return Repaired{}, fmt.Errorf("lock the ledger: %w", err)
+			return Repaired{}, fmt.Errorf("set up the transaction of a repair: %w", err)
 		}
+	}
+	if err := ledger.Lock(ctx, tx); err != nil {
+		return Repaired{}, err
 	}
 	if err := writeRollups(ctx, tx, minutes); err != nil {
 		return Repaired{}, err
@@ -146,12 +149,11 @@ func write(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift, days []corre
 	for _, d := range days {
 		tenants[d.Tenant] = true
 	}
-	// A seq of 0: it stands for no batch of Valkey's.
 	id := uuid.Must(uuid.NewV7()).String()
-	_, err := tx.ExecContext(ctx, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants) VALUES ($1, 0, 'sum', 0, $2, $3, $4)`,
-		id, len(minutes), tokens, pq.Array(slices.Sorted(maps.Keys(tenants))))
+	_, err := ledger.Enter(ctx, tx, ledger.Entry{ID: id, Kind: ledger.Sum, Rows: int64(len(minutes)),
+		Tokens: tokens, Tenants: append([]string{}, slices.Sorted(maps.Keys(tenants))...)})
 	if err != nil {
-		return Repaired{}, fmt.Errorf("enter repair into the ledger: %w", err)
+		return Repaired{}, fmt.Errorf("note the repair: %w", err)
 	}
 	return Repaired{Rollups: len(minutes), Days: len(days), Ledger: id}, nil
 }

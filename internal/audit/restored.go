@@ -7,6 +7,8 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -39,20 +41,14 @@ func Restored(ctx context.Context, db *sqlx.DB) (report Report, err error) {
 	return report, err
 }
 
-// unsettledRows are the rows with events that arrived since the last hand-out of their shard
-// that left nothing behind. Of several shards the one that was drained first counts for all.
-const unsettledRows = `WITH drained AS (
-		SELECT DISTINCT ON (shard) least(committed_at,
-			to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)) - interval '10 minutes' AS at
-		FROM flushes WHERE drained ORDER BY shard, seq DESC, id),
-	since AS (SELECT CASE WHEN count(*) = (SELECT count(DISTINCT shard) FROM flushes)
-		THEN (extract(epoch FROM min(at)) * 1000)::bigint END AS ms FROM drained)
-	SELECT DISTINCT tenant, feature, floor(extract(epoch FROM created_at) / 60)::bigint AS minute
-	FROM events WHERE id >= (SELECT rpad(lpad(to_hex(coalesce(ms, 0)), 12, '0'), 32, '0')::uuid FROM since)`
-
 // readUnsettled adds the rows that events of the database itself say are on their way.
 func (m *movingRows) readUnsettled(ctx context.Context, tx *sqlx.Tx) error {
-	rows, err := tx.QueryContext(ctx, unsettledRows)
+	since, err := settledInAllShards(ctx, tx)
+	if err != nil {
+		return err
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT tenant, feature, floor(extract(epoch FROM created_at) / 60)::bigint
+		FROM events WHERE id >= $1`, record.FirstID(since))
 	if err != nil {
 		return fmt.Errorf("look for unsettled events: %w", err)
 	}
@@ -68,4 +64,23 @@ func (m *movingRows) readUnsettled(ctx context.Context, tx *sqlx.Tx) error {
 		return fmt.Errorf("look for unsettled events: %w", err)
 	}
 	return nil
+}
+
+// settledInAllShards is an instant: events that arrived before it are settled, whichever their
+// shard. It is zero if nothing is known to be.
+func settledInAllShards(ctx context.Context, tx *sqlx.Tx) (first time.Time, err error) {
+	shards, err := ledger.Shards(ctx, tx)
+	if err != nil {
+		return first, err
+	}
+	for i, shard := range shards {
+		before, ok, err := ledger.Settled(ctx, tx, shard)
+		if err != nil || !ok {
+			return time.Time{}, err
+		}
+		if i == 0 || before.Before(first) {
+			first = before
+		}
+	}
+	return first, nil
 }

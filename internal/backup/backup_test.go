@@ -16,7 +16,7 @@ import (
 func TestABackupComesBackAsItWas(t *testing.T) {
 	env := filled(t)
 	d, m := made(t, env)
-	if m.Sums.Events != 3000 || m.Sums.Tokens.String() != "4501500" || m.Sums.Tenants != 3 || m.Sums.LedgerSeqs[0].Seq != 42 ||
+	if m.Sums.Events != 3000 || m.Sums.Tokens.String() != "4501500" || m.Sums.Tenants != 3 || m.Sums.LedgerSeqs[0].Position != 42 ||
 		m.Program != "v1" || len(m.Migrations) < 7 || m.Size == 0 || len(m.SHA256) != 64 {
 		t.Errorf("manifest %+v", m)
 	}

@@ -7,24 +7,25 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/jmoiron/sqlx"
 )
 
 // Sums is what must be the same in the database that a backup was made of and in one that it
 // was restored into. Tokens are numbers of any size.
 type Sums struct {
-	Tenants     int64       `json:"tenants" db:"tenants"`
-	Events      int64       `json:"events" db:"events"`
-	Tokens      json.Number `json:"tokens" db:"tokens"`
-	DeadEvents  int64       `json:"deadEvents" db:"dead_events"`
-	Rollups     Counted     `json:"rollups" db:"rollups"`
-	UsageDaily  Counted     `json:"usageDaily" db:"usage_daily"`
-	Alerts      int64       `json:"alerts" db:"alerts"`
-	Deliveries  int64       `json:"deliveries" db:"deliveries"`
-	APIKeys     int64       `json:"apiKeys" db:"api_keys"`
-	LedgerRows  int64       `json:"ledgerRows" db:"ledger_rows"`
-	LedgerSeqs  []ShardSeq  `json:"ledgerSeqs"`
-	LastFlushed string      `json:"lastFlushed" db:"last_flushed"` // RFC 3339 in UTC; empty: the ledger is
+	Tenants     int64             `json:"tenants" db:"tenants"`
+	Events      int64             `json:"events" db:"events"`
+	Tokens      json.Number       `json:"tokens" db:"tokens"`
+	DeadEvents  int64             `json:"deadEvents" db:"dead_events"`
+	Rollups     Counted           `json:"rollups" db:"rollups"`
+	UsageDaily  Counted           `json:"usageDaily" db:"usage_daily"`
+	Alerts      int64             `json:"alerts" db:"alerts"`
+	Deliveries  int64             `json:"deliveries" db:"deliveries"`
+	APIKeys     int64             `json:"apiKeys" db:"api_keys"`
+	LedgerRows  int64             `json:"ledgerRows"`
+	LedgerSeqs  []ledger.ShardEnd `json:"ledgerSeqs"`
+	LastFlushed string            `json:"lastFlushed"` // RFC 3339 in UTC; empty: the ledger is
 }
 
 // Counted is what a table of sums adds up to.
@@ -34,20 +35,13 @@ type Counted struct {
 	Tokens json.Number `json:"tokens" db:"tokens"`
 }
 
-// ShardSeq is the number of the last hand-out of a shard that the ledger has.
-type ShardSeq struct {
-	Shard int   `json:"shard" db:"shard"`
-	Seq   int64 `json:"seq" db:"seq"`
-}
-
 const readTotals = `SELECT
 	(SELECT count(*) FROM tenants) AS tenants,
 	e.events, e.tokens, (SELECT count(*) FROM dead_events) AS dead_events,
 	r.rows AS "rollups.rows", r.events AS "rollups.events", r.tokens AS "rollups.tokens",
 	u.rows AS "usage_daily.rows", u.events AS "usage_daily.events", u.tokens AS "usage_daily.tokens",
 	(SELECT count(*) FROM alerts) AS alerts, (SELECT count(*) FROM deliveries) AS deliveries,
-	(SELECT count(*) FROM api_keys) AS api_keys, (SELECT count(*) FROM flushes) AS ledger_rows,
-	coalesce((SELECT to_char(max(committed_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') FROM flushes), '') AS last_flushed
+	(SELECT count(*) FROM api_keys) AS api_keys
 FROM (SELECT count(*) AS events, coalesce(sum(tokens), 0) AS tokens FROM events) e,
 	(SELECT count(*) AS rows, coalesce(sum(events), 0) AS events, coalesce(sum(total_tokens), 0) AS tokens FROM rollups) r,
 	(SELECT count(*) AS rows, coalesce(sum(events), 0) AS events, coalesce(sum(total_tokens), 0) AS tokens FROM usage_daily) u`
@@ -57,9 +51,13 @@ func readSums(ctx context.Context, q sqlx.QueryerContext) (s Sums, err error) {
 	if err := sqlx.GetContext(ctx, q, &s, readTotals); err != nil {
 		return s, fmt.Errorf("add up the tables: %w", err)
 	}
-	err = sqlx.SelectContext(ctx, q, &s.LedgerSeqs, "SELECT shard, max(seq) AS seq FROM flushes GROUP BY shard ORDER BY shard")
+	entries, err := ledger.Summarize(ctx, q)
 	if err != nil {
-		return s, fmt.Errorf("read seq of ledger: %w", err)
+		return s, err
+	}
+	s.LedgerRows, s.LedgerSeqs = entries.Entries, entries.Ends
+	if entries.LastCommit != nil {
+		s.LastFlushed = entries.LastCommit.UTC().Format("2006-01-02T15:04:05.000000Z")
 	}
 	return s, nil
 }

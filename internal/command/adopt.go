@@ -9,10 +9,9 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 
 	"github.com/eduardosanzb/flagmeter/internal/config"
-	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/scripts"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
@@ -39,7 +38,7 @@ func adoptRestored(ctx context.Context, env Env, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	seqs, err := store.LedgerSeqs(ctx, p.db, cfg.Shards)
+	ends, err := ledger.Ends(ctx, p.db, cfg.Shards)
 	if err != nil {
 		return err
 	}
@@ -47,8 +46,8 @@ func adoptRestored(ctx context.Context, env Env, w io.Writer) error {
 	if len(added) > 0 {
 		out.printf("added tenants that Valkey knows and the backup does not: %s\n", strings.Join(added, ", "))
 	}
-	for shard, ledger := range seqs {
-		marked, err := p.valkey.MarkRestored(ctx, shard, ledger)
+	for shard, end := range ends {
+		marked, err := p.valkey.MarkRestored(ctx, shard, end)
 		if err != nil {
 			return fmt.Errorf("shard %d: %w", shard, err)
 		}
@@ -56,7 +55,7 @@ func adoptRestored(ctx context.Context, env Env, w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		out.printf("shard %d: the ledger has reached hand-out %d, Valkey %d: %s\n", shard, ledger, marked.Seq, lost)
+		out.printf("shard %d: the ledger has reached hand-out %d, Valkey %d: %s\n", shard, end, marked.Seq, lost)
 	}
 	out.printf("now start a flusher, then the other roles: until it has adopted what is in Valkey, events are refused\n")
 	return out.err
@@ -66,18 +65,12 @@ func adoptRestored(ctx context.Context, env Env, w io.Writer) error {
 // and the ledger has the rows of each batch. After a recovery, or if the ledger no longer goes
 // back to the first batch, the two counts do not belong together.
 func lostEvents(ctx context.Context, q sqlx.QueryerContext, shard int, m scripts.Marked) (string, error) {
-	var ledger struct {
-		Events   int64
-		Complete bool
-	}
-	err := sqlx.GetContext(ctx, q, &ledger, `SELECT coalesce(sum(rows) FILTER (WHERE kind = 'raw' AND NOT id = ANY (coalesce($2::uuid[], '{}'))), 0)::bigint AS events,
-		coalesce((SELECT min(n) = 1 FROM flushes), true) AND NOT coalesce(bool_or(kind = 'rewind'), false) AS complete
-		FROM flushes WHERE shard = $1`, shard, pq.Array(m.Waiting))
+	events, complete, err := ledger.Flushed(ctx, q, shard, m.Waiting)
 	if err != nil {
-		return "", fmt.Errorf("count events of the ledger: %w", err)
+		return "", err
 	}
-	switch lost := m.Flushed - ledger.Events; {
-	case !ledger.Complete:
+	switch lost := m.Flushed - events; {
+	case !complete:
 		return "what was flushed in between is lost, unless it is sent again", nil
 	case lost <= 0:
 		return "nothing is lost", nil

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eduardosanzb/flagmeter/internal/config"
-	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/scripts"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
@@ -133,7 +133,7 @@ func moveShards(ctx context.Context, p *process, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	seqs, err := store.LedgerSeqs(ctx, p.db, all.Shards())
+	ends, err := ledger.Ends(ctx, p.db, all.Shards())
 	if err != nil {
 		return err
 	}
@@ -141,13 +141,13 @@ func moveShards(ctx context.Context, p *process, w io.Writer) error {
 		return fmt.Errorf("%w, nothing was changed: stop ingest, and let a flusher with SHARDS=%d run until 'flagmeter doctor' finds the queue empty and %d open minutes are over",
 			scripts.ErrWaits, from, waiting.OpenMinutes)
 	}
-	for shard, ledger := range seqs {
-		if _, err := all.CloseShard(ctx, shard, ledger); err != nil {
+	for shard, end := range ends {
+		if _, err := all.CloseShard(ctx, shard, end); err != nil {
 			return fmt.Errorf("%w: a flusher with SHARDS=%d opens what was closed", err, from)
 		}
 	}
-	for shard, ledger := range seqs[:to] {
-		if err := enterDrained(ctx, p.db, shard, ledger); err != nil {
+	for shard, end := range ends[:to] {
+		if err := enterDrained(ctx, p.db, shard, end); err != nil {
 			return err
 		}
 	}
@@ -160,9 +160,9 @@ func moveShards(ctx context.Context, p *process, w io.Writer) error {
 
 // enterDrained notes in the ledger that nothing of the shard waits: a recovery need not look at
 // the events before.
-func enterDrained(ctx context.Context, e sqlx.ExecerContext, shard int, seq int64) error {
-	_, err := e.ExecContext(ctx, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants, drained, first_minute, last_minute)
-		VALUES ($1, $2, 'sum', $3, 0, 0, '{}', true, 0, 0)`, uuid.Must(uuid.NewV7()), shard, seq)
+func enterDrained(ctx context.Context, e sqlx.ExecerContext, shard int, end ledger.Position) error {
+	_, err := ledger.Enter(ctx, e, ledger.Entry{ID: uuid.Must(uuid.NewV7()).String(), Shard: shard,
+		Kind: ledger.Sum, Position: end, Tenants: []string{}, Minutes: &[2]int64{}, Drained: true})
 	if err != nil {
 		return fmt.Errorf("note in the ledger that shard %d is empty: %w", shard, err)
 	}

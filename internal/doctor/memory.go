@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/dustin/go-humanize"
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 
 const (
@@ -42,10 +43,6 @@ func (p *Patient) memory(ctx context.Context) []Finding {
 	})
 }
 
-// lastDay are the batches of raw events that were flushed within a day. The flusher writes one
-// or two a second, so the index of n bounds what is read.
-const lastDay = `FROM flushes WHERE kind = 'raw' AND committed_at > now() - interval '1 day' AND n > (SELECT max(n) - 400000 FROM flushes)`
-
 // remembered is what the ids of DEDUPE_WINDOW will take at the rate of the busiest minute of
 // the last day, if each event has one: two windows of them.
 func (p *Patient) remembered(ctx context.Context) []Finding {
@@ -58,9 +55,7 @@ func (p *Patient) remembered(ctx context.Context) []Finding {
 		limit, _ := strconv.ParseUint(n.info["maxmemory"], 10, 64)
 		most += limit
 	}
-	var busiest int64
-	err = p.DB.GetContext(ctx, &busiest, `SELECT coalesce(max(events), 0) FROM
-		(SELECT sum(rows)::bigint AS events `+lastDay+` GROUP BY date_trunc('minute', committed_at)) AS m`)
+	busiest, err := ledger.BusiestMinute(ctx, p.DB)
 	if err != nil {
 		return unknown("event ids", err)
 	}

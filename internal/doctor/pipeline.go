@@ -7,9 +7,8 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/redis/go-redis/v9"
-
-	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
 const (
@@ -78,7 +77,7 @@ func (p *Patient) ledger(ctx context.Context) []Finding {
 			return one("ledger", Fail, fmt.Sprintf("Valkey has lost writes, and POST /events is answered 503 (shard %d: %s)", shard, note), advice)
 		}
 	}
-	seqs, err := store.LedgerSeqs(ctx, p.DB, p.Config.Shards)
+	seqs, err := ledger.Ends(ctx, p.DB, p.Config.Shards)
 	if err != nil {
 		return unknown("ledger", err)
 	}

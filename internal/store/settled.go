@@ -12,52 +12,6 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// SettledBatch is a sum batch that Postgres has.
-type SettledBatch struct {
-	ID string `db:"id"`
-	// N is the ledger's order of entry. It may become visible out of order.
-	N int64 `db:"n"`
-	// Tenants are those whose usage it changed.
-	Tenants pq.StringArray `db:"tenants"`
-	// First and Last are the unix minutes between which its rollups lie.
-	First int64 `db:"first"`
-	Last  int64 `db:"last"`
-}
-
-// LastSettled is the largest N visible now, 0 if there is none.
-func LastSettled(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
-	var n int64
-	err := sqlx.GetContext(ctx, q, &n, "SELECT coalesce(max(n), 0) FROM flushes")
-	if err != nil {
-		return 0, fmt.Errorf("read end of ledger: %w", err)
-	}
-	return n, nil
-}
-
-// LedgerSeqs returns, for each shard, the largest seq in the ledger, 0 if there is none.
-func LedgerSeqs(ctx context.Context, q sqlx.QueryerContext, shards int) ([]int64, error) {
-	seqs := make([]int64, 0, shards)
-	err := sqlx.SelectContext(ctx, q, &seqs, `SELECT coalesce((SELECT max(seq) FROM flushes WHERE shard = s), 0)
-		FROM generate_series(0, $1 - 1) AS s ORDER BY s`, shards)
-	if err != nil {
-		return nil, fmt.Errorf("read seq of ledger: %w", err)
-	}
-	return seqs, nil
-}
-
-// SettledBatches returns the sum batches that are among ids or entered the ledger
-// after the one numbered after.
-func SettledBatches(ctx context.Context, q sqlx.QueryerContext, ids []string, after int64) ([]SettledBatch, error) {
-	var batches []SettledBatch
-	err := sqlx.SelectContext(ctx, q, &batches, `SELECT id, n, tenants,
-		coalesce(first_minute, 0) AS first, coalesce(last_minute, 9223372036854775807) AS last FROM flushes
-		WHERE kind = 'sum' AND (id = ANY ($1::uuid[]) OR n > $2)`, pq.Array(ids), after)
-	if err != nil {
-		return nil, fmt.Errorf("read ledger: %w", err)
-	}
-	return batches, nil
-}
-
 // PeriodUsage is one feature's settled usage in a tenant's period.
 type PeriodUsage struct {
 	Tenant  string `db:"tenant"`

@@ -30,51 +30,6 @@ func settle(t *testing.T, env *stacktest.Env, n int, kind, tenants string) {
 	}
 }
 
-func TestSettledBatchesAreThoseAskedForAndTheNewer(t *testing.T) {
-	env := stacktest.New(t)
-	if n, err := store.LastSettled(t.Context(), env.DB); err != nil || n != 0 {
-		t.Errorf("an empty ledger ends at %d, %v", n, err)
-	}
-	settle(t, env, 1, "sum", "{acme,zed}")
-	settle(t, env, 2, "raw", "{}")
-	settle(t, env, 3, "sum", "{zed}")
-	last, err := store.LastSettled(t.Context(), env.DB)
-	if err != nil {
-		t.Fatal(err)
-	}
-	settle(t, env, 4, "raw", "{}")
-	settle(t, env, 5, "sum", "{}")
-	for _, c := range []struct {
-		name  string
-		ids   []string
-		after int64
-		want  []string
-	}{
-		{"nothing", nil, math.MaxInt64, nil},
-		{"newer ones", nil, last, []string{id(5)}},
-		{"by id", []string{id(1), id(9)}, math.MaxInt64, []string{id(1)}},
-		{"a raw batch is none", []string{id(2)}, math.MaxInt64, nil},
-		{"both", []string{id(3), id(5)}, last, []string{id(3), id(5)}},
-		{"all", nil, 0, []string{id(1), id(3), id(5)}},
-	} {
-		batches, err := store.SettledBatches(t.Context(), env.DB, c.ids, c.after)
-		var got []string
-		for _, b := range batches {
-			got = append(got, b.ID)
-			if b.ID == id(1) && !slices.Equal(b.Tenants, []string{"acme", "zed"}) {
-				t.Errorf("%s: tenants %q", c.name, b.Tenants)
-			}
-		}
-		slices.Sort(got)
-		if err != nil || !slices.Equal(got, c.want) {
-			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.want)
-		}
-	}
-	if _, err := store.SettledBatches(t.Context(), env.DB, []string{"no id"}, 0); err == nil {
-		t.Error("what is no id is accepted")
-	}
-}
-
 func TestPeriodUsagesAddUpHalfOpenDays(t *testing.T) {
 	env := stacktest.New(t)
 	if _, err := env.DB.ExecContext(t.Context(), `INSERT INTO tenants (name) VALUES ('acme'), ('zed'), ('🦉 "\{}')`); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -60,7 +61,7 @@ func TestChangesNameWhoeverMayDiffer(t *testing.T) {
 		{"a clock that was set back", func(b *bench) { b.time = b.time.Add(-time.Hour) }, []string{"acme", "globex"}},
 		{"a recovery from lost writes", func(b *bench) {
 			b.exec(b.env.DB, "INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES ($1, 0, 'rewind', $2, 0, 0)",
-				uuid.NewString(), int64(scripts.Generation))
+				uuid.NewString(), int64(ledger.Epoch))
 		}, []string{"acme", "globex"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -105,7 +105,7 @@
 //
 // A view notes the seq that each shard had reached, the larger of the ledger's and, read
 // after the ids of (i), Valkey's own. (iii) is refused if Valkey is behind that, or has
-// been recovered since, which moves seq by scripts.Generation: then sums and batches do
+// been recovered since, which moves seq by ledger.Epoch: then sums and batches do
 // not belong together. The answer is what Postgres had, and says stale. A view from before
 // a recovery is never continued.
 //

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -70,7 +71,7 @@ func (l *Live) refresh(ctx context.Context) error {
 
 // read makes the view that follows prev, which may be nil.
 func (l *Live) read(ctx context.Context, prev *view) (*view, error) {
-	return l.snapshot(ctx, prev, func(ctx context.Context, tx *sqlx.Tx, prev, next *view, batches []store.SettledBatch) error {
+	return l.snapshot(ctx, prev, func(ctx context.Context, tx *sqlx.Tx, prev, next *view, batches []ledger.SettledBatch) error {
 		if prev.recovered(next) {
 			prev = &view{}
 		}
@@ -93,7 +94,7 @@ func (l *Live) read(ctx context.Context, prev *view) (*view, error) {
 // transaction that also says which batches are settled. next is a view without tenants,
 // batches are those that may have been settled since prev, which is never nil for use.
 func (l *Live) snapshot(ctx context.Context, prev *view,
-	use func(ctx context.Context, tx *sqlx.Tx, prev, next *view, batches []store.SettledBatch) error) (*view, error) {
+	use func(ctx context.Context, tx *sqlx.Tx, prev, next *view, batches []ledger.SettledBatch) error) (*view, error) {
 	now := l.now()
 	sums, err := l.sums(ctx) // step (i)
 	if err != nil {
@@ -101,7 +102,7 @@ func (l *Live) snapshot(ctx context.Context, prev *view,
 	}
 	if prev == nil || l.now().Sub(prev.taken) >= Grace || now.Before(prev.taken) {
 		// Start anew, again with the ledger's end before step (i).
-		last, err := store.LastSettled(ctx, l.db)
+		last, err := ledger.LastNumber(ctx, l.db)
 		if err != nil {
 			return nil, err
 		}
@@ -110,27 +111,27 @@ func (l *Live) snapshot(ctx context.Context, prev *view,
 			return nil, err
 		}
 	}
-	next := &view{taken: now, last: prev.last, seqs: make([]int64, l.valkey.Shards())}
+	next := &view{taken: now, last: prev.last, seqs: make([]ledger.Position, l.valkey.Shards())}
 	for shard := range next.seqs { // after the ids: see the package comment
 		if next.seqs[shard], err = l.valkey.Seq(ctx, shard); err != nil {
 			return nil, err
 		}
 	}
 	err = store.Snapshot(ctx, l.db, snapshotLimit, func(ctx context.Context, tx *sqlx.Tx) error { // step (ii)
-		seqs, err := store.LedgerSeqs(ctx, tx, len(next.seqs))
+		seqs, err := ledger.Ends(ctx, tx, len(next.seqs))
 		if err != nil {
 			return err
 		}
 		for shard, seq := range seqs {
 			next.seqs[shard] = max(next.seqs[shard], seq)
 		}
-		batches, err := store.SettledBatches(ctx, tx, sums.ids(), prev.last)
+		batches, err := ledger.SettledBatches(ctx, tx, sums.ids(), prev.last)
 		if err != nil {
 			return err
 		}
 		for _, b := range batches {
 			next.settled = append(next.settled, b.ID)
-			next.last = max(next.last, b.N)
+			next.last = max(next.last, b.Number)
 		}
 		next.lacks = sums.lacking(next)
 		return use(ctx, tx, prev, next, batches)
@@ -188,7 +189,7 @@ func (h heldSums) lacking(v *view) []int64 {
 // views: that changes the usage of tenants which no sum batch names.
 func (v *view) recovered(next *view) bool {
 	for shard, seq := range v.seqs {
-		if next.seqs[shard] >= seq+scripts.Generation {
+		if next.seqs[shard].RecoveredSince(seq) {
 			return true
 		}
 	}

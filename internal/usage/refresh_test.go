@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -156,7 +157,7 @@ func TestViewFromBeforeARecovery(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer recovery.Rollback()
-	b.exec(recovery, "INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES ($1, 0, 'rewind', $2, 0, 0)", uuid.NewString(), int64(scripts.Generation))
+	b.exec(recovery, "INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES ($1, 0, 'rewind', $2, 0, 0)", uuid.NewString(), int64(ledger.Epoch))
 	b.exec(recovery, "INSERT INTO usage_daily (tenant, day, feature, total_tokens, events) VALUES ('acme', '2026-03-10', 'chat', 5, 1)")
 	b.commitSum(b.env.DB, "globex", 7)
 	b.refresh()
@@ -166,7 +167,7 @@ func TestViewFromBeforeARecovery(t *testing.T) {
 	}
 	b.refresh()
 	b.want("acme", 5, true) // Valkey has not been told yet
-	if err := b.env.Valkey.Set(context.Background(), "fm:{0}:seq", int64(scripts.Generation), 0).Err(); err != nil {
+	if err := b.env.Valkey.Set(context.Background(), "fm:{0}:seq", int64(ledger.Epoch), 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	b.want("acme", 5, false)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -57,7 +58,7 @@ func (e NotKeptError) Error() string {
 // part is gone, and an error if one of the stores cannot be read.
 func (l *Live) Series(ctx context.Context, q SeriesQuery) (Series, error) {
 	var settled []store.SeriesUsage
-	v, err := l.snapshot(ctx, l.view.Load(), func(ctx context.Context, tx *sqlx.Tx, _, _ *view, _ []store.SettledBatch) (err error) {
+	v, err := l.snapshot(ctx, l.view.Load(), func(ctx context.Context, tx *sqlx.Tx, _, _ *view, _ []ledger.SettledBatch) (err error) {
 		settled, err = store.SeriesUsages(ctx, tx, store.Series{Tenant: q.Tenant.Name, Starts: q.Starts, Days: q.Days, Feature: q.Feature, Split: q.Split})
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -14,8 +15,8 @@ import (
 // package comment says why it is exact. It belongs to one goroutine at a time; the slices
 // of parts are immutable.
 type unsettled struct {
-	taken time.Time // an instant before the last look
-	seq   int64     // that the view of Postgres had then
+	taken time.Time       // an instant before the last look
+	seq   ledger.Position // that the view of Postgres had then
 	look  scripts.Look
 	// batches are those that the last look has listed. What they hold is known for good.
 	batches map[string]struct{}
@@ -25,7 +26,7 @@ type unsettled struct {
 // renew brings u up to date: it contains every event that was acknowledged before the call.
 // tenants are all of the shard, seq is that of the caller's view of Postgres, read before.
 // After an error u is what it was, or empty after ErrRewound.
-func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int, tenants []meter.Tenant, seq int64, now func() time.Time) error {
+func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int, tenants []meter.Tenant, seq ledger.Position, now func() time.Time) error {
 	taken := now()
 	grown, err := valkey.Grown(ctx, shard, seq, u.look)
 	if err != nil {
@@ -33,7 +34,7 @@ func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int
 	}
 	// The age is judged after the look: batches that it does not list were dropped before.
 	tooOld := now().Sub(u.taken) >= Grace || taken.Before(u.taken)
-	if u.parts != nil && (grown.All || tooOld || seq >= u.seq+scripts.Generation) {
+	if u.parts != nil && (grown.All || tooOld || seq.RecoveredSince(u.seq)) {
 		*u, taken = unsettled{}, now()
 		if grown, err = valkey.Grown(ctx, shard, seq, 0); err != nil {
 			return u.forget(err)

@@ -3,6 +3,7 @@ package usage
 import (
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -25,7 +26,7 @@ type view struct {
 	// renewed are those of them that were not taken over from the view before.
 	renewed []string
 	// seqs is the seq that each shard had reached, by the ledger or by Valkey.
-	seqs []int64
+	seqs []ledger.Position
 	// lacks is, for each shard, the order of the first sum batch that the snapshot may not
 	// contain.
 	lacks []int64
@@ -110,7 +111,7 @@ func (r Reading) complete() bool {
 }
 
 // seq is the seq of the tenants' shard that the view contains, 0 without a view.
-func (r Reading) seq() int64 {
+func (r Reading) seq() ledger.Position {
 	if r.view == nil || len(r.tenants) == 0 {
 		return 0
 	}
