@@ -37,17 +37,18 @@ func rate(ctx context.Context, r *rig) error {
 
 	p99, barest, durable := all.quantile(0.99), bare.quantile(0.99), grouped.quantile(0.99)
 	r.report.judge("1,000 requests/s with an id, of 200 tenants: p99",
-		millis(p99)+answersIn(all.quantile(0.5)),
+		millis(p99)+answersIn(all.quantile(0.5))+all.short(),
 		fmt.Sprintf("%s that of an empty handler (%s), %s that of one that only waits for the disk (%s)",
 			times(float64(p99)/float64(barest)), millis(barest),
 			times(float64(p99)/float64(durable)), millis(durable)),
-		"≤ 5 ms", p99 <= 5*time.Millisecond).driven(all.shares)
+		"≤ 5 ms", p99 <= 5*time.Millisecond && all.short() == "").driven(all.shares)
 	core, each := total(all.cpu)
 	r.report.judge("… processor time of all roles and both stores", percent(core)+" of a core",
-		each, "≤ 40 %", core <= 0.4)
+		each, "≤ 40 %", core <= 0.4 && all.short() == "")
 	core, each = total(simple.cpu)
 	r.report.show("… without ids, of one tenant: p99",
-		millis(simple.quantile(0.99))+", "+percent(core)+" of a core", each).driven(simple.shares)
+		millis(simple.quantile(0.99))+", "+percent(core)+" of a core"+simple.short(),
+		each).driven(simple.shares)
 	r.report.judge("… memory of the largest role", mebibytes(all.largest), "",
 		"≤ 40 MiB", all.largest <= 40<<20)
 	memory := 0
@@ -65,6 +66,15 @@ type paced struct {
 	cpu     map[string]float64 // of a core, by process
 	pss     map[string]int     // by process
 	largest int                // resident memory of the largest role
+}
+
+// short says how many requests a second there were if not all that were due found a connection:
+// then the processor time is that of fewer.
+func (p paced) short() string {
+	if reached := p.perSecond(); reached < 0.99*ratePerSecond {
+		return ", only " + perSecond(reached)
+	}
+	return ""
 }
 
 // atRate drives FlagMeter on empty stores, after a second to warm up.
