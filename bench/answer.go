@@ -16,12 +16,17 @@ import (
 // {"accepted":1000,"duplicates":0.
 const answerStart = 200
 
+// errRefused reports a request that the server does not take now.
+var errRefused = errors.New("the request was refused for now")
+
 // readCounted reads the answer to a request of which all events must count.
 func readCounted(r *bufio.Reader) error {
 	status, body, err := readAnswer(r)
 	switch {
 	case err != nil:
 		return err
+	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+		return fmt.Errorf("%w: answer is %d: %s", errRefused, status, body)
 	case status != http.StatusOK:
 		return fmt.Errorf("answer is %d: %s", status, body)
 	case repeats(body):

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"runtime"
@@ -24,11 +25,14 @@ type load struct {
 	// perSecond is the rate at which requests begin, whatever the answers take; 0 is as
 	// many as the connections can: each sends its next request when it has its answer.
 	perSecond int
+	// refusable is whether an answer of 429 or 503 is no error: the server may refuse more
+	// than it can take.
+	refusable bool
 }
 
 // outcome is what came of a load.
 type outcome struct {
-	requests  int
+	requests  int // without those that were refused
 	elapsed   time.Duration
 	latencies []time.Duration // ascending
 	shares    shares
@@ -72,7 +76,7 @@ func (p *process) drive(ctx context.Context, l load) (outcome, error) {
 	)
 	for i := range l.connections {
 		running.Go(func() {
-			latencies, err := converse(ctx, p.addr, next[i], due)
+			latencies, err := l.converse(ctx, p.addr, next[i], due)
 			mu.Lock()
 			defer mu.Unlock()
 			result.latencies = append(result.latencies, latencies...)
@@ -126,13 +130,19 @@ func (l load) pace(ctx context.Context, start time.Time) func() (time.Time, bool
 }
 
 // converse sends requests on one connection until ctx is done, and one at least.
-func converse(ctx context.Context, addr string, next request, due func() (time.Time, bool)) (
+func (l load) converse(ctx context.Context, addr string, next request, due func() (time.Time, bool)) (
 	latencies []time.Duration, err error) {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+	var conn net.Conn
+	connect := func() (err error) {
+		if conn, err = net.Dial("tcp", addr); err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+		return nil
 	}
-	defer conn.Close()
+	if err := connect(); err != nil {
+		return nil, err
+	}
+	defer func() { conn.Close() }()
 	answers := bufio.NewReaderSize(conn, 32<<10)
 	for {
 		began, ok := due()
@@ -142,10 +152,18 @@ func converse(ctx context.Context, addr string, next request, due func() (time.T
 		if _, err := conn.Write(next()); err != nil {
 			return latencies, fmt.Errorf("send: %w", err)
 		}
-		if err := readCounted(answers); err != nil {
+		switch err := readCounted(answers); {
+		case err == nil:
+			latencies = append(latencies, time.Since(began))
+		case !l.refusable || !errors.Is(err, errRefused):
 			return latencies, err
+		default: // a server that has not read all of the body closes the connection
+			conn.Close()
+			if err := connect(); err != nil {
+				return latencies, err
+			}
+			answers.Reset(conn)
 		}
-		latencies = append(latencies, time.Since(began))
 		if ctx.Err() != nil {
 			return latencies, nil
 		}

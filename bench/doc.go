@@ -62,6 +62,7 @@
 //	observed.go   what counting, timing, numbering and logging requests costs
 //	batches.go    1,000 events a request, acknowledged: the ways to be idempotent
 //	copy.go       1,000 events a request, in Postgres: against a bare COPY
+//	neighbour.go  one tenant's events while others send the largest requests without a pause
 //	reads.go      GET /usage/:tenant, alone and beside writes
 //	growth.go     10 and 10,000 tenants; a year of rollups
 //	memory.go     bytes of an event that is not flushed

@@ -48,7 +48,8 @@ func (r *rig) costOfEvent(ctx context.Context, tenants int) (float64, error) {
 		return 0, err
 	}
 	pids := []int{f.ingest.pid(), f.flusher.pid(), f.alerter.pid(), valkey, postgres}
-	l := load{64, usual(1).of(tenants).over().open, turn, 2000}
+	l := load{connections: 64, open: usual(1).of(tenants).over().open,
+		duration: turn, perSecond: 2000}
 	warm, err := f.ingest.drive(ctx, l)
 	if err != nil {
 		return 0, err

@@ -33,6 +33,7 @@ var parts = []struct {
 	{"observed", observed},
 	{"batches", batches},
 	{"postgres", intoPostgres},
+	{"neighbour", beside},
 	{"reads", reads},
 	{"tenants", manyTenants},
 	{"year", yearOfRollups},

@@ -23,7 +23,8 @@ func reads(ctx context.Context, r *rig) error {
 		return err
 	}
 	defer f.stop()
-	events := load{16, usual(1).open, time.Second, 1000}
+	events := load{connections: 16, open: usual(1).open,
+		duration: time.Second, perSecond: 1000}
 	if _, err := f.ingest.drive(ctx, events); err != nil { // so that there is something to read
 		return err
 	}
@@ -56,7 +57,8 @@ func reads(ctx context.Context, r *rig) error {
 		_, err := f.ingest.drive(ctx, events)
 		writing <- err
 	}()
-	o, err := f.ingest.drive(ctx, load{16, read, 2 * turn, 200})
+	o, err := f.ingest.drive(ctx, load{connections: 16, open: read,
+		duration: 2 * turn, perSecond: 200})
 	if err := <-writing; err != nil {
 		return err
 	}

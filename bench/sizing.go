@@ -97,7 +97,8 @@ func (r *rig) size(ctx context.Context, perSecond, tenants int) (p point, err er
 		return p, err
 	}
 	// So few connections that none is idle for long: ingest closes those.
-	l := load{min(64, 2+perSecond/10), sized(tenants).open, sizingWarm, perSecond}
+	l := load{connections: min(64, 2+perSecond/10), open: sized(tenants).open,
+		duration: sizingWarm, perSecond: perSecond}
 	warm, err := f.ingest.drive(ctx, l)
 	if err != nil {
 		return p, err
