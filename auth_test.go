@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -266,6 +268,20 @@ func TestTokens(t *testing.T) {
 	sender := strings.TrimSuffix(succeed(t, s, "tokens", "mint", "--tenant", "acme-corp", "--scope", "ingest"), "\n")
 	if status, _ := requestAs(t, sender, "POST", address+"/events", oneEvent); status != 200 {
 		t.Errorf("a token to ingest: %d", status)
+	}
+	succeed(t, s, "tenants", "rename", "acme-corp", "acme-holding")
+	renamed := strings.TrimSuffix(succeed(t, s, "tokens", "mint", "--tenant", "acme-holding", "--scope", "ingest"), "\n")
+	if status, answer := requestAs(t, renamed, "POST", address+"/events", oneEvent); status != 200 {
+		t.Errorf("a token for the tenant's other name: %d %s", status, answer)
+	}
+	file := filepath.Join(t.TempDir(), "calls.csv")
+	if err := os.WriteFile(file, []byte("n\n5\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := s.with("API_KEY", renamed)
+	status, _, stderr := execute(t, all, "import", file, "--url", address, "--tenant", "*", "--feature", "x", "--tokens", "n")
+	if status != 1 || !strings.Contains(stderr, "tenant must not be *, which stands for the defaults of all tenants") {
+		t.Errorf("an import for all tenants: exit %d, %s", status, stderr)
 	}
 	for args, want := range map[string]string{
 		"--tenant acme-corp --ttl 0s":      `invalid argument "0s" for "--ttl" flag: must be above 0`,

@@ -40,6 +40,8 @@ func TestWrongCommandLineExitsWith2(t *testing.T) {
 		{"tenants add \t", "tenant name must not contain control characters"},
 		{"tenants add shop\u00a0", "tenant name must not begin or end with a blank"},
 		{"tenants add \u200bshop", "tenant name must not contain U+200B, which cannot be seen or told from a space"},
+		{"tenants add *", "tenant name must not be *, which stands for the defaults of all tenants"},
+		{"tokens mint --tenant * --unchecked", "--tenant must not be *, which stands for the defaults of all tenants"},
 		{"tenants rename a", "accepts 2 arg(s), received 1"},
 		{"tenants add ..", "tenant name must not be . or .., which no URL can hold as a name"},
 		{"tenants add a --quota 1.5", `invalid argument "1.5" for "--quota" flag: must be an integer from 0 to 9223372036854775807; underscores may group digits`},

@@ -93,6 +93,7 @@ func TestWhatCannotBeAKey(t *testing.T) {
 		`{"Scope":"read"}`:                  "",
 		`{"scope":"read","colour":"red"}`:   "",
 		`{"scope":"read"} {}`:               "",
+		`{"scope":"read","tenant":"*"}`:     "tenant",
 		`{"scope":"read","name":"a\u0000"}`: "name",
 		fmt.Sprintf(`{"scope":"read","name":"%s"}`, strings.Repeat("é", 129)): "name",
 		`{"scope":"read","expiresAt":"2026-08-01T12:00:00Z"}`:                 "expiresAt",
