@@ -187,9 +187,10 @@ func TestKeysOfSeveralScopesAndTheirNumber(t *testing.T) {
 		t.Errorf("list:\n%s", list)
 	}
 	createKey(t, s, "--scope", "ingest read", "--tenant", "acme-corp")
+	succeed(t, s, "tenants", "rename", "acme-corp", "acme-holding")
 	for _, tenant := range []string{"globex", "acme-corp", "globex", ""} {
 		status, stdout, stderr := execute(t, s, "keys", "create", "--scope", "read", "--tenant", tenant)
-		want := map[string]string{"acme-corp": `of tenant "acme-corp" there may be at most 2 live API keys`, "": "there may be at most 4 live API keys"}[tenant]
+		want := map[string]string{"acme-corp": `of tenant "acme-holding" there may be at most 2 live API keys`, "": "there may be at most 4 live API keys"}[tenant]
 		if (status == 0) != (want == "") || want != "" && (stdout != "" || !strings.Contains(stderr, want)) {
 			t.Errorf("of %q: exit %d, %q, %s", tenant, status, stdout, stderr)
 		}

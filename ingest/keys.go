@@ -48,10 +48,10 @@ func (s *Server) postKeys(w http.ResponseWriter, r *http.Request, _ httprouter.P
 	var tooMany *store.KeyLimitError
 	switch {
 	case errors.Is(err, store.ErrNoTenant): // since it was looked up
-		WriteProblem(w, problemUnknownTenant(k.Tenant))
+		WriteProblem(w, problemUnknownTenant(s.shown(k.Tenant)))
 		return
 	case errors.As(err, &tooMany):
-		WriteProblem(w, problemTooManyKeys(tooMany))
+		WriteProblem(w, s.problemTooManyKeys(tooMany))
 		return
 	case err != nil:
 		s.unavailable(w, r, "the API key cannot be stored now", err)
@@ -113,10 +113,10 @@ func problemUnknownKey() *Problem {
 }
 
 // problemTooManyKeys is about a limit of keys. Waiting helps only with those an hour.
-func problemTooManyKeys(e *store.KeyLimitError) *Problem {
+func (s *Server) problemTooManyKeys(e *store.KeyLimitError) *Problem {
 	of := "the deployment"
 	if e.Tenant != "" {
-		of = fmt.Sprintf("tenant %q", clip(e.Tenant))
+		of = fmt.Sprintf("tenant %q", clip(s.shown(e.Tenant)))
 	}
 	if e.After > 0 {
 		return &Problem{Type: "/problems/keys-rate-limited", Title: "Too many new API keys", Status: http.StatusTooManyRequests,

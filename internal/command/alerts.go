@@ -97,7 +97,8 @@ and print what they answer. It fails if one of them does not take it.`,
 				return err
 			}
 			if len(probes) == 0 {
-				return fmt.Errorf("alerts of %s go nowhere: add a row to slack_webhooks or webhooks, or set SLACK_WEBHOOK_URL", name)
+				return fmt.Errorf("alerts of %s go nowhere: add a row to slack_webhooks or webhooks, or set SLACK_WEBHOOK_URL",
+					meter.Quote(tenant.Shown()))
 			}
 			failed := 0
 			for _, p := range probes {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -72,6 +73,9 @@ revoke the one before.`,
 				}
 			}
 			key, stored, err := auth.Create(cmd.Context(), db, k, now)
+			if tooMany := (*store.KeyLimitError)(nil); errors.As(err, &tooMany) && tooMany.Tenant != "" {
+				tooMany.Tenant = shown
+			}
 			if err != nil {
 				return err
 			}
