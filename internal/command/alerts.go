@@ -40,6 +40,9 @@ sends them within a second.`,
 				}
 				ask.IDs = append(ask.IDs, id)
 			}
+			if all && len(ask.IDs) > 0 {
+				return misuse("--all is for deliveries that are not named by their ids")
+			}
 			if !all && ask.Tenant == "" && len(ask.IDs) == 0 {
 				return misuse("say what to send again: ids, --tenant, or --all")
 			}
