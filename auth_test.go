@@ -142,7 +142,7 @@ func TestKeys(t *testing.T) {
 	if err := json.Unmarshal([]byte(succeed(t, s, "keys", "list", "--json", "--tenant", "acme-corp")), &asJSON); err != nil || len(asJSON) != 1 || asJSON[0].ID != m[1] || asJSON[0].State != "active" {
 		t.Errorf("%+v, %v", asJSON, err)
 	}
-	if got := succeed(t, s, "keys", "revoke", key); got != "revoked API key "+m[1]+"\n" {
+	if got := succeed(t, s, "keys", "revoke", key); got != "revoked API key "+m[1]+"\nlive keys that were made with it: 0\n" {
 		t.Errorf("revoke: %q", got)
 	}
 	for _, address := range []string{first, second} {
@@ -201,6 +201,41 @@ func TestKeysOfSeveralScopesAndTheirNumber(t *testing.T) {
 	}
 }
 
+// A stolen key has made two keys through the API.
+func TestKeysThatAKeyHasMade(t *testing.T) {
+	s := settingsOf(stacktest.New(t)).with("AUTH", "required")
+	address := ingest(t, s)
+	stolen := createKey(t, s, "--scope", "admin")
+	answered(t, 200, stolen, "GET", address+"/keys", "")
+	var made [2]string
+	for i := range made {
+		status, answer := requestAs(t, stolen, "POST", address+"/keys", `{"scope":"read"}`)
+		var key struct{ Key string }
+		if err := json.Unmarshal([]byte(answer), &key); err != nil || status != 201 {
+			t.Fatalf("%d %s", status, answer)
+		}
+		made[i] = key.Key
+	}
+	id := strings.Fields(strings.Split(succeed(t, s, "keys", "list"), "\n")[1])[0]
+	for _, c := range []struct{ args, want string }{
+		{stolen, "2; to end them: flagmeter keys revoke " + id + " --made"},
+		{id + " --made=false", "2; to end them: flagmeter keys revoke " + id + " --made"},
+	} {
+		want := "revoked API key " + id + "\nlive keys that were made with it: " + c.want + "\n"
+		if got := succeed(t, s, strings.Split("keys revoke "+c.args, " ")...); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	answered(t, 200, made[0], "GET", address+"/tenants", "")
+	want := "revoked API key " + id + "\nrevoked keys that were made with it: 2\n"
+	if got := succeed(t, s, "keys", "revoke", "--made", stolen); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for _, key := range made {
+		answered(t, 401, key, "GET", address+"/tenants", "")
+	}
+}
+
 func TestAKeyIsRevokedWhilePostgresIsAway(t *testing.T) {
 	t.Parallel()
 	env := stacktest.Own(t)
@@ -222,7 +257,7 @@ func TestAKeyIsRevokedWhilePostgresIsAway(t *testing.T) {
 	for _, address := range addresses {
 		answered(t, 200, key, "POST", address+"/events", oneEvent)
 	}
-	if status, stdout, stderr := execute(t, s, "keys", "revoke", key); status != 0 || !strings.HasPrefix(stdout, "revoked API key ") || !strings.Contains(stderr, "one store does not know yet") {
+	if status, stdout, stderr := execute(t, s, "keys", "revoke", key); status != 0 || !strings.HasSuffix(stdout, "made with it: not known, as Postgres does not answer\n") || !strings.Contains(stderr, "one store does not know yet") {
 		t.Fatalf("exit %d: %s%s", status, stdout, stderr)
 	}
 	for _, address := range addresses {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/julienschmidt/httprouter"
 
@@ -50,6 +49,9 @@ func (s *Server) postKeys(w http.ResponseWriter, r *http.Request, _ httprouter.P
 	case errors.Is(err, store.ErrNoTenant): // since it was looked up
 		WriteProblem(w, problemUnknownTenant(s.shown(k.Tenant)))
 		return
+	case errors.Is(err, store.ErrMakerRevoked): // which this process has not learned yet
+		s.refuse(w, auth.ErrUnauthorized)
+		return
 	case errors.As(err, &tooMany):
 		WriteProblem(w, s.problemTooManyKeys(tooMany))
 		return
@@ -66,46 +68,6 @@ func (s *Server) postKeys(w http.ResponseWriter, r *http.Request, _ httprouter.P
 	}
 	answer.Key = key
 	writeKeys(w, http.StatusCreated, answer)
-}
-
-// deleteKey is DELETE /keys/:id: the key ends within two seconds, on every process.
-func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
-	who := auth.Of(r.Context())
-	id, err := uuid.Parse(params.ByName("id"))
-	if err != nil {
-		WriteProblem(w, problemUnknownKey())
-		return
-	}
-	owner, err := s.keyTenant(r, id)
-	switch {
-	case errors.Is(err, store.ErrNoKey), err == nil && !who.Sees(owner):
-		WriteProblem(w, problemUnknownKey())
-		return
-	case err != nil:
-		s.unavailable(w, r, "the API key cannot be looked up now", err)
-		return
-	}
-	pending, err := auth.Revoke(r.Context(), s.db, s.valkey, id, s.now())
-	if err != nil {
-		s.unavailable(w, r, "no store can note now that the API key is revoked", err)
-		return
-	}
-	if pending != nil {
-		s.log.Warn("API key revoked, which one store does not know yet", "key", id, "error", pending)
-	}
-	s.log.Info("API key revoked", "key", id, "by", who.KeyID)
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// keyTenant is the tenant that a key is bound to, from memory if the key is live.
-func (s *Server) keyTenant(r *http.Request, id uuid.UUID) (string, error) {
-	if s.gate != nil {
-		if who, ok := s.gate.Key(id); ok {
-			return who.Tenant, nil
-		}
-	}
-	k, err := store.FindAPIKey(r.Context(), s.db, id, nil)
-	return k.Tenant.String, err
 }
 
 func problemUnknownKey() *Problem {
