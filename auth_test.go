@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -140,7 +142,7 @@ func TestKeys(t *testing.T) {
 	if err := json.Unmarshal([]byte(succeed(t, s, "keys", "list", "--json", "--tenant", "acme-corp")), &asJSON); err != nil || len(asJSON) != 1 || asJSON[0].ID != m[1] || asJSON[0].State != "active" {
 		t.Errorf("%+v, %v", asJSON, err)
 	}
-	if got := succeed(t, s, "keys", "revoke", key); got != "revoked API key "+m[1]+"\n" {
+	if got := succeed(t, s, "keys", "revoke", key); got != "revoked API key "+m[1]+"\nlive keys that were made with it: 0\n" {
 		t.Errorf("revoke: %q", got)
 	}
 	for _, address := range []string{first, second} {
@@ -185,12 +187,52 @@ func TestKeysOfSeveralScopesAndTheirNumber(t *testing.T) {
 		t.Errorf("list:\n%s", list)
 	}
 	createKey(t, s, "--scope", "ingest read", "--tenant", "acme-corp")
+	succeed(t, s, "tenants", "rename", "acme-corp", "acme-holding")
 	for _, tenant := range []string{"globex", "acme-corp", "globex", ""} {
-		status, stdout, stderr := execute(t, s, "keys", "create", "--scope", "read", "--tenant", tenant)
-		want := map[string]string{"acme-corp": `of tenant "acme-corp" there may be at most 2 live API keys`, "": "there may be at most 4 live API keys"}[tenant]
+		args := []string{"keys", "create", "--scope", "read"}
+		if tenant != "" {
+			args = append(args, "--tenant", tenant)
+		}
+		status, stdout, stderr := execute(t, s, args...)
+		want := map[string]string{"acme-corp": `of tenant "acme-holding" there may be at most 2 live API keys`, "": "there may be at most 4 live API keys"}[tenant]
 		if (status == 0) != (want == "") || want != "" && (stdout != "" || !strings.Contains(stderr, want)) {
 			t.Errorf("of %q: exit %d, %q, %s", tenant, status, stdout, stderr)
 		}
+	}
+}
+
+// A stolen key has made two keys through the API.
+func TestKeysThatAKeyHasMade(t *testing.T) {
+	s := settingsOf(stacktest.New(t)).with("AUTH", "required")
+	address := ingest(t, s)
+	stolen := createKey(t, s, "--scope", "admin")
+	answered(t, 200, stolen, "GET", address+"/keys", "")
+	var made [2]string
+	for i := range made {
+		status, answer := requestAs(t, stolen, "POST", address+"/keys", `{"scope":"read"}`)
+		var key struct{ Key string }
+		if err := json.Unmarshal([]byte(answer), &key); err != nil || status != 201 {
+			t.Fatalf("%d %s", status, answer)
+		}
+		made[i] = key.Key
+	}
+	id := strings.Fields(strings.Split(succeed(t, s, "keys", "list"), "\n")[1])[0]
+	for _, c := range []struct{ args, want string }{
+		{stolen, "2; to end them: flagmeter keys revoke " + id + " --made"},
+		{id + " --made=false", "2; to end them: flagmeter keys revoke " + id + " --made"},
+	} {
+		want := "revoked API key " + id + "\nlive keys that were made with it: " + c.want + "\n"
+		if got := succeed(t, s, strings.Split("keys revoke "+c.args, " ")...); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	answered(t, 200, made[0], "GET", address+"/tenants", "")
+	want := "revoked API key " + id + "\nrevoked keys that were made with it: 2\n"
+	if got := succeed(t, s, "keys", "revoke", "--made", stolen); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for _, key := range made {
+		answered(t, 401, key, "GET", address+"/tenants", "")
 	}
 }
 
@@ -215,7 +257,7 @@ func TestAKeyIsRevokedWhilePostgresIsAway(t *testing.T) {
 	for _, address := range addresses {
 		answered(t, 200, key, "POST", address+"/events", oneEvent)
 	}
-	if status, stdout, stderr := execute(t, s, "keys", "revoke", key); status != 0 || !strings.HasPrefix(stdout, "revoked API key ") || !strings.Contains(stderr, "one store does not know yet") {
+	if status, stdout, stderr := execute(t, s, "keys", "revoke", key); status != 0 || !strings.HasSuffix(stdout, "made with it: not known, as Postgres does not answer\n") || !strings.Contains(stderr, "one store does not know yet") {
 		t.Fatalf("exit %d: %s%s", status, stdout, stderr)
 	}
 	for _, address := range addresses {
@@ -266,6 +308,20 @@ func TestTokens(t *testing.T) {
 	sender := strings.TrimSuffix(succeed(t, s, "tokens", "mint", "--tenant", "acme-corp", "--scope", "ingest"), "\n")
 	if status, _ := requestAs(t, sender, "POST", address+"/events", oneEvent); status != 200 {
 		t.Errorf("a token to ingest: %d", status)
+	}
+	succeed(t, s, "tenants", "rename", "acme-corp", "acme-holding")
+	renamed := strings.TrimSuffix(succeed(t, s, "tokens", "mint", "--tenant", "acme-holding", "--scope", "ingest"), "\n")
+	if status, answer := requestAs(t, renamed, "POST", address+"/events", oneEvent); status != 200 {
+		t.Errorf("a token for the tenant's other name: %d %s", status, answer)
+	}
+	file := filepath.Join(t.TempDir(), "calls.csv")
+	if err := os.WriteFile(file, []byte("n\n5\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := s.with("API_KEY", renamed)
+	status, _, stderr := execute(t, all, "import", file, "--url", address, "--tenant", "*", "--feature", "x", "--tokens", "n")
+	if status != 1 || !strings.Contains(stderr, "tenant must not be *, which stands for the defaults of all tenants") {
+		t.Errorf("an import for all tenants: exit %d, %s", status, stderr)
 	}
 	for args, want := range map[string]string{
 		"--tenant acme-corp --ttl 0s":      `invalid argument "0s" for "--ttl" flag: must be above 0`,

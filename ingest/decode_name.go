@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"cmp"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -14,7 +16,7 @@ type keptNames interface {
 	Keeps(tenant, feature string) bool
 }
 
-// nameIn reads the name of a tenant or a feature. One that could be taken for another one is
+// nameIn reads the name of a tenant or a feature. One that a new tenant or feature may not have is
 // noted in d.odd: what becomes of it depends on the whole event.
 func (d *eventDecoder) nameIn(value jsontext.Value, as field) (name, wrong string) {
 	text, wrong := textIn(value)
@@ -22,7 +24,7 @@ func (d *eventDecoder) nameIn(value jsontext.Value, as field) (name, wrong strin
 		return "", wrong
 	}
 	name, odd, wrong := d.names.get(text)
-	if odd {
+	if odd || as == fieldTenant && meter.CheckReserved(name) != "" {
 		d.odd |= as
 	}
 	return name, wrong
@@ -42,10 +44,10 @@ func (d *eventDecoder) settleNames(event *meter.Event) {
 func (d *eventDecoder) settle(as field, name *string) {
 	*name = meter.Normal(*name)
 	wrong := meter.CheckName(*name) // some characters become two or three
-	if wrong == "" {
-		wrong = meter.CheckLook(*name)
+	if as == fieldTenant {
+		wrong = cmp.Or(wrong, meter.CheckReserved(*name))
 	}
-	if wrong != "" {
+	if wrong = cmp.Or(wrong, meter.CheckLook(*name)); wrong != "" {
 		d.fail(keyOf(as), wrong)
 	}
 }

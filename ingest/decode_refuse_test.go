@@ -57,6 +57,7 @@ func TestDecodeRefusesEvents(t *testing.T) {
 		{"tenant with a low surrogate", tenant(`"a\udd89b"`), []string{"tenant must not contain half of a surrogate pair"}},
 		{"tenant with a pair the wrong way round", tenant(`"\udd89\ud83e"`), []string{"tenant must not contain half of a surrogate pair"}},
 		{"tenant that is a directory", tenant(`".."`), []string{"tenant must not be . or .., which no URL can hold as a name"}},
+		{"tenant that is all tenants", tenant(`"*"`), []string{"tenant must not be *, which stands for the defaults of all tenants"}},
 		{"tenant null", tenant("null"), []string{"tenant must be a string, not null"}},
 		{"tenant a number", tenant("5"), []string{"tenant must be a string, not a number"}},
 		{"tenant an array", tenant(`["a"]`), []string{"tenant must be a string, not an array"}},

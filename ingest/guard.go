@@ -19,6 +19,9 @@ func (s *Server) guard(need auth.Need, next httprouter.Handle) httprouter.Handle
 	}
 	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
 		who, err := s.gate.Authenticate(r)
+		if err == nil {
+			who, err = s.byKey(who)
+		}
 		if err == nil && !who.May(need) {
 			s.metrics.unwelcome("403")
 			WriteProblem(w, problemForbidden(need))
@@ -28,7 +31,7 @@ func (s *Server) guard(need auth.Need, next httprouter.Handle) httprouter.Handle
 			s.refuse(w, err)
 			return
 		}
-		next(w, r.WithContext(auth.With(r.Context(), s.byKey(who))), params)
+		next(w, r.WithContext(auth.With(r.Context(), who)), params)
 	}
 }
 
@@ -55,18 +58,21 @@ func (s *Server) still(r *http.Request) bool {
 }
 
 // byKey is who with the key of the tenant that it is bound to: whoever signs tokens may know
-// the tenant by any of its names.
-func (s *Server) byKey(who *auth.Principal) *auth.Principal {
+// the tenant by any of its names. A token for the defaults of all tenants is refused.
+func (s *Server) byKey(who *auth.Principal) (*auth.Principal, error) {
 	if who.Tenant == "" {
-		return who
+		return who, nil
 	}
 	tenant, ok := s.tenants.Get(who.Tenant)
+	if !ok && meter.CheckReserved(who.Tenant) != "" {
+		return nil, auth.ErrUnauthorized
+	}
 	if !ok || tenant.Name == who.Tenant {
-		return who
+		return who, nil
 	}
 	bound := *who
 	bound.Tenant = tenant.Name
-	return &bound
+	return &bound, nil
 }
 
 // visible returns the tenant that a name leads to if the caller may know of it.

@@ -62,6 +62,7 @@ type setup struct {
 	origins      []string
 	hsts         time.Duration
 	auth         bool // callers need a key
+	jwks         string
 	topTenants   int
 	publicURL    string
 	memory       int64 // of requests
@@ -107,7 +108,9 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	o.Tenants, o.Live = a.dir, a.live
 	if s.auth {
 		a.keys = auth.NewDirectory(env.AppDB, a.valkey, o.Log, o.Now)
-		tokens, err := auth.NewTokens(a.tokens())
+		accepted := a.tokens()
+		accepted.JWKS = s.jwks
+		tokens, err := auth.NewTokens(accepted)
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -111,6 +111,9 @@ func (s *Server) bindKey(r *http.Request, tenant *string, k *auth.NewKey) *Probl
 	}
 	known, ok := s.visible(r, *tenant)
 	if !ok {
+		if wrong := meter.CheckReserved(*tenant); wrong != "" {
+			return invalidKey("tenant", wrong+"; a key without tenant is one of all tenants")
+		}
 		return problemUnknownTenant(*tenant)
 	}
 	k.Tenant = known.Name

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/julienschmidt/httprouter"
 
@@ -48,10 +47,13 @@ func (s *Server) postKeys(w http.ResponseWriter, r *http.Request, _ httprouter.P
 	var tooMany *store.KeyLimitError
 	switch {
 	case errors.Is(err, store.ErrNoTenant): // since it was looked up
-		WriteProblem(w, problemUnknownTenant(k.Tenant))
+		WriteProblem(w, problemUnknownTenant(s.shown(k.Tenant)))
+		return
+	case errors.Is(err, store.ErrMakerRevoked): // which this process has not learned yet
+		s.refuse(w, auth.ErrUnauthorized)
 		return
 	case errors.As(err, &tooMany):
-		WriteProblem(w, problemTooManyKeys(tooMany))
+		WriteProblem(w, s.problemTooManyKeys(tooMany))
 		return
 	case err != nil:
 		s.unavailable(w, r, "the API key cannot be stored now", err)
@@ -68,55 +70,15 @@ func (s *Server) postKeys(w http.ResponseWriter, r *http.Request, _ httprouter.P
 	writeKeys(w, http.StatusCreated, answer)
 }
 
-// deleteKey is DELETE /keys/:id: the key ends within two seconds, on every process.
-func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
-	who := auth.Of(r.Context())
-	id, err := uuid.Parse(params.ByName("id"))
-	if err != nil {
-		WriteProblem(w, problemUnknownKey())
-		return
-	}
-	owner, err := s.keyTenant(r, id)
-	switch {
-	case errors.Is(err, store.ErrNoKey), err == nil && !who.Sees(owner):
-		WriteProblem(w, problemUnknownKey())
-		return
-	case err != nil:
-		s.unavailable(w, r, "the API key cannot be looked up now", err)
-		return
-	}
-	pending, err := auth.Revoke(r.Context(), s.db, s.valkey, id, s.now())
-	if err != nil {
-		s.unavailable(w, r, "no store can note now that the API key is revoked", err)
-		return
-	}
-	if pending != nil {
-		s.log.Warn("API key revoked, which one store does not know yet", "key", id, "error", pending)
-	}
-	s.log.Info("API key revoked", "key", id, "by", who.KeyID)
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// keyTenant is the tenant that a key is bound to, from memory if the key is live.
-func (s *Server) keyTenant(r *http.Request, id uuid.UUID) (string, error) {
-	if s.gate != nil {
-		if who, ok := s.gate.Key(id); ok {
-			return who.Tenant, nil
-		}
-	}
-	k, err := store.FindAPIKey(r.Context(), s.db, id, nil)
-	return k.Tenant.String, err
-}
-
 func problemUnknownKey() *Problem {
 	return &Problem{Type: "/problems/unknown-key", Title: "Unknown API key", Status: http.StatusNotFound, Detail: "there is no API key of that id"}
 }
 
 // problemTooManyKeys is about a limit of keys. Waiting helps only with those an hour.
-func problemTooManyKeys(e *store.KeyLimitError) *Problem {
+func (s *Server) problemTooManyKeys(e *store.KeyLimitError) *Problem {
 	of := "the deployment"
 	if e.Tenant != "" {
-		of = fmt.Sprintf("tenant %q", clip(e.Tenant))
+		of = fmt.Sprintf("tenant %q", clip(s.shown(e.Tenant)))
 	}
 	if e.After > 0 {
 		return &Problem{Type: "/problems/keys-rate-limited", Title: "Too many new API keys", Status: http.StatusTooManyRequests,

@@ -80,7 +80,7 @@ func TestTheKeysOfATenantAreLimited(t *testing.T) {
 	for range 20 {
 		for _, k := range own.keyList() {
 			if k.RevokedAt == nil && k.ID != id {
-				if r := own.ask("DELETE", "/keys/"+k.ID.String()); r.status != 204 {
+				if r := own.ask("DELETE", "/keys/"+k.ID.String()); r.status != 200 {
 					t.Fatalf("DELETE: %d %s", r.status, r.body)
 				}
 			}

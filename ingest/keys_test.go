@@ -66,9 +66,7 @@ func TestAKeyIsMadeUsedAndRevoked(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 	for range 2 { // the second time nothing changes
-		if r := admin.ask("DELETE", "/keys/"+k.ID.String()); r.status != 204 || r.body != "" {
-			t.Errorf("DELETE: %d %s", r.status, r.body)
-		}
+		admin.revoked(k.ID, "", 0, 0)
 		a.look()
 		a.as(k.Key).refused(a.as(k.Key).post(jsonType, acme(1, "")), 401, "unauthorized")
 	}
@@ -93,6 +91,7 @@ func TestWhatCannotBeAKey(t *testing.T) {
 		`{"Scope":"read"}`:                  "",
 		`{"scope":"read","colour":"red"}`:   "",
 		`{"scope":"read"} {}`:               "",
+		`{"scope":"read","tenant":"*"}`:     "tenant",
 		`{"scope":"read","name":"a\u0000"}`: "name",
 		fmt.Sprintf(`{"scope":"read","name":"%s"}`, strings.Repeat("é", 129)): "name",
 		`{"scope":"read","expiresAt":"2026-08-01T12:00:00Z"}`:                 "expiresAt",
@@ -148,7 +147,7 @@ func TestAnAdminOfOneTenant(t *testing.T) {
 			t.Errorf("a key of others: %d %s", r.status, r.body)
 		}
 	}
-	if r := own.ask("DELETE", "/keys/"+ids["acmeadmin"].String()); r.status != 204 {
+	if r := own.ask("DELETE", "/keys/"+ids["acmeadmin"].String()); r.status != 200 {
 		t.Errorf("its own: %d %s", r.status, r.body)
 	}
 }

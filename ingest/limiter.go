@@ -37,10 +37,21 @@ const (
 // charge is what a request would take from one bucket.
 type charge struct {
 	policy string
-	tenant string // of policyTenant
+	tenant string // of policyTenant: its key
+	shown  string // and the name that people see
 	bucket string
 	rate   meter.Rate
 	events int
+}
+
+func chargeTenant(t meter.Tenant, rate meter.Rate, events int) charge {
+	return charge{policy: policyTenant, tenant: t.Name, shown: t.Shown(),
+		bucket: scripts.TenantBucket(t.Name), rate: rate, events: events}
+}
+
+func chargeKey(from caller, events int) charge {
+	bucket := scripts.KeyBucket(from.key())
+	return charge{policy: policyKey, bucket: bucket, rate: from.rate, events: events}
 }
 
 func (l *limiter) rateOf(t meter.Tenant) meter.Rate {
@@ -65,12 +76,12 @@ func (l *limiter) charges(s *submission) []charge {
 	for _, t := range s.tenants {
 		if rate := l.rateOf(t); rate.Limited() {
 			if events := s.eventsOf(t.Name); events > 0 {
-				all = append(all, charge{policyTenant, t.Name, scripts.TenantBucket(t.Name), rate, events})
+				all = append(all, chargeTenant(t, rate, events))
 			}
 		}
 	}
 	if s.caller.rate.Limited() && len(s.items) > 0 {
-		all = append(all, charge{policyKey, "", scripts.KeyBucket(s.caller.key()), s.caller.rate, len(s.items)})
+		all = append(all, chargeKey(s.caller, len(s.items)))
 	}
 	return all
 }
@@ -104,11 +115,10 @@ func (l *limiter) early(from caller, tenant meter.Tenant) *Problem {
 // ofOne is what one event would take from the buckets of a key and the tenant it is bound to.
 func (l *limiter) ofOne(from caller, tenant meter.Tenant) (all []charge) {
 	if from.rate.Limited() {
-		all = append(all, charge{policyKey, "", scripts.KeyBucket(from.key()), from.rate, 1})
+		all = append(all, chargeKey(from, 1))
 	}
 	if rate := l.rateOf(tenant); tenant.Name != "" && rate.Limited() {
-		bucket := scripts.TenantBucket(tenant.Name)
-		all = append(all, charge{policyTenant, tenant.Name, bucket, rate, 1})
+		all = append(all, chargeTenant(tenant, rate, 1))
 	}
 	return all
 }
@@ -146,8 +156,7 @@ func (l *limiter) guardAgainst(s *submission) *Problem {
 	if !l.guard.Limited() || len(s.tenants) != 1 || l.rateOf(s.tenants[0]).Limited() {
 		return nil
 	}
-	name := s.tenants[0].Name
-	c := charge{policyTenant, name, scripts.TenantBucket(name), l.guard, len(s.items)}
+	c := chargeTenant(s.tenants[0], l.guard, len(s.items))
 	if wait := l.charged.wait(anyShard, c); wait > 0 {
 		l.metrics.limited()
 		return problemRateLimited(c, wait)

@@ -135,6 +135,16 @@ func (m *metrics) showFeatures(reg *prometheus.Registry, most func() int64) {
 		Help: "Most features in use by one tenant, among those that this process has first seen today."}, func() float64 { return float64(most()) })
 }
 
+// showKeysAge publishes how old the public keys are that tokens are checked by.
+func (m *metrics) showKeysAge(reg *prometheus.Registry, age func() time.Duration) {
+	if m == nil {
+		return
+	}
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_auth_jwks_age_seconds",
+		Help: "Time since the set of public keys that tokens are checked by (JWT_JWKS) was last read, or since the start; 0 without one."},
+		func() float64 { return age().Seconds() })
+}
+
 // showMemory publishes how much of the memory for requests is in use.
 func (m *metrics) showMemory(reg *prometheus.Registry, b *budget.Budget) {
 	if m == nil {

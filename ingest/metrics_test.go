@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -45,6 +47,26 @@ func TestMetricsFollowTheEvents(t *testing.T) {
 		t.Errorf("requests waited %v s", got["ingest_group_wait_seconds/sum"])
 	}
 	metricstest.Lint(t, a.server.registry)
+}
+
+func TestTheAgeOfTheKeysOfTokensIsPublished(t *testing.T) {
+	jwks := filepath.Join(t.TempDir(), "jwks.json")
+	if err := os.WriteFile(jwks, []byte(`{"keys":[]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*setup)
+		used   bool
+	}{
+		"with a set":     {func(s *setup) { s.auth, s.jwks = true, jwks }, true},
+		"without one":    {func(s *setup) { s.auth = true }, false},
+		"without a gate": {func(*setup) {}, false},
+	} {
+		got := newAPI(t, stacktest.New(t), c.change).metrics()
+		if age, ok := got["auth_jwks_age_seconds"]; !ok || (age > 0) != c.used {
+			t.Errorf("%s: %v, %v", name, age, ok)
+		}
+	}
 }
 
 func TestRetriesAreCounted(t *testing.T) {

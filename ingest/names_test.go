@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
@@ -111,6 +115,36 @@ func TestOddNamesFromBeforeKeepWorking(t *testing.T) {
 	if r := a.rename(url.PathEscape("shop 2"), `"shop "`); r.status != 200 { // its own old name
 		t.Errorf("back: %d %s", r.status, r.body)
 	}
+}
+
+// No tenant may be called as all of them are together; one that is from before goes on.
+func TestNoTenantIsAllTenants(t *testing.T) {
+	a := newAPI(t, stacktest.New(t), func(s *setup) { s.auth, s.autoCreate = true, true })
+	a.key = a.newKey("admin", "")
+	token, err := auth.Mint(a.tokens(), meter.Defaults, "read ingest", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := a.state()
+	p := a.refused(a.post(jsonType, "["+eventOf("acme", "*")+","+eventOf("*", "chat")+"]"), 400, "invalid-event")
+	if len(p.Errors) != 1 || p.Errors[0].Field != "tenant" || !slices.Equal(p.indexes(), []int{1}) ||
+		!strings.Contains(p.Errors[0].Detail, "must not be *") {
+		t.Errorf("%+v", p.Errors)
+	}
+	a.refused(a.get("/usage/*"), 404, "unknown-tenant")
+	a.refused(a.as(token).get("/usage/acme"), 401, "unauthorized")
+	a.unchanged(before)
+
+	a.addTenants(meter.Defaults)
+	a.counted(eventOf("*", "chat"))
+	if got := a.as(token).total("*"); got != 1 {
+		t.Errorf("%d tokens, want 1", got)
+	}
+	if r, _ := a.createKey(`{"scope":"read","tenant":"*"}`); r.status != 201 {
+		t.Errorf("a key of the tenant from before: %d %s", r.status, r.body)
+	}
+	a.renamed("*", "all-2")
+	a.renamed("all-2", "*") // its own old name
 }
 
 // BenchmarkName is what a name costs on its way in: one that was seen before, and a new one,

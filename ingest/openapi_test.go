@@ -129,6 +129,7 @@ func TestRequestsAndAnswersFitTheirDescription(t *testing.T) {
 	over := "/usage/" + url.PathEscape("over & out")
 	event := acme(5, `,"id":"e","timestamp":"2026-08-01T11:00:00Z"`)
 	icon := regexp.MustCompile(`/assets/\w+/icon\.svg`).FindString(string(a.get("/usage").body))
+	_, made := a.createKey(`{"scope":"read"}`)
 	asked := map[string]bool{}
 	for _, c := range []struct {
 		method, target, kind, body string
@@ -176,6 +177,8 @@ func TestRequestsAndAnswersFitTheirDescription(t *testing.T) {
 		{"POST", "/keys", jsonType, `{"scope":"read","tenant":"nobody"}`, 404},
 		{"GET", "/keys", "", "", 200},
 		{"DELETE", "/keys/0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e", "", "", 404},
+		{"DELETE", "/keys/" + made.ID.String() + "?made=true", "", "", 200},
+		{"DELETE", "/keys/" + made.ID.String() + "?made=perhaps", "", "", 400},
 		{"GET", "/session", "", "", 200},
 		{"POST", "/session", "", "", 200},
 		{"DELETE", "/session", "", "", 204},

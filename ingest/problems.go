@@ -75,7 +75,7 @@ func (c charge) who() string {
 	if c.policy == policyKey {
 		return "this API key"
 	}
-	return fmt.Sprintf("tenant %q", clip(c.tenant))
+	return fmt.Sprintf("tenant %q", clip(c.shown))
 }
 
 // Excess are the members of a problem about a limit that is used up, or would be.

@@ -40,7 +40,7 @@ func (s *Server) patchTenant(w http.ResponseWriter, r *http.Request, params http
 		WriteProblem(w, problemNameTaken(name))
 		return
 	case errors.Is(err, store.ErrNoTenant):
-		WriteProblem(w, problemUnknownTenant(tenant.Name))
+		WriteProblem(w, problemUnknownTenant(tenant.Shown()))
 		return
 	case err != nil:
 		s.unavailable(w, r, "the tenant cannot be renamed now", err)

@@ -171,6 +171,7 @@ func TestRenamingIsRefusedPrecisely(t *testing.T) {
 		{"acme", `{"displayName":"libre"}`, 409, "name-taken", ""},
 		{"acme", `{"displayName":""}`, 400, "invalid-tenant", "displayName"},
 		{"acme", `{"displayName":".."}`, 400, "invalid-tenant", "displayName"},
+		{"acme", `{"displayName":"*"}`, 400, "invalid-tenant", "displayName"},
 		{"acme", `{"displayName":"acme "}`, 400, "invalid-tenant", "displayName"},
 		{"acme", `{"displayName":"\u200bacme"}`, 400, "invalid-tenant", "displayName"},
 		{"acme", `{"displayName":"a\u0000"}`, 400, "invalid-tenant", "displayName"},

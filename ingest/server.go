@@ -151,6 +151,7 @@ func New(o Options) *Server {
 	s.budget, s.heavies = budget.New(o.Memory), make(chan struct{}, heavyQueries)
 	s.exports, s.charts = newTurns(maxExports, allExports), newTurns(maxSeriesAtOnce, math.MaxInt)
 	s.metrics = newMetrics(o.Registry, s.feeds.size)
+	s.metrics.showKeysAge(o.Registry, o.Gate.KeysAge)
 	s.metrics.showMemory(o.Registry, s.budget)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	s.limiter = newLimiter(o, s.metrics)

@@ -46,6 +46,9 @@ func TestAnEditThatWouldLoseUsageIsRefused(t *testing.T) {
 		"INSERT INTO tenants (name, display_name) VALUES ('initech', 'globex')":    "",
 		"INSERT INTO tenants (name) VALUES ('shop ')":                              "",
 		"INSERT INTO tenants (name) VALUES (U&'\\200Bshop')":                       "",
+		"INSERT INTO tenants (name) VALUES ('*')":                                  "",
+		"UPDATE tenants SET display_name = '*' WHERE name = 'globex'":              "",
+		"INSERT INTO tenant_names (name, tenant) VALUES ('*', 'globex')":           "",
 		"INSERT INTO tenants (name) VALUES (U&'cafe\\0301')":                       "",
 		"UPDATE tenants SET display_name = U&'sh\\202Eop' WHERE name = 'globex'":   "",
 		"UPDATE tenants SET display_name = '..' WHERE name = 'globex'":             "",
@@ -145,6 +148,23 @@ func TestNamesFromBeforeAreKept(t *testing.T) {
 		t.Errorf("%d names and %d features are kept, want 3 and 4", names, features)
 	}
 	mustExec(t, env.DB, "UPDATE tenants SET monthly_quota = 5; UPDATE tenants SET display_name = 'shop 2' WHERE name = 'shop '")
+}
+
+// TestATenantCalledAsAllAreGoesOn migrates a tenant that is called *, which no other may be.
+func TestATenantCalledAsAllAreGoesOn(t *testing.T) {
+	env, owner := older(t, before(t, "0017"))
+	mustExec(t, env.DB, "INSERT INTO tenants (name) VALUES ('*'), ('acme')")
+	if _, err := schema.Migrate(t.Context(), owner); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, env.AppDB, "UPDATE tenants SET monthly_quota = 5, archived_at = now(), display_name = 'all' WHERE name = '*'")
+	mustExec(t, env.AppDB, "UPDATE tenants SET display_name = '*' WHERE name = '*'") // its own
+	// What Valkey brings back after a restore has counted usage.
+	stacktest.ForgetTenants(t, env.DB, "*")
+	if _, err := env.AppDB.Exec("INSERT INTO tenants (name) VALUES ('*')"); err == nil {
+		t.Error("a new tenant is called *")
+	}
+	mustExec(t, env.AppDB, "BEGIN; SET LOCAL flagmeter.keep_names = 'on'; INSERT INTO tenants (name) VALUES ('*'); COMMIT")
 }
 
 // TestPostgresAndTheProgramRefuseTheSameNames compares their rules for every character.

@@ -48,6 +48,14 @@
 //   - Postgres is replaced by an older backup: keys that were revoked since are live again,
 //     except those of the last day. Revoke them again, as docs/AUTH.md says.
 //
+// # Keys that keys have made
+//
+// A key outlives its maker, and a revocation ends one key. Those that it has made are ended by
+// RevokeMade, in one transaction of Postgres that holds the row which each new key locks too. A key
+// is stored only if its maker is not revoked by then. So a new key is either seen by that
+// transaction or refused. If a process dies in between, nothing is revoked but the key itself, or
+// everything in Postgres, which every process reads.
+//
 // # What an attacker finds
 //
 //   - A stolen database or Valkey has SHA-256 hashes of 256 random bits, and public keys. None

@@ -53,6 +53,14 @@ func NewGate(keys *Directory, tokens *Tokens, publicURL string) *Gate {
 // Loaded reports whether the gate knows its keys. Until then everybody gets ErrNotReady.
 func (g *Gate) Loaded() bool { return g.keys.Loaded() }
 
+// KeysAge is Tokens.KeysAge of the tokens that are taken; 0 without a gate.
+func (g *Gate) KeysAge() time.Duration {
+	if g == nil {
+		return 0
+	}
+	return g.tokens.KeysAge()
+}
+
 // Authenticate returns who makes a request, from memory alone: ErrNotReady, ErrUnauthorized
 // or ErrCrossOrigin if it must be refused.
 func (g *Gate) Authenticate(r *http.Request) (*Principal, error) {

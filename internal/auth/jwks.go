@@ -37,6 +37,7 @@ const (
 type keySet struct {
 	source string
 	maxAge time.Duration // 0: for ever
+	made   time.Time     // when the process began to ask for it
 	client *http.Client
 	read   atomic.Pointer[readSet]
 	asked  chan struct{} // has a value when a token named a key that is not there
@@ -61,7 +62,7 @@ func (k *publicKey) is(other *publicKey) bool {
 }
 
 func newKeySet(source string, maxAge time.Duration) *keySet {
-	s := &keySet{source: source, maxAge: maxAge, asked: make(chan struct{}, 1), client: &http.Client{Timeout: jwksLimit,
+	s := &keySet{source: source, maxAge: maxAge, made: time.Now(), asked: make(chan struct{}, 1), client: &http.Client{Timeout: jwksLimit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("it leads elsewhere") }}}
 	s.read.Store(new(readSet))
 	return s
@@ -83,6 +84,16 @@ func (s *keySet) start() error {
 func (s *keySet) stale() bool {
 	at := s.read.Load().at
 	return s.maxAge > 0 && !at.IsZero() && time.Since(at) > s.maxAge
+}
+
+// sinceRead is the time since the last reading that succeeded began, or since the set was first
+// asked for.
+func (s *keySet) sinceRead() time.Duration {
+	at := s.read.Load().at
+	if at.IsZero() {
+		at = s.made
+	}
+	return time.Since(at)
 }
 
 // live are the keys that are in force now.
@@ -244,6 +255,14 @@ func parseKeys(text []byte) ([]*publicKey, error) {
 		}
 	}
 	return keys, nil
+}
+
+// KeysAge is how old the set of public keys is that tokens are checked by, 0 without JWKS.
+func (t *Tokens) KeysAge() time.Duration {
+	if t == nil || t.keys == nil {
+		return 0
+	}
+	return t.keys.sinceRead()
 }
 
 // Keep keeps the keys of tokens fresh until ctx is done.

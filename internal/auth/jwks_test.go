@@ -165,3 +165,35 @@ func TestWhatAServerOfKeysMayAnswer(t *testing.T) {
 		}
 	}
 }
+
+// What an operator is warned of: a set that cannot be read any more, or never could.
+func TestTheAgeOfASet(t *testing.T) {
+	path := file(t, `{"keys":[]}`)
+	synctest.Test(t, func(t *testing.T) {
+		read := newTokens(t, TokenOptions{JWKS: path})
+		never := newTokens(t, TokenOptions{JWKS: "https://127.0.0.1:1/jwks.json"})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go read.Keep(ctx, slog.New(slog.DiscardHandler))
+		time.Sleep(10*jwksPause + time.Second)
+		synctest.Wait()
+		if age := read.KeysAge(); age != time.Second {
+			t.Errorf("%v, want the second since it was read", age)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * jwksPause)
+		synctest.Wait()
+		if age := read.KeysAge(); age != 10*jwksPause+time.Second {
+			t.Errorf("%v without the file", age)
+		}
+		if age := never.KeysAge(); age != 20*jwksPause+time.Second {
+			t.Errorf("%v, want the time since the start", age)
+		}
+	})
+	var none *Tokens
+	if age := none.KeysAge() + newTokens(t, TokenOptions{Secret: []byte(secret)}).KeysAge(); age != 0 {
+		t.Errorf("%v without a set", age)
+	}
+}

@@ -38,8 +38,8 @@ type NewKey struct {
 }
 
 // Create stores a new key and returns it, which nobody can do again. It is in force within
-// two seconds. It returns store.ErrNoTenant if there is no such tenant, and a
-// *store.KeyLimitError if there are too many keys.
+// two seconds. It returns store.ErrNoTenant if there is no such tenant, store.ErrMakerRevoked if the
+// key that makes it is revoked, and a *store.KeyLimitError if there are too many keys.
 func Create(ctx context.Context, db *sqlx.DB, k NewKey, now time.Time) (key string, stored store.APIKey, err error) {
 	scope, err := ParseScopes(k.Scope)
 	if err != nil {

@@ -40,6 +40,9 @@ sends them within a second.`,
 				}
 				ask.IDs = append(ask.IDs, id)
 			}
+			if all && len(ask.IDs) > 0 {
+				return misuse("--all is for deliveries that are not named by their ids")
+			}
 			if !all && ask.Tenant == "" && len(ask.IDs) == 0 {
 				return misuse("say what to send again: ids, --tenant, or --all")
 			}
@@ -97,7 +100,8 @@ and print what they answer. It fails if one of them does not take it.`,
 				return err
 			}
 			if len(probes) == 0 {
-				return fmt.Errorf("alerts of %s go nowhere: add a row to slack_webhooks or webhooks, or set SLACK_WEBHOOK_URL", name)
+				return fmt.Errorf("alerts of %s go nowhere: add a row to slack_webhooks or webhooks, or set SLACK_WEBHOOK_URL",
+					meter.Quote(tenant.Shown()))
 			}
 			failed := 0
 			for _, p := range probes {

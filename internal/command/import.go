@@ -75,7 +75,7 @@ refused or the import broke off; 2 for a command line that makes no sense.`,
 	f.StringVar(&o.Feature, "feature", "", "feature of every event (required)")
 	f.StringVar(&o.Tokens, "tokens", "", "column with the token count, or several to add: COL+COL (required)")
 	f.StringVar(&o.Timestamp, "timestamp", "", "column with the time of the event (default: the time of arrival)")
-	f.StringVar(&o.Zone, "zone", "", "IANA time zone of times and dates that name none, like Europe/Berlin (default: UTC)")
+	f.StringVar(&o.Zone, "zone", "", "with --timestamp: IANA time zone of times and dates that name none, like Europe/Berlin (default: UTC)")
 	f.StringVar(&o.ID, "id", "", "column with the ids of the events (default: rows are known by their content)")
 	f.StringVar(&o.Source, "source", "", "name that keeps equal rows of different files apart, like the file's period")
 	f.StringVar(&o.IDPrefix, "id-prefix", "", "make ids of this and the row's number, for a file whose rows keep their places")

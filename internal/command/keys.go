@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,7 +13,6 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
-	"github.com/eduardosanzb/flagmeter/internal/logging"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -72,6 +72,9 @@ revoke the one before.`,
 				}
 			}
 			key, stored, err := auth.Create(cmd.Context(), db, k, now)
+			if tooMany := (*store.KeyLimitError)(nil); errors.As(err, &tooMany) && tooMany.Tenant != "" {
+				tooMany.Tenant = shown
+			}
 			if err != nil {
 				return err
 			}
@@ -106,39 +109,6 @@ func describe(k store.APIKey) string {
 		return text + ", until " + k.ExpiresAt.Time.UTC().Format(time.RFC3339)
 	}
 	return text + ", without an end"
-}
-
-func keysRevoke(env Env) *cobra.Command {
-	return &cobra.Command{
-		Use:   "revoke ID|KEY",
-		Short: "End an API key, within 2 seconds",
-		Long: `End an API key, by its id or by the key itself, on every process within 2 seconds, with
-the browser sessions and live connections that began with it. One of the two stores is
-enough: the other learns of it when it is back. A key that is revoked never comes back.`,
-		Example: "  flagmeter keys revoke 0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return env.withStores(func(db *sqlx.DB, valkey *scripts.Valkey) error {
-				return revoke(cmd, db, valkey, args[0])
-			})
-		},
-	}
-}
-
-func revoke(cmd *cobra.Command, db *sqlx.DB, valkey *scripts.Valkey, text string) error {
-	id, err := auth.Find(cmd.Context(), db, valkey, text)
-	if err != nil {
-		return err
-	}
-	pending, err := auth.Revoke(cmd.Context(), db, valkey, id, failpoint.Now())
-	if err != nil {
-		return fmt.Errorf("the key is NOT revoked: %w", err)
-	}
-	if pending != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "flagmeter: warning: one store does not know yet and will be told by a running 'flagmeter ingest': %s\n", logging.Clean(pending.Error()))
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "revoked API key %s\n", id)
-	return err
 }
 
 // answerLimit is how long a command that works while Postgres is away waits for it.

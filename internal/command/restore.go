@@ -47,6 +47,12 @@ for any failure.`,
   flagmeter restore --adopt`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if scratch != "" && !verify {
+				return misuse("--scratch needs --verify: a restore goes to --to, or to the database of the settings")
+			}
+			if adopt && len(args) > 0 {
+				return misuse("--adopt takes no name of a backup: it works on the databases of the settings")
+			}
 			if adopt {
 				return adoptRestored(cmd.Context(), env, cmd.OutOrStdout())
 			}
@@ -90,11 +96,14 @@ for any failure.`,
 	f.StringVar(&from, "from", "", fromUsage)
 	f.StringVar(&to, "to", "", "`address` of the empty database; a password had better come from PGPASSWORD (default MIGRATE_DATABASE_URL, or DATABASE_URL)")
 	f.BoolVar(&verify, "verify", false, "restore into a scratch database and audit it")
-	f.StringVar(&scratch, "scratch", "", "`address` of the server of the scratch database, whose account may create databases (default a private one)")
+	f.StringVar(&scratch, "scratch", "", "with --verify: `address` of the server of the scratch database, whose account may create databases (default a private one)")
 	f.BoolVar(&unsigned, "unsigned", false, "take a backup without a signature, although BACKUP_VERIFY_KEY asks for one")
 	f.BoolVar(&adopt, "adopt", false, "let the next flusher make Postgres, older now, and Valkey one again")
 	cmd.MarkFlagsMutuallyExclusive("to", "verify", "adopt")
 	cmd.MarkFlagsMutuallyExclusive("to", "scratch")
+	for _, name := range []string{"from", "scratch", "unsigned"} {
+		cmd.MarkFlagsMutuallyExclusive("adopt", name) // which reads no backup
+	}
 	return cmd
 }
 

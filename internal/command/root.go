@@ -1,12 +1,14 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/eduardosanzb/flagmeter/internal/logging"
 )
@@ -84,6 +86,9 @@ func misuse(format string, args ...any) error { return &usageError{fmt.Errorf(fo
 func noteStart(cmd *cobra.Command, started *bool) {
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if err := refuseEmpty(cmd.Flags()); err != nil {
+				return err
+			}
 			*started = true
 			return run(cmd, args)
 		}
@@ -91,6 +96,18 @@ func noteStart(cmd *cobra.Command, started *bool) {
 	for _, sub := range cmd.Commands() {
 		noteStart(sub, started)
 	}
+}
+
+// refuseEmpty returns an error if a flag was given an empty text: that is a variable of a script
+// that is not set, and --tenant "" would make a key of all tenants. Flags for which it means
+// something read their value by a function.
+func refuseEmpty(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" {
+			err = cmp.Or(err, misuse("--%s must not be empty", f.Name))
+		}
+	})
+	return err
 }
 
 // menu is a command that only holds others.

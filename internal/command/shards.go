@@ -86,7 +86,7 @@ It changes nothing and says so while anything waits in Valkey, and may be repeat
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := strconv.Atoi(args[0])
 			if err != nil || n < 1 || n > scripts.MaxShards {
-				return fmt.Errorf("the number of shards must be 1 to %d, not %q", scripts.MaxShards, args[0])
+				return misuse("the number of shards must be 1 to %d, not %q", scripts.MaxShards, args[0])
 			}
 			return withShards(cmd.Context(), env, n, func(p *process) error { return moveShards(cmd.Context(), p, cmd.OutOrStdout()) })
 		},

@@ -37,6 +37,9 @@ The tenant must be there, in the database of DATABASE_URL; --unchecked takes you
 			if wrong := meter.CheckName(tenant); wrong != "" {
 				return misuse("--tenant %s", wrong)
 			}
+			if wrong := meter.CheckReserved(tenant); unchecked && wrong != "" {
+				return misuse("--tenant %s", wrong)
+			}
 			if s, err := auth.ParseScope(scope); err != nil || s&auth.Admin != 0 {
 				return misuse("--scope must be read or ingest")
 			}
@@ -49,7 +52,8 @@ The tenant must be there, in the database of DATABASE_URL; --unchecked takes you
 				return misuse("--ttl: a token lives for %v at the most, as JWT_MAX_LIFETIME says", most)
 			}
 			if !unchecked {
-				if err := env.findTenant(cmd.Context(), tenant); err != nil {
+				// The token has the key: another name may be freed for another tenant.
+				if tenant, err = env.tenantKey(cmd.Context(), tenant); err != nil {
 					return fmt.Errorf("%w (--unchecked signs without looking)", err)
 				}
 			}
@@ -75,12 +79,13 @@ The tenant must be there, in the database of DATABASE_URL; --unchecked takes you
 	return cmd
 }
 
-// findTenant returns an error unless there is a tenant of that name.
-func (e Env) findTenant(ctx context.Context, name string) error {
+// tenantKey is the key of the tenant that a name leads to.
+func (e Env) tenantKey(ctx context.Context, name string) (key string, err error) {
 	db, err := e.openMigrated(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer db.Close()
-	return store.FindTenant(ctx, db, name)
+	key, _, err = store.TenantKey(ctx, db, name)
+	return key, err
 }

@@ -68,6 +68,7 @@ func bodies() []attack {
 		{name: "a line in another line", raw: sized("", `{"tenant":"acme\n0\tacme","feature":"chat","tokens":1}`), want: "400 invalid-event"},
 		{name: "the end of COPY", raw: sized("", `{"tenant":"\\.","feature":"chat","tokens":1}`), want: "404 unknown-tenant"},
 		{name: "SQL as a tenant", raw: sized("", `{"tenant":"acme'; DROP TABLE events; --","feature":"chat","tokens":1}`), want: "404 unknown-tenant"},
+		{name: "all tenants as a tenant", raw: sized("", `{"tenant":"*","feature":"chat","tokens":1}`), want: "400 invalid-event"},
 		{name: "a key of Valkey as a tenant", raw: sized("", `{"tenant":"{0}:raw","feature":"chat","tokens":1}`), want: "404 unknown-tenant"},
 		{name: "the prototype", raw: sized("", `{"__proto__":{"tokens":1},"tenant":"acme","feature":"chat","tokens":1}`), want: "400 invalid-event"},
 		{name: "an archived tenant", raw: sized("", strings.Replace(event, "acme", "gone", 1)), want: "404 unknown-tenant"},

@@ -114,6 +114,9 @@ func (o Options) complete() (Options, error) {
 	if why := meter.CheckName(o.Source); o.Source != "" && why != "" {
 		fault("source %s", why)
 	}
+	if o.Zone != "" && o.Timestamp == "" {
+		fault("a zone (--zone) needs a column of times (--timestamp)")
+	}
 	location, err := time.LoadLocation(o.Zone)
 	if err != nil || o.Zone == "Local" { // which is this machine's
 		fault("zone must be an IANA time zone such as Europe/Berlin, not %q", o.Zone)

@@ -44,6 +44,23 @@ func TestCheckTenant(t *testing.T) {
 	}
 }
 
+func TestCheckNewTenant(t *testing.T) {
+	const (
+		reserved = "must not be *, which stands for the defaults of all tenants"
+		blank    = "must not begin or end with a blank"
+	)
+	for text, want := range map[string]string{
+		"acme": "", "**": "", "a*": "", "*": reserved, " *": blank, "": "must not be empty",
+	} {
+		if got := CheckNewTenant(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	if wrong := CheckTenant(Defaults); wrong != "" {
+		t.Errorf("a tenant from before: %q", wrong)
+	}
+}
+
 func TestCheckTokens(t *testing.T) {
 	const want = "must be an integer from 0 to 1000000000000"
 	for n, ok := range map[int64]bool{

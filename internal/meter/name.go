@@ -50,6 +50,19 @@ func CheckSegment(s string) string {
 	return ""
 }
 
+// Defaults stands in the place of a tenant's name for what holds for all tenants. No tenant may be
+// called so; one that is, from before this rule, keeps working.
+const Defaults = "*"
+
+// CheckReserved says what is wrong with a tenant's name that stands for something else, as
+// CheckName does. The trigger tenant_names_reserved of migration 0017 knows the same rule.
+func CheckReserved(s string) string {
+	if s == Defaults {
+		return "must not be *, which stands for the defaults of all tenants"
+	}
+	return ""
+}
+
 // CheckLook says, as CheckName does, why people would take a name for another one. New tenants
 // and features may not have such a name: "shop" and "shop " would be two customers with two
 // quotas. Those that have one keep it. s has passed CheckName. The function name_fault of
@@ -74,8 +87,10 @@ func CheckLook(s string) string {
 	return ""
 }
 
-// CheckNewTenant is CheckTenant and CheckLook, for a tenant that is not there yet.
-func CheckNewTenant(s string) string { return cmp.Or(CheckTenant(s), CheckLook(s)) }
+// CheckNewTenant is CheckTenant, CheckReserved and CheckLook, for a tenant that is not there yet.
+func CheckNewTenant(s string) string {
+	return cmp.Or(CheckTenant(s), CheckReserved(s), CheckLook(s))
+}
 
 // Normal is a name in Unicode's normalisation form C, in which é has one spelling instead of
 // two that look the same. It allocates only if s is in another form.

@@ -123,10 +123,12 @@ func FindAPIKey(ctx context.Context, q sqlx.QueryerContext, id uuid.UUID, hash [
 	return found[0], nil
 }
 
-// RevokeAPIKeys marks those of the keys revoked that are not yet; at has a time for each.
+// RevokeAPIKeys marks those of the keys revoked that are not yet; at has a time for each. It locks
+// the version before a key, as lockAPIKeys does: in another order the two could wait for each other.
 func RevokeAPIKeys(ctx context.Context, e sqlx.ExecerContext, ids []uuid.UUID, at []time.Time) error {
-	_, err := e.ExecContext(ctx, `UPDATE api_keys AS k SET revoked_at = r.at
-		FROM unnest($1::uuid[], $2::timestamptz[]) AS r (id, at) WHERE k.id = r.id AND k.revoked_at IS NULL`, pq.Array(ids), pq.Array(at))
+	_, err := e.ExecContext(ctx, `WITH locked AS MATERIALIZED (SELECT version FROM api_keys_version FOR UPDATE)
+		UPDATE api_keys AS k SET revoked_at = r.at
+		FROM locked, unnest($1::uuid[], $2::timestamptz[]) AS r (id, at) WHERE k.id = r.id AND k.revoked_at IS NULL`, pq.Array(ids), pq.Array(at))
 	if err != nil {
 		return fmt.Errorf("revoke API keys: %w", err)
 	}

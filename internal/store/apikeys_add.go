@@ -38,14 +38,20 @@ func (e *KeyLimitError) Error() string {
 }
 
 // AddAPIKey stores a key within limits, which are judged at k.CreatedAt. Several processes that add
-// keys at once share the limits. It returns a *KeyLimitError if there are too many, and ErrNoTenant
-// if the key is bound to a tenant that does not exist.
+// keys at once share the limits. It returns a *KeyLimitError if there are too many, ErrNoTenant if the
+// key is bound to a tenant that does not exist, and ErrMakerRevoked.
 func AddAPIKey(ctx context.Context, db *sqlx.DB, k APIKey, limits KeyLimits) error {
 	tx, err := db.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("add API key: %w", err)
 	}
 	defer tx.Rollback() // without effect after Commit
+	if err := lockAPIKeys(ctx, tx); err != nil {
+		return err
+	}
+	if err := wantLiveMaker(ctx, tx, k.CreatedBy); err != nil {
+		return err
+	}
 	if err := limits.judge(ctx, tx, k); err != nil {
 		return err
 	}
@@ -67,13 +73,8 @@ func AddAPIKey(ctx context.Context, db *sqlx.DB, k APIKey, limits KeyLimits) err
 	return nil
 }
 
-// judge returns a *KeyLimitError if k would be one key too many. Until tx ends nobody else adds a
-// key: whoever does must increment the version.
+// judge returns a *KeyLimitError if k would be one key too many. tx holds the lock of lockAPIKeys.
 func (l KeyLimits) judge(ctx context.Context, tx *sqlx.Tx, k APIKey) error {
-	var version int64
-	if err := tx.GetContext(ctx, &version, "SELECT version FROM api_keys_version FOR UPDATE"); err != nil {
-		return fmt.Errorf("lock the number of API keys: %w", err)
-	}
 	type bound struct {
 		tenant    string
 		live, new int

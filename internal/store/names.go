@@ -21,6 +21,9 @@ func TenantKey(
 		FROM tenant_names n JOIN tenants t ON t.name = n.tenant WHERE n.name = $1 OR normalize(n.name, NFC) = $2
 		ORDER BY n.name <> $1, n.name LIMIT 1`, name, meter.Normal(name)).Scan(&key, &shown)
 	if errors.Is(err, sql.ErrNoRows) {
+		if wrong := meter.CheckReserved(name); wrong != "" {
+			return "", "", fmt.Errorf("%w: a tenant's name %s", ErrNoTenant, wrong)
+		}
 		return "", "", fmt.Errorf("%w: %q", ErrNoTenant, name)
 	}
 	if err != nil {

@@ -182,15 +182,3 @@ func refusal(err error) error {
 	}
 	return err
 }
-
-// FindTenant returns ErrNoTenant unless there is a tenant of that name, archived or not.
-func FindTenant(ctx context.Context, q sqlx.QueryerContext, name string) error {
-	var found bool
-	if err := sqlx.GetContext(ctx, q, &found, "SELECT EXISTS (SELECT FROM tenants WHERE name = $1)", name); err != nil {
-		return fmt.Errorf("look for tenant %q: %w", name, err)
-	}
-	if !found {
-		return fmt.Errorf("%w: %q", ErrNoTenant, name)
-	}
-	return nil
-}
