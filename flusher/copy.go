@@ -3,21 +3,29 @@ package flusher
 import (
 	"context"
 	"fmt"
-	"strings"
-
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// copyEvents copies groups of lines (package record) into events or a table like it. The connection must be in a transaction.
+// copyEvents copies groups of lines (package record) into events or a table like it: those of events
+// with a record.Request have more columns and so a COPY of their own. The connection must be in a
+// transaction.
 func copyEvents(ctx context.Context, conn *sqlx.Conn, table string, groups []string) error {
 	if len(groups) == 0 {
 		return nil
 	}
-	if err := store.CopyText(ctx, conn, record.CopyInto(table), strings.Join(groups, "\n")); err != nil {
-		return fmt.Errorf("copy into %s: %w", table, err)
+	plain, long := record.Split(groups)
+	for _, part := range []struct{ statement, lines string }{
+		{record.CopyInto(table), plain}, {record.CopyLongInto(table), long},
+	} {
+		if part.lines == "" {
+			continue
+		}
+		if err := store.CopyText(ctx, conn, part.statement, part.lines); err != nil {
+			return fmt.Errorf("copy into %s: %w", table, err)
+		}
 	}
 	return nil
 }

@@ -58,7 +58,8 @@
 //  11. Take: in one transaction that no flush and no other recovery overlaps (an
 //     advisory lock; if the ledger has gone on since before step 10, it begins anew),
 //     all batches that are not in the ledger are entered. Raw events go into events
-//     unless they are there by id, or their client id is, within the dedupe window before.
+//     unless they are there by id, or their client id is, or the key and place in their request
+//     (requests.go), within the dedupe window before.
 //     Sums are not added: they may be in Postgres under another id. A crash rolls back.
 //  12. Rebuild: rollups are made again from events, for the minutes that the sums of
 //     step 11 are about, that got events in step 11, or that have events which arrived
@@ -69,9 +70,9 @@
 //  13. Commit, with a ledger row of kind rewind under the marker's id. After a crash the
 //     next attempt finds the row and goes on with step 14.
 //  14. Ack all batches. They are in the ledger; a crash leaves some for the next attempt.
-//  15. Remember: client ids of events that arrived within the dedupe window are put back
-//     from Postgres, for the whole window from now, with a digest that equals every
-//     content. So are the features that tenants have lately used, whose number is limited.
+//  15. Remember: client ids of events that arrived within the dedupe window, and the keys of
+//     their requests, are put back from Postgres, for the whole window from now, with a digest
+//     that equals every content. So are the features that tenants have lately used, whose number is limited.
 //     After a crash it is done again.
 //  16. Resume: seq moves by ledger.Epoch beyond every number known, and the marker
 //     is gone, in one script. If Valkey forgets that, seq is behind the ledger.
@@ -132,6 +133,24 @@
 //     It goes on from the last drained hand-out, whose row stays.
 //   - A committer that sends a group again. It asks Valkey, not the ledger.
 //   - A reader that follows n. One that has not looked for usage.Grace begins anew.
+//
+// # Longer lines
+//
+// An event of a request with an Idempotency-Key for all of its events has a longer line (package
+// record). A flusher of the version before would take it for bad data and put it into dead_events.
+// Two things keep that from happening:
+//
+//   - Postgres refuses such a row in dead_events from a flusher that does not say that it reads longer
+//     lines (migration 0017; evict.go says it). The transaction of that flusher fails as if
+//     Postgres were down: nothing is changed, the batch waits in Valkey, and its log says why. This
+//     holds whatever is running, asleep or put back, since ingest needs that migration to start.
+//   - So that nothing gets stuck in this way, ingest accepts such a request only while the
+//     flusher that has last handed out or dropped a batch of the shard was one that reads its
+//     lines. seal.lua, drop.lua and resume.lua note that together with seq. An older flusher moves
+//     seq and leaves the note behind; then ingest answers 503 until a newer one has worked again.
+//     With no flusher at all the note stays true. What a flusher finds that was started as an older
+//     version behind a newer one may be stuck until the newer one is back: go back with ingest
+//     first (docs/DEPLOY.md).
 //
 // # What Postgres refuses
 //

@@ -190,8 +190,8 @@ func (f *Flusher) takeAll(ctx context.Context, shard int, known ledger.Position,
 	return newSeq, t.done, f.after(stepCommitAll)
 }
 
-// remember puts back the event ids of the dedupe window that Postgres knows, and
-// returns their number: step 15. Ages are by Postgres' clock. The window goes back from now, or
+// remember puts back the event ids and keys of requests of the dedupe window that Postgres knows,
+// and returns their number: step 15. Ages are by Postgres' clock. The window goes back from now, or
 // from the last flush that a restored Postgres knows: what came later is sent again, and those who
 // send it cannot tell to the event where to begin.
 func (f *Flusher) remember(ctx context.Context, shard int, r scripts.Rewound) (n int, err error) {
@@ -199,10 +199,19 @@ func (f *Flusher) remember(ctx context.Context, shard int, r scripts.Rewound) (n
 	if err != nil {
 		return 0, err
 	}
-	rows, err := f.patient.QueryxContext(ctx, `SELECT tenant, idempotency_key FROM events
-		WHERE id >= $1 AND idempotency_key IS NOT NULL`, record.FirstID(until.Add(-f.dedupe)))
+	from := record.FirstID(until.Add(-f.dedupe))
+	keys, err := f.requestKeys(ctx, shard, from, r)
 	if err != nil {
-		return 0, fmt.Errorf("read event ids: %w", err)
+		return 0, err
+	}
+	if err := f.valkey.Remember(ctx, shard, r.Marker, f.dedupe, keys); err != nil {
+		return 0, err
+	}
+	n = len(keys)
+	rows, err := f.patient.QueryxContext(ctx, `SELECT tenant, idempotency_key FROM events
+		WHERE id >= $1 AND idempotency_key IS NOT NULL`, from)
+	if err != nil {
+		return n, fmt.Errorf("read event ids: %w", err)
 	}
 	defer rows.Close()
 	const chunk = 5000 // one call of Remember

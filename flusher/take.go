@@ -94,6 +94,9 @@ func (t *taking) take(ctx context.Context, r scripts.Rewound) error {
 	if err := t.dropRepeated(ctx); err != nil {
 		return err
 	}
+	if err := t.dropRepeatedRequests(ctx); err != nil {
+		return err
+	}
 	err := t.tx.QueryRowxContext(ctx, `WITH new AS (INSERT INTO events SELECT * FROM recovered ON CONFLICT (id, created_at) DO NOTHING
 			RETURNING tenant, feature, created_at, tokens),
 		touch AS (INSERT INTO touched SELECT DISTINCT tenant, feature, date_trunc('minute', created_at) FROM new)

@@ -169,13 +169,15 @@ func (c *committer) commit(g *group) {
 				s.done <- answer{problem: problem}
 			}
 			return
+		case outcome.Unread:
+			c.refuseUnread(g)
 		case outcome.Unstaged:
 			c.restage(g)
 			return
 		case outcome.Overflow >= 0:
 			c.refuseOverflow(g, call.Counters[outcome.Overflow])
 		case len(outcome.Seen) > 0:
-			c.metrics.seenBefore(len(outcome.Seen))
+			c.metrics.seenBefore(eventsSeen(outcome.Seen, owner))
 			c.drop(g, outcome.Seen, owner)
 		case len(outcome.Refused) > 0:
 			c.refuse(g, limits, outcome.Refused, reading.Version())
@@ -219,7 +221,7 @@ func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome
 	defer cancel()
 	err = c.retry(ctx, func(ctx context.Context) (err error) {
 		began = time.Now()
-		if len(call.Counters) > 0 {
+		if len(call.Counters)+len(call.IDs) > 0 {
 			outcome, tokens, err = c.valkey.Ingest(ctx, c.shard, call, c.dedupe, q)
 			return err
 		}

@@ -35,6 +35,13 @@ func (g *group) add(s *submission) bool {
 		return false
 	}
 	var ids []scripts.EventID
+	if s.request.ID != "" {
+		request := scripts.EventID{Tenant: s.request.Tenant, ID: s.request.ID}
+		if g.ids[request] {
+			return false
+		}
+		ids = append(ids, request)
+	}
 	for _, it := range s.items {
 		if it.id.ID == "" {
 			continue
@@ -59,14 +66,14 @@ func (g *group) add(s *submission) bool {
 	return true
 }
 
-// call is the group as ingest.lua takes it; owner[i] is the item with the i-th id.
+// call is the group as ingest.lua takes it; owner[i] is the item with the i-th id, or ofRequest.
 func (g *group) call(committer string, number int64) (call scripts.Group, owner []owned) {
 	call = scripts.Group{Committer: committer, Number: number}
 	if len(g.submissions) == 1 { // a large batch, or an idle server: nothing to merge
 		s := g.submissions[0]
 		call.Lines, call.Counters, call.Staged = s.lines, s.sums.counters, s.staged
 		if s.staged != nil { // with its ids
-			call.Lines = nil
+			call.Lines, call.Form = nil, s.form()
 			return call, nil
 		}
 	} else {
@@ -84,6 +91,10 @@ func (g *group) call(committer string, number int64) (call scripts.Group, owner 
 		call.Counters = sums.counters
 	}
 	for _, s := range g.submissions {
+		if s.request.ID != "" {
+			call.IDs, call.Form = append(call.IDs, s.request), max(call.Form, s.form())
+			owner = append(owner, owned{s, ofRequest})
+		}
 		for i, it := range s.items {
 			if it.id.ID != "" {
 				call.IDs = append(call.IDs, it.id)
@@ -125,13 +136,19 @@ func (g *group) remove(gone func(*submission) bool) {
 
 // drop takes out the items whose ids were seen before: the same event is a
 // duplicate, which is success; another event under the same id refuses its whole
-// submission, which is answered here and leaves the group.
+// submission, which is answered here and leaves the group. The key of a request speaks for all
+// of its events.
 func (c *committer) drop(g *group, seen []scripts.Seen, owner []owned) {
 	duplicate := map[*submission]map[int]bool{}
 	conflict := map[*submission][]int{}
 	onItsWay := map[*submission]int{}
+	whole := map[*submission]scripts.Seen{}
 	for _, one := range seen {
 		o := owner[one.Index]
+		if o.item == ofRequest {
+			whole[o.submission] = one
+			continue
+		}
 		index := o.submission.items[o.item].index
 		switch {
 		case one.OnItsWay:
@@ -143,6 +160,14 @@ func (c *committer) drop(g *group, seen []scripts.Seen, owner []owned) {
 			duplicate[o.submission] = map[int]bool{}
 		}
 		duplicate[o.submission][o.item] = true
+	}
+	for s, one := range whole {
+		delete(duplicate, s)
+		delete(conflict, s)
+		if problem := c.seenRequest(s, one); problem != nil {
+			s.done <- answer{problem: problem}
+			conflict[s] = []int{} // it is answered
+		}
 	}
 	for s := range duplicate {
 		if indexes := conflict[s]; indexes != nil {

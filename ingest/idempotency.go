@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -10,9 +9,9 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// idempotencyHeader may carry the id of a single event instead of the body, for
-// clients that set it on every request (IETF draft idempotency-key-header, where the
-// value is a quoted string; an unquoted one is accepted too).
+// idempotencyHeader may carry the id of a single event instead of the body, or the key of a whole
+// request, for clients that set it on every request (IETF draft idempotency-key-header, where
+// the value is a quoted string; an unquoted one is accepted too).
 const idempotencyHeader = "Idempotency-Key"
 
 // dedupeHeader says for how many seconds at least the ids of the answered events are
@@ -24,30 +23,47 @@ func dedupeSeconds(window time.Duration) []string {
 	return []string{strconv.FormatInt(int64(window/time.Second), 10)}
 }
 
-// setID takes the id of a request's only event from the header, if that is there.
-func setID(header http.Header, events []meter.Event) *Problem {
+// takeKey reads the header, if that is there. In a request of one event without id, in any framing,
+// it is the event's id, which takeKey sets. Else it returns the key of the whole request, "" if there
+// is none.
+func takeKey(header http.Header, events []meter.Event) (request string, problem *Problem) {
 	values := header.Values(idempotencyHeader)
 	if len(values) == 0 {
-		return nil
+		return "", nil
 	}
 	if len(values) > 1 {
-		return problemIdempotencyKey("must occur once")
-	}
-	if len(events) != 1 {
-		return problemIdempotencyKey(fmt.Sprintf("is for a single event, and the body has %d: give each an id", len(events)))
+		return "", problemIdempotencyKey("must occur once")
 	}
 	key := values[0]
 	if n := len(key); n >= 2 && strings.HasPrefix(key, `"`) && strings.HasSuffix(key, `"`) {
 		key = key[1 : n-1]
 	}
 	if wrong := meter.CheckName(key); wrong != "" {
-		return problemIdempotencyKey(wrong)
+		return "", problemIdempotencyKey(wrong)
 	}
-	if id := events[0].ID; id != "" && id != key {
-		return problemIdempotencyKey("differs from the event's id")
+	if len(events) == 1 && (events[0].ID == "" || events[0].ID == key) {
+		events[0].ID = key
+		return "", nil
 	}
-	events[0].ID = key
-	return nil
+	return key, nil
+}
+
+// problemRequestConflict is about a key that was used for another request before.
+func problemRequestConflict() *Problem {
+	return &Problem{Type: "/problems/idempotency-key-conflict", Title: "The Idempotency-Key was used for another request",
+		Status: http.StatusConflict, Detail: "a request with this Idempotency-Key and other events was sent before; " +
+			"nothing was counted: send each request under a key of its own, and the same again under the same"}
+}
+
+// problemRequestOnItsWay is about a key under which another request is neither counted nor given up.
+func problemRequestOnItsWay() *Problem {
+	return problemUnavailable("another request with the same Idempotency-Key is being counted; nothing of this one was")
+}
+
+// problemRequestUnread is about a flusher of an earlier version, or none that has worked yet.
+func problemRequestUnread() *Problem {
+	return problemUnavailable("an Idempotency-Key for more than one event is accepted once every flusher is of this version; " +
+		"nothing was counted: until then give each event an id")
 }
 
 func problemIdempotencyKey(wrong string) *Problem {

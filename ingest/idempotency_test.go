@@ -14,8 +14,8 @@ func TestIdempotencyKey(t *testing.T) {
 		name   string
 		header []string
 		events []meter.Event
-		id     string // of the event afterwards, or
-		wrong  string // part of the problem
+		id     string // of the first event afterwards
+		wrong  string // part of the problem, if there is one, or the key of the request: "key a"
 	}{
 		{"absent", nil, one, "", ""},
 		{"absent, id in the body", nil, []meter.Event{{ID: "a"}}, "a", ""},
@@ -23,9 +23,13 @@ func TestIdempotencyKey(t *testing.T) {
 		{"bare", []string{"8e03978e"}, one, "8e03978e", ""},
 		{"quoted", []string{`"8e03978e"`}, one, "8e03978e", ""},
 		{"same as in the body", []string{"a"}, []meter.Event{{ID: "a"}}, "a", ""},
-		{"other than in the body", []string{"b"}, []meter.Event{{ID: "a"}}, "", "differs"},
+		{"other than in the body", []string{"b"}, []meter.Event{{ID: "a"}}, "a", "key b"},
 		{"twice", []string{"a", "a"}, one, "", "once"},
-		{"many events", []string{"a"}, two, "", "the body has 2"},
+		{"many events", []string{"a"}, two, "", "key a"},
+		{"many events, quoted", []string{`"a"`}, two, "", "key a"},
+		{"many events, one with the same id", []string{"a"}, []meter.Event{{ID: "a"}, {}}, "a", "key a"},
+		{"many events, empty", []string{`""`}, two, "", "empty"},
+		{"many events, twice", []string{"a", "b"}, two, "", "once"},
 		{"empty", []string{""}, one, "", "empty"},
 		{"quoted and empty", []string{`""`}, one, "", "empty"},
 		{"control character", []string{"a\tb"}, one, "", "control"},
@@ -34,8 +38,14 @@ func TestIdempotencyKey(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			events := append([]meter.Event(nil), test.events...)
-			problem := setID(http.Header{idempotencyHeader: test.header}, events)
+			key, problem := takeKey(http.Header{idempotencyHeader: test.header}, events)
+			want, ofRequest := strings.CutPrefix(test.wrong, "key ")
 			switch {
+			case ofRequest && (problem != nil || key != want) || !ofRequest && key != "":
+				t.Errorf("key %q, problem %v", key, problem)
+			case ofRequest && events[0].ID != test.id:
+				t.Errorf("id %q, want %q", events[0].ID, test.id)
+			case ofRequest:
 			case test.wrong != "":
 				if problem == nil || problem.Status != http.StatusBadRequest || !strings.Contains(problem.Detail, test.wrong) {
 					t.Errorf("problem %v, want one that says %q", problem, test.wrong)

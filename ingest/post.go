@@ -78,13 +78,14 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, body []byte,
 	}
 	now := s.now().UTC().Truncate(time.Microsecond)
 	events, problem := decodeEvents(r.Header.Get("Content-Type"), body, now, s.tenants)
-	if problem == nil {
-		problem = setID(r.Header, events)
-	}
 	if problem != nil {
 		return nil, problem
 	}
-	submissions, problem := s.prepare(w, r, events, now)
+	key, problem := takeKey(r.Header, events)
+	if problem != nil {
+		return nil, problem
+	}
+	submissions, problem := s.prepare(w, r, events, key, now)
 	if problem != nil {
 		problem.events = len(events)
 	}
@@ -92,27 +93,28 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, body []byte,
 }
 
 // prepare finds the tenants of events and makes a submission for each shard they lie
-// in. Tenants are created, if the settings say so, only for a request without a fault.
-func (s *Server) prepare(w http.ResponseWriter, r *http.Request, events []meter.Event, now time.Time) ([]*submission, *Problem) {
+// in, with the key of the request if there is one. Tenants are created, if the settings say so, only for a request without a fault.
+func (s *Server) prepare(w http.ResponseWriter, r *http.Request, events []meter.Event, key string, now time.Time) ([]*submission, *Problem) {
 	who := auth.Of(r.Context())
-	submissions, missing, problem := s.sort(events, now, who, s.autoCreate)
+	submissions, missing, problem := s.sort(events, key, now, who, s.autoCreate)
 	if problem != nil || len(missing) == 0 {
 		return submissions, problem
 	}
 	if problem := s.createTenants(r.Context(), httpd.Logger(w, s.log), missing); problem != nil {
 		return nil, problem
 	}
-	submissions, _, problem = s.sort(events, now, who, false)
+	submissions, _, problem = s.sort(events, key, now, who, false)
 	return submissions, problem
 }
 
 // sort makes a submission for each shard in which the tenants of events lie. With
 // mayMiss it returns the names of tenants that do not exist; they are no fault then. Tenants
 // that who may not know of do not exist, and cannot be missing.
-func (s *Server) sort(events []meter.Event, now time.Time, who *auth.Principal, mayMiss bool) (submissions []*submission, missing []string, problem *Problem) {
+func (s *Server) sort(events []meter.Event, key string, now time.Time, who *auth.Principal, mayMiss bool) (submissions []*submission, missing []string, problem *Problem) {
 	byShard := make([]*submission, len(s.committers))
 	var first map[scripts.EventID]string // content under which an id occurred in this request
 	var unknown, conflicts []int
+	var content requestContent
 	var tenant meter.Tenant    // of the event before, mostly of this one too
 	var named string           // what that event called it
 	arrived := failpoint.Now() // as the ledger's ids: by the machine's clock, not the caller's
@@ -133,6 +135,9 @@ func (s *Server) sort(events []meter.Event, now time.Time, who *auth.Principal, 
 			named = e.Tenant
 		}
 		e.Tenant = tenant.Name // what is stored, counted and remembered has the key
+		if key != "" {
+			content.add(&e)
+		}
 		shard := scripts.ShardOf(e.Tenant, len(byShard))
 		if byShard[shard] == nil {
 			byShard[shard] = newSubmission(shard, len(events))
@@ -160,7 +165,11 @@ func (s *Server) sort(events []meter.Event, now time.Time, who *auth.Principal, 
 	if len(conflicts) > 0 {
 		return nil, nil, problemConflict(conflicts)
 	}
-	return slices.DeleteFunc(byShard, func(s *submission) bool { return s == nil }), missing, nil
+	submissions = slices.DeleteFunc(byShard, func(s *submission) bool { return s == nil })
+	if key != "" && len(submissions) > 0 && len(missing) == 0 {
+		giveKey(submissions, key, who.Tenant, content.digest())
+	}
+	return submissions, missing, nil
 }
 
 // createTenants adds tenants with the default quota; that needs Postgres.

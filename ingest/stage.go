@@ -66,6 +66,10 @@ func (c *committer) stageOne(s *submission) *Problem {
 			c.metrics.seenBefore(len(seen))
 			for _, one := range seen {
 				item := owner[one.Index]
+				if item == ofRequest {
+					c.unstage(s) // which has no part yet
+					return c.seenRequest(s, one)
+				}
 				switch {
 				case one.OnItsWay:
 					c.unstage(s)
@@ -144,9 +148,13 @@ func (s *submission) partEnd(from int) int {
 	return len(s.items)
 }
 
-// part is what some items are in Valkey; owner[i] is the item with the i-th id.
+// part is what some items are in Valkey; owner[i] is the item with the i-th id, or ofRequest. The
+// first part has the request's key: a repetition is found before anything is stored.
 func (s *submission) part(items []int) (p scripts.StagedPart, owner []int) {
 	var sums sums
+	if s.staged.Parts == 0 && s.request.ID != "" {
+		p.IDs, owner = append(p.IDs, s.request), append(owner, ofRequest)
+	}
 	for _, i := range items {
 		it := &s.items[i]
 		if len(p.Lines) > 0 {

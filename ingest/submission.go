@@ -25,7 +25,8 @@ const lateMinutes = 2
 type submission struct {
 	shard    int
 	items    []item
-	ids      int                // of items that have one
+	ids      int                // of items that have one, and of request
+	request  scripts.EventID    // by the Idempotency-Key of all its events; ID is "" if there is none
 	places   map[string][]int32 // of each tenant's items; nil until itemsOf is asked
 	staged   *scripts.Staged    // where Valkey has it already; nil while it has not
 	tenants  []meter.Tenant     // of the events, each once
@@ -139,6 +140,9 @@ func (s *submission) addTenant(t meter.Tenant) {
 func (s *submission) drop(duplicate map[int]bool) {
 	items, lines, counters := s.items, s.lines, s.sums.counters
 	s.items, s.lines, s.sums, s.ids, s.places = nil, nil, sums{}, 0, nil
+	if s.request.ID != "" {
+		s.ids++
+	}
 	for i, it := range items {
 		if duplicate[i] {
 			s.duplicates++

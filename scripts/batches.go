@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 )
@@ -39,13 +40,13 @@ var ErrNotDurable = errors.New("valkey did not sync its append-only file in time
 // them, it would hand their events out again under new ids. At once with
 // appendfsync always. ErrRewound says that Valkey has lost writes: see SealAll.
 func (v *Valkey) Seal(ctx context.Context, shard int, openFrom int64, most int) (Sealed, error) {
-	args := []any{openFrom, rawPrefix(shard), sumPrefix(shard), minutePrefix(shard), most, v.witness[shard].Load()}
+	args := []any{openFrom, rawPrefix(shard), sumPrefix(shard), minutePrefix(shard), most, v.witness[shard].Load(), record.Form}
 	for range most + 1 {
 		args = append(args, uuid.Must(uuid.NewV7()).String())
 	}
 	keys := []string{rawKey(shard), rawBytesKey(shard), minutesKey(shard), lateKey(shard),
 		sealedRawKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard),
-		orderKey(shard), rewoundKey(shard), acceptedKey(shard), flushedKey(shard)}
+		orderKey(shard), rewoundKey(shard), acceptedKey(shard), flushedKey(shard), readsKey(shard)}
 	reply, err := v.durably(ctx, shard, call{sealScript, keys, args})
 	if err != nil {
 		return Sealed{}, fmt.Errorf("seal: %w", err)
@@ -175,7 +176,7 @@ func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	cmds, err := v.run(ctx, nil, call{dropScript, []string{settledKey(shard), seqKey(shard), droppedKey(shard)}, args})
+	cmds, err := v.run(ctx, nil, call{dropScript, []string{settledKey(shard), seqKey(shard), droppedKey(shard), readsKey(shard)}, args})
 	if err != nil {
 		return fmt.Errorf("drop settled batches: %w", err)
 	}

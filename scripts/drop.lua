@@ -3,7 +3,7 @@
 -- batch must notice if Valkey comes back with it. Remembers the largest order of a batch
 -- that was dropped: whose view lacks a batch up to that can no longer tell what is used.
 --
--- KEYS[1] settled  KEYS[2] seq  KEYS[3] dropped
+-- KEYS[1] settled  KEYS[2] seq  KEYS[3] dropped  KEYS[4] reads
 -- ARGV[1] prefix of sum:<id>  ARGV[2..] ids
 --
 -- Returns seq. Cost: O(log n) a batch; UNLINK frees memory in the background.
@@ -15,4 +15,9 @@ for i = 2, #ARGV do
   redis.call('UNLINK', ARGV[1] .. ARGV[i])
 end
 if dropped > 0 then redis.call('SET', KEYS[3], dropped) end
-return redis.call('INCR', KEYS[2])
+local before = redis.call('GET', KEYS[2]) or '0'
+local at = redis.call('INCR', KEYS[2])
+-- What seal.lua has noted of the position before holds for this one: the same flusher has moved it.
+local noted, form = string.match(redis.call('GET', KEYS[4]) or '', '^(%d+) (%d+)$')
+if noted == before then redis.call('SET', KEYS[4], string.format('%.0f %s', at, form)) end
+return at

@@ -34,10 +34,13 @@ type Group struct {
 	Number    int64
 	// Lines are the events as lines of COPY text, without a final line feed.
 	Lines []byte
+	// Form is that of the longest line (record.Form), also where they are staged.
+	Form int
 	// Counters are the sums of the same events; each (Minute, Late, Day, Tenant,
 	// Feature) at most once.
 	Counters []Counter
-	// IDs are the client ids among the events, each at most once.
+	// IDs are the client ids among the events, and the keys of whole requests (RequestKey), each at
+	// most once. A group may have nothing but ids.
 	IDs []EventID
 	// Known is the number of the last group that this committer knows to be applied, 0
 	// if it knows none or that is longer ago than KnownFor, and KnownSeq the Seq of its
@@ -63,8 +66,10 @@ type Counter struct {
 }
 
 // Outcome is what became of a group. If Seen or Refused is not empty, Overflow is not
-// negative, or Unstaged is set, nothing was written.
+// negative, or Unread or Unstaged is set, nothing was written.
 type Outcome struct {
+	// Unread says that the flusher that worked last may not read lines of Group.Form.
+	Unread bool
 	// Unstaged says that Valkey does not have what Group.Staged names: stage it again.
 	Unstaged bool
 	Seen     []Seen
@@ -135,10 +140,10 @@ func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, q Query, b
 	}
 	hashes := g.hashes()
 	tenants, events := sumUp(g.Counters)
-	keys := make([]string, 0, 15+len(hashes)+3)
+	keys := make([]string, 0, 16+len(hashes)+3)
 	keys = append(keys, rawKey(shard), rawBytesKey(shard), groupKey(shard, g.Committer), seqKey(shard),
 		sealedRawKey(shard), rawPrefix(shard)+batch, minutesKey(shard), orderKey(shard), rewoundKey(shard), slicesKey(shard),
-		acceptedKey(shard), changedKey(shard), lookKey(shard), stagedKey(shard), sealedSumKey(shard))
+		acceptedKey(shard), changedKey(shard), lookKey(shard), stagedKey(shard), sealedSumKey(shard), readsKey(shard))
 	fields := 0
 	for _, h := range hashes {
 		keys = append(keys, h.key(shard))
@@ -149,11 +154,11 @@ func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, q Query, b
 		keys = append(keys, lateKey(shard), settledKey(shard), droppedKey(shard))
 		limits = g.Limits.encode(shard, q)
 	}
-	args := make([]any, 0, 18+len(tenants)+2*len(hashes)+2*fields)
+	args := make([]any, 0, 19+len(tenants)+2*len(hashes)+2*fields)
 	args = append(args, g.Number, groupTTL.Milliseconds(), g.Lines, sealBytes, batch,
 		windowMillis(dedupe), seenPrefix(shard), packIDs(g.IDs), requestPrefix(shard),
 		v.witness[shard].Load(), g.Known, g.KnownSeq, limits,
-		events, sum, parts, len(tenants), len(hashes))
+		events, sum, parts, len(tenants), len(hashes), g.Form)
 	for _, tenant := range tenants {
 		args = append(args, tenant)
 	}
@@ -206,6 +211,9 @@ func parseOutcome(cmd *redis.Cmd, g *Group) (Outcome, error) {
 		return out, nil
 	case "seen":
 		out.Seen = parseSeen(reply[1:])
+		return out, nil
+	case "unread":
+		out.Unread = true
 		return out, nil
 	case "unstaged":
 		out.Unstaged = true

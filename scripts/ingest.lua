@@ -18,12 +18,13 @@
 -- KEYS[13] look      integer: number of the present look at changed
 -- KEYS[14] staged    zset: pairs of staged batches
 -- KEYS[15] sealed:sum zset: sum batches that wait for Postgres
--- KEYS[16 .. 15+H]   hashes the counters go to: minutes, late
+-- KEYS[16] reads     string: what lines the flusher that worked last reads
+-- KEYS[17 .. 16+H]   hashes the counters go to: minutes, late
 -- then, only with limits: late, settled, dropped
 --
 -- ARGV[1] number of this group: greater than that of every group this committer sent before
 -- ARGV[2] ms to keep KEYS[3]
--- ARGV[3] the lines
+-- ARGV[3] the lines; '' if all there is are ids to remember
 -- ARGV[4] size in bytes from which raw is sealed at once
 -- ARGV[5] batch id of KEYS[6]
 -- ARGV[6] ms to remember an event id
@@ -37,7 +38,7 @@
 -- ARGV[14] number of events
 -- ARGV[15] batch id of the staged sum batch, '' if nothing is staged
 -- ARGV[16] number of parts in which it was staged, and its token: "<parts> <token>"
--- ARGV[17] T  ARGV[18] H
+-- ARGV[17] T  ARGV[18] H  ARGV[19] form of the lines, 0 if every flusher reads them
 -- then T tenants, each once
 -- then for each hash the unix minute ('' for late), and its number F of counters
 -- then for each hash the names of its counters, F fields, and then their F amounts
@@ -51,6 +52,7 @@
 --         {'refused', refused, levels} requests exceed their limits, see limits.lua;
 --                nothing is written;
 --         {'overflow', h, i} the i-th counter of hash h would exceed 2^63-1; nothing is written;
+--         {'unread'} a flusher that may not read the lines has worked last; nothing is written;
 --         {'unstaged'} what was staged is not there, or not whole; nothing is written;
 --         {'old'} a later group of this committer is applied; nothing is written;
 --         error REWOUND: Valkey has lost writes that the caller knows of, or somebody
@@ -60,7 +62,7 @@
 local raw, rawbytes, group, seq, sealed_raw = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local batch, minutes, order, rewound, slices = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local accepted, changed, look, staged, sealed_sum = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-local fixed_keys, fixed_args = 15, 18
+local fixed_keys, fixed_args = 16, 19
 local number, group_ttl, lines, batch_size = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local batch_id, window, bucket_prefix, ids = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local request_prefix = ARGV[9]
@@ -68,7 +70,7 @@ local witness, known, known_seq = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12
 local limits = ARGV[13] ~= '' and cjson.decode(ARGV[13])
 local events, sum_id = ARGV[14], ARGV[15]
 local parts, token = string.match(ARGV[16], '^(%d+) (%S+)$')
-local tenants, hashes = tonumber(ARGV[17]), tonumber(ARGV[18])
+local tenants, hashes, form = tonumber(ARGV[17]), tonumber(ARGV[18]), tonumber(ARGV[19])
 local first_hash = fixed_args + tenants + 1
 local first_counter = first_hash + 2 * hashes
 
@@ -94,6 +96,12 @@ if redis.call('EXISTS', rewound) == 1 then
   return redis.error_reply('REWOUND valkey has lost writes')
 end
 if last > tonumber(number) then return {'old'} end
+
+-- Check: is every flusher that works one that reads the lines?
+if form > 0 then
+  local left, reads = string.match(redis.call('GET', KEYS[16]) or '', '^(%d+) (%d+)$')
+  if left ~= at or tonumber(reads) < form then return {'unread'} end
+end
 
 -- Check: is what was staged still there?
 if sum_id ~= '' then
@@ -150,7 +158,7 @@ if sum_id ~= '' then
   redis.call('SET', request_prefix .. token, 'counted', 'PX', longer_than_ids)
   redis.call('ZADD', sealed_raw, redis.call('INCR', order), batch_id)
   redis.call('ZADD', sealed_sum, redis.call('INCR', order), sum_id)
-else
+elseif lines ~= '' then
   redis.call('RPUSH', raw, lines)
   if redis.call('INCRBY', rawbytes, #lines) >= batch_size then
     redis.call('RENAME', raw, batch)

@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
 -- Ends a recovery: from here on events are accepted and sealed again.
 --
--- KEYS[1] rewound  KEYS[2] seq
+-- KEYS[1] rewound  KEYS[2] seq  KEYS[3] reads
 -- ARGV[1] id of the marker in KEYS[1]: nothing happens if it is gone or another one
 -- ARGV[2] the new seq, at least 2^32 above every one before: whoever still holds a
 --         hand-out, a group or a view from before is known by that
+-- ARGV[3] form of lines that the caller reads
 --
 -- Returns 1 if it ended one, 0 if there was nothing to end.
 
 local marker = redis.call('GET', KEYS[1])
 if not marker or string.sub(marker, 1, #ARGV[1] + 1) ~= ARGV[1] .. ' ' then return 0 end
 redis.call('SET', KEYS[2], ARGV[2])
+redis.call('SET', KEYS[3], ARGV[2] .. ' ' .. ARGV[3])
 redis.call('DEL', KEYS[1])
 return 1

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 )
@@ -132,8 +133,8 @@ func (v *Valkey) Remember(ctx context.Context, shard int, marker string, dedupe 
 // Resume ends the recovery from the loss with that marker: the shard is in use again
 // from seq on. It may be repeated.
 func (v *Valkey) Resume(ctx context.Context, shard int, marker string, seq ledger.Position) error {
-	keys := []string{rewoundKey(shard), seqKey(shard)}
-	if _, err := v.run(ctx, nil, call{resumeScript, keys, []any{marker, seq}}); err != nil {
+	keys := []string{rewoundKey(shard), seqKey(shard), readsKey(shard)}
+	if _, err := v.run(ctx, nil, call{resumeScript, keys, []any{marker, seq, record.Form}}); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
 	return nil

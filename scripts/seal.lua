@@ -4,13 +4,14 @@
 --
 -- KEYS[1] raw  KEYS[2] rawbytes  KEYS[3] minutes  KEYS[4] late
 -- KEYS[5] sealed:raw  KEYS[6] sealed:sum  KEYS[7] settled  KEYS[8] seq
--- KEYS[9] order  KEYS[10] rewound  KEYS[11] accepted  KEYS[12] flushed
+-- KEYS[9] order  KEYS[10] rewound  KEYS[11] accepted  KEYS[12] flushed  KEYS[13] reads
 --
 -- ARGV[1] first unix minute that is still open: those before it are over
 -- ARGV[2] prefix of raw:<id>  ARGV[3] prefix of sum:<id>  ARGV[4] prefix of minute:<m>
 -- ARGV[5] most batches of each kind to hand out
 -- ARGV[6] witness: the largest seq that the caller knows of
--- ARGV[7..] new ids, at least ARGV[5] + 1
+-- ARGV[7] form of lines that the caller reads
+-- ARGV[8..] new ids, at least ARGV[5] + 1
 --
 -- Returns {raw, sums, settled, more, seq}: the first two are id, seq, id, seq, ...;
 --   settled are ids that Postgres has and that wait to be dropped; more is 1 if there is
@@ -22,11 +23,11 @@
 
 local raw, rawbytes, minutes, late = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local sealed_raw, sealed_sum, settled, seq = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local order, rewound, accepted, flushed = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local order, rewound, accepted, flushed, reads = KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local open_from, raw_prefix, sum_prefix, minute_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local most, witness = tonumber(ARGV[5]), ARGV[6]
+local most, witness, form = tonumber(ARGV[5]), ARGV[6], ARGV[7]
 
-local next_id = 7
+local next_id = 8
 local at = redis.call('GET', seq) or '0'
 if tonumber(at) < tonumber(witness) then
   redis.call('SET', rewound, ARGV[next_id] .. ' ' .. witness .. ' seq is ' .. at .. ' and was ' .. witness, 'NX')
@@ -84,6 +85,9 @@ if #raws + #sums > 0 then
   end
   at = redis.call('INCR', seq)
 end
+-- From here until another flusher hands out, ingest may store lines of this form.
+local note = string.format('%.0f %s', at, form)
+if redis.call('GET', reads) ~= note then redis.call('SET', reads, note) end
 
 local more = redis.call('ZCARD', sealed_raw) > #raws / 2
   or redis.call('ZCARD', sealed_sum) > #sums / 2

@@ -62,7 +62,7 @@ BEGIN
         EXECUTE format('ALTER %s %s OWNER TO flagmeter_owner', CASE it.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, it.name);
     END LOOP;
     FOREACH name IN ARRAY ARRAY['bump_tenants_version()', 'bump_api_keys_version()', 'create_event_partitions(date, date)', 'all_differ(int[])',
-        'name_fault(text)', 'note_tenant_names()', 'keep_tenants()', 'keep_tenant_names()', 'refuse_reserved_name()',
+        'name_fault(text)', 'keep_longer_lines()', 'note_tenant_names()', 'keep_tenants()', 'keep_tenant_names()', 'refuse_reserved_name()',
         'partitions_of(text)', 'create_partitions(text, timestamptz, timestamptz)', 'drop_old_partition(text, timestamptz)',
         'partition_state(text, timestamptz)', 'forget_flushes(timestamptz, uuid[], int)'] LOOP
         IF to_regprocedure('public.' || name) IS NOT NULL THEN
