@@ -92,7 +92,7 @@ func TestDropForgetsSettledSums(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := slices.Sorted(maps.Keys(r.dump()))
-	if want := []string{"fm:{0}:accepted", "fm:{0}:changed", "fm:{0}:dropped", "fm:{0}:flushed", "fm:{0}:group:c", "fm:{0}:order", "fm:{0}:seq"}; !slices.Equal(left, want) {
+	if want := []string{"fm:{0}:accepted", "fm:{0}:changed", "fm:{0}:dropped", "fm:{0}:flushed", "fm:{0}:group:c", "fm:{0}:order", "fm:{0}:reads", "fm:{0}:seq"}; !slices.Equal(left, want) {
 		t.Errorf("left are %q, want %q", left, want)
 	}
 	if got := r.seal(now); len(got.Settled) > 0 {

@@ -160,7 +160,7 @@ func accessList(t *testing.T) map[string][]string {
 var reach = map[string]string{
 	"fm:{7}:raw": "ww-", "fm:{7}:raw:1": "ww-", "fm:{7}:rawbytes": "ww-", "fm:{7}:minute:5": "wwr", "fm:{7}:minutes": "wwr", "fm:{7}:late": "wwr",
 	"fm:{7}:sealed:raw": "ww-", "fm:{7}:sealed:sum": "wwr", "fm:{7}:staged": "w--", "fm:{7}:request:1": "w--", "fm:{7}:settled": "wwr", "fm:{7}:sum:1": "wwr",
-	"fm:{7}:group:c": "w--", "fm:{7}:slices": "ww-", "fm:{7}:seen:1:a": "ww-", "fm:{7}:seq": "wwr", "fm:{7}:accepted": "ww-", "fm:{7}:flushed": "ww-",
+	"fm:{7}:group:c": "w--", "fm:{7}:slices": "ww-", "fm:{7}:seen:1:a": "ww-", "fm:{7}:seq": "wwr", "fm:{7}:accepted": "ww-", "fm:{7}:flushed": "ww-", "fm:{7}:reads": "ww-",
 	"fm:{7}:rate:t:acme": "w--", "fm:{7}:features:acme": "ww-", "fm:{7}:dropped": "wwr", "fm:{7}:order": "ww-", "fm:{7}:rewound": "wwr",
 	"fm:{7}:changed": "wrr", "fm:{7}:look": "w-r", "fm:{7}:durable": "ww-", "fm:tenants": "w-r", "fm:keys": "w--", "fm:keys:revoked": "w--",
 	"fm:shards": "www", "fm:other": "---", "other": "---",

@@ -47,7 +47,7 @@ func TestShardOfSpreadsTenants(t *testing.T) {
 func TestKeysOfAShardShareASlot(t *testing.T) {
 	for _, key := range []string{rawKey(3), rawBytesKey(3), minutePrefix(3) + "29700000", minutesKey(3), lateKey(3), sealedRawKey(3),
 		sealedSumKey(3), settledKey(3), rawPrefix(3) + "id", sumPrefix(3) + "id", groupKey(3, "{x}"), slicesKey(3),
-		seenPrefix(3) + "1:fff", seqKey(3), acceptedKey(3), flushedKey(3), changedKey(3), lookKey(3),
+		seenPrefix(3) + "1:fff", seqKey(3), acceptedKey(3), flushedKey(3), readsKey(3), changedKey(3), lookKey(3),
 		ratePrefix(3) + "t:{x}", featuresPrefix(3) + "{x}", droppedKey(3)} {
 		_, rest, _ := strings.Cut(key, "{")
 		if tag, _, ok := strings.Cut(rest, "}"); !ok || tag != "3" {
