@@ -119,6 +119,7 @@ func (m *machine) Rewind(t *rapid.T) {
 	if found != len(want) || len(rows) != len(want)+accepted {
 		t.Fatalf("%d events, of which %d were left by the loss; want %d and %d", len(rows), found, len(want)+accepted, len(want))
 	}
+	m.loseKeyed(t)
 	clear(m.fresh) // the views may say stale until they are renewed
 }
 

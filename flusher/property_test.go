@@ -78,6 +78,7 @@ type machine struct {
 	posted   int
 	asked    int                 // series so far
 	saved    map[string]savedKey // Valkey's database at an earlier time, nil if none
+	keyed    []*keyedBatch       // requests that were acknowledged under a key
 }
 
 func newMachine(t *rapid.T, r *rig) *machine {
@@ -115,13 +116,17 @@ func newMachine(t *rapid.T, r *rig) *machine {
 		m.readers = append(m.readers, r.amid())
 		m.fresh = append(m.fresh, time.Time{})
 	}
+	if _, err := m.flushers[0].RunOnce(context.Background()); err != nil { // before that, no key is accepted
+		t.Fatal(err)
+	}
 	for i := range m.readers {
 		m.renew(t, i)
 	}
 	return m
 }
 
-// Post sends one event or a small batch, now or backdated, some ahead of time.
+// Post sends one event or a small batch, now or backdated, some ahead of time, and some batches
+// under a key.
 func (m *machine) Post(t *rapid.T) {
 	n := rapid.IntRange(1, 4).Draw(t, "events")
 	now := m.rig.now()
@@ -149,7 +154,11 @@ func (m *machine) Post(t *rapid.T) {
 		body += fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":%d%s%s}`, e.tenant, e.feature, e.tokens, timestamp, id)
 		batch = append(batch, e)
 	}
-	status, answer := m.rig.post(body + "]")
+	key := ""
+	if n > 1 && rapid.Bool().Draw(t, "under a key") {
+		key = fmt.Sprintf("k%d", m.posted)
+	}
+	status, answer := m.rig.postUnder(key, body+"]")
 	if tenant := m.over(batch); tenant != "" {
 		if status != http.StatusPaymentRequired || !strings.Contains(answer, "/problems/quota-exceeded") {
 			t.Fatalf("POST /events: %d %s; the quota of %s is used up", status, answer, tenant)
@@ -160,6 +169,9 @@ func (m *machine) Post(t *rapid.T) {
 		t.Fatalf("POST /events: %d %s", status, answer)
 	}
 	m.events = append(m.events, batch...)
+	if key != "" {
+		m.keyed = append(m.keyed, &keyedBatch{key: key, body: body + "]", events: batch, at: now})
+	}
 }
 
 // Enforce gives a tenant a quota that it soon crosses, or has used up, or none.

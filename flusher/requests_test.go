@@ -19,14 +19,17 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// postKeyed sends a request under an Idempotency-Key.
-func (r *rig) postKeyed(key, body string) (status, accepted, duplicates int) {
+// postUnder sends a request under an Idempotency-Key, "" for none.
+func (r *rig) postUnder(key, body string) (status int, answer string) {
 	r.t.Helper()
 	req, err := http.NewRequest(http.MethodPost, r.url+"/events", strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	req.Header = http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {key}}
+	req.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		r.t.Fatal(err)
@@ -36,11 +39,18 @@ func (r *rig) postKeyed(key, body string) (status, accepted, duplicates int) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return res.StatusCode, string(text)
+}
+
+// postKeyed is postUnder with what the answer counts.
+func (r *rig) postKeyed(key, body string) (status, accepted, duplicates int) {
+	r.t.Helper()
+	status, text := r.postUnder(key, body)
 	var answer struct{ Accepted, Duplicates int }
-	if err := json.Unmarshal(text, &answer); err != nil {
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
 		r.t.Fatalf("%q: %v", text, err)
 	}
-	return res.StatusCode, answer.Accepted, answer.Duplicates
+	return status, answer.Accepted, answer.Duplicates
 }
 
 // wantKeyed sends a request under a key and expects what it counts.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -50,12 +51,26 @@ var defaultHTTP = &http.Client{Timeout: attemptTimeout}
 // counted nothing. After any other error the events may have been counted: sending the
 // same events with the same ids again is safe.
 func (c *Client) Post(ctx context.Context, events []Event) (Result, error) {
+	return c.post(ctx, "", events)
+}
+
+// PostUnder is Post for a batch with a key, 1 to 128 characters, that no other batch has: events need
+// no IDs for it to be tried again. The server knows the batch by its key for as long as it knows IDs.
+func (c *Client) PostUnder(ctx context.Context, key string, events []Event) (Result, error) {
+	return c.post(ctx, key, events)
+}
+
+func (c *Client) post(ctx context.Context, key string, events []Event) (Result, error) {
 	var result Result
 	body, err := json.Marshal(events)
 	if err != nil {
 		return result, fmt.Errorf("encode events: %w", err)
 	}
-	err = c.call(ctx, http.MethodPost, "/events", body, allHaveID(events), &result)
+	header := http.Header{"Content-Type": {"application/json"}}
+	if key != "" {
+		header.Set("Idempotency-Key", key)
+	}
+	err = c.call(ctx, request{http.MethodPost, "/events", header, body, key != "" || allHaveID(events)}, &result)
 	if err != nil {
 		return Result{}, fmt.Errorf("post events: %w", err)
 	}
@@ -72,7 +87,7 @@ func (c *Client) Tenants(ctx context.Context) (Tenants, error) {
 			Tenants
 			Next *string `json:"next"`
 		}
-		if err := c.call(ctx, http.MethodGet, "/tenants?"+query.Encode(), nil, true, &page); err != nil {
+		if err := c.call(ctx, request{http.MethodGet, "/tenants?" + query.Encode(), nil, nil, true}, &page); err != nil {
 			return Tenants{}, fmt.Errorf("list tenants: %w", err)
 		}
 		all.Tenants, all.AsOf = append(all.Tenants, page.Tenants.Tenants...), page.AsOf
@@ -93,21 +108,29 @@ func allHaveID(events []Event) bool {
 	return true
 }
 
+// request is what a call sends. It may be sent again if it is safe.
+type request struct {
+	method, path string
+	header       http.Header
+	body         []byte
+	safe         bool
+}
+
 // call makes one request, and makes it again while that is safe and of use.
-func (c *Client) call(ctx context.Context, method, path string, body []byte, safe bool, reply any) error {
-	target, err := c.endpoint(path)
+func (c *Client) call(ctx context.Context, r request, reply any) error {
+	target, err := c.endpoint(r.path)
 	if err != nil {
 		return err
 	}
 	for attempt := 0; ; attempt++ {
-		err := c.attempt(ctx, method, target, body, reply)
+		err := c.attempt(ctx, r, target, reply)
 		if err == nil {
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ended(ctx.Err(), attempt+1, err)
 		}
-		if !safe || !retryable(err) {
+		if !r.safe || !retryable(err) {
 			return err
 		}
 		wait := c.pause(attempt, err)
@@ -129,15 +152,13 @@ func ended(end error, attempts int, last error) error {
 }
 
 // attempt makes one request and decodes its answer into reply.
-func (c *Client) attempt(ctx context.Context, method, target string, body []byte, reply any) error {
-	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+func (c *Client) attempt(ctx context.Context, r request, target string, reply any) error {
+	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(r.body))
 	if err != nil {
 		return fmt.Errorf("build request: %w", err)
 	}
+	maps.Copy(req.Header, r.header)
 	req.Header.Set("Accept", "application/json, application/problem+json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
 	if c.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Key)
 	}

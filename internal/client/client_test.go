@@ -234,3 +234,24 @@ func TestTenantsOfSeveralPages(t *testing.T) {
 		t.Errorf("got %+v, %v after %d calls", list, err, *calls)
 	}
 }
+
+func TestABatchUnderAKeyIsTriedAgain(t *testing.T) {
+	var keys []string
+	noting := func(next http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			keys = append(keys, r.Header.Get("Idempotency-Key")+" "+r.Header.Get("Content-Type"))
+			next(w, r)
+		}
+	}
+	c, _, _ := scripted(t, noting(cutOff), noting(status(503, "1")), noting(ok))
+	withoutID := []Event{{Tenant: "acme-corp", Feature: "gpt-4-turbo", Tokens: 1500}}
+	if _, err := c.PostUnder(t.Context(), "batch 7", withoutID); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(keys, ", "); got != "batch 7 application/json, batch 7 application/json, batch 7 application/json" {
+		t.Errorf("sent were %q", got)
+	}
+	if _, err := c.Post(t.Context(), withoutID); err != nil || keys[3] != " application/json" {
+		t.Errorf("without a key: %q, %v", keys[3:], err)
+	}
+}

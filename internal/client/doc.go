@@ -4,7 +4,8 @@
 // twice. A lost reply leaves the client not knowing whether its events were counted;
 // the server recognises an event it has seen by the event's id, so Post tries again
 // only if every event of the call carries one. A call with at least one event
-// without an id is sent exactly once, whatever happens.
+// without an id is sent exactly once, whatever happens. PostUnder gives a batch a key, by
+// which the server recognises all of it.
 //
 // What is tried again: network errors (a reply cut off in the middle is one), 429 (but for a
 // quota that is used up) and every 5xx. What is not: every other status, for the same request would get the same

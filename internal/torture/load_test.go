@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,7 +16,7 @@ import (
 )
 
 // load is what the clients do: about 1,500 events/s, half of them in batches, and two backfills
-// that send 3,000 events at once every few seconds.
+// that send 3,000 events at once every few seconds. Some batches come under a key.
 type load struct {
 	t       testing.TB
 	journal *journal
@@ -53,6 +54,10 @@ func (l *load) begin() {
 	}
 	for i := range 2 {
 		l.run(sending, trying, fmt.Sprint("backfill-", i), 4*time.Second, backfill(3000))
+	}
+	for i := range 2 {
+		name := fmt.Sprint(underKey, i)
+		l.run(sending, trying, name, 150*time.Millisecond, keyed(name, 30))
 	}
 	l.run(sending, trying, "anonymous-batch", 200*time.Millisecond, anonymous("anonymous-batch", 30))
 	l.run(sending, trying, "quota", l.crossings/time.Duration(len(quotaTenants)*quotaSteps), spend)
@@ -108,7 +113,7 @@ func (l *load) run(sending, trying context.Context, name string, pause time.Dura
 			l.posting.RLock()
 			events := next(name, n, random)
 			repeated = false
-			_, err := c.Post(trying, events)
+			err := l.post(trying, c, name, n, events)
 			var refused *client.Problem
 			switch {
 			case err == nil:
@@ -132,6 +137,28 @@ func (l *load) run(sending, trying context.Context, name string, pause time.Dura
 			}
 		}
 	})
+}
+
+// underKey begins the names of clients that send each batch under a key, without ids.
+const underKey = "keyed-"
+
+// post posts the n-th events of a client. Those that have a key are posted twice at times: unless
+// writes were lost, the second time all of them are duplicates.
+func (l *load) post(ctx context.Context, c *client.Client, name string, n int, events []client.Event) error {
+	if !strings.HasPrefix(name, underKey) {
+		_, err := c.Post(ctx, events)
+		return err
+	}
+	key := fmt.Sprint(name, "-", n)
+	_, err := c.PostUnder(ctx, key, events)
+	if err != nil || n%3 > 0 {
+		return err
+	}
+	again, err := c.PostUnder(ctx, key, events)
+	if err == nil && again.Accepted > 0 && !l.journal.lossy() {
+		l.t.Errorf("client %s: %d events of batch %d were counted a second time", name, again.Accepted, n)
+	}
+	return err
 }
 
 // client is a client of the ingests that gives each attempt timeout. It sets repeated when
@@ -205,6 +232,20 @@ func anonymous(feature string, size int) func(string, int, *rand.Rand) []client.
 		events := make([]client.Event, size)
 		for i := range events {
 			events[i] = client.Event{Tenant: anonymousTenant, Feature: feature, Tokens: int64(n*size + i + 1)}
+		}
+		return events
+	}
+}
+
+// keyed returns batches of events of two tenants without ids, told apart by their tokens.
+func keyed(feature string, size int) func(string, int, *rand.Rand) []client.Event {
+	next := anonymous(feature, size)
+	return func(name string, n int, random *rand.Rand) []client.Event {
+		events := next(name, n, random)
+		for i := range events {
+			if i%2 == 1 {
+				events[i].Tenant = tenants[0].name
+			}
 		}
 		return events
 	}
