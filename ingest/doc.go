@@ -22,6 +22,25 @@
 // once, a busy one pays for one fsync a group. Only behind a group of eight or more the
 // next one waits, up to 2 ms, for the clients that were just answered to come back.
 //
+// # One key for a request
+//
+// A request of several events may have an Idempotency-Key. It is one more id of each of its
+// submissions, in a name space of its own (scripts.RequestKey), and what it was sent for is all that
+// the request holds (request_key.go). So it is judged and remembered in the call that counts the
+// events, and whatever holds for an event's id holds for it:
+//
+//   - Ingest dies, or the reply is lost: the key is remembered exactly if the events are counted.
+//     That is so in each shard; a request that failed in one is completed when it is sent again.
+//   - Two requests with a key at a time: the second waits for the next group (group.add), or
+//     is answered 503 while the first is staged. The first part of a staged request has the key,
+//     so nothing of a repetition is stored.
+//   - A request whose events were all counted before, by their ids, is remembered as well.
+//   - Valkey loses it: flusher/requests.go. Postgres has the key and the event's place in the
+//     request, since the key stands for no single event.
+//
+// Lines of such events are longer. Whether a flusher reads them is asked in the same call
+// (flusher/doc.go, Longer lines).
+//
 // # Fair shares
 //
 // While Valkey runs a script it answers nobody else, so no call may be long and nobody may have

@@ -75,7 +75,8 @@ func bodies() []attack {
 		{name: "an id that was used for something else", raw: sized("", strings.Replace(event, "}", `,"id":"e1"}`, 1)), want: "409 id-conflict"},
 		{name: "the same by header", raw: sized("Idempotency-Key: e1\r\n", event), want: "409 id-conflict"},
 		{name: "two ids by header", raw: sized("Idempotency-Key: a\r\nIdempotency-Key: b\r\n", event), want: "400 invalid-idempotency-key"},
-		{name: "one id for two events", raw: sized("Idempotency-Key: a\r\n", "["+event+","+event+"]"), want: "400 invalid-idempotency-key"},
+		{name: "one key for two events, and no flusher", raw: sized("Idempotency-Key: a\r\n", "["+event+","+event+"]"), want: "503 unavailable"},
+		{name: "a key that is empty for two events", raw: sized("Idempotency-Key: \"\"\r\n", "["+event+","+event+"]"), want: "400 invalid-idempotency-key"},
 		{name: "an id of 1,000 characters by header", raw: sized("Idempotency-Key: "+strings.Repeat("a", 1000)+"\r\n", event), want: "400 invalid-idempotency-key"},
 	}
 }

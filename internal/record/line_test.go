@@ -24,7 +24,18 @@ type stored struct {
 	Tokens          int64
 	At              time.Time `db:"created_at"`
 	Key             *string   `db:"idempotency_key"`
+	RequestKey      *string   `db:"request_key"`
+	RequestPlace    *int      `db:"request_place"`
+	RequestScope    *string   `db:"request_scope"`
 	Line            string
+}
+
+// request is the event's, zero if it has none.
+func (s stored) request() (r record.Request) {
+	if s.RequestKey != nil {
+		r = record.Request{Key: *s.RequestKey, Place: *s.RequestPlace, Scope: record.Scope((*s.RequestScope)[0])}
+	}
+	return r
 }
 
 func (s stored) event() meter.Event {
@@ -35,8 +46,9 @@ func (s stored) event() meter.Event {
 	return e
 }
 
-// FuzzLine holds that the line of a valid event, in a group with another one behind it, comes
-// back from Postgres as the event, and that Parse reads it, and the line that Postgres makes.
+// FuzzLine holds that the line of a valid event, in a group with another one behind it, which came
+// in a request with the same text as its key, comes back from Postgres as the event, and that
+// Parse reads it, and the line that Postgres makes.
 func FuzzLine(f *testing.F) {
 	env := stacktest.New(f)
 	f.Add("acme-corp", "gpt-4-turbo", "", int64(1500), int64(0))
@@ -55,13 +67,21 @@ func FuzzLine(f *testing.F) {
 		}
 		var lines []string
 		ids := make([]uuid.UUID, len(events))
+		requests := []record.Request{{}, {Key: feature, Place: 7, Scope: record.OfShards}}
 		for i, e := range events {
 			ids[i] = uuid.Must(uuid.NewV7())
-			lines = append(lines, string(record.Append(nil, ids[i], e)))
+			line := record.Append(nil, ids[i], e)
+			if requests[i].Key != "" {
+				line = record.AppendRequest(line, requests[i])
+			}
+			lines = append(lines, string(line))
 		}
 		for i, row := range copied(t, env, strings.Join(lines, "\n"), len(events)) {
 			if row.event() != events[i] || row.ID != ids[i] || (row.Key == nil) != (events[i].ID == "") {
 				t.Errorf("%q comes back as %+v, was %+v", lines[i], row, events[i])
+			}
+			if row.request() != requests[i] {
+				t.Errorf("%q comes back with %+v, want %+v", lines[i], row.request(), requests[i])
 			}
 			if row.Line != lines[i] {
 				t.Errorf("Postgres makes %q of it, want %q", row.Line, lines[i])
@@ -94,10 +114,13 @@ func copied(t *testing.T, env *stacktest.Env, group string, want int) (rows []st
 	if _, err := tx.Exec("SET LOCAL TimeZone = 'Asia/Kathmandu'"); err != nil { // which Text ignores
 		t.Fatal(err)
 	}
-	if err := store.CopyText(ctx, conn, record.CopyInto("events"), group); err != nil {
-		t.Fatalf("copy %q: %v", group, err)
+	plain, long := record.Split([]string{group})
+	for statement, text := range map[string]string{record.CopyInto("events"): plain, record.CopyLongInto("events"): long} {
+		if err := store.CopyText(ctx, conn, statement, text); err != nil {
+			t.Fatalf("copy %q: %v", text, err)
+		}
 	}
-	query := "SELECT " + record.Columns + ", " + record.Text + " AS line FROM events ORDER BY id"
+	query := "SELECT *, " + record.Text + " AS line FROM events ORDER BY id"
 	if err := tx.Select(&rows, query); err != nil {
 		t.Fatal(err)
 	}
@@ -110,17 +133,60 @@ func copied(t *testing.T, env *stacktest.Env, group string, want int) (rows []st
 func TestDamagedLines(t *testing.T) {
 	const id = "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e"
 	for name, line := range map[string]string{
-		"empty":         "",
-		"a field less":  id + "\tacme\tchat\t1\t2026-08-01 12:00:00+00",
-		"a field more":  id + "\tacme\tchat\t1\t2026-08-01 12:00:00+00\t\\N\t1",
-		"no id":         "x\tacme\tchat\t1\t2026-08-01 12:00:00+00\t\\N",
-		"no count":      id + "\tacme\tchat\tmany\t2026-08-01 12:00:00+00\t\\N",
-		"no time":       id + "\tacme\tchat\t1\tnoon\t\\N",
-		"half of a row": id + "\tac",
+		"empty":                "",
+		"a field less":         id + "\tacme\tchat\t1\t2026-08-01 12:00:00+00",
+		"a field more":         id + "\tacme\tchat\t1\t2026-08-01 12:00:00+00\t\\N\t1",
+		"a place that is none": id + "\tacme\tchat\t1\t2026-08-01 12:00:00+00\t\\N\tk\tx\td",
+		"a scope that is none": id + "\tacme\tchat\t1\t2026-08-01 12:00:00+00\t\\N\tk\t1\tdd",
+		"no scope":             id + "\tacme\tchat\t1\t2026-08-01 12:00:00+00\t\\N\tk\t1\t",
+		"no id":                "x\tacme\tchat\t1\t2026-08-01 12:00:00+00\t\\N",
+		"no count":             id + "\tacme\tchat\tmany\t2026-08-01 12:00:00+00\t\\N",
+		"no time":              id + "\tacme\tchat\t1\tnoon\t\\N",
+		"half of a row":        id + "\tac",
 	} {
 		if _, _, err := record.Parse(line); !errors.Is(err, record.ErrDamaged) {
 			t.Errorf("%s: %v, want ErrDamaged", name, err)
 		}
+	}
+}
+
+func TestSplitTellsTheFormsApart(t *testing.T) {
+	plain, long, odd := "1\tacme\tchat\t5\tt\t\\N", "1\tacme\tchat\t5\tt\t\\N\tk\t1\td", "what is this"
+	for _, c := range []struct {
+		groups      []string
+		plain, long string
+	}{
+		{nil, "", ""},
+		{[]string{plain, plain + "\n" + plain}, plain + "\n" + plain + "\n" + plain, ""},
+		{[]string{long}, "", long},
+		{[]string{plain + "\n" + long, long + "\n" + plain}, plain + "\n" + plain, long + "\n" + long},
+		{[]string{odd + "\n" + long, plain}, odd + "\n" + plain, long},
+		{[]string{"\t\t\n" + long}, "\t\t\n" + long, ""}, // not told apart: as many tabs as two plain lines
+		{[]string{"\t\t", long}, "\t\t", long},           // as the flusher asks when Postgres refuses that
+	} {
+		if gotPlain, gotLong := record.Split(c.groups); gotPlain != c.plain || gotLong != c.long {
+			t.Errorf("%q: %q and %q", c.groups, gotPlain, gotLong)
+		}
+	}
+}
+
+// BenchmarkSplit is what the flusher does with a batch of a MiB before it copies it.
+func BenchmarkSplit(b *testing.B) {
+	e := meter.Event{Tenant: "acme-corp", Feature: "gpt-4-turbo", Tokens: 1500, At: arrival}
+	line := string(record.Append(nil, uuid.Must(uuid.NewV7()), e))
+	long := string(record.AppendRequest([]byte(line), record.Request{Key: "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e", Place: 1, Scope: record.OfAll}))
+	for _, c := range []struct{ name, line string }{{"plain", line}, {"long", long}} {
+		group := strings.TrimSuffix(strings.Repeat(c.line+"\n", 100), "\n")
+		groups := make([]string, 1<<20/len(group))
+		for i := range groups {
+			groups[i] = group
+		}
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(1 << 20)
+			for b.Loop() {
+				record.Split(groups)
+			}
+		})
 	}
 }
 
