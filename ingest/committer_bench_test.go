@@ -29,6 +29,9 @@ func BenchmarkCommitter(b *testing.B) {
 				for pb.Next() {
 					s := newSubmission(0, len(events))
 					var content requestContent
+					if c.key != "" {
+						s.carry(sentUnder(uuid.NewString(), ""), len(events))
+					}
 					for i, e := range events {
 						if c.key != "" {
 							content.add(&e)
@@ -36,7 +39,7 @@ func BenchmarkCommitter(b *testing.B) {
 						s.add(i, a.server.ids.Next(arrival), e, eventID(e), meter.Tenant{Name: e.Tenant, Zone: time.UTC}, arrival)
 					}
 					if c.key != "" {
-						giveKey([]*submission{s}, uuid.NewString(), "", content.digest())
+						giveKey([]*submission{s}, "", content.digest())
 					}
 					if _, problem := a.server.commit(b.Context(), []*submission{s}); problem != nil {
 						b.Error(problem)

@@ -114,6 +114,7 @@ func (s *Server) sort(events []meter.Event, key string, now time.Time, who *auth
 	byShard := make([]*submission, len(s.committers))
 	var first map[scripts.EventID]string // content under which an id occurred in this request
 	var unknown, conflicts []int
+	sent := sentUnder(key, who.Tenant)
 	var content requestContent
 	var tenant meter.Tenant    // of the event before, mostly of this one too
 	var named string           // what that event called it
@@ -141,6 +142,7 @@ func (s *Server) sort(events []meter.Event, key string, now time.Time, who *auth
 		shard := scripts.ShardOf(e.Tenant, len(byShard))
 		if byShard[shard] == nil {
 			byShard[shard] = newSubmission(shard, len(events))
+			byShard[shard].carry(sent, len(events))
 		}
 		id := eventID(e)
 		if id.ID != "" {
@@ -167,7 +169,7 @@ func (s *Server) sort(events []meter.Event, key string, now time.Time, who *auth
 	}
 	submissions = slices.DeleteFunc(byShard, func(s *submission) bool { return s == nil })
 	if key != "" && len(submissions) > 0 && len(missing) == 0 {
-		giveKey(submissions, key, who.Tenant, content.digest())
+		giveKey(submissions, who.Tenant, content.digest())
 	}
 	return submissions, missing, nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+	"slices"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/record"
@@ -44,38 +45,33 @@ func (c *requestContent) digest() string {
 	return string(c.sum.Sum(nil))
 }
 
-// giveKey has the submissions of a request remembered under its Idempotency-Key, one id each. tenant
-// is the one that the sender is bound to, "" for none: API keys change, so a key of a request is
-// not theirs.
-func giveKey(submissions []*submission, key, tenant, content string) {
-	r := record.Request{Key: key, Scope: record.OfAll}
-	switch {
-	case tenant != "":
-		r.Scope = record.OfTenant
-	case len(submissions) > 1:
-		r.Scope = record.OfShards
+// sentUnder is what the events of a request with a key have in common. tenant is the one that the
+// sender is bound to, "" for none: API keys change, so a key of a request is not theirs.
+func sentUnder(key, tenant string) record.Request {
+	if tenant != "" {
+		return record.Request{Key: key, Scope: record.OfTenant}
 	}
-	for _, s := range submissions {
-		s.request = scripts.RequestKey(tenant, key, content)
-		s.ids++
-		s.lengthen(r)
+	return record.Request{Key: key, Scope: record.OfAll}
+}
+
+// carry has the lines of the events that will be added say what request they came in.
+func (s *submission) carry(sent record.Request, events int) {
+	if s.sent = sent; sent.Key != "" {
+		s.lines = slices.Grow(s.lines, events*(lineSize+len(sent.Key)+len("\t\t1000\td")))
 	}
 }
 
-// lengthen puts the request of the events into their lines.
-func (s *submission) lengthen(r record.Request) {
-	lines := make([]byte, 0, len(s.lines)+len(s.items)*(len(r.Key)+len("\t\t10000\td")))
-	for i := range s.items {
-		it := &s.items[i]
-		if i > 0 {
-			lines = append(lines, '\n')
+// giveKey has the submissions of a request remembered under its key, one id each.
+func giveKey(submissions []*submission, tenant, content string) {
+	for _, s := range submissions {
+		s.request = scripts.RequestKey(tenant, s.sent.Key, content)
+		s.ids++
+		if len(submissions) > 1 && s.sent.Scope == record.OfAll { // known only now, and as long
+			for _, it := range s.items {
+				s.lines[it.end-1] = byte(record.OfShards)
+			}
 		}
-		start := len(lines)
-		r.Place = it.index + 1
-		lines = record.AppendRequest(append(lines, s.lines[it.start:it.end]...), r)
-		it.start, it.end = start, len(lines)
 	}
-	s.lines = lines
 }
 
 // form is that of its lines.

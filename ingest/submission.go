@@ -29,6 +29,7 @@ type submission struct {
 	request  scripts.EventID    // by the Idempotency-Key of all its events; ID is "" if there is none
 	places   map[string][]int32 // of each tenant's items; nil until itemsOf is asked
 	staged   *scripts.Staged    // where Valkey has it already; nil while it has not
+	sent     record.Request     // what every line says of request, but for the place
 	tenants  []meter.Tenant     // of the events, each once
 	named    map[string]bool    // names of tenants, nil while there is one
 	queued   time.Time          // monotonic
@@ -106,6 +107,10 @@ func (s *submission) add(index int, key uuid.UUID, e meter.Event, id scripts.Eve
 		it.start++
 	}
 	s.lines = record.Append(s.lines, key, e)
+	if s.sent.Key != "" {
+		s.sent.Place = index + 1
+		s.lines = record.AppendRequest(s.lines, s.sent)
+	}
 	it.end = len(s.lines)
 	minute := e.At.Unix() / 60
 	it.counter = s.sums.add(scripts.Counter{
