@@ -9,9 +9,9 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// copyEvents copies groups of lines (package record) into events or a table like it: those of events
-// with a record.Request have more columns and so a COPY of their own. The connection must be in a
-// transaction.
+// copyEvents copies groups of lines (package record) into events or a table like it: those of
+// events with a record.Request have more columns and so a COPY of their own. The connection must be
+// in a transaction.
 func copyEvents(ctx context.Context, conn *sqlx.Conn, table string, groups []string) error {
 	if len(groups) == 0 {
 		return nil

@@ -72,7 +72,8 @@
 //  14. Ack all batches. They are in the ledger; a crash leaves some for the next attempt.
 //  15. Remember: client ids of events that arrived within the dedupe window, and the keys of
 //     their requests, are put back from Postgres, for the whole window from now, with a digest
-//     that equals every content. So are the features that tenants have lately used, whose number is limited.
+//     that equals every content. So are the features that tenants have lately used, whose number
+//     is limited.
 //     After a crash it is done again.
 //  16. Resume: seq moves by ledger.Epoch beyond every number known, and the marker
 //     is gone, in one script. If Valkey forgets that, seq is behind the ledger.
@@ -140,17 +141,17 @@
 // record). A flusher of the version before would take it for bad data and put it into dead_events.
 // Two things keep that from happening:
 //
-//   - Postgres refuses such a row in dead_events from a flusher that does not say that it reads longer
-//     lines (migration 0017; evict.go says it). The transaction of that flusher fails as if
+//   - Postgres refuses such a row in dead_events from a flusher that does not say that it reads
+//     longer lines (migration 0018; evict.go says it). The transaction of that flusher fails as if
 //     Postgres were down: nothing is changed, the batch waits in Valkey, and its log says why. This
 //     holds whatever is running, asleep or put back, since ingest needs that migration to start.
 //   - So that nothing gets stuck in this way, ingest accepts such a request only while the
 //     flusher that has last handed out or dropped a batch of the shard was one that reads its
 //     lines. seal.lua, drop.lua and resume.lua note that together with seq. An older flusher moves
 //     seq and leaves the note behind; then ingest answers 503 until a newer one has worked again.
-//     With no flusher at all the note stays true. What a flusher finds that was started as an older
-//     version behind a newer one may be stuck until the newer one is back: go back with ingest
-//     first (docs/DEPLOY.md).
+//     With no flusher at all the note stays true. An older flusher that is started behind a newer
+//     one may find longer lines, and is stuck until the newer one is back: roll back ingest first
+//     (docs/DEPLOY.md).
 //
 // # What Postgres refuses
 //

@@ -18,12 +18,13 @@ const stuckLimit = 5 * time.Second
 // transactionSettings make a commit synchronous and let Postgres end this session if
 // it falls asleep between two statements; a claim that waits for a sleeper is given up
 // a little later than that. flagmeter.line_fields is how many fields of a line this flusher
-// reads: Postgres keeps an older one from putting a longer line among the dead (migration 0017).
+// reads: Postgres keeps an older one from putting a longer line among the dead (migration 0018).
 func (f *Flusher) transactionSettings() string {
 	return fmt.Sprintf(`SET LOCAL synchronous_commit = on;
 		SET LOCAL idle_in_transaction_session_timeout = %d;
 		SET LOCAL lock_timeout = %d;
-		SET LOCAL flagmeter.line_fields = %d`, f.stuck.Milliseconds(), 2*f.stuck.Milliseconds(), record.LongFields)
+		SET LOCAL flagmeter.line_fields = %d`,
+		f.stuck.Milliseconds(), 2*f.stuck.Milliseconds(), record.LongFields)
 }
 
 // evict ends the sessions of flushers that fell asleep in the middle of a COPY, if err
@@ -37,7 +38,8 @@ func (f *Flusher) evict(ctx context.Context, err error) error {
 	res, err := f.db.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
 		AND state = 'active' AND wait_event = 'ClientRead' AND query IN ($1, $3)
-		AND query_start < clock_timestamp() - $2 * interval '1 millisecond'`, record.CopyInto("events"), f.stuck.Milliseconds(), record.CopyLongInto("events"))
+		AND query_start < clock_timestamp() - $2 * interval '1 millisecond'`,
+		record.CopyInto("events"), f.stuck.Milliseconds(), record.CopyLongInto("events"))
 	if err != nil {
 		return fmt.Errorf("end sleeping sessions: %w", err)
 	}

@@ -12,18 +12,18 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// dropRepeatedRequests is dropRepeated for events of requests with a key of their own (record.Request):
-// Valkey had forgotten the key and accepted the request again. Postgres may have another request
-// under the key in another shard, and this one's events of that shard: only tenants of this
-// shard count.
+// dropRepeatedRequests is dropRepeated for events of requests with a key (record.Request): Valkey had
+// forgotten the key and accepted the request again. Only tenants of this shard count: Postgres may
+// have other events of the request, or another request under the key, in other shards.
 //
-// An event is a repeat if Postgres has one of the same request, place, tenant, feature and tokens. An
-// event that has none there belongs to a request that should have been refused: it goes to
-// dead_events. One that Postgres has under its own id is no repeat: its batch was flushed before the
-// loss, and all events of a request in a shard are in one batch.
+// An event is a repeat if Postgres has one of the same key, place, tenant, feature and tokens. An
+// event under a key that Postgres has, without such a one, belongs to a request that should have
+// been refused: it goes to dead_events. One that Postgres has under its own id is no repeat: its
+// batch was flushed before the loss, and all events of a request in a shard are in one batch.
 func (t *taking) dropRepeatedRequests(ctx context.Context) error {
 	var first uuid.UUID
-	err := t.tx.GetContext(ctx, &first, "SELECT id FROM recovered WHERE request_key IS NOT NULL ORDER BY id LIMIT 1")
+	err := t.tx.GetContext(ctx, &first,
+		"SELECT id FROM recovered WHERE request_key IS NOT NULL ORDER BY id LIMIT 1")
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -31,19 +31,23 @@ func (t *taking) dropRepeatedRequests(ctx context.Context) error {
 		return fmt.Errorf("look for keys of requests: %w", err)
 	}
 	window := t.tx.f.dedupe
+	age := record.Millis("r.id") + " - " + record.Millis("b.id")
 	_, err = t.tx.ExecContext(ctx, `WITH before AS MATERIALIZED (
-			SELECT e.id, e.tenant, e.feature, e.tokens, e.request_key, e.request_place, `+space("e")+` AS space
+			SELECT e.id, e.tenant, e.feature, e.tokens, e.request_key, e.request_place,
+				`+space("e")+` AS space
 			FROM events e JOIN own USING (tenant) WHERE e.id >= $1 AND e.request_key IS NOT NULL),
 		again AS (
 			DELETE FROM recovered r WHERE r.request_key IS NOT NULL
 				AND NOT EXISTS (SELECT FROM before b WHERE b.id = r.id)
-				AND EXISTS (SELECT FROM before b WHERE b.request_key = r.request_key AND b.space = `+space("r")+`
-					AND b.id < r.id AND `+record.Millis("r.id")+" - "+record.Millis("b.id")+` < $2)
+				AND EXISTS (SELECT FROM before b WHERE b.request_key = r.request_key
+					AND b.space = `+space("r")+` AND b.id < r.id AND `+age+` < $2)
 			RETURNING r.*)
 		INSERT INTO dead_events (batch, kind, content, reason)
-		SELECT $3, 'raw', convert_to(`+record.Text+`, 'UTF8'), 'the Idempotency-Key of its request was used for another request'
-		FROM again a WHERE NOT EXISTS (SELECT FROM before b WHERE b.request_key = a.request_key AND b.space = `+space("a")+`
-			AND b.request_place = a.request_place AND b.tenant = a.tenant AND b.feature = a.feature AND b.tokens = a.tokens)`,
+		SELECT $3, 'raw', convert_to(`+record.Text+`, 'UTF8'),
+			'the Idempotency-Key of its request was used for another request'
+		FROM again a WHERE NOT EXISTS (SELECT FROM before b WHERE b.request_key = a.request_key
+			AND b.space = `+space("a")+` AND b.request_place = a.request_place
+			AND b.tenant = a.tenant AND b.feature = a.feature AND b.tokens = a.tokens)`,
 		record.FirstID(record.TimeOf(first).Add(-window)), window.Milliseconds(), t.marker)
 	if err != nil {
 		return fmt.Errorf("drop repeated requests: %w", err)
@@ -54,20 +58,22 @@ func (t *taking) dropRepeatedRequests(ctx context.Context) error {
 // space is a SQL expression for the name space of the key of a row's request: a tenant, or "" for
 // the deployment.
 func space(row string) string {
-	return "CASE " + row + ".request_scope WHEN '" + string(record.OfTenant) + "' THEN " + row + ".tenant ELSE '' END"
+	return fmt.Sprintf("CASE %s.request_scope WHEN '%c' THEN %[1]s.tenant ELSE '' END", row, record.OfTenant)
 }
 
-// requestKeys are the keys of requests whose events of a shard arrived at from or later, with any
-// content, in the order of their names.
+// requestKeys are the keys of requests whose events of a shard arrived at from or later, for any
+// content.
 //
-// If the shard's tenants are not those that it had (Rewound.Moved), it is not known whether all of them
-// were counted of a request that was about several shards: one may have failed. To answer its
-// repetition with success could lose events, and to count it could count them twice. It is
-// remembered with no known content, so the answer is 409.
-func (f *Flusher) requestKeys(ctx context.Context, shard int, from uuid.UUID, r scripts.Rewound) (keys []scripts.EventID, err error) {
-	rows, err := f.patient.QueryxContext(ctx, `SELECT DISTINCT `+space("e")+` AS space, request_key, request_scope = $2 AS spread, tenant
-		FROM events e WHERE id >= $1 AND request_key IS NOT NULL ORDER BY request_key, space, spread DESC`,
-		from, string(record.OfShards))
+// If the shard's tenants are not those that it had (Rewound.Moved), nobody knows whether all of
+// them were counted of a request that was about several shards: one may have failed. To answer its
+// repetition with success could lose events, and to count it could count them twice. So it is
+// remembered for an unknown content, and answered 409.
+func (f *Flusher) requestKeys(ctx context.Context, shard int, from uuid.UUID,
+	r scripts.Rewound) (keys []scripts.EventID, err error) {
+	rows, err := f.patient.QueryxContext(ctx, `SELECT DISTINCT `+space("e")+` AS space, request_key,
+			request_scope = $2 AS spread, tenant
+		FROM events e WHERE id >= $1 AND request_key IS NOT NULL
+		ORDER BY request_key, space, spread DESC`, from, string(record.OfShards))
 	if err != nil {
 		return nil, fmt.Errorf("read keys of requests: %w", err)
 	}

@@ -88,8 +88,8 @@ func longLine(tenant string, tokens any, key string, place int) string {
 	return fmt.Sprintf("%s\t%s\t%d\td", line(tenant, tokens), key, place)
 }
 
-// Lines of both forms share batches. Those that Postgres refuses go to dead_events, and an audit reads
-// both there and in Valkey.
+// Lines of both forms share batches. Those that Postgres refuses go to dead_events, and an audit
+// reads both there and in Valkey.
 func TestLinesOfBothFormsArrive(t *testing.T) {
 	r := newRigWith(t, "acme")
 	r.settle()
@@ -316,8 +316,8 @@ func TestAdoptionPutsKeysBack(t *testing.T) {
 	r.wantSame()
 }
 
-// TestCrashWithRequestsUnderTheirKeys ends a flusher after each step while lines of both forms wait,
-// and has each request sent again behind the crash.
+// TestCrashWithRequestsUnderTheirKeys ends a flusher after each step while lines of both forms
+// wait, and has each request sent again behind the crash.
 func TestCrashWithRequestsUnderTheirKeys(t *testing.T) {
 	for at := stepDurable; at <= stepAck; at++ {
 		t.Run(fmt.Sprintf("step %d", at), func(t *testing.T) {

@@ -23,9 +23,9 @@ func dedupeSeconds(window time.Duration) []string {
 	return []string{strconv.FormatInt(int64(window/time.Second), 10)}
 }
 
-// takeKey reads the header, if that is there. In a request of one event without id, in any framing,
-// it is the event's id, which takeKey sets. Else it returns the key of the whole request, "" if there
-// is none.
+// takeKey reads the header, if that is there. In a request of one event without id, in any
+// framing, it is the event's id, which takeKey sets. Else it returns the key of the whole request,
+// "" if there is none.
 func takeKey(header http.Header, events []meter.Event) (request string, problem *Problem) {
 	values := header.Values(idempotencyHeader)
 	if len(values) == 0 {
@@ -50,20 +50,23 @@ func takeKey(header http.Header, events []meter.Event) (request string, problem 
 
 // problemRequestConflict is about a key that was used for another request before.
 func problemRequestConflict() *Problem {
-	return &Problem{Type: "/problems/idempotency-key-conflict", Title: "The Idempotency-Key was used for another request",
-		Status: http.StatusConflict, Detail: "a request with this Idempotency-Key and other events was sent before; " +
-			"nothing was counted: send each request under a key of its own, and the same again under the same"}
+	return &Problem{Type: "/problems/idempotency-key-conflict",
+		Title: "The Idempotency-Key was used for another request", Status: http.StatusConflict,
+		Detail: "a request with this Idempotency-Key and other events was sent before; nothing was " +
+			"counted: give each request a key of its own, and repeat it with the same events"}
 }
 
-// problemRequestOnItsWay is about a key under which another request is neither counted nor given up.
+// problemRequestOnItsWay is about a key under which another request is neither counted nor given
+// up.
 func problemRequestOnItsWay() *Problem {
-	return problemUnavailable("another request with the same Idempotency-Key is being counted; nothing of this one was")
+	return problemUnavailable("another request with the same Idempotency-Key is being counted; " +
+		"nothing of this one was")
 }
 
 // problemRequestUnread is about a flusher of an earlier version, or none that has worked yet.
 func problemRequestUnread() *Problem {
-	return problemUnavailable("an Idempotency-Key for more than one event is accepted once every flusher is of this version; " +
-		"nothing was counted: until then give each event an id")
+	return problemUnavailable("an Idempotency-Key for a whole request is accepted once every flusher " +
+		"is of this version; nothing was counted: until then give each event an id")
 }
 
 func problemIdempotencyKey(wrong string) *Problem {

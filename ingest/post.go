@@ -93,8 +93,10 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, body []byte,
 }
 
 // prepare finds the tenants of events and makes a submission for each shard they lie
-// in, with the key of the request if there is one. Tenants are created, if the settings say so, only for a request without a fault.
-func (s *Server) prepare(w http.ResponseWriter, r *http.Request, events []meter.Event, key string, now time.Time) ([]*submission, *Problem) {
+// in, with the key of the request if there is one. Tenants are created, if the settings say so,
+// only for a request without a fault.
+func (s *Server) prepare(w http.ResponseWriter, r *http.Request, events []meter.Event, key string,
+	now time.Time) ([]*submission, *Problem) {
 	who := auth.Of(r.Context())
 	submissions, missing, problem := s.sort(events, key, now, who, s.autoCreate)
 	if problem != nil || len(missing) == 0 {
@@ -110,7 +112,8 @@ func (s *Server) prepare(w http.ResponseWriter, r *http.Request, events []meter.
 // sort makes a submission for each shard in which the tenants of events lie. With
 // mayMiss it returns the names of tenants that do not exist; they are no fault then. Tenants
 // that who may not know of do not exist, and cannot be missing.
-func (s *Server) sort(events []meter.Event, key string, now time.Time, who *auth.Principal, mayMiss bool) (submissions []*submission, missing []string, problem *Problem) {
+func (s *Server) sort(events []meter.Event, key string, now time.Time, who *auth.Principal,
+	mayMiss bool) (submissions []*submission, missing []string, problem *Problem) {
 	byShard := make([]*submission, len(s.committers))
 	var first map[scripts.EventID]string // content under which an id occurred in this request
 	var unknown, conflicts []int

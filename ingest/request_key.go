@@ -19,8 +19,8 @@ type requestContent struct {
 	unread []byte // not in sum yet
 }
 
-// add adds an event, whose tenant is a key and whose time is zero if none was sent. No name contains
-// the zero byte.
+// add adds an event, whose tenant is a key and whose time is zero if none was sent. No name
+// contains the zero byte.
 func (c *requestContent) add(e *meter.Event) {
 	if c.sum == nil {
 		c.sum, c.unread = sha256.New(), make([]byte, 0, 4096)
@@ -85,8 +85,8 @@ func (s *submission) form() int {
 // ofRequest stands for the request's key where an item is asked for.
 const ofRequest = -1
 
-// seenRequest deals with a submission whose request's key was seen before: with the same content, all
-// of its events are duplicates, whatever became of their own ids. Else it returns the problem.
+// seenRequest deals with a submission whose request's key was seen before: with the same content,
+// all of its events are duplicates, whatever became of their own ids. Else it returns the problem.
 func (c *committer) seenRequest(s *submission, seen scripts.Seen) *Problem {
 	switch {
 	case seen.OnItsWay:
@@ -105,8 +105,8 @@ func (c *committer) seenRequest(s *submission, seen scripts.Seen) *Problem {
 	return nil
 }
 
-// refuseUnread answers the submissions whose lines a flusher that works may not read, and takes them
-// out of the group.
+// refuseUnread answers the submissions whose lines a flusher that works may not read, and takes
+// them out of the group.
 func (c *committer) refuseUnread(g *group) {
 	g.remove(func(s *submission) bool {
 		if s.form() == record.FormPlain {

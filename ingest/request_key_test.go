@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -128,6 +129,34 @@ func TestAKeyForAnotherRequestIsAConflict(t *testing.T) {
 	}
 }
 
+// Each event counts, wherever it is in a request.
+func TestTheContentOfARequestIsAllOfIt(t *testing.T) {
+	digest := func(change int, to meter.Event) string {
+		var c requestContent
+		for i := range 200 {
+			e := meter.Event{Tenant: "acme", Feature: "chat", Tokens: 1}
+			if i == change {
+				e = to
+			}
+			c.add(&e)
+		}
+		return c.digest()
+	}
+	known := map[string]string{digest(-1, meter.Event{}): "none"}
+	for i := range 200 {
+		for name, to := range map[string]meter.Event{
+			"tokens": {Tenant: "acme", Feature: "chat", Tokens: 2}, "an id": {Tenant: "acme", Feature: "chat", Tokens: 1, ID: "x"},
+			"names": {Tenant: "acmec", Feature: "hat", Tokens: 1}, "a time": {Tenant: "acme", Feature: "chat", Tokens: 1, At: arrival},
+		} {
+			this := fmt.Sprintf("%s of event %d", name, i)
+			if other, ok := known[digest(i, to)]; ok {
+				t.Errorf("%s is no other content than %s", this, other)
+			}
+			known[digest(i, to)] = this
+		}
+	}
+}
+
 // Ids of events do their work beside the key of the request.
 func TestIDsInARequestWithAKey(t *testing.T) {
 	a := keyed(t)
@@ -135,7 +164,7 @@ func TestIDsInARequestWithAKey(t *testing.T) {
 	a.counted(e1)
 	a.wantKeyed("k", jsonType, `[`+e1+`,`+e2+`,`+e2+`]`, 1, 2, 3)
 	a.wantKeyed("k", jsonType, `[`+e1+`,`+e2+`,`+e2+`]`, 0, 3, 3)
-	a.wantKeyed("other", jsonType, `[`+e1+`,`+e2+`,`+acme(4, "")+`]`, 1, 2, 7)
+	a.wantKeyed("other", jsonType, `[`+e2+`,`+e2+`,`+acme(4, "")+`]`, 1, 2, 7)
 	if got := a.counted(e2); got.Duplicates != 1 {
 		t.Errorf("an event of the request by itself: %+v, want a duplicate", got)
 	}

@@ -94,9 +94,9 @@ func seenPrefix(shard int) string { return prefix(shard) + "seen:" }
 // lost writes. A recovery from that moves it by ledger.Epoch.
 func seqKey(shard int) string { return prefix(shard) + "seq" }
 
-// readsKey (string) is "<seq> <form>": the position at which a flusher that reads lines of that form
-// (record.Form) has left the shard. While it is seq, no flusher that notes nothing, because it is of
-// an earlier version, has handed out or dropped anything since.
+// readsKey (string) is "<seq> <form>": the position at which a flusher that reads lines of that
+// form (record.Form) has left the shard. While it is seq, no flusher of an earlier version, which
+// notes nothing, has handed out or dropped anything since.
 func readsKey(shard int) string { return prefix(shard) + "reads" }
 
 // acceptedKey (integer) counts the events that were acknowledged since the shard exists: how

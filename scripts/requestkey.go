@@ -8,6 +8,6 @@ func RequestKey(tenant, key, content string) EventID {
 	return EventID{Tenant: "\x01" + tenant, ID: key, Content: content}
 }
 
-// UnknownContent is what no request holds: to remember a key with it says that the key was used, and
-// not for what, so that every request under it is another one.
+// UnknownContent is what no request holds: to remember a key with it says that the key was used,
+// and not for what, so that every request under it is another one.
 const UnknownContent = "\x00"

@@ -54,8 +54,9 @@ func (c *Client) Post(ctx context.Context, events []Event) (Result, error) {
 	return c.post(ctx, "", events)
 }
 
-// PostUnder is Post for a batch with a key, 1 to 128 characters, that no other batch has: events need
-// no IDs for it to be tried again. The server knows the batch by its key for as long as it knows IDs.
+// PostUnder is Post for a batch with a key, 1 to 128 characters, that no other batch has: events
+// need no IDs for it to be tried again. The server knows the batch by its key for as long as it
+// knows IDs.
 func (c *Client) PostUnder(ctx context.Context, key string, events []Event) (Result, error) {
 	return c.post(ctx, key, events)
 }

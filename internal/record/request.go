@@ -93,8 +93,8 @@ func Split(groups []string) (plain, long string) {
 	return first.String(), second.String()
 }
 
-// anyLong reports whether a line of groups has a Request. It counts tabs: in a group of several lines
-// damaged ones may hide another. Postgres refuses that group, and then each line is asked for alone.
+// anyLong reports whether a line of groups has a Request. It counts tabs: in a group of several
+// lines damaged ones may hide another. Postgres refuses that group, and then each line is a group.
 func anyLong(groups []string) bool {
 	for _, group := range groups {
 		if strings.Count(group, "\t") != (fields-1)*(strings.Count(group, "\n")+1) {
