@@ -18,8 +18,8 @@ import (
 //
 // An event is a repeat if Postgres has one of the same key, place, tenant, feature and tokens. An
 // event under a key that Postgres has, without such a one, belongs to a request that should have
-// been refused: it goes to dead_events. One that Postgres has under its own id is no repeat: its
-// batch was flushed before the loss, and all events of a request in a shard are in one batch.
+// been refused: it goes to dead_events. What was flushed before the loss and came back is there
+// under its own id, and a repeat of itself.
 func (t *taking) dropRepeatedRequests(ctx context.Context) error {
 	var first uuid.UUID
 	err := t.tx.GetContext(ctx, &first,
@@ -38,7 +38,6 @@ func (t *taking) dropRepeatedRequests(ctx context.Context) error {
 			FROM events e JOIN own USING (tenant) WHERE e.id >= $1 AND e.request_key IS NOT NULL),
 		again AS (
 			DELETE FROM recovered r WHERE r.request_key IS NOT NULL
-				AND NOT EXISTS (SELECT FROM before b WHERE b.id = r.id)
 				AND EXISTS (SELECT FROM before b WHERE b.request_key = r.request_key
 					AND b.space = `+space("r")+` AND b.id < r.id AND `+age+` < $2)
 			RETURNING r.*)

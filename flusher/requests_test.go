@@ -191,23 +191,25 @@ func TestRecoveryDropsRepeatedRequests(t *testing.T) {
 	r.wantKeyed("one", one, 3, 0)
 	r.wantKeyed("two", two, 2, 0)
 	r.wantKeyed("three", batchOf("acme", 5, 6), 2, 0)
+	r.wantKeyed("order", batchOf("acme", 30, 40), 2, 0)
 	r.advance(time.Minute)
 	r.settle()
 	r.forgetIDs()
 	r.wantKeyed("one", one, 3, 0)
 	r.wantKeyed("two", two, 2, 0)
-	r.wantKeyed("three", batchOf("acme", 5, 7, 8), 3, 0) // should have been refused
+	r.wantKeyed("three", batchOf("acme", 5, 7, 8), 3, 0) // these should have been refused
+	r.wantKeyed("order", batchOf("acme", 40, 30), 2, 0)
 	r.wantKeyed("new", batchOf("acme", 100, 100), 2, 0)
 	r.lose()
-	if n := r.count("SELECT count(*) FROM dead_events WHERE reason LIKE 'the Idempotency-Key%'"); n != 2 {
-		t.Errorf("%d dead events, want the two of a request that should have been refused", n)
+	if n := r.count("SELECT count(*) FROM dead_events WHERE reason LIKE 'the Idempotency-Key%'"); n != 4 {
+		t.Errorf("%d dead events, want the four of requests that should have been refused", n)
 	}
-	r.wantTokens("acme", 5+10+11+200, 3+1+2+2)
+	r.wantTokens("acme", 5+10+11+70+200, 3+1+2+2+2)
 	r.wantTokens("globex", 20, 1)
 	r.forgetNothing(one, two)
 	r.advance(2 * time.Minute)
 	r.settle()
-	r.wantTokens("acme", 226, 8)
+	r.wantTokens("acme", 296, 10)
 }
 
 // forgetNothing expects the requests to be duplicates.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
@@ -245,6 +246,29 @@ func TestIdenticalRequestsWithAKeyAtOnceCountOnce(t *testing.T) {
 	if got := a.total("acme"); got != 7*accepted.Load() {
 		t.Errorf("%d tokens, want 7 for each of %d events", got, accepted.Load())
 	}
+}
+
+// Of two requests under a key in a group the script would take both for new.
+func TestAGroupHasAKeyOnce(t *testing.T) {
+	var g group
+	for i, want := range []bool{true, false, true} {
+		s := newSubmission(0, 1)
+		s.request = scripts.RequestKey("", fmt.Sprint("k", i/2), fmt.Sprint("content ", i))
+		if got := g.add(s); got != want {
+			t.Errorf("submission %d has a place: %v", i, got)
+		}
+	}
+}
+
+// A key that was put back stands for any content, also of events whose ids are still known.
+func TestAKeyForAnyContentSpeaksForItsEvents(t *testing.T) {
+	a := keyed(t)
+	a.counted(acme(7, `,"id":"e1"`))
+	back := scripts.Group{Committer: "recovery", Number: 1, IDs: []scripts.EventID{scripts.RequestKey("", "k", scripts.AnyContent)}}
+	if _, _, err := a.valkey.Ingest(t.Context(), 0, back, time.Hour, scripts.Query{}); err != nil {
+		t.Fatal(err)
+	}
+	a.wantKeyed("k", jsonType, `[`+acme(8, `,"id":"e1"`)+`,`+acme(9, "")+`]`, 0, 2, 7)
 }
 
 // Large requests are stored in parts, of which the first has the key.
