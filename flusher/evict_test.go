@@ -51,6 +51,14 @@ func TestSleeperLosesItsClaim(t *testing.T) {
 // TestSleeperInCopyIsEvicted holds a claim by a session that waits in the middle of a
 // COPY for data which never comes.
 func TestSleeperInCopyIsEvicted(t *testing.T) {
+	for name, statement := range map[string]string{
+		"of plain lines": record.CopyInto("events"), "of longer lines": record.CopyLongInto("events"),
+	} {
+		t.Run(name, func(t *testing.T) { evictFrom(t, statement) })
+	}
+}
+
+func evictFrom(t *testing.T, copying string) {
 	t.Parallel()
 	r := newRigWith(t, "acme")
 	r.mustPost("acme", "chat", 5)
@@ -73,7 +81,7 @@ func TestSleeperInCopyIsEvicted(t *testing.T) {
 		}
 	}
 	if err := sleeper.Raw(func(conn any) error {
-		_, err := conn.(driver.Conn).Prepare(record.CopyInto("events"))
+		_, err := conn.(driver.Conn).Prepare(copying)
 		return err
 	}); err != nil {
 		t.Fatal(err)
