@@ -3,88 +3,84 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"strings"
-	"time"
-
-	"github.com/eduardosanzb/flagmeter/internal/record"
-	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// batches measures requests of 1,000 events: how many are acknowledged per second, how
-// many reach Postgres while that goes on, and the same rows as a bare COPY.
+const (
+	batchSize        = 1000
+	batchConnections = 8
+	keyedAcme        = "key, one tenant"
+)
+
+// batches measures requests of 1,000 events with both ways to be idempotent, and without:
+// how many events are acknowledged per second while the flusher works.
 func batches(ctx context.Context, r *rig) error {
-	const size, connections = 1000, 8
-	const lasts = 5 * time.Second
-	if err := r.empty(ctx); err != nil {
-		return err
-	}
-	f, err := r.flagmeter(ctx)
+	w := usual(batchSize)
+	refused, err := r.refused(ctx, w.with(oneKey))
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	o, err := drive(ctx, load{addr: f.ingest.addr, connections: connections, next: bodies(size), duration: lasts})
-	if err == nil {
-		err = r.drained(ctx, inEvents, size*o.requests)
+	all := []contender{
+		{ours, ours, w}, {plain, ours, w.with(noIDs)}, {plainAcme, ours, w.with(noIDs).of(1)},
 	}
-	took := time.Since(start)
-	f.stop()
+	if refused == "" {
+		all = append(all, contender{keyed, ours, w.with(oneKey)},
+			contender{keyedAcme, ours, w.with(oneKey).of(1)})
+	}
+	got, err := r.contest(ctx, contest{batchConnections, rounds, all})
 	if err != nil {
 		return err
 	}
-	stored := float64(size*o.requests) / took.Seconds()
-	bare, err := r.bareCopy(ctx)
-	if err != nil {
-		return err
+	for _, row := range []struct {
+		name, work   string
+		share, least float64 // aims: of the same without ids, and a second
+	}{
+		{ours, "batches of 1,000 events of 200 tenants, each with an id, flush running", 0.6, 0},
+		{keyed, "… with one key for the batch", 0.9, 0},
+		{plain, "… without ids", 0, 300_000},
+		{keyedAcme, "… of one tenant, with one key for the batch", 0, 400_000},
+		{plainAcme, "… of one tenant, without ids", 0, 0},
+	} {
+		s, offered := got[row.name]
+		measured, ratio, met := fmt.Sprintf("not offered (answer %s)", refused), "", offered
+		if offered {
+			acked := batchSize * s.acked
+			measured = perSecond(acked) + answersIn(s.answer)
+			if row.name != plain {
+				ratio = percent(s.ratio[plain]) + " of 200 tenants without ids"
+			}
+			met = s.ratio[plain] >= row.share && acked >= row.least
+		}
+		line := r.report.judge(row.work, measured, ratio, batchAim(row.share, row.least), met)
+		if offered {
+			line.driven(s.shares)
+		}
 	}
-	acked := size * o.perSecond()
-	r.report.judge("batches of 1,000 events, acknowledged", perSecond(acked), "", "≥ 400,000/s", acked >= 400_000)
-	r.report.judge("… in Postgres, counted to the end", perSecond(stored), percent(stored/bare)+" of a bare COPY of the same rows ("+perSecond(bare)+")",
-		"≥ 220,000/s and ≥ 70 %", stored >= 220_000 && stored >= 0.7*bare)
 	return nil
 }
 
-// bodies makes requests of n events that are composed beforehand: writing a body of 1,000
-// events takes the client as long as the server needs to read it.
-func bodies(n int) request {
-	const prepared = 16
-	compose, chance := post(n, 1), rand.New(rand.NewPCG(1, 1))
-	var all [prepared][]byte
-	for i := range all {
-		all[i] = compose(chance)
+// batchAim is the text of an aim.
+func batchAim(share, least float64) string {
+	switch {
+	case share > 0:
+		return "≥ " + percent(share)
+	case least > 0:
+		return "≥ " + perSecond(least)
 	}
-	return func(chance *rand.Rand) []byte { return all[chance.IntN(prepared)] }
+	return ""
 }
 
-// bareCopy copies the rows that events has into a table like it, as text that was made
-// beforehand, and returns how many per second went in.
-func (r *rig) bareCopy(ctx context.Context) (float64, error) {
-	var lines []string
-	err := r.db.SelectContext(ctx, &lines, "SELECT "+record.Text+" FROM events")
+// refused is the status with which FlagMeter refuses a workload; empty if it takes it.
+func (r *rig) refused(ctx context.Context, w workload) (string, error) {
+	if err := r.empty(ctx, customers); err != nil {
+		return "", err
+	}
+	p, err := r.role(ctx, "ingest")
 	if err != nil {
-		return 0, fmt.Errorf("read events: %w", err)
+		return "", err
 	}
-	if err := r.empty(ctx); err != nil {
-		return 0, err
+	defer p.stop()
+	if err := p.ready(ctx); err != nil {
+		return "", err
 	}
-	conn, err := r.db.Connx(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("connect: %w", err)
-	}
-	defer conn.Close()
-	text := strings.Join(lines, "\n")
-	start := time.Now()
-	tx, err := conn.BeginTxx(ctx, nil)
-	if err != nil {
-		return 0, fmt.Errorf("begin: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }()
-	if err := store.CopyText(ctx, conn, record.CopyInto("events"), text); err != nil {
-		return 0, fmt.Errorf("copy: %w", err)
-	}
-	if err := tx.Commit(); err != nil {
-		return 0, fmt.Errorf("commit: %w", err)
-	}
-	return float64(len(lines)) / time.Since(start).Seconds(), nil
+	return p.refusal(w)
 }

@@ -11,8 +11,10 @@ var processes = []string{"ingest", "flusher", "alerter", "valkey", "postgres"}
 // pids are the process ids of the roles and of the stores, by name.
 func (r *rig) pids(ctx context.Context, f flagmeter) (map[string]int, error) {
 	valkey, postgres, err := r.storePIDs(ctx)
-	return map[string]int{"ingest": f.ingest.pid(), "flusher": f.flusher.pid(), "alerter": f.alerter.pid(),
-		"valkey": valkey, "postgres": postgres}, err
+	return map[string]int{
+		"ingest": f.ingest.pid(), "flusher": f.flusher.pid(), "alerter": f.alerter.pid(),
+		"valkey": valkey, "postgres": postgres,
+	}, err
 }
 
 // usedEach is what each process has used.
@@ -29,7 +31,8 @@ func usedEach(pids map[string]int) (map[string]usage, error) {
 }
 
 // since is the share of a core that each process took in a time, and its memory now.
-func since(pids map[string]int, before map[string]usage, elapsed time.Duration) (cpu map[string]float64, pss map[string]int, err error) {
+func since(pids map[string]int, before map[string]usage, elapsed time.Duration) (
+	cpu map[string]float64, pss map[string]int, err error) {
 	now, err := usedEach(pids)
 	if err != nil {
 		return nil, nil, err

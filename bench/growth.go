@@ -9,7 +9,7 @@ import (
 )
 
 // manyTenants measures what an event costs all processes together until it is in rollups,
-// with 10 and with 10,000 tenants of 10 features each.
+// with 10 and with 10,000 tenants of 5 features each.
 func manyTenants(ctx context.Context, r *rig) error {
 	var few, many []float64
 	for range rounds {
@@ -26,18 +26,16 @@ func manyTenants(ctx context.Context, r *rig) error {
 		}
 	}
 	growth := median(many) / median(few)
-	r.report.judge("processor time of an event, 10 to 10,000 tenants", fmt.Sprintf("%.0f to %.0f µs", median(few), median(many)), times(growth), "≤ 1.5 ×", growth <= 1.5)
+	r.report.judge("processor time of an event, 10 to 10,000 tenants",
+		fmt.Sprintf("%.0f to %.0f µs", median(few), median(many)), times(growth),
+		"≤ 1.5 ×", growth <= 1.5)
 	return nil
 }
 
 // costOfEvent is the processor time, in microseconds, that the roles and the stores spend on
 // an event until it is in rollups, at 2,000 events a second.
 func (r *rig) costOfEvent(ctx context.Context, tenants int) (float64, error) {
-	if err := r.empty(ctx); err != nil {
-		return 0, err
-	}
-	if err := r.exec(ctx, `INSERT INTO tenants (name, monthly_quota)
-		SELECT 'customer-' || n, 1000000000 FROM generate_series(0, $1 - 1) AS n`, tenants); err != nil {
+	if err := r.empty(ctx, tenants); err != nil {
 		return 0, err
 	}
 	f, err := r.flagmeter(ctx)
@@ -50,8 +48,9 @@ func (r *rig) costOfEvent(ctx context.Context, tenants int) (float64, error) {
 		return 0, err
 	}
 	pids := []int{f.ingest.pid(), f.flusher.pid(), f.alerter.pid(), valkey, postgres}
-	l := load{f.ingest.addr, 64, postLate(1, tenants), turn, 2000}
-	warm, err := drive(ctx, l)
+	l := load{connections: 64, open: usual(1).of(tenants).over().open,
+		duration: turn, perSecond: 2000}
+	warm, err := f.ingest.drive(ctx, l)
 	if err != nil {
 		return 0, err
 	}
@@ -59,11 +58,11 @@ func (r *rig) costOfEvent(ctx context.Context, tenants int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	o, err := drive(ctx, l)
+	o, err := f.ingest.drive(ctx, l)
 	if err != nil {
 		return 0, err
 	}
-	if err := r.drained(ctx, inRollups, warm.requests+o.requests); err != nil {
+	if err := r.summed(ctx, warm.requests+o.requests); err != nil {
 		return 0, err
 	}
 	after, err := used(pids...)
@@ -77,13 +76,10 @@ func (r *rig) costOfEvent(ctx context.Context, tenants int) (float64, error) {
 // 20 tenants, 10.5 million rows.
 func yearOfRollups(ctx context.Context, r *rig) error {
 	const tenants = 20
-	if err := r.empty(ctx); err != nil {
+	if err := r.empty(ctx, tenants); err != nil {
 		return err
 	}
-	if err := r.exec(ctx, "INSERT INTO tenants (name) SELECT 'customer-' || n FROM generate_series(1, $1) AS n", tenants); err != nil {
-		return err
-	}
-	paths := []string{usagePath("customer-1"), "/tenants?limit=10000"}
+	paths := []string{usagePath(customer(1)), "/tenants?limit=10000"}
 	empty, err := r.readTimes(ctx, paths)
 	if err != nil {
 		return err
@@ -101,9 +97,11 @@ func yearOfRollups(ctx context.Context, r *rig) error {
 	}
 	for i, path := range []string{"/usage/:tenant", "/tenants"} {
 		growth := float64(full[i]) / float64(empty[i])
-		r.report.judge("GET "+path+", with "+thousands(n)+" rollups", millis(empty[i])+" to "+millis(full[i]), times(growth)+" that of an empty database", "≤ 2 ×", growth <= 2)
+		r.report.judge("GET "+path+", with "+thousands(n)+" rollups",
+			millis(empty[i])+" to "+millis(full[i]), times(growth)+" that of an empty database",
+			"≤ 2 ×", growth <= 2)
 	}
-	return r.empty(ctx)
+	return r.empty(ctx, customers)
 }
 
 // fillYear writes a rollup for each tenant and minute of a year, and the days they add up
@@ -122,11 +120,13 @@ func (r *rig) fillYear(ctx context.Context) error {
 		`INSERT INTO rollups (tenant, feature, minute, total_tokens, events)
 			SELECT name, 'chat', minute, 1500, 1
 			FROM (SELECT name FROM tenants WHERE name LIKE 'customer-%' ORDER BY name) AS t,
-				generate_series(date_trunc('day', now()) - interval '364 days', date_trunc('day', now()) + interval '1439 minutes', interval '1 minute') AS minute`,
+				generate_series(date_trunc('day', now()) - interval '364 days',
+					date_trunc('day', now()) + interval '1439 minutes', interval '1 minute') AS minute`,
 		"ALTER TABLE rollups ADD PRIMARY KEY (tenant, feature, minute)",
 		"ALTER TABLE rollups ENABLE TRIGGER ALL",
 		`INSERT INTO usage_daily (tenant, day, feature, total_tokens, events)
-			SELECT name, current_date - age, 'chat', 1440 * 1500, 1440 FROM tenants, generate_series(0, 364) AS age WHERE name LIKE 'customer-%'`,
+			SELECT name, current_date - age, 'chat', 1440 * 1500, 1440
+			FROM tenants, generate_series(0, 364) AS age WHERE name LIKE 'customer-%'`,
 	} {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("%.40s: %w", statement, err)

@@ -24,8 +24,10 @@ func k6(ctx context.Context, r *rig, script string) error {
 		return err
 	}
 	start := time.Now()
-	cmd := exec.CommandContext(ctx, "sh", "k6/run.sh", "run", "--quiet", "--no-color", "--address", "", script)
-	cmd.Env = append(os.Environ(), "K6_NO_USAGE_REPORT=true", "URL=http://"+f.ingest.addr, "TENANT="+tenant)
+	cmd := exec.CommandContext(ctx, "sh", "k6/run.sh", "run", "--quiet", "--no-color",
+		"--address", "", script)
+	cmd.Env = append(os.Environ(), "K6_NO_USAGE_REPORT=true",
+		"URL=http://"+f.ingest.addr, "TENANT="+tenant)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	failed := cmd.Run()
 	cpu, pss, err := since(pids, before, time.Since(start))

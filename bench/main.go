@@ -32,6 +32,8 @@ var parts = []struct {
 	{"rate", rate},
 	{"observed", observed},
 	{"batches", batches},
+	{"postgres", intoPostgres},
+	{"neighbour", beside},
 	{"reads", reads},
 	{"tenants", manyTenants},
 	{"year", yearOfRollups},
@@ -48,10 +50,14 @@ func run(ctx context.Context, args []string) error {
 	only := flags.String("only", "", "measure the parts whose name matches this `regexp`")
 	out := flags.String("out", "", "write the table to this `file` as well")
 	readme := flags.String("readme", "", "replace the table in this `file`, between two markers")
-	script := flags.String("k6", "", "run this `script` of k6 instead, and tell what each process takes")
-	points := flags.String("sizing", "", "measure these `points` instead: requests a second x tenants, as in 10x10,100x1000")
-	results := flags.String("results", "bench/sizing.json", "`file` that keeps the points of several runs")
-	document := flags.String("document", "docs/SIZING.md", "`file` that gets the tables of the points, between two markers")
+	script := flags.String("k6", "",
+		"run this `script` of k6 instead, and tell what each process takes")
+	points := flags.String("sizing", "",
+		"measure these `points` instead: requests a second x tenants, as in 10x10,100x1000")
+	results := flags.String("results", "bench/sizing.json",
+		"`file` that keeps the points of several runs")
+	document := flags.String("document", "docs/SIZING.md",
+		"`file` that gets the tables of the points, between two markers")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

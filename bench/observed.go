@@ -44,31 +44,31 @@ func observed(ctx context.Context, r *rig) error {
 		return err
 	}
 	share := median(p.cost)
-	r.report.judge("POST /events, 256 connections, no flush: requests counted, timed, numbered and logged, a scrape every second",
-		perSecond(median(p.rate)), fmt.Sprintf("%.1f %% of what is possible with OBSERVE=false by processor time, %.0f %% measured with this noise",
-			100*share, 100*median(p.measured)), "≥ 97 %", share >= 0.97)
-	return nil
-}
-
-// rewriteAt sets the growth in percent at which Valkey rewrites its append-only file, 0 for never.
-func (r *rig) rewriteAt(ctx context.Context, percent string) error {
-	if err := r.rdb.ConfigSet(ctx, "auto-aof-rewrite-percentage", percent).Err(); err != nil {
-		return fmt.Errorf("set when to rewrite the append-only file: %w", err)
-	}
+	r.report.judge("POST /events, 256 connections, no flush: requests counted, timed, numbered "+
+		"and logged, a scrape every second", perSecond(median(p.rate)),
+		fmt.Sprintf("%.1f %% of what is possible with OBSERVE=false by processor time, "+
+			"%.0f %% measured with this noise", 100*share, 100*median(p.measured)),
+		"≥ 97 %", share >= 0.97).driven(p.shares)
 	return nil
 }
 
 // pairs are, for each pair of neighbouring slices, the requests per second of the ingest that
 // observes; their ratio to those of the other; and the ratio of what a request of the other
 // costs to what one of its own does.
-type pairs struct{ rate, measured, cost []float64 }
+type pairs struct {
+	rate, measured, cost []float64
+	shares               shares // of the last that observes
+}
 
 // slice is what came of a turn.
-type slice struct{ perSecond, cpuSeconds float64 }
+type slice struct {
+	perSecond, cpuSeconds float64
+	shares                shares
+}
 
 // observePairs measures with processes of their own.
 func (r *rig) observePairs(ctx context.Context, all *pairs) error {
-	if err := r.empty(ctx); err != nil {
+	if err := r.empty(ctx, customers); err != nil {
 		return err
 	}
 	start := func(more ...string) (*process, error) {
@@ -116,6 +116,7 @@ func (r *rig) observePairs(ctx context.Context, all *pairs) error {
 		if pair > 0 { // the first warms up
 			all.rate = append(all.rate, got[0].perSecond)
 			all.measured = append(all.measured, got[0].perSecond/got[1].perSecond)
+			all.shares = got[0].shares
 			all.cost = append(all.cost, got[1].cpuSeconds/got[0].cpuSeconds)
 		}
 	}
@@ -129,7 +130,7 @@ func observedTurn(ctx context.Context, p *process) (slice, error) {
 	if err != nil {
 		return slice{}, err
 	}
-	o, err := drive(ctx, load{addr: p.addr, connections: 256, next: post(1, 1), duration: observedSlice})
+	o, err := p.drive(ctx, load{connections: 256, open: usual(1).open, duration: observedSlice})
 	if err != nil {
 		return slice{}, err
 	}
@@ -137,7 +138,8 @@ func observedTurn(ctx context.Context, p *process) (slice, error) {
 	if err != nil {
 		return slice{}, err
 	}
-	return slice{o.perSecond(), (after.cpu - before.cpu).Seconds() / float64(o.requests)}, nil
+	each := (after.cpu - before.cpu).Seconds() / float64(o.requests)
+	return slice{o.perSecond(), each, o.shares}, nil
 }
 
 // scrape asks for metrics as Prometheus does, with native histograms.
@@ -146,7 +148,8 @@ func (p *process) scrape(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
+	req.Header.Set("Accept", "application/vnd.google.protobuf;"+
+		"proto=io.prometheus.client.MetricFamily;encoding=delimited")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err

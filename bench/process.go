@@ -4,17 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
-
-	"github.com/prometheus/procfs"
 )
 
 // process is a contender, or a role of FlagMeter, that listens on a port of its own.
@@ -42,9 +37,11 @@ func (r *rig) rival(ctx context.Context, name string) (*process, error) {
 }
 
 // start starts a program on the rig's stores, with more variables than those.
-func (r *rig) start(ctx context.Context, more []string, file string, args ...string) (*process, error) {
+func (r *rig) start(ctx context.Context, more []string, file string, args ...string) (
+	*process, error) {
 	cmd := exec.Command(file, args...)
-	cmd.Env = append(os.Environ(), "DATABASE_URL="+r.stack.DatabaseURL, "VALKEY_URL="+r.stack.ValkeyURL,
+	cmd.Env = append(os.Environ(),
+		"DATABASE_URL="+r.stack.DatabaseURL, "VALKEY_URL="+r.stack.ValkeyURL,
 		"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0", "DRAIN_TIME=1s",
 		"RATE_GUARD=0", // one tenant sends all that a machine can take
 		"AUTH=off")     // the clients' Host is none of this machine
@@ -134,71 +131,4 @@ func (p *process) ready(ctx context.Context) error {
 	}
 }
 
-// usage is what processes have used: time on a processor so far, and resident memory now.
-type usage struct {
-	cpu time.Duration
-	rss int // bytes
-	// pss is the same with a page that n processes share counted as an nth for each: the
-	// sum of RSS has Postgres' buffers once for every connection.
-	pss int
-}
-
-// used adds up the processes with the given ids and all their children.
-func used(pids ...int) (usage, error) {
-	all, err := procfs.AllProcs()
-	if err != nil {
-		return usage{}, fmt.Errorf("list processes: %w", err)
-	}
-	parent := map[int]int{}
-	stats := map[procfs.Proc]procfs.ProcStat{}
-	for _, p := range all {
-		if stat, err := p.Stat(); err == nil { // else it has just ended
-			parent[p.PID], stats[p] = stat.PPID, stat
-		}
-	}
-	var sum usage
-	for p, stat := range stats {
-		for at := p.PID; at > 1; at = parent[at] {
-			if slices.Contains(pids, at) {
-				sum.cpu += time.Duration(stat.CPUTime() * float64(time.Second))
-				sum.rss += stat.ResidentMemory()
-				if maps, err := p.ProcSMapsRollup(); err == nil {
-					sum.pss += int(maps.Pss)
-				}
-				break
-			}
-		}
-	}
-	return sum, nil
-}
-
 func (p *process) pid() int { return p.cmd.Process.Pid }
-
-// storePIDs are the process ids of Valkey and of Postgres' parent.
-func (r *rig) storePIDs(ctx context.Context) (valkey, postgres int, err error) {
-	valkey, err = r.valkeyFigure(ctx, "server", "process_id")
-	var file string
-	err = errors.Join(err, r.db.GetContext(ctx, &file, "SELECT pg_read_file('postmaster.pid')"))
-	if err == nil {
-		first, _, _ := strings.Cut(file, "\n")
-		postgres, err = strconv.Atoi(first)
-	}
-	if err != nil {
-		return 0, 0, fmt.Errorf("find the processes of the stores: %w", err)
-	}
-	return valkey, postgres, nil
-}
-
-// valkeyFigure is a number of Valkey's INFO.
-func (r *rig) valkeyFigure(ctx context.Context, section, name string) (int, error) {
-	info, err := r.rdb.Info(ctx, section).Result()
-	if err != nil {
-		return 0, fmt.Errorf("ask Valkey: %w", err)
-	}
-	for line := range strings.Lines(info) {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(line), name+":"); ok {
-			return strconv.Atoi(text)
-		}
-	}
-	return 0, fmt.Errorf("ask Valkey: it does not tell %s", name)
-}

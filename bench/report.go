@@ -17,31 +17,56 @@ import (
 // report is the table.
 type report struct {
 	Took time.Duration
-	rows []row
+	rows []*row
 }
 
 // row is a line of the table. Aim is empty for what is shown only to compare with.
 type row struct {
 	work, measured, ratio, aim string
 	met                        bool
+	shares                     shares
+}
+
+// shares are the parts of a core that the client and the process that it drives took; none
+// if no client did.
+type shares struct{ client, server float64 }
+
+// busy tells whether the client is part of what limits a figure.
+func (s shares) busy() bool { return s.client > 0.5 || s.client > s.server }
+
+func (s shares) String() string {
+	switch {
+	case s == shares{}:
+		return ""
+	case s.busy():
+		return "**" + percent(s.client) + "** / " + percent(s.server)
+	}
+	return percent(s.client) + " / " + percent(s.server)
 }
 
 func newReport() *report { return &report{} }
 
 // show adds a line without an aim.
-func (r *report) show(work, measured, ratio string) {
-	r.rows = append(r.rows, row{work: work, measured: measured, ratio: ratio})
+func (r *report) show(work, measured, ratio string) *row {
+	return r.judge(work, measured, ratio, "", false)
 }
 
 // judge adds a line with an aim.
-func (r *report) judge(work, measured, ratio, aim string, met bool) {
-	r.rows = append(r.rows, row{work, measured, ratio, aim, met})
+func (r *report) judge(work, measured, ratio, aim string, met bool) *row {
+	line := &row{work: work, measured: measured, ratio: ratio, aim: aim, met: met}
+	r.rows = append(r.rows, line)
+	return line
 }
+
+// driven adds what the client took.
+func (r *row) driven(s shares) { r.shares = s }
 
 // String is the table in Markdown.
 func (r *report) String() string {
 	var b strings.Builder
-	b.WriteString("| work | measured | ratio, in the same run | aim | |\n|---|---|---|---|---|\n")
+	b.WriteString("| work | measured | ratio, in the same run | aim | | client / server |\n" +
+		"|---|---|---|---|---|---|\n")
+	driven, busy := 0, 0
 	for _, row := range r.rows {
 		verdict := ""
 		if row.aim != "" {
@@ -50,13 +75,28 @@ func (r *report) String() string {
 				verdict = "met"
 			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", row.work, row.measured, row.ratio, row.aim, verdict)
+		if row.shares != (shares{}) {
+			driven++
+			if row.shares.busy() {
+				busy++
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n",
+			row.work, row.measured, row.ratio, row.aim, verdict, row.shares)
 	}
+	fmt.Fprintf(&b, "\nEvents have an id and are of %d tenants and the last 5 minutes, unless the "+
+		"row says otherwise. The last column has the shares of a core that the client and the "+
+		"process that answers took. In %d of %d rows the client took more than half a core, or "+
+		"more than that process (bold): there it is part of what limits the figure.\n",
+		customers, busy, driven)
 	return b.String()
 }
 
 // Markers of the table in a README.
-const begin, end = "<!-- begin of the table that make bench writes -->\n", "<!-- end of the table -->\n"
+const (
+	begin = "<!-- begin of the table that make bench writes -->\n"
+	end   = "<!-- end of the table -->\n"
+)
 
 // write stores the table with the circumstances of the run in out, and the table alone
 // between the markers in readme; either may be empty.
@@ -93,7 +133,8 @@ func replaceBetween(file, begin, end, with string) error {
 
 // circumstances say where and when the table was made.
 func (r *report) circumstances() string {
-	commit, err := exec.CommandContext(context.Background(), "git", "describe", "--always", "--dirty").Output()
+	commit, err := exec.CommandContext(context.Background(),
+		"git", "describe", "--always", "--dirty").Output()
 	if err != nil {
 		commit = []byte("unknown")
 	}
@@ -107,38 +148,8 @@ func (r *report) circumstances() string {
 			load = fmt.Sprintf("%.1f", avg.Load5)
 		}
 	}
-	return fmt.Sprintf("%s, %s, %s, commit %s; it took %.0f s, the load of the last 5 minutes was %s, with that of the run itself.",
-		time.Now().UTC().Format(time.DateOnly), machine, runtime.Version(), bytes.TrimSpace(commit), r.Took.Seconds(), load)
+	return fmt.Sprintf("%s, %s, %s, commit %s; it took %.0f s, "+
+		"the load of the last 5 minutes was %s, with that of the run itself.",
+		time.Now().UTC().Format(time.DateOnly), machine,
+		runtime.Version(), bytes.TrimSpace(commit), r.Took.Seconds(), load)
 }
-
-// median is the middle one of an odd number of values, or the mean of the middle two.
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	values = slices.Sorted(slices.Values(values))
-	half := len(values) / 2
-	if len(values)%2 == 1 {
-		return values[half]
-	}
-	return (values[half-1] + values[half]) / 2
-}
-
-func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
-
-func times(factor float64) string { return fmt.Sprintf("%.1f ×", factor) }
-
-func perSecond(rate float64) string { return thousands(int(rate)) + "/s" }
-
-// thousands is n with separators, as in 398,000.
-func thousands(n int) string {
-	text := fmt.Sprint(n)
-	for at := len(text) - 3; at > 0; at -= 3 {
-		text = text[:at] + "," + text[at:]
-	}
-	return text
-}
-
-func millis(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
-
-func mebibytes(bytes int) string { return fmt.Sprintf("%.0f MiB", float64(bytes)/(1<<20)) }

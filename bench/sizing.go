@@ -31,8 +31,16 @@ const (
 	sizingWarm = 3 * time.Second
 	sizingTurn = 15 * time.Second
 	// enough events to tell the size of one from that of a page.
-	enough = 1000
+	enough         = 1000
+	sizingFeatures = 10 // of a tenant
 )
+
+// sized is the workload of a point: events without ids, of the minute before.
+func sized(tenants int) workload {
+	w := workload{events: 1, tenants: tenants, features: sizingFeatures, ids: noIDs}
+	w.newest, w.oldest = time.Minute, time.Minute+sizingTurn
+	return w
+}
 
 // sizing measures the points, such as 10x1000 (requests a second x tenants), adds them to
 // those in the file of results, and writes all into the document.
@@ -54,7 +62,8 @@ func sizing(ctx context.Context, r *rig, points, results, document string) error
 		perSecond, err1 := strconv.Atoi(first)
 		tenants, err2 := strconv.Atoi(second)
 		if err1 != nil || err2 != nil || perSecond < 1 || tenants < 2 {
-			return fmt.Errorf("read -sizing: %q is not like 100x1000, requests a second x at least 2 tenants", name)
+			return fmt.Errorf("read -sizing: %q is not like 100x1000, requests a second x "+
+				"at least 2 tenants", name)
 		}
 		p, err := r.size(ctx, perSecond, tenants)
 		if err != nil {
@@ -69,16 +78,13 @@ func sizing(ctx context.Context, r *rig, points, results, document string) error
 		}
 	}
 	r.report.Took = time.Since(began)
-	return replaceBetween(document, sizingBegin, sizingEnd, sizingTables(known, r.report.circumstances()))
+	return replaceBetween(document, sizingBegin, sizingEnd,
+		sizingTables(known, r.report.circumstances()))
 }
 
 // size measures a point.
 func (r *rig) size(ctx context.Context, perSecond, tenants int) (p point, err error) {
-	if err := r.empty(ctx); err != nil {
-		return p, err
-	}
-	if err := r.exec(ctx, `INSERT INTO tenants (name, monthly_quota)
-		SELECT 'customer-' || n, 1000000000 FROM generate_series(0, $1 - 1) AS n`, tenants); err != nil {
+	if err := r.empty(ctx, tenants); err != nil {
 		return p, err
 	}
 	f, err := r.flagmeter(ctx)
@@ -91,12 +97,13 @@ func (r *rig) size(ctx context.Context, perSecond, tenants int) (p point, err er
 		return p, err
 	}
 	// So few connections that none is idle for long: ingest closes those.
-	l := load{f.ingest.addr, min(64, 2+perSecond/10), postLate(1, tenants), sizingWarm, perSecond}
-	warm, err := drive(ctx, l)
+	l := load{connections: min(64, 2+perSecond/10), open: sized(tenants).open,
+		duration: sizingWarm, perSecond: perSecond}
+	warm, err := f.ingest.drive(ctx, l)
 	if err != nil {
 		return p, err
 	}
-	if err := r.drained(ctx, inEvents, warm.requests); err != nil {
+	if err := r.stored(ctx, warm.requests); err != nil {
 		return p, err
 	}
 	before, err := r.written(ctx)
@@ -108,14 +115,14 @@ func (r *rig) size(ctx context.Context, perSecond, tenants int) (p point, err er
 		return p, err
 	}
 	l.duration = sizingTurn
-	o, err := drive(ctx, l)
+	o, err := f.ingest.drive(ctx, l)
 	if err != nil {
 		return p, err
 	}
 	if p.CPU, p.PSS, err = since(pids, already, o.elapsed); err != nil {
 		return p, err
 	}
-	if err := r.drained(ctx, inEvents, warm.requests+o.requests); err != nil {
+	if err := r.stored(ctx, warm.requests+o.requests); err != nil {
 		return p, err
 	}
 	after, err := r.written(ctx)
@@ -129,7 +136,7 @@ func (r *rig) size(ctx context.Context, perSecond, tenants int) (p point, err er
 		p.Stored = float64(after.events-before.events) / n
 	}
 	f.flusher.stop()
-	if p.Waiting, err = r.waiting(ctx, l); err != nil {
+	if p.Waiting, err = r.waiting(ctx, f.ingest, l); err != nil {
 		return p, err
 	}
 	p.Rollup, err = r.rollup(ctx)
@@ -140,13 +147,15 @@ func (r *rig) size(ctx context.Context, perSecond, tenants int) (p point, err er
 type written struct{ aof, wal, events int }
 
 // relation is the size of a table with its partitions and indexes.
-const relation = "SELECT sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree('%s') WHERE isleaf"
+const relation = `SELECT sum(pg_total_relation_size(relid))::bigint
+	FROM pg_partition_tree('%s') WHERE isleaf`
 
 func (r *rig) written(ctx context.Context) (w written, err error) {
 	if w.aof, err = r.valkeyFigure(ctx, "persistence", "aof_current_size"); err != nil {
 		return w, err
 	}
-	if w.wal, err = r.ask(ctx, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"); err != nil {
+	w.wal, err = r.ask(ctx, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
+	if err != nil {
 		return w, err
 	}
 	w.events, err = r.ask(ctx, fmt.Sprintf(relation, "events"))
@@ -154,13 +163,13 @@ func (r *rig) written(ctx context.Context) (w written, err error) {
 }
 
 // waiting is how much memory an event takes while no flusher runs.
-func (r *rig) waiting(ctx context.Context, l load) (float64, error) {
+func (r *rig) waiting(ctx context.Context, p *process, l load) (float64, error) {
 	before, err := r.valkeyMemory(ctx)
 	if err != nil {
 		return 0, err
 	}
 	l.perSecond, l.duration = 1000, sizingWarm
-	o, err := drive(ctx, l)
+	o, err := p.drive(ctx, l)
 	if err != nil {
 		return 0, err
 	}
@@ -175,8 +184,10 @@ func (r *rig) rollup(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	if err := r.exec(ctx, `INSERT INTO rollups (tenant, feature, minute, total_tokens, events)
-		SELECT tenant.name, 'feature-' || f, date_trunc('minute', now()) - m * interval '1 minute', 1500, 1
-		FROM generate_series($1 / 100, 1, -1) AS m, (SELECT name FROM tenants ORDER BY name LIMIT 10) AS tenant, generate_series(0, 9) AS f
+		SELECT tenant.name, 'feature-' || f,
+			date_trunc('minute', now()) - m * interval '1 minute', 1500, 1
+		FROM generate_series($1 / 100, 1, -1) AS m,
+			(SELECT name FROM tenants ORDER BY name LIMIT 10) AS tenant, generate_series(0, 9) AS f
 		ORDER BY m DESC`, rows); err != nil {
 		return 0, err
 	}

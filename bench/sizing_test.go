@@ -21,7 +21,9 @@ func TestRowsPerMinute(t *testing.T) {
 }
 
 func TestFits(t *testing.T) {
-	for bytes, want := range map[float64]string{28e9: "40 GB", 28.1e9: "80 GB", 112e9: "160 GB", 113e9: "**none of 40, 80, 160 GB**"} {
+	for bytes, want := range map[float64]string{
+		28e9: "40 GB", 28.1e9: "80 GB", 112e9: "160 GB", 113e9: "**none of 40, 80, 160 GB**",
+	} {
 		if got := fits(bytes); got != want {
 			t.Errorf("%v bytes fit on %s, want %s", bytes, got, want)
 		}

@@ -10,7 +10,10 @@ import (
 )
 
 // Markers of the tables in docs/SIZING.md.
-const sizingBegin, sizingEnd = "<!-- begin of the tables that make sizing writes -->\n", "<!-- end of the tables -->\n"
+const (
+	sizingBegin = "<!-- begin of the tables that make sizing writes -->\n"
+	sizingEnd   = "<!-- end of the tables -->\n"
+)
 
 // Days that rows are kept by default: EVENTS_RETENTION and ROLLUPS_RETENTION.
 const eventsDays, rollupsDays = 90, 400
@@ -22,7 +25,7 @@ func sizingTables(known map[string]point, circumstances string) string {
 	})
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nThe last run: %s\n\n### Processor, as a share of one core\n\n", circumstances)
-	header(&b, append([]string{"requests/s", "tenants"}, append(slices.Clone(processes), "all", "p99")...))
+	header(&b, slices.Concat([]string{"requests/s", "tenants"}, processes, []string{"all", "p99"}))
 	for _, p := range points {
 		fmt.Fprintf(&b, "| %s | %s |", thousands(p.Rate), thousands(p.Tenants))
 		sum := 0.0
@@ -33,7 +36,7 @@ func sizingTables(known map[string]point, circumstances string) string {
 		fmt.Fprintf(&b, " %.1f %% | %s |\n", 100*sum, millis(p.P99))
 	}
 	b.WriteString("\n### Memory (PSS)\n\n")
-	header(&b, append([]string{"requests/s", "tenants"}, append(slices.Clone(processes), "all")...))
+	header(&b, slices.Concat([]string{"requests/s", "tenants"}, processes, []string{"all"}))
 	for _, p := range points {
 		fmt.Fprintf(&b, "| %s | %s |", thousands(p.Rate), thousands(p.Tenants))
 		sum := 0
@@ -44,13 +47,15 @@ func sizingTables(known map[string]point, circumstances string) string {
 		fmt.Fprintf(&b, " %s |\n", mebibytes(sum))
 	}
 	b.WriteString("\n### Bytes of an event\n\n")
-	header(&b, []string{"requests/s", "tenants", "waiting in Valkey", "written to the AOF", "written to the WAL", "kept in events", "a row of rollups"})
+	header(&b, []string{"requests/s", "tenants", "waiting in Valkey", "written to the AOF",
+		"written to the WAL", "kept in events", "a row of rollups"})
 	for _, p := range points {
 		stored := "-"
 		if p.Stored > 0 {
 			stored = fmt.Sprintf("%.0f", p.Stored)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %.0f | %.0f | %s | %s | %.0f |\n", thousands(p.Rate), thousands(p.Tenants), p.Waiting, p.AOF, thousands(int(p.WAL)), stored, p.Rollup)
+		fmt.Fprintf(&b, "| %s | %s | %.0f | %.0f | %s | %s | %.0f |\n", thousands(p.Rate),
+			thousands(p.Tenants), p.Waiting, p.AOF, thousands(int(p.WAL)), stored, p.Rollup)
 	}
 	var stored, rollup []float64
 	for _, p := range points {
@@ -59,15 +64,19 @@ func sizingTables(known map[string]point, circumstances string) string {
 		}
 		rollup = append(rollup, p.Rollup)
 	}
-	fmt.Fprintf(&b, "\n### Disk after %d days of events and %d days of rollups\n\n", eventsDays, rollupsDays)
-	header(&b, []string{"requests/s, all day", "tenants", "events a month", "events", "rows of rollups a minute", "rollups", "all", "fits on"})
+	fmt.Fprintf(&b, "\n### Disk after %d days of events and %d days of rollups\n\n",
+		eventsDays, rollupsDays)
+	header(&b, []string{"requests/s, all day", "tenants", "events a month", "events",
+		"rows of rollups a minute", "rollups", "all", "fits on"})
 	for _, p := range points {
 		perDay := float64(p.Rate) * 86400
 		events := perDay * eventsDays * median(stored)
-		rows := rowsPerMinute(float64(p.Rate)*60, float64(p.Tenants*features))
+		rows := rowsPerMinute(float64(p.Rate)*60, float64(p.Tenants*sizingFeatures))
 		rollups := rows * 1440 * rollupsDays * median(rollup)
-		fmt.Fprintf(&b, "| %s | %s | %s M | %s | %s | %s | %s | %s |\n", thousands(p.Rate), thousands(p.Tenants), thousands(int(perDay*30/1e6)),
-			gigabytes(events), thousands(int(rows)), gigabytes(rollups), gigabytes(events+rollups), fits(events+rollups))
+		fmt.Fprintf(&b, "| %s | %s | %s M | %s | %s | %s | %s | %s |\n",
+			thousands(p.Rate), thousands(p.Tenants), thousands(int(perDay*30/1e6)),
+			gigabytes(events), thousands(int(rows)), gigabytes(rollups),
+			gigabytes(events+rollups), fits(events+rollups))
 	}
 	b.WriteString("\n")
 	return b.String()
