@@ -20,10 +20,14 @@ func (m *machine) Post(t *rapid.T) {
 	var batch []counted
 	for i := range n {
 		z := zones[rapid.IntRange(0, len(zones)-1).Draw(t, "tenant")]
-		e := counted{tenant: z.name, feature: rapid.SampledFrom([]string{"chat", "code", `back\slash`}).Draw(t, "feature"),
-			tokens: rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, meter.MaxTokens)).Draw(t, "tokens"), at: now}
-		ago := rapid.SampledFrom([]time.Duration{0, 0, time.Second, time.Minute, 90 * time.Second, 5 * time.Minute,
-			time.Hour, 26 * time.Hour, 20 * 24 * time.Hour, 34 * 24 * time.Hour, -4 * time.Minute}).Draw(t, "ago")
+		e := counted{tenant: z.name,
+			feature: rapid.SampledFrom([]string{"chat", "code", `back\slash`}).Draw(t, "feature"),
+			tokens: rapid.OneOf(rapid.Just(int64(0)),
+				rapid.Int64Range(1, meter.MaxTokens)).Draw(t, "tokens"), at: now}
+		ago := rapid.SampledFrom([]time.Duration{0, 0, time.Second, time.Minute, 90 * time.Second,
+			5 * time.Minute,
+			time.Hour, 26 * time.Hour, 20 * 24 * time.Hour, 34 * 24 * time.Hour, -4 * time.Minute}).Draw(t,
+			"ago")
 		if i > 0 {
 			body += ","
 		}
@@ -37,7 +41,8 @@ func (m *machine) Post(t *rapid.T) {
 		if rapid.Bool().Draw(t, "with id") {
 			id = fmt.Sprintf(`,"id":"e%d"`, m.posted)
 		}
-		body += fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":%d%s%s}`, e.tenant, e.feature, e.tokens, timestamp, id)
+		body += fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":%d%s%s}`,
+			e.tenant, e.feature, e.tokens, timestamp, id)
 		batch = append(batch, e)
 	}
 	status, answer := m.rig.post(body + "]")
@@ -55,14 +60,16 @@ func (m *machine) Post(t *rapid.T) {
 
 // Enforce gives a tenant a quota that it soon crosses, or has used up, or none.
 func (m *machine) Enforce(t *rapid.T) {
-	tenant, _ := m.rig.dir.Get(zones[rapid.IntRange(1, len(zones)-1).Draw(t, "tenant")].name) // Rewind probes the first
+	// Rewind probes the first
+	tenant, _ := m.rig.dir.Get(zones[rapid.IntRange(1, len(zones)-1).Draw(t, "tenant")].name)
 	var used int64
 	for _, f := range m.features(tenant) {
 		used += f.Tokens
 	}
 	quota := max(1, used+rapid.Int64Range(-meter.MaxTokens/10, 4*meter.MaxTokens).Draw(t, "left"))
 	mode := rapid.SampledFrom([]string{"off", "soft", "soft", "strict", "strict"}).Draw(t, "mode")
-	if _, err := m.rig.DB.Exec("UPDATE tenants SET monthly_quota = $2, enforce = $3 WHERE name = $1", tenant.Name, quota, mode); err != nil {
+	if _, err := m.rig.DB.Exec("UPDATE tenants SET monthly_quota = $2, enforce = $3 WHERE name = $1",
+		tenant.Name, quota, mode); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.rig.dir.Refresh(context.Background()); err != nil {

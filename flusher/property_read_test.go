@@ -78,7 +78,8 @@ func (m *machine) agrees(t *rapid.T, i int) bool {
 			t.Fatalf("reader %d, %s: features are %v, acknowledged %v", i, total.Tenant.Name, got, want)
 		}
 		if one.Tokens != sum || total.Tokens != sum {
-			t.Fatalf("reader %d, %s: one says %d, all says %d, features add up to %d", i, total.Tenant.Name, one.Tokens, total.Tokens, sum)
+			t.Fatalf("reader %d, %s: one says %d, all says %d, features add up to %d",
+				i, total.Tenant.Name, one.Tokens, total.Tokens, sum)
 		}
 	}
 	m.compareSeries(t, i)
@@ -93,7 +94,8 @@ func (m *machine) features(tenant meter.Tenant) map[string]meter.FeatureUsage {
 	for _, e := range m.events {
 		if e.tenant == tenant.Name && period.Contains(tenant.Day(e.at)) {
 			f := sums[e.feature]
-			sums[e.feature] = meter.FeatureUsage{Feature: e.feature, Tokens: f.Tokens + e.tokens, Events: f.Events + 1}
+			sums[e.feature] = meter.FeatureUsage{Feature: e.feature, Tokens: f.Tokens + e.tokens,
+				Events: f.Events + 1}
 		}
 	}
 	return sums

@@ -76,7 +76,10 @@ type machine struct {
 func newMachine(t *rapid.T, r *rig) *machine {
 	for _, statement := range []string{
 		// Triggers that keep tenants are off in this role.
-		"BEGIN; SET LOCAL session_replication_role = replica; TRUNCATE tenants, tenant_names, kept_features, api_keys, events, rollups, rollups_dropped, retention, usage_daily, flushes, dead_events, slack_webhooks, webhooks, alerts, deliveries, delivery_attempts; COMMIT",
+		"BEGIN; SET LOCAL session_replication_role = replica; TRUNCATE tenants," +
+			" tenant_names, kept_features, api_keys, events, rollups, rollups_dropped, retention," +
+			" usage_daily, flushes, dead_events, slack_webhooks, webhooks, alerts, deliveries," +
+			" delivery_attempts; COMMIT",
 		"UPDATE tenants_version SET version = version + 1",
 	} {
 		if _, err := r.DB.Exec(statement); err != nil {

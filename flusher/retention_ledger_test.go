@@ -28,8 +28,10 @@ func TestTheLedgerForgetsWhatNobodyCanAskFor(t *testing.T) {
 	}
 	f.after = func(step) error { return nil }
 	last := r.count("SELECT max(seq) FROM flushes")
-	if _, err := r.DB.Exec(`INSERT INTO flushes (id, shard, kind, seq, rows, tokens, committed_at) SELECT gen_random_uuid(), 0, 'raw', 0, 1, 1, now() FROM generate_series(1, 5000);
-		INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES (gen_random_uuid(), 0, 'rewind', 0, 1, 1), (gen_random_uuid(), 9, 'raw', 7, 1, 1);
+	if _, err := r.DB.Exec(`INSERT INTO flushes (id, shard, kind, seq, rows, tokens, committed_at)
+		SELECT gen_random_uuid(), 0, 'raw', 0, 1, 1, now() FROM generate_series(1, 5000);
+		INSERT INTO flushes (id, shard, kind, seq, rows, tokens)
+		VALUES (gen_random_uuid(), 0, 'rewind', 0, 1, 1), (gen_random_uuid(), 9, 'raw', 7, 1, 1);
 		UPDATE flushes SET committed_at = '2020-01-25' WHERE kind <> 'raw' OR n < 3000`); err != nil {
 		t.Fatal(err)
 	}
@@ -42,13 +44,15 @@ func TestTheLedgerForgetsWhatNobodyCanAskFor(t *testing.T) {
 	if err := f.Retain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := r.count("SELECT count(*) FROM flushes WHERE committed_at < '2020-02-01' AND seq = 0 AND kind = 'raw'"); n != 0 {
+	if n := r.count("SELECT count(*) FROM flushes WHERE committed_at < '2020-02-01' AND seq = 0" +
+		" AND kind = 'raw'"); n != 0 {
 		t.Errorf("%d old rows are left", n)
 	}
 	for what, n := range map[string]int64{
-		"the last of the shard": r.count("SELECT count(*) FROM flushes WHERE shard = 0 AND seq = $1", last),
-		"the last drained":      r.count("SELECT count(*) FROM flushes WHERE drained"),
-		"a recovery":            r.count("SELECT count(*) FROM flushes WHERE kind = 'rewind'"),
+		"the last of the shard": r.count("SELECT count(*) FROM flushes WHERE shard = 0 AND seq = $1",
+			last),
+		"the last drained": r.count("SELECT count(*) FROM flushes WHERE drained"),
+		"a recovery":       r.count("SELECT count(*) FROM flushes WHERE kind = 'rewind'"),
 	} {
 		if n == 0 {
 			t.Errorf("the ledger has lost %s", what)
@@ -68,7 +72,8 @@ func TestTheLedgerForgetsWhatNobodyCanAskFor(t *testing.T) {
 // TestADropLetsOthersGoOn holds a table that a partition is to be dropped of.
 func TestADropLetsOthersGoOn(t *testing.T) {
 	env := stacktest.New(t)
-	if _, err := env.AppDB.Exec("SELECT create_partitions('events', '2020-01-01Z', '2020-01-03Z')"); err != nil {
+	if _, err := env.AppDB.Exec(
+		"SELECT create_partitions('events', '2020-01-01Z', '2020-01-03Z')"); err != nil {
 		t.Fatal(err)
 	}
 	reader, err := env.AppDB.BeginTxx(t.Context(), nil)
@@ -80,17 +85,21 @@ func TestADropLetsOthersGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	var limit, name *string
-	if err := env.DB.Get(&limit, "SELECT substring(array_to_string(proconfig, ',') FROM 'lock_timeout=([^,]*)') FROM pg_proc WHERE proname = 'drop_old_partition'"); err != nil || limit == nil || *limit != "250ms" {
+	if err := env.DB.Get(&limit, "SELECT substring(array_to_string(proconfig, ',')"+
+		" FROM 'lock_timeout=([^,]*)') FROM pg_proc WHERE proname = 'drop_old_partition'"); err != nil ||
+		limit == nil || *limit != "250ms" {
 		t.Errorf("others wait for a drop for %v, %v", limit, err)
 	}
 	var refused *pq.Error
-	if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); !errors.As(err, &refused) || refused.Code.Name() != "lock_not_available" {
+	if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events',"+
+		" '2020-02-01Z')"); !errors.As(err, &refused) || refused.Code.Name() != "lock_not_available" {
 		t.Errorf("dropped %v, %v", name, err)
 	}
 	if err := reader.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); err != nil || *name != "events_20200101" {
+	if err := env.FlusherDB.Get(&name,
+		"SELECT drop_old_partition('events', '2020-02-01Z')"); err != nil || *name != "events_20200101" {
 		t.Errorf("dropped %q, %v", *name, err)
 	}
 }

@@ -23,13 +23,15 @@ const days = 24 * time.Hour
 func newKeeper(t *testing.T) (*rig, *Flusher) {
 	r := newRigWith(t, "acme", "globex")
 	r.setTime(time.Date(2020, 1, 20, 12, 0, 0, 0, time.UTC))
-	if _, err := r.DB.Exec("UPDATE tenants SET timezone = 'Asia/Kathmandu' WHERE name = 'globex'"); err != nil {
+	if _, err := r.DB.Exec(
+		"UPDATE tenants SET timezone = 'Asia/Kathmandu' WHERE name = 'globex'"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.dir.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return r, New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour, EventsRetention: 90 * days, RollupsRetention: 400 * days,
+	return r, New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour,
+		EventsRetention: 90 * days, RollupsRetention: 400 * days,
 		Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
 }
 
@@ -37,7 +39,9 @@ func newKeeper(t *testing.T) (*rig, *Flusher) {
 func (r *rig) settleAt(f *Flusher, tenant string, tokens int64, age time.Duration) {
 	r.t.Helper()
 	at := r.now().Add(-age).Format(time.RFC3339)
-	if status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":%d,"timestamp":%q}`, tenant, tokens, at)); status != http.StatusOK {
+	status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":%d,"timestamp":%q}`,
+		tenant, tokens, at))
+	if status != http.StatusOK {
 		r.t.Fatalf("POST /events: %d %s", status, answer)
 	}
 	for range 3 {
@@ -79,17 +83,21 @@ func TestNothingIsMissedAfterRetention(t *testing.T) {
 		t.Errorf("the audit finds %+v, %v", report, err)
 	}
 	for tenant, want := range posted {
-		if n := r.count("SELECT sum(total_tokens) FROM usage_daily WHERE tenant = $1", tenant); n != want {
+		n := r.count("SELECT sum(total_tokens) FROM usage_daily WHERE tenant = $1", tenant)
+		if n != want {
 			t.Errorf("usage_daily of %s says %d tokens, posted were %d", tenant, n, want)
 		}
 	}
-	for table, kept := range map[string]time.Duration{store.Events: 90 * days, store.Rollups: 400 * days} {
+	for table, kept := range map[string]time.Duration{
+		store.Events: 90 * days, store.Rollups: 400 * days,
+	} {
 		column, whole := "created_at", days
 		if table == store.Rollups {
 			column, whole = "minute", 31*days
 		}
 		oldest := r.now().Add(-kept - whole - 80*days) // since the last look
-		if n := r.count(fmt.Sprintf("SELECT count(*) FROM %s WHERE %s < $1", table, column), oldest); n != 0 {
+		if n := r.count(fmt.Sprintf("SELECT count(*) FROM %s WHERE %s < $1", table, column),
+			oldest); n != 0 {
 			t.Errorf("%d rows of %s are older than they should be", n, table)
 		}
 		if n := testutil.ToFloat64(f.metrics.partitions.dropped.WithLabelValues(table)); n == 0 {
@@ -126,7 +134,8 @@ func TestDriftIsFoundBesideWhatIsGone(t *testing.T) {
 	}
 	auditor := audit.New(r.AppDB, r.valkey, r.now)
 	report, err := auditor.Repair(t.Context(), audit.Query{From: began.Add(-days), To: r.now()})
-	if err != nil || len(report.Minutes) != 1 || len(report.Totals) != 0 || report.Repaired.Rollups != 1 || report.Repaired.Days != 0 {
+	if err != nil || len(report.Minutes) != 1 || len(report.Totals) != 0 ||
+		report.Repaired.Rollups != 1 || report.Repaired.Days != 0 {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	if n := r.count("SELECT sum(total_tokens) FROM rollups"); n != 7 {
@@ -146,14 +155,16 @@ func TestAChangedZoneIsNoDriftAfterRetention(t *testing.T) {
 	if err := f.CreatePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.settleAt(f, "globex", 7, r.now().Sub(r.now().Truncate(days))+5*time.Hour) // 19:00Z, after midnight there
+	// 19:00Z, after midnight there
+	r.settleAt(f, "globex", 7, r.now().Sub(r.now().Truncate(days))+5*time.Hour)
 	if err := f.Retain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.DB.Exec("UPDATE tenants SET timezone = 'UTC' WHERE name = 'globex'"); err != nil {
 		t.Fatal(err)
 	}
-	report, err := audit.New(r.AppDB, r.valkey, r.now).Audit(t.Context(), audit.Query{From: r.now().Add(-2 * days), To: r.now()})
+	report, err := audit.New(r.AppDB, r.valkey,
+		r.now).Audit(t.Context(), audit.Query{From: r.now().Add(-2 * days), To: r.now()})
 	if err != nil || !report.Clean() {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -197,7 +208,8 @@ func TestRecoveryLeavesWhatIsGoneAlone(t *testing.T) {
 	if err := r.DB.Get(&line, "SELECT convert_from(content, 'UTF8') FROM dead_events"); err != nil {
 		t.Fatal(err)
 	}
-	if _, e, err := record.Parse(line); err != nil || e.Tenant != "acme" || e.Tokens != 5 || e.ID != "" {
+	_, e, err := record.Parse(line)
+	if err != nil || e.Tenant != "acme" || e.Tokens != 5 || e.ID != "" {
 		t.Errorf("the dead event is %q: %+v, %v", line, e, err)
 	}
 	for _, table := range []string{"rollups", "usage_daily"} {

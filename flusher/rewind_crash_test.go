@@ -29,7 +29,8 @@ func (r *rewinder) loss(tenant string) []string {
 // wantPost sends the event of that id, always with the same content.
 func (r *rig) wantPost(tenant, id, want string) {
 	r.t.Helper()
-	status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":5,"id":%q}`, tenant, id))
+	status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":5,"id":%q}`,
+		tenant, id))
 	if status != 200 || !strings.Contains(answer, want) {
 		r.t.Errorf("event %s: %d %s, want %s", id, status, answer, want)
 	}

@@ -69,11 +69,15 @@ func (r *rewinder) wantEvents(ids []string, others int) {
 func (r *rig) wantSame() {
 	r.t.Helper()
 	for what, query := range map[string]string{
-		"rollups": `SELECT count(*) FROM (SELECT tenant, feature, date_trunc('minute', created_at) AS minute, sum(tokens) AS tokens,
-				count(*) AS n FROM events GROUP BY 1, 2, 3) e FULL JOIN rollups r USING (tenant, feature, minute)
+		"rollups": `SELECT count(*) FROM
+			(SELECT tenant, feature, date_trunc('minute', created_at) AS minute, sum(tokens) AS tokens,
+				count(*) AS n FROM events GROUP BY 1, 2, 3) e FULL
+					JOIN rollups r USING (tenant, feature, minute)
 			WHERE e.tokens IS DISTINCT FROM r.total_tokens OR e.n IS DISTINCT FROM r.events`,
-		"usage_daily": `SELECT count(*) FROM (SELECT e.tenant, feature, (e.created_at AT TIME ZONE t.timezone)::date AS day,
-				sum(tokens) AS tokens, count(*) AS n FROM events e JOIN tenants t ON t.name = e.tenant GROUP BY 1, 2, 3) e
+		"usage_daily": `SELECT count(*)
+			FROM (SELECT e.tenant, feature, (e.created_at AT TIME ZONE t.timezone)::date AS day,
+				sum(tokens) AS tokens, count(*) AS n FROM events e JOIN tenants t ON t.name = e.tenant
+				GROUP BY 1, 2, 3) e
 			FULL JOIN usage_daily u USING (tenant, feature, day)
 			WHERE e.tokens IS DISTINCT FROM u.total_tokens OR e.n IS DISTINCT FROM u.events`,
 		"dead_events": "SELECT count(*) FROM dead_events",
@@ -97,7 +101,8 @@ func (r *rig) wantLiveSame() {
 		r.t.Fatal(err)
 	}
 	for _, u := range all {
-		want := r.count("SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1 AND created_at >= $2 AND created_at < $3",
+		want := r.count("SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1"+
+			" AND created_at >= $2 AND created_at < $3",
 			u.Tenant.Name, u.Period.Start, u.Period.End)
 		if u.Tokens != want || u.Stale {
 			r.t.Errorf("%s: live usage %d (stale %v), events say %d", u.Tenant.Name, u.Tokens, u.Stale, want)

@@ -82,7 +82,8 @@ func TestIDsAreKnownAfterALoss(t *testing.T) {
 	const tenant = "acme"
 	r.in(t, tenant)
 	body := func(n int, tokens int) string {
-		return fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":%d,"id":"event %d"}`, tenant, tokens, n)
+		return fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":%d,"id":"event %d"}`,
+			tenant, tokens, n)
 	}
 	post := func(r *rig, n, tokens int, want string) {
 		t.Helper()
