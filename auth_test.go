@@ -35,7 +35,8 @@ func ingest(t testing.TB, s settings) string {
 func createKey(t testing.TB, s settings, args ...string) string {
 	t.Helper()
 	status, stdout, stderr := execute(t, s, append([]string{"keys", "create"}, args...)...)
-	if status != 0 || !strings.Contains(stderr, "created API key ") || strings.Contains(stderr, "fm_") {
+	if status != 0 || !strings.Contains(stderr, "created API key ") ||
+		strings.Contains(stderr, "fm_") {
 		t.Fatalf("keys create %s: exit %d: %s", args, status, stderr)
 	}
 	return strings.TrimSuffix(stdout, "\n")
@@ -60,14 +61,16 @@ func TestWhoIsAskedForAKey(t *testing.T) {
 		says                 string
 	}{
 		{"127.0.0.1:0", "", "", true, "authentication is off: only this machine can reach the API"},
-		{"[::1]:0", "", "http://localhost:3000", true, "authentication is off: only this machine can reach the API"},
+		{"[::1]:0", "", "http://localhost:3000", true,
+			"authentication is off: only this machine can reach the API"},
 		{"127.0.0.1:0", "", "https://meter.example.com", false, "authentication is required"},
 		{"127.0.0.1:0", "required", "", false, "authentication is required"},
 		{":0", "", "", false, "create the first one with 'flagmeter keys create --scope admin'"},
 		{":0", "off", "", true, "authentication is off, and other machines can reach the API"},
 	} {
 		t.Run(c.listen+c.auth+c.public, func(t *testing.T) {
-			d := launch(t, settingsOf(env).with("LISTEN_ADDR", c.listen).with("AUTH", c.auth).with("PUBLIC_URL", c.public), "ingest")
+			d := launch(t, settingsOf(env).with("LISTEN_ADDR", c.listen).with("AUTH",
+				c.auth).with("PUBLIC_URL", c.public), "ingest")
 			var started struct{ Address string }
 			if err := json.Unmarshal([]byte(d.line(`"msg":"started"`)), &started); err != nil {
 				t.Fatal(err)
@@ -99,7 +102,8 @@ func TestWhoIsAskedForAKey(t *testing.T) {
 // keyFor asks for a key with a header, and returns the status.
 func keyFor(t *testing.T, url, header string) int {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", url+"/keys", strings.NewReader(`{"scope":"admin"}`))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", url+"/keys",
+		strings.NewReader(`{"scope":"admin"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +126,8 @@ func TestKeys(t *testing.T) {
 	succeed(t, s, "tenants", "add", "acme-corp")
 	first, second := ingest(t, s), ingest(t, s)
 
-	key := createKey(t, s, "--scope", "ingest", "--tenant", "acme-corp", "--expires", "720h", "--name", "backend", "--rate-limit", "50", "--rate-burst", "1_000")
+	key := createKey(t, s, "--scope", "ingest", "--tenant", "acme-corp", "--expires", "720h", "--name",
+		"backend", "--rate-limit", "50", "--rate-burst", "1_000")
 	if !regexp.MustCompile(`^fm_ingest_[0-9A-Za-z]{49}$`).MatchString(key) {
 		t.Fatalf("printed %q", key)
 	}
@@ -133,16 +138,19 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	list := succeed(t, s, "keys", "list")
-	form := regexp.MustCompile(`(?m)^([0-9a-f-]{36})  ingest  acme-corp  backend  50/s, 1,000 at once  active  \S+ +20\S+ \d\d:\d\dZ  `)
+	form := regexp.MustCompile(`(?m)^([0-9a-f-]{36})  ingest  acme-corp  backend  ` +
+		`50/s, 1,000 at once  active  \S+ +20\S+ \d\d:\d\dZ  `)
 	m := form.FindStringSubmatch(list)
 	if m == nil || strings.Contains(list, key) {
 		t.Fatalf("list:\n%s", list)
 	}
 	var asJSON []struct{ ID, Scope, State string }
-	if err := json.Unmarshal([]byte(succeed(t, s, "keys", "list", "--json", "--tenant", "acme-corp")), &asJSON); err != nil || len(asJSON) != 1 || asJSON[0].ID != m[1] || asJSON[0].State != "active" {
+	if err := json.Unmarshal([]byte(succeed(t, s, "keys", "list", "--json", "--tenant", "acme-corp")),
+		&asJSON); err != nil || len(asJSON) != 1 || asJSON[0].ID != m[1] || asJSON[0].State != "active" {
 		t.Errorf("%+v, %v", asJSON, err)
 	}
-	if got := succeed(t, s, "keys", "revoke", key); got != "revoked API key "+m[1]+"\nlive keys that were made with it: 0\n" {
+	got := succeed(t, s, "keys", "revoke", key)
+	if got != "revoked API key "+m[1]+"\nlive keys that were made with it: 0\n" {
 		t.Errorf("revoke: %q", got)
 	}
 	for _, address := range []string{first, second} {
@@ -194,8 +202,11 @@ func TestKeysOfSeveralScopesAndTheirNumber(t *testing.T) {
 			args = append(args, "--tenant", tenant)
 		}
 		status, stdout, stderr := execute(t, s, args...)
-		want := map[string]string{"acme-corp": `of tenant "acme-holding" there may be at most 2 live API keys`, "": "there may be at most 4 live API keys"}[tenant]
-		if (status == 0) != (want == "") || want != "" && (stdout != "" || !strings.Contains(stderr, want)) {
+		want := map[string]string{
+			"acme-corp": `of tenant "acme-holding" there may be at most 2 live API keys`,
+			"":          "there may be at most 4 live API keys"}[tenant]
+		if (status == 0) != (want == "") ||
+			want != "" && (stdout != "" || !strings.Contains(stderr, want)) {
 			t.Errorf("of %q: exit %d, %q, %s", tenant, status, stdout, stderr)
 		}
 	}
@@ -257,7 +268,9 @@ func TestAKeyIsRevokedWhilePostgresIsAway(t *testing.T) {
 	for _, address := range addresses {
 		answered(t, 200, key, "POST", address+"/events", oneEvent)
 	}
-	if status, stdout, stderr := execute(t, s, "keys", "revoke", key); status != 0 || !strings.HasSuffix(stdout, "made with it: not known, as Postgres does not answer\n") || !strings.Contains(stderr, "one store does not know yet") {
+	if status, stdout, stderr := execute(t, s, "keys", "revoke", key); status != 0 ||
+		!strings.HasSuffix(stdout, "made with it: not known, as Postgres does not answer\n") ||
+		!strings.Contains(stderr, "one store does not know yet") {
 		t.Fatalf("exit %d: %s%s", status, stdout, stderr)
 	}
 	for _, address := range addresses {
@@ -280,24 +293,30 @@ func TestAKeyIsRevokedWhilePostgresIsAway(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	env := stacktest.New(t)
-	s := settingsOf(env).with("AUTH", "required").with("JWT_SECRET", strings.Repeat("x", 32)).with("PUBLIC_URL", "https://meter.example.com/")
+	s := settingsOf(env).with("AUTH", "required").with("JWT_SECRET",
+		strings.Repeat("x", 32)).with("PUBLIC_URL", "https://meter.example.com/")
 	for _, name := range []string{"acme-corp", "globex"} {
 		succeed(t, s, "tenants", "add", name)
 	}
-	if status, stdout, stderr := execute(t, s, "tokens", "mint", "--tenant", "nope"); status != 1 || stdout != "" || !strings.Contains(stderr, `no such tenant: "nope"`) {
+	if status, stdout, stderr := execute(t, s, "tokens", "mint", "--tenant", "nope"); status != 1 ||
+		stdout != "" || !strings.Contains(stderr, `no such tenant: "nope"`) {
 		t.Errorf("a token for nobody: exit %d, %q, %s", status, stdout, stderr)
 	}
 	away := s.with("DATABASE_URL", "")
-	if status, stdout, stderr := execute(t, away, "tokens", "mint", "--tenant", "acme-corp"); status != 1 || stdout != "" || !strings.Contains(stderr, "--unchecked") {
+	if status, stdout, stderr := execute(t, away, "tokens", "mint", "--tenant",
+		"acme-corp"); status != 1 || stdout != "" || !strings.Contains(stderr, "--unchecked") {
 		t.Errorf("without a database: exit %d, %q, %s", status, stdout, stderr)
 	}
 	succeed(t, away, "tokens", "mint", "--tenant", "acme-corp", "--unchecked")
 	address := ingest(t, s)
-	lines := strings.Split(succeed(t, s, "tokens", "mint", "--tenant", "acme-corp", "--ttl", "1h"), "\n")
+	lines := strings.Split(succeed(t, s, "tokens", "mint", "--tenant", "acme-corp", "--ttl", "1h"),
+		"\n")
 	if len(lines) != 3 || lines[1] != "https://meter.example.com/usage#token="+lines[0] {
 		t.Fatalf("printed %q", lines)
 	}
-	for path, want := range map[string]int{"/usage/acme-corp": 200, "/usage/globex": 404, "/keys": 403} {
+	for path, want := range map[string]int{
+		"/usage/acme-corp": 200, "/usage/globex": 404, "/keys": 403,
+	} {
 		if status, answer := requestAs(t, lines[0], "GET", address+path, ""); status != want {
 			t.Errorf("%s: %d %s, want %d", path, status, answer, want)
 		}
@@ -305,12 +324,14 @@ func TestTokens(t *testing.T) {
 	if status, _ := requestAs(t, lines[0], "POST", address+"/events", oneEvent); status != 403 {
 		t.Errorf("a token to read sends events: %d", status)
 	}
-	sender := strings.TrimSuffix(succeed(t, s, "tokens", "mint", "--tenant", "acme-corp", "--scope", "ingest"), "\n")
+	sender := strings.TrimSuffix(succeed(t, s, "tokens", "mint", "--tenant", "acme-corp", "--scope",
+		"ingest"), "\n")
 	if status, _ := requestAs(t, sender, "POST", address+"/events", oneEvent); status != 200 {
 		t.Errorf("a token to ingest: %d", status)
 	}
 	succeed(t, s, "tenants", "rename", "acme-corp", "acme-holding")
-	renamed := strings.TrimSuffix(succeed(t, s, "tokens", "mint", "--tenant", "acme-holding", "--scope", "ingest"), "\n")
+	renamed := strings.TrimSuffix(succeed(t, s, "tokens", "mint", "--tenant", "acme-holding",
+		"--scope", "ingest"), "\n")
 	if status, answer := requestAs(t, renamed, "POST", address+"/events", oneEvent); status != 200 {
 		t.Errorf("a token for the tenant's other name: %d %s", status, answer)
 	}
@@ -319,8 +340,10 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := s.with("API_KEY", renamed)
-	status, _, stderr := execute(t, all, "import", file, "--url", address, "--tenant", "*", "--feature", "x", "--tokens", "n")
-	if status != 1 || !strings.Contains(stderr, "tenant must not be *, which stands for the defaults of all tenants") {
+	status, _, stderr := execute(t, all, "import", file, "--url", address, "--tenant", "*",
+		"--feature", "x", "--tokens", "n")
+	if status != 1 ||
+		!strings.Contains(stderr, "tenant must not be *, which stands for the defaults of all tenants") {
 		t.Errorf("an import for all tenants: exit %d, %s", status, stderr)
 	}
 	for args, want := range map[string]string{
@@ -328,7 +351,8 @@ func TestTokens(t *testing.T) {
 		"--tenant acme-corp --scope admin": "--scope must be read or ingest",
 		"--tenant acme-corp --ttl 25h":     "a token lives for 24h0m0s at the most",
 	} {
-		if status, _, stderr := execute(t, s, strings.Split("tokens mint "+args, " ")...); status != 2 || !strings.Contains(stderr, want) {
+		status, _, stderr := execute(t, s, strings.Split("tokens mint "+args, " ")...)
+		if status != 2 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit %d, %s", args, status, stderr)
 		}
 	}

@@ -28,7 +28,9 @@ func TestDashboardOfManyTenants(t *testing.T) {
 	tab.Eval("scrollTo(0, 0)", nil)
 	for _, view := range []string{"#/", "#/t/customer-09998?range=1h"} {
 		tab.Eval(fmt.Sprintf("location.hash = %q", view), nil)
-		tab.Until("the view is there", "document.querySelector('#overview').checkVisibility() ? document.querySelector('#rows .name') : document.querySelector('#features tr') && document.querySelectorAll('#tenant canvas').length === 2")
+		tab.Until("the view is there", "document.querySelector('#overview').checkVisibility()"+
+			" ? document.querySelector('#rows .name') : document.querySelector('#features tr') &&"+
+			" document.querySelectorAll('#tenant canvas').length === 2")
 		for _, dark := range []bool{false, true} {
 			tab.Dark(dark)
 			for _, violation := range tab.Violations(axe) {
@@ -59,16 +61,21 @@ func startManyTenants(t testing.TB) (address string) {
 	env := stacktest.New(t)
 	address = launch(t, settingsOf(env), "dev", "--listen", "127.0.0.1:0").ready()
 	if _, err := env.DB.Exec(`INSERT INTO tenants (name, monthly_quota)
-		SELECT 'customer-' || to_char(n, 'FM00000'), 1000000 FROM generate_series(1, $1) AS n`, manyTenants); err != nil {
+		SELECT 'customer-' || to_char(n, 'FM00000'), 1000000 FROM generate_series(1, $1) AS n`,
+		manyTenants); err != nil {
 		t.Fatal(err)
 	}
 	// Larger than a Number of JavaScript can tell: the tenant of the smallest share.
-	if _, err := env.DB.Exec("INSERT INTO tenants (name, monthly_quota) VALUES ('vast', 9007199254740993)"); err != nil {
+	_, err := env.DB.Exec(
+		"INSERT INTO tenants (name, monthly_quota) VALUES ('vast', 9007199254740993)")
+	if err != nil {
 		t.Fatal(err)
 	}
 	var events []string
 	for n := range manyTenants {
-		events = append(events, fmt.Sprintf(`{"id":"%d","tenant":"customer-%05d","feature":"gpt-4-turbo","tokens":%d}`, n+1, n+1, 100*(n+1)))
+		events = append(events,
+			fmt.Sprintf(`{"id":"%d","tenant":"customer-%05d","feature":"gpt-4-turbo","tokens":%d}`,
+				n+1, n+1, 100*(n+1)))
 	}
 	for part := range slices.Chunk(events, 5000) {
 		// Until the tenants are known, and Valkey answers in time.
@@ -80,12 +87,17 @@ func startManyTenants(t testing.TB) (address string) {
 // openManyTenants opens the page, in which all tenants have been in sight.
 func openManyTenants(t testing.TB, b *browsertest.Browser, address string) *browsertest.Tab {
 	tab := b.Open(t, address+"/usage")
-	tab.Until("the highest is first", "document.querySelector('#rows .name')?.textContent === 'customer-09998'")
-	tab.Until("the table says how long it is", fmt.Sprintf("document.querySelector('#tenants').ariaRowCount === '%d'", manyTenants+2+1))
+	tab.Until("the highest is first",
+		"document.querySelector('#rows .name')?.textContent === 'customer-09998'")
+	tab.Until("the table says how long it is",
+		fmt.Sprintf("document.querySelector('#tenants').ariaRowCount === '%d'", manyTenants+2+1))
 	tab.Eval("scrollTo(0, document.documentElement.scrollHeight)", nil)
-	tab.Until("the last are in sight", "[...document.querySelectorAll('#rows .name')].slice(-2).map(e => e.textContent).join() === 'acme-corp,vast'")
-	tab.Until("a quota is told to the token", "[...document.querySelectorAll('#rows .quota, #rows .sub')].some(e => e.title === '9,007,199,254,740,993')")
+	tab.Until("the last are in sight", "[...document.querySelectorAll('#rows"+
+		" .name')].slice(-2).map(e => e.textContent).join() === 'acme-corp,vast'")
+	tab.Until("a quota is told to the token", "[...document.querySelectorAll('#rows .quota, #rows"+
+		" .sub')].some(e => e.title === '9,007,199,254,740,993')")
 	tab.Eval("scrollTo(0, 0)", nil)
-	tab.Until("the first is in sight", "document.querySelector('#rows .name').textContent === 'customer-09998'")
+	tab.Until("the first is in sight",
+		"document.querySelector('#rows .name').textContent === 'customer-09998'")
 	return tab
 }

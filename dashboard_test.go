@@ -27,21 +27,25 @@ func TestDashboard(t *testing.T) {
 	cut := newCutter(t, address)
 	tab := b.Open(t, cut.URL+"/usage")
 	posts := 0
-	post := func(event string) { // whose id makes it safe to send again, where Valkey is slow to answer
+	// post sends an event, whose id makes it safe to send again where Valkey is slow to answer.
+	post := func(event string) {
 		t.Helper()
 		posts++
-		answered(t, 200, "", "POST", address+"/events", strings.Replace(event, "{", fmt.Sprintf(`{"id":"%d",`, posts), 1))
+		answered(t, 200, "", "POST", address+"/events",
+			strings.Replace(event, "{", fmt.Sprintf(`{"id":"%d",`, posts), 1))
 	}
 	const (
 		used = "document.querySelector('#rows .used .main')?.textContent"
 		mode = "document.querySelector('#connection').dataset.mode"
 	)
-	tab.Until("acme-corp is there, unused", used+" === '0' && document.querySelector('#rows .name').textContent === 'acme-corp'")
+	tab.Until("acme-corp is there, unused",
+		used+" === '0' && document.querySelector('#rows .name').textContent === 'acme-corp'")
 	tab.Until("and live", mode+" === 'live'")
 	tab.Eval("window.mark = 1", nil) // which a reload would lose
 
 	// An event is seen without being asked for.
-	const asks = "performance.getEntriesByType('resource').filter(e => e.name.includes('/tenants?')).length"
+	const asks = "performance.getEntriesByType('resource').filter(e =>" +
+		" e.name.includes('/tenants?')).length"
 	var before, after int
 	tab.Eval(asks, &before)
 	post(`{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`)
@@ -62,22 +66,31 @@ func TestDashboard(t *testing.T) {
 	if status, _ := d.stop(); status != 0 {
 		t.Errorf("dev: exit %d", status)
 	}
-	tab.Until("the banner says that the server is away", "document.querySelector('#banner[data-kind=away]:not([hidden])')")
+	tab.Until("the banner says that the server is away",
+		"document.querySelector('#banner[data-kind=away]:not([hidden])')")
 	tab.Until("with the last figures below", used+" === '2,000'")
 	d = launch(t, s, "dev", "--listen", strings.TrimPrefix(address, "http://"))
 	d.ready()
 	post(`{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1}`)
-	tab.Until("the page is back by itself", used+" === '2,001' && document.querySelector('#banner').hidden")
+	tab.Until("the page is back by itself",
+		used+" === '2,001' && document.querySelector('#banner').hidden")
 	tab.Until("and live", mode+" === 'live'")
 
 	// Names that are markup, and names that are written from right to left.
-	for _, name := range []string{`<img src=x onerror=alert(1)>`, strings.Repeat("שלוםמרחב", 16)} {
+	for _, name := range []string{
+		`<img src=x onerror=alert(1)>`, strings.Repeat("שלוםמרחב", 16),
+	} {
 		succeed(t, s, "tenants", "add", name, "--quota", "10")
-		tab.Until("it is shown as text", "[...document.querySelectorAll('#rows bdi')].some(e => e.textContent === "+strconv.Quote(name)+") && !document.querySelector('main img')")
-		tab.Eval("[...document.querySelectorAll('#rows .name')].find(e => e.textContent === "+strconv.Quote(name)+").click()", nil)
-		tab.Until("and its view too", "document.querySelector('#tenant-name-text').textContent === "+strconv.Quote(name)+" && document.querySelector('#tenant-body').checkVisibility() && !document.querySelector('main img')")
+		tab.Until("it is shown as text", "[...document.querySelectorAll('#rows bdi')].some(e =>"+
+			" e.textContent === "+strconv.Quote(name)+") && !document.querySelector('main img')")
+		tab.Eval("[...document.querySelectorAll('#rows .name')].find(e => e.textContent === "+
+			strconv.Quote(name)+").click()", nil)
+		tab.Until("and its view too", "document.querySelector('#tenant-name-text').textContent === "+
+			strconv.Quote(name)+" && document.querySelector('#tenant-body').checkVisibility()"+
+			" && !document.querySelector('main img')")
 		tab.Back()
-		tab.Until("the back button leads to the overview", "document.querySelector('#overview').checkVisibility()")
+		tab.Until("the back button leads to the overview",
+			"document.querySelector('#overview').checkVisibility()")
 	}
 	tab.Until("this is the page that was opened", "window.mark === 1")
 
@@ -89,16 +102,21 @@ func TestDashboard(t *testing.T) {
 func testTenantView(t *testing.T, b *browsertest.Browser, address string) {
 	dir := t.TempDir()
 	tab := b.Open(t, address+"/usage?tenant=acme-corp", browsertest.DownloadTo(dir))
-	tab.Until("the tenant is shown", "location.hash === '#/t/acme-corp' && document.querySelector('#figures dd')?.textContent === '2,001'")
+	tab.Until("the tenant is shown", "location.hash === '#/t/acme-corp' &&"+
+		" document.querySelector('#figures dd')?.textContent === '2,001'")
 	tab.Until("both charts are drawn", "document.querySelectorAll('#tenant canvas').length === 2")
-	features := "[...document.querySelectorAll('#features tr')].map(r => [...r.cells].slice(0, 2).map(c => c.textContent)).join(';')"
+	features := "[...document.querySelectorAll('#features tr')].map(r => [...r.cells].slice(0," +
+		" 2).map(c => c.textContent)).join(';')"
 	for _, stretch := range []string{"1h", "24h", "7d", "30d", "period", "custom"} {
 		tab.Eval("document.querySelector('#ranges input[value=\""+stretch+"\"]').click()", nil)
-		tab.Until(stretch+" has both features", "document.querySelector('#ranges input[value=\""+stretch+"\"]').checked && document.querySelector('#steps-box').ariaBusy === 'false' && "+
+		tab.Until(stretch+" has both features", "document.querySelector('#ranges input[value=\""+stretch+
+			"\"]').checked && document.querySelector('#steps-box').ariaBusy === 'false' && "+
 			features+" === 'gpt-4-turbo,1,501;gpt-4o-mini,500'")
 	}
 	tab.Eval("location.hash = '#/t/acme-corp?range=period'", nil)
-	tab.Until("the whole period is shown", "document.querySelector('#series-csv').href.includes('step=day') && document.querySelector('#steps-total').textContent.startsWith('2,001 tokens')")
+	tab.Until("the whole period is shown",
+		"document.querySelector('#series-csv').href.includes('step=day') &&"+
+			" document.querySelector('#steps-total').textContent.startsWith('2,001 tokens')")
 	tab.Click("#series-csv")
 	tab.Click("#events-csv")
 	for name, column := range map[string]string{"series": "tokens", "events": "tokens"} {
@@ -151,17 +169,20 @@ func newCutter(t *testing.T, address string) *cutter {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host // the origin of the page
 	}}
-	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { panic(http.ErrAbortHandler) }
-	c.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.mu.Lock()
-		refused := c.refused && r.URL.Path == "/live"
-		c.mu.Unlock()
-		if refused {
-			http.Error(w, "no sockets here", http.StatusBadGateway)
-			return
-		}
-		proxy.ServeHTTP(w, r)
-	}))
+	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) {
+		panic(http.ErrAbortHandler)
+	}
+	c.Server = httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c.mu.Lock()
+			refused := c.refused && r.URL.Path == "/live"
+			c.mu.Unlock()
+			if refused {
+				http.Error(w, "no sockets here", http.StatusBadGateway)
+				return
+			}
+			proxy.ServeHTTP(w, r)
+		}))
 	c.Config.ConnState = func(conn net.Conn, state http.ConnState) {
 		c.mu.Lock()
 		defer c.mu.Unlock()

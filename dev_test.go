@@ -15,7 +15,8 @@ import (
 func (d *daemon) ready() string {
 	d.t.Helper()
 	page := strings.TrimPrefix(d.line("flagmeter ready http://127.0.0.1:"), "flagmeter ready ")
-	if status, body := request(d.t, "GET", page, ""); status != 200 || !strings.Contains(body, "<html") {
+	status, body := request(d.t, "GET", page, "")
+	if status != 200 || !strings.Contains(body, "<html") {
 		d.t.Errorf("GET %s when it is ready: %d", page, status)
 	}
 	return strings.TrimSuffix(page, "/usage")
@@ -31,17 +32,22 @@ func TestDevOnPrivateStores(t *testing.T) {
 	}
 	address := d.ready()
 
-	if status, answer := request(t, "POST", address+"/events", `{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`); status != 200 {
+	if status, answer := request(t, "POST", address+"/events",
+		`{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`); status != 200 {
 		t.Errorf("POST /events: %d %s", status, answer)
 	}
 	var usage struct{ TotalTokens, Quota int64 }
 	_, answer := request(t, "GET", address+"/usage/acme-corp", "")
-	if err := json.Unmarshal([]byte(answer), &usage); err != nil || usage.TotalTokens != 1500 || usage.Quota != 1_000_000 {
+	if err := json.Unmarshal([]byte(answer), &usage); err != nil || usage.TotalTokens != 1500 ||
+		usage.Quota != 1_000_000 {
 		t.Errorf("right after the event: %s", answer)
 	}
 	_, metrics := request(t, "GET", address+"/metrics", "")
-	for _, name := range []string{"flagmeter_build_info{", "go_goroutines ", "process_start_time_seconds ",
-		"flagmeter_ingest_events_total 1", "flagmeter_flusher_events_total ", "flagmeter_alerter_pending_deliveries "} {
+	for _, name := range []string{
+		"flagmeter_build_info{", "go_goroutines ", "process_start_time_seconds ",
+		"flagmeter_ingest_events_total 1", "flagmeter_flusher_events_total ",
+		"flagmeter_alerter_pending_deliveries ",
+	} {
 		if !strings.Contains(metrics, "\n"+name) {
 			t.Errorf("/metrics has no %s", name)
 		}
@@ -79,12 +85,15 @@ func TestDevUsesGivenStores(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		d.ready()
-		if status, _ := d.stop(); status != 0 || d.stderr.String() != "flagmeter: warning: --data is not used, because DATABASE_URL and VALKEY_URL are set\n" {
+		status, _ := d.stop()
+		if status != 0 || d.stderr.String() != "flagmeter: warning: --data is not used, because"+
+			" DATABASE_URL and VALKEY_URL are set\n" {
 			t.Errorf("exit %d: %s", status, d.stderr)
 		}
 	}
 	var names []string
-	if err := db.SelectContext(t.Context(), &names, "SELECT name FROM tenants"); err != nil || len(names) != 1 || names[0] != "acme-corp" {
+	err := db.SelectContext(t.Context(), &names, "SELECT name FROM tenants")
+	if err != nil || len(names) != 1 || names[0] != "acme-corp" {
 		t.Errorf("tenants %v, %v", names, err)
 	}
 }
@@ -120,7 +129,8 @@ func TestDevNamesAnAddressInUse(t *testing.T) {
 	}
 	defer taken.Close()
 	status, stdout, stderr := execute(t, nil, "dev", "--listen", taken.Addr().String())
-	want := "flagmeter: address " + taken.Addr().String() + " is in use by another process: choose another with --listen\n"
+	want := "flagmeter: address " + taken.Addr().String() +
+		" is in use by another process: choose another with --listen\n"
 	if status != 1 || stdout != "" || stderr != want {
 		t.Errorf("exit %d: %s", status, stderr)
 	}
@@ -128,10 +138,12 @@ func TestDevNamesAnAddressInUse(t *testing.T) {
 
 func TestDevSaysWhoMayUseIt(t *testing.T) {
 	for _, c := range []struct{ listen, auth, says string }{
-		{"127.0.0.1:0", "", "authentication is off: everybody on this machine, and nobody else, can use 127.0.0.1:"},
+		{"127.0.0.1:0", "",
+			"authentication is off: everybody on this machine, and nobody else, can use 127.0.0.1:"},
 		{":0", "off", "authentication is off: everybody who can reach it can use [::]:"},
 		{":0", "", "authentication is required; this key of scope admin ends in 24 hours:"},
-		{"127.0.0.1:0", "required", "authentication is required; this key of scope admin ends in 24 hours:"},
+		{"127.0.0.1:0", "required",
+			"authentication is required; this key of scope admin ends in 24 hours:"},
 	} {
 		t.Run(c.listen+c.auth, func(t *testing.T) {
 			d := launch(t, settingsOf(stacktest.New(t)).with("AUTH", c.auth), "dev", "--listen", c.listen)
@@ -157,7 +169,8 @@ func TestDevSaysWhoMayUseIt(t *testing.T) {
 
 // The demo sends its events with the key that dev has made.
 func TestDevDemoWithAuthentication(t *testing.T) {
-	d := launch(t, settingsOf(stacktest.New(t)).with("AUTH", "required"), "dev", "--listen", "127.0.0.1:0", "--demo")
+	d := launch(t, settingsOf(stacktest.New(t)).with("AUTH", "required"), "dev", "--listen",
+		"127.0.0.1:0", "--demo")
 	key := strings.TrimPrefix(d.line("API_KEY="), "API_KEY=")
 	address := d.ready()
 	eventually(t, "the demo has sent something", func() bool {

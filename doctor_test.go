@@ -22,7 +22,8 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	s := settings{"DATABASE_URL": st.DatabaseURL, "VALKEY_URL": st.ValkeyURL, "LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": "127.0.0.1:0"}
+	s := settings{"DATABASE_URL": st.DatabaseURL, "VALKEY_URL": st.ValkeyURL,
+		"LISTEN_ADDR": "127.0.0.1:0", "METRICS_ADDR": "127.0.0.1:0"}
 	succeed(t, s, "migrate")
 	succeed(t, s, "seed")
 	flusher := launch(t, s, "flusher")
@@ -33,12 +34,16 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	})
 
 	text := succeed(t, s, "doctor")
-	for _, want := range []string{" reachable           answers in ", "\n  ✓ fsync               appendfsync always", "\n  ✓ fsync               on\n", "\n  ✓ tenants             1 active", " 0 failed\n"} {
+	for _, want := range []string{
+		" reachable           answers in ", "\n  ✓ fsync               appendfsync always",
+		"\n  ✓ fsync               on\n", "\n  ✓ tenants             1 active", " 0 failed\n",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if text := succeed(t, s.with("LANG", "C"), "doctor"); strings.Contains(text, "✓") || !strings.Contains(text, "\n  ok fsync ") {
+	if text := succeed(t, s.with("LANG", "C"), "doctor"); strings.Contains(text, "✓") ||
+		!strings.Contains(text, "\n  ok fsync ") {
 		t.Errorf("in plain ASCII:\n%s", text)
 	}
 	var report struct {
@@ -46,7 +51,8 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 		Failures int
 		Findings []struct{ Group, Check, Status, Finding, Advice string }
 	}
-	if err := json.Unmarshal([]byte(succeed(t, s, "doctor", "--json")), &report); err != nil || !report.OK || report.Failures != 0 || len(report.Findings) < 25 {
+	if err := json.Unmarshal([]byte(succeed(t, s, "doctor", "--json")), &report); err != nil ||
+		!report.OK || report.Failures != 0 || len(report.Findings) < 25 {
 		t.Errorf("JSON: %v, %+v", err, report)
 	}
 	for _, f := range report.Findings {
@@ -58,12 +64,16 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 
 func TestDoctorTellsEveryMistakeOfTheSettings(t *testing.T) {
 	t.Parallel()
-	s := settings{"SHARDS": "0", "VALKEY_URL": "http://:canary-in-a-password@host", "JWT_SECRET": "canary-short"}
+	s := settings{"SHARDS": "0", "VALKEY_URL": "http://:canary-in-a-password@host",
+		"JWT_SECRET": "canary-short"}
 	status, text, stderr := execute(t, s, "doctor")
-	if status != 1 || stderr != "flagmeter: 4 checks have failed\n" || strings.Count(text, "  ✗ ") != 4 || strings.Count(text, "    do: ") != 4 {
+	if status != 1 || stderr != "flagmeter: 4 checks have failed\n" ||
+		strings.Count(text, "  ✗ ") != 4 || strings.Count(text, "    do: ") != 4 {
 		t.Errorf("exit %d, %s\n%s", status, stderr, text)
 	}
-	for _, name := range []string{"DATABASE_URL is not set", "VALKEY_URL must be", "JWT_SECRET must be", "SHARDS must be"} {
+	for _, name := range []string{
+		"DATABASE_URL is not set", "VALKEY_URL must be", "JWT_SECRET must be", "SHARDS must be",
+	} {
 		if !strings.Contains(text, name) {
 			t.Errorf("no %s in\n%s", name, text)
 		}
@@ -72,17 +82,22 @@ func TestDoctorTellsEveryMistakeOfTheSettings(t *testing.T) {
 		t.Errorf("a secret is said:\n%s", text)
 	}
 	status, text, _ = execute(t, s, "doctor", "--json")
-	if status != 1 || !strings.Contains(text, `"ok": false`) || !strings.Contains(text, `"failures": 4`) || strings.Contains(text, "canary") {
+	if status != 1 || !strings.Contains(text, `"ok": false`) ||
+		!strings.Contains(text, `"failures": 4`) || strings.Contains(text, "canary") {
 		t.Errorf("exit %d\n%s", status, text)
 	}
 }
 
 func TestDoctorWarnsOfRiskySettings(t *testing.T) {
 	t.Parallel()
-	s := settingsOf(stacktest.New(t)).with("AUTH", "off").with("LISTEN_ADDR", ":3000").with("PUBLIC_URL", "http://meter.example.com")
+	s := settingsOf(stacktest.New(t)).with("AUTH", "off").with("LISTEN_ADDR",
+		":3000").with("PUBLIC_URL", "http://meter.example.com")
 	_, text, _ := execute(t, s, "doctor")
-	for _, want := range []string{"! authentication      off, and other machines can reach the API", "do: set AUTH=required, then: flagmeter keys create --scope admin",
-		"! public url          without TLS", "PUBLIC_URL=https://meter.example.com"} {
+	for _, want := range []string{
+		"! authentication      off, and other machines can reach the API",
+		"do: set AUTH=required, then: flagmeter keys create --scope admin",
+		"! public url          without TLS", "PUBLIC_URL=https://meter.example.com",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -28,7 +28,9 @@ func everywhere(t *testing.T, address string) string {
 func TestHealthcheckOfRolesThatAreWell(t *testing.T) {
 	s := settingsOf(stacktest.New(t))
 	succeed(t, s, "seed")
-	for role, setting := range map[string]string{"ingest": "LISTEN_ADDR", "flusher": "METRICS_ADDR", "alerter": "METRICS_ADDR"} {
+	for role, setting := range map[string]string{
+		"ingest": "LISTEN_ADDR", "flusher": "METRICS_ADDR", "alerter": "METRICS_ADDR",
+	} {
 		d := launch(t, s, role)
 		address := d.where()
 		// No other setting: a container's healthcheck has no secret, and must not need one.
@@ -46,7 +48,8 @@ func TestHealthcheckOfRolesThatAreWell(t *testing.T) {
 		}
 		d.stop()
 		status, stdout, stderr := execute(t, settings{setting: address}, "healthcheck", role)
-		if status != 1 || stdout != "" || !strings.HasPrefix(stderr, "flagmeter: "+role+" is not well: ") ||
+		if status != 1 || stdout != "" ||
+			!strings.HasPrefix(stderr, "flagmeter: "+role+" is not well: ") ||
 			!strings.Contains(stderr, "connection refused") || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s is gone: exit %d, %q, %q", role, status, stdout, stderr)
 		}
@@ -58,7 +61,8 @@ func TestHealthcheckWithoutValkey(t *testing.T) {
 	s := settingsOf(stacktest.New(t)).with("VALKEY_URL", "redis://127.0.0.1:1/0")
 	address := launch(t, s, "ingest").where()
 	status, _, stderr := execute(t, settings{"LISTEN_ADDR": address}, "healthcheck")
-	if status != 1 || !strings.Contains(stderr, "503 Service Unavailable") || !strings.Contains(stderr, "its stores have not answered yet") {
+	if status != 1 || !strings.Contains(stderr, "503 Service Unavailable") ||
+		!strings.Contains(stderr, "its stores have not answered yet") {
 		t.Errorf("exit %d: %s", status, stderr)
 	}
 }
@@ -71,7 +75,8 @@ func TestHealthcheckWaitsForSoLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	status, _, stderr := execute(t, settings{"METRICS_ADDR": l.Addr().String()}, "healthcheck", "flusher")
+	status, _, stderr := execute(t, settings{"METRICS_ADDR": l.Addr().String()},
+		"healthcheck", "flusher")
 	if status != 1 || !strings.HasSuffix(stderr, "/healthz: no answer within 3s\n") {
 		t.Errorf("exit %d: %s", status, stderr)
 	}

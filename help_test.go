@@ -34,19 +34,24 @@ func TestHelpBeginsWithExamples(t *testing.T) {
 		help := succeed(t, nil, append(path, "--help")...)
 		line := "\n  flagmeter " + strings.Join(path, " ")
 		examples, usage := strings.Index(help, "\n\nExamples:\n"), strings.Index(help, "\n\nUsage:\n")
-		if examples < 0 || usage < examples || strings.Count(help[:examples], "\n") > 0 || !strings.Contains(help[examples:usage], strings.TrimRight(line, " ")) {
+		if examples < 0 || usage < examples || strings.Count(help[:examples], "\n") > 0 ||
+			!strings.Contains(help[examples:usage], strings.TrimRight(line, " ")) {
 			t.Errorf("help of %q does not begin with an example of it:\n%s", strings.Join(path, " "), help)
 		}
 	}
 }
 
 func TestCompletion(t *testing.T) {
-	for shell, sign := range map[string]string{"bash": "__start_flagmeter", "zsh": "#compdef flagmeter", "fish": "complete -c flagmeter", "powershell": "Register-ArgumentCompleter"} {
+	for shell, sign := range map[string]string{
+		"bash": "__start_flagmeter", "zsh": "#compdef flagmeter", "fish": "complete -c flagmeter",
+		"powershell": "Register-ArgumentCompleter",
+	} {
 		if script := succeed(t, nil, "completion", shell); !strings.Contains(script, sign) {
 			t.Errorf("%s: no %q", shell, sign)
 		}
 	}
-	if status, _, stderr := execute(t, nil, "completion", "tcsh"); status != 2 || !strings.Contains(stderr, `invalid argument "tcsh"`) {
+	status, _, stderr := execute(t, nil, "completion", "tcsh")
+	if status != 2 || !strings.Contains(stderr, `invalid argument "tcsh"`) {
 		t.Errorf("exit %d: %s", status, stderr)
 	}
 	// What the scripts ask while somebody types.

@@ -27,11 +27,15 @@ const (
 type figures map[string]struct{ Values map[string]float64 }
 
 // k6 runs a script against address. It returns the exit status and all that was printed.
-func k6(t *testing.T, address, script string, env ...string) (status int, printed string, got figures) {
+func k6(
+	t *testing.T, address, script string, env ...string,
+) (status int, printed string, got figures) {
 	t.Helper()
 	summary := filepath.Join(t.TempDir(), "summary.json")
-	cmd := exec.CommandContext(t.Context(), "k6", "run", "--quiet", "--no-color", "--address", "", "k6/"+script+".js")
-	cmd.Env = append(append(os.Environ(), "K6_NO_USAGE_REPORT=true", "URL="+address, "SUMMARY="+summary), env...)
+	cmd := exec.CommandContext(t.Context(), "k6", "run", "--quiet", "--no-color", "--address", "",
+		"k6/"+script+".js")
+	cmd.Env = append(append(os.Environ(), "K6_NO_USAGE_REPORT=true", "URL="+address,
+		"SUMMARY="+summary), env...)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		t.Fatal(err)
@@ -58,13 +62,18 @@ func TestK6(t *testing.T) {
 	address := ingest(t, s)
 	launch(t, s, "flusher").line(`"started"`)
 
-	for script, settings := range map[string]string{"smoke": "", "load": "RATE=100 DURATION=2s", "batch": "RATE=5 DURATION=2s", "soak": "RATE=50 DURATION=3s"} {
+	for script, settings := range map[string]string{
+		"smoke": "", "load": "RATE=100 DURATION=2s", "batch": "RATE=5 DURATION=2s",
+		"soak": "RATE=50 DURATION=3s",
+	} {
 		t.Run(script, func(t *testing.T) {
 			status, printed, got := k6(t, address, script, append(strings.Fields(settings), key)...)
 			// How long answers take on a machine that runs tests is not judged.
-			exact := got["sum_judged"].Values["count"] == 1 && got["tokens_missing"].Values["count"] == 0 && got["unanswered_events"].Values["count"] == 0
+			exact := got["sum_judged"].Values["count"] == 1 && got["tokens_missing"].Values["count"] == 0 &&
+				got["unanswered_events"].Values["count"] == 0
 			checks, any := got["checks"]
-			if status != 0 && status != k6Missed || !exact || got["http_req_failed"].Values["rate"] > 0 || any && checks.Values["rate"] < 1 {
+			if status != 0 && status != k6Missed || !exact || got["http_req_failed"].Values["rate"] > 0 ||
+				any && checks.Values["rate"] < 1 {
 				t.Errorf("exit %d\n%s", status, printed)
 			}
 		})
@@ -75,7 +84,8 @@ func TestK6(t *testing.T) {
 			status, _ := requestAs(t, strings.TrimPrefix(key, "API_KEY="), "GET", address+"/usage/small", "")
 			return status == 200
 		})
-		status, printed, got := k6(t, address, "spike", key, "TENANT=small", "PEAK=400", "DURATION=1s", "CALM=1s")
+		status, printed, got := k6(t, address, "spike", key, "TENANT=small", "PEAK=400",
+			"DURATION=1s", "CALM=1s")
 		if status != 0 || got["limited_answers"].Values["count"] == 0 {
 			t.Errorf("exit %d\n%s", status, printed)
 		}
@@ -84,10 +94,12 @@ func TestK6(t *testing.T) {
 		var once atomic.Bool
 		address := through(t, address, func(res *http.Response) {
 			if res.Request.Method == "POST" && once.CompareAndSwap(false, true) {
-				requestAs(t, strings.TrimPrefix(key, "API_KEY="), "POST", address+"/events", `{"tenant":"acme-corp","feature":"f","tokens":7}`)
+				requestAs(t, strings.TrimPrefix(key, "API_KEY="), "POST", address+"/events",
+					`{"tenant":"acme-corp","feature":"f","tokens":7}`)
 			}
 		})
-		if status, printed, got := k6(t, address, "load", key, "RATE=50", "DURATION=1s"); status != k6Missed || got["tokens_missing"].Values["count"] != -7 {
+		status, printed, got := k6(t, address, "load", key, "RATE=50", "DURATION=1s")
+		if status != k6Missed || got["tokens_missing"].Values["count"] != -7 {
 			t.Errorf("exit %d\n%s", status, printed)
 		}
 	})
@@ -99,7 +111,8 @@ func TestK6(t *testing.T) {
 			}
 		})
 		status, printed, got := k6(t, address, "load", key, "RATE=50", "DURATION=1s")
-		if status != k6Missed || got["tokens_missing"].Values["count"] != 0 || got["unanswered_events"].Values["count"] != 0 || got["http_req_failed"].Values["rate"] < 0.05 {
+		if status != k6Missed || got["tokens_missing"].Values["count"] != 0 ||
+			got["unanswered_events"].Values["count"] != 0 || got["http_req_failed"].Values["rate"] < 0.05 {
 			t.Errorf("exit %d\n%s", status, printed)
 		}
 	})
@@ -110,19 +123,22 @@ func TestK6(t *testing.T) {
 			case res.Request.Method == "POST":
 				posted.Store(true)
 			case posted.Load():
-				res.Body = io.NopCloser(strings.NewReader(`{"totalTokens":5,"periodStart":"2030-01-01T00:00:00Z","stale":false}`))
+				res.Body = io.NopCloser(
+					strings.NewReader(`{"totalTokens":5,"periodStart":"2030-01-01T00:00:00Z","stale":false}`))
 				res.ContentLength = -1
 				res.Header.Del("Content-Length")
 			}
 		})
 		status, printed, got := k6(t, address, "load", key, "RATE=20", "DURATION=1s")
-		if status == 0 || got["sum_judged"].Values["count"] != 0 || !strings.Contains(printed, "billing period") {
+		if status == 0 || got["sum_judged"].Values["count"] != 0 ||
+			!strings.Contains(printed, "billing period") {
 			t.Errorf("exit %d\n%s", status, printed)
 		}
 	})
 	t.Run("nothing is judged without usage", func(t *testing.T) {
 		status, printed, _ := k6(t, address, "load", key, "TENANT=nobody")
-		if status != k6Threw || !strings.Contains(printed, "cannot read the usage of nobody: 404") || strings.Contains(printed, "NaN") {
+		if status != k6Threw || !strings.Contains(printed, "cannot read the usage of nobody: 404") ||
+			strings.Contains(printed, "NaN") {
 			t.Errorf("exit %d\n%s", status, printed)
 		}
 	})

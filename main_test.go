@@ -73,18 +73,22 @@ func launch(t testing.TB, s settings, args ...string) *daemon {
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	// Room for more lines than a test makes: a daemon must not wait for a reader.
-	d := &daemon{t: t, lines: make(chan string, 1000), stderr: new(bytes.Buffer), status: make(chan int, 1), cancel: cancel}
+	d := &daemon{t: t, lines: make(chan string, 1000), stderr: new(bytes.Buffer),
+		status: make(chan int, 1), cancel: cancel}
 	go func() {
 		defer close(d.lines)
 		for scanner := bufio.NewScanner(out); scanner.Scan(); {
 			d.lines <- scanner.Text()
 		}
 	}()
-	if slices.Contains([]string{"ingest", "flusher", "alerter"}, args[0]) { // each has a user of its own
-		s = s.with("VALKEY_URL", strings.Replace(s["VALKEY_URL"], "//flagmeter:", "//flagmeter_"+args[0]+":", 1))
+	// each has a user of its own
+	if slices.Contains([]string{"ingest", "flusher", "alerter"}, args[0]) {
+		s = s.with("VALKEY_URL",
+			strings.Replace(s["VALKEY_URL"], "//flagmeter:", "//flagmeter_"+args[0]+":", 1))
 	}
 	if args[0] == "flusher" {
-		s = s.with("DATABASE_URL", strings.Replace(s["DATABASE_URL"], "//flagmeter_ingest:", "//flagmeter_flusher:", 1))
+		s = s.with("DATABASE_URL",
+			strings.Replace(s["DATABASE_URL"], "//flagmeter_ingest:", "//flagmeter_flusher:", 1))
 	}
 	go func() {
 		status := run(ctx, args, s.getenv, in, d.stderr)
@@ -155,11 +159,13 @@ func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sq
 		t.Fatal(err)
 	}
 	name := own + "_empty"
-	if _, err := env.DB.ExecContext(t.Context(), "CREATE DATABASE "+name+" OWNER flagmeter_owner"); err != nil {
+	if _, err := env.DB.ExecContext(t.Context(),
+		"CREATE DATABASE "+name+" OWNER flagmeter_owner"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := env.DB.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+		_, err := env.DB.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)")
+		if err != nil {
 			t.Error(err)
 		}
 	})

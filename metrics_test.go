@@ -41,7 +41,8 @@ func checkMetrics(t *testing.T, program string, s settings) {
 	published := map[string]*family{}
 	for role, c := range roles {
 		families, size := scrape(t, "http://"+c.address+"/metrics")
-		metricstest.Lint(t, prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, nil }))
+		metricstest.Lint(t,
+			prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, nil }))
 		n := metricstest.Series(families)
 		for _, f := range families {
 			if strings.HasPrefix(f.GetName(), "flagmeter_") {
@@ -50,7 +51,8 @@ func checkMetrics(t *testing.T, program string, s settings) {
 		}
 		t.Logf("%s: %d series, %d bytes", role, n, size)
 		if n >= seriesLimit || size > bytesLimit {
-			t.Errorf("%s: %d series, %d bytes; want fewer than %d, and %d at most", role, n, size, seriesLimit, bytesLimit)
+			t.Errorf("%s: %d series, %d bytes; want fewer than %d, and %d at most",
+				role, n, size, seriesLimit, bytesLimit)
 		}
 	}
 	compareTable(t, table(published))
@@ -86,23 +88,32 @@ func startRoles(t testing.TB, program string, s settings) map[string]*child {
 		"ingest":  spawn(t, program, s.with("METRICS_TOP_TENANTS", "3"), "ingest"),
 		"flusher": spawn(t, program, s, "flusher"),
 		"alerter": spawn(t, program, s, "alerter"),
-		"backup":  spawn(t, program, s.with("BACKUP_TARGET", t.TempDir()).with("BACKUP_SCHEDULE", "@hourly"), "backup"),
+		"backup": spawn(t, program,
+			s.with("BACKUP_TARGET", t.TempDir()).with("BACKUP_SCHEDULE", "@hourly"), "backup"),
 	}
 	api := "http://" + roles["ingest"].address
-	eventually(t, "ingest is ready", func() bool { return get(t, api+"/readyz", nil) == http.StatusOK })
-	answered(t, 200, "", "POST", api+"/events", `{"id":"1","tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`)
-	for _, path := range []string{"/usage/acme-corp", "/usage/nobody", "/nowhere", "/usage", "/tenants?sort=colour", "/healthz"} {
+	eventually(t, "ingest is ready", func() bool {
+		return get(t, api+"/readyz", nil) == http.StatusOK
+	})
+	answered(t, 200, "", "POST", api+"/events",
+		`{"id":"1","tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`)
+	for _, path := range []string{
+		"/usage/acme-corp", "/usage/nobody", "/nowhere", "/usage", "/tenants?sort=colour", "/healthz",
+	} {
 		request(t, "GET", api+path, "")
 	}
 	// What each shows when it has worked, the slowest last.
 	for role, shown := range map[string][]string{
-		"flusher": {"flagmeter_queue_up 1", "flagmeter_valkey_memory_used_bytes ", "flagmeter_flusher_events_total 1"},
-		"alerter": {`flagmeter_alerter_ticks_total{outcome="ok"} 1`, `flagmeter_valkey_script_seconds_count{script="changed"}`},
-		"ingest":  {`flagmeter_tenant_quota_ratio{tenant="acme-corp"} 0.0015`},
+		"flusher": {"flagmeter_queue_up 1", "flagmeter_valkey_memory_used_bytes ",
+			"flagmeter_flusher_events_total 1"},
+		"alerter": {`flagmeter_alerter_ticks_total{outcome="ok"} 1`,
+			`flagmeter_valkey_script_seconds_count{script="changed"}`},
+		"ingest": {`flagmeter_tenant_quota_ratio{tenant="acme-corp"} 0.0015`},
 	} {
 		eventually(t, role+" has worked", func() bool {
 			_, text := request(t, "GET", "http://"+roles[role].address+"/metrics", "")
-			return !slices.ContainsFunc(shown, func(line string) bool { return !strings.Contains(text, line) })
+			return !slices.ContainsFunc(shown,
+				func(line string) bool { return !strings.Contains(text, line) })
 		})
 	}
 	return roles
@@ -116,7 +127,9 @@ func scrape(t testing.TB, url string) (families []*dto.MetricFamily, size int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;version=0.0.4;q=0.2")
+	req.Header.Set("Accept", "application/vnd.google.protobuf;"+
+		"proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,"+
+		"text/plain;version=0.0.4;q=0.2")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +161,8 @@ type family struct {
 func note(all map[string]*family, role string, f *dto.MetricFamily) {
 	known := all[f.GetName()]
 	if known == nil {
-		known = &family{kind: strings.ToLower(f.GetType().String()), help: f.GetHelp(), labels: map[string]bool{}}
+		known = &family{kind: strings.ToLower(f.GetType().String()), help: f.GetHelp(),
+			labels: map[string]bool{}}
 		all[f.GetName()] = known
 	}
 	known.roles = append(known.roles, role)
@@ -177,7 +191,8 @@ func table(all map[string]*family) string {
 		case "alerter, backup, flusher, ingest":
 			roles = "all"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", name, f.kind, strings.Join(slices.Sorted(maps.Keys(f.labels)), ", "), roles, f.help)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", name, f.kind,
+			strings.Join(slices.Sorted(maps.Keys(f.labels)), ", "), roles, f.help)
 	}
 	return b.String()
 }
@@ -198,7 +213,8 @@ func compareTable(t *testing.T, want string) {
 		return
 	}
 	if !*update {
-		t.Errorf("%s does not say what the roles publish: go test . -run TestProgramAsBuilt/metrics -update", metricsDocument)
+		t.Errorf("%s does not say what the roles publish: go test . -run TestProgramAsBuilt/metrics"+
+			" -update", metricsDocument)
 		for line := range strings.Lines(want) {
 			if !strings.Contains(have, line) {
 				t.Logf("published: %s", line)
@@ -211,7 +227,8 @@ func compareTable(t *testing.T, want string) {
 		}
 		return
 	}
-	if err := os.WriteFile(metricsDocument, []byte(before+tableBegin+"\n"+want+"\n"+tableEnd+after), 0o644); err != nil {
+	if err := os.WriteFile(metricsDocument, []byte(before+tableBegin+"\n"+want+"\n"+tableEnd+after),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 }

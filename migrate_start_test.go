@@ -13,7 +13,8 @@ func TestRolesMigrateIfTheyAreTold(t *testing.T) {
 	databaseURL, db := emptyDatabase(t, env)
 	s := settingsOf(env).with("DATABASE_URL", databaseURL)
 	for _, role := range []string{"ingest", "flusher", "alerter"} {
-		if status, _, stderr := execute(t, s, role); status != 1 || !strings.Contains(stderr, schema.ErrOutdated.Error()) {
+		status, _, stderr := execute(t, s, role)
+		if status != 1 || !strings.Contains(stderr, schema.ErrOutdated.Error()) {
 			t.Errorf("%s on a database without a schema: exit status %d: %s", role, status, stderr)
 		}
 	}

@@ -23,14 +23,16 @@ func TestARoleOnAnOldSchemaDoesNotStart(t *testing.T) {
 			for line := range d.lines {
 				rest += line + "\n"
 			}
-			if status != 1 || !strings.Contains(d.stderr.String(), schema.ErrOutdated.Error()) || !mayStart && strings.Contains(rest, `"started"`) {
+			if status != 1 || !strings.Contains(d.stderr.String(), schema.ErrOutdated.Error()) ||
+				!mayStart && strings.Contains(rest, `"started"`) {
 				t.Errorf("exit status %d: %s%s", status, rest, d.stderr)
 			}
 		case <-time.After(60 * time.Second):
 			t.Error("it does not end")
 		}
 	}
-	if _, err := env.DB.Exec("DELETE FROM schema_migrations WHERE id = (SELECT max(id) FROM schema_migrations)"); err != nil {
+	if _, err := env.DB.Exec(
+		"DELETE FROM schema_migrations WHERE id = (SELECT max(id) FROM schema_migrations)"); err != nil {
 		t.Fatal(err)
 	}
 	for _, role := range []string{"ingest", "flusher", "alerter"} {

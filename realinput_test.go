@@ -34,7 +34,9 @@ func TestRealInput(t *testing.T) {
 
 	quota := strconv.FormatInt(tokens*100/90, 10) // the file is 90 % of it
 	succeed(t, s, "tenants", "add", "trace", "--quota", quota)
-	eventually(t, "the tenant is known", func() bool { return get(t, url+"/usage/trace", nil) == http.StatusOK })
+	eventually(t, "the tenant is known", func() bool {
+		return get(t, url+"/usage/trace", nil) == http.StatusOK
+	})
 
 	importFile := func() (report struct{ Accepted, Duplicates, Refused int }) {
 		out := succeed(t, s, "import", realRequests, "--url", url, "--tenant", "trace",
@@ -52,7 +54,8 @@ func TestRealInput(t *testing.T) {
 			Features    []struct{ Tokens, Events int64 }
 		}
 		get(t, url+"/usage/trace", &usage)
-		if usage.TotalTokens != tokens || usage.Stale || len(usage.Features) != 1 || usage.Features[0].Events != int64(rows) {
+		if usage.TotalTokens != tokens || usage.Stale || len(usage.Features) != 1 ||
+			usage.Features[0].Events != int64(rows) {
 			t.Errorf("live usage %+v, want %d tokens of %d events", usage, tokens, rows)
 		}
 	}
@@ -73,9 +76,11 @@ func TestRealInput(t *testing.T) {
 		return count(t, env, "SELECT coalesce(sum(total_tokens), 0) FROM rollups") == tokens
 	})
 	for what, query := range map[string]string{
-		"events":      "SELECT sum(tokens) FROM events WHERE tenant = 'trace' AND feature = 'code'",
-		"rollups":     "SELECT sum(total_tokens) FROM rollups WHERE tenant = 'trace' AND feature = 'code'",
-		"usage_daily": "SELECT sum(total_tokens) FROM usage_daily WHERE tenant = 'trace' AND feature = 'code'",
+		"events": "SELECT sum(tokens) FROM events WHERE tenant = 'trace' AND feature = 'code'",
+		"rollups": "SELECT sum(total_tokens) FROM rollups WHERE tenant = 'trace'" +
+			" AND feature = 'code'",
+		"usage_daily": "SELECT sum(total_tokens) FROM usage_daily WHERE tenant = 'trace'" +
+			" AND feature = 'code'",
 	} {
 		if got := count(t, env, query); got != tokens {
 			t.Errorf("%s: %d tokens, the file has %d", what, got, tokens)

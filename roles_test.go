@@ -21,7 +21,8 @@ import (
 // build makes the program as the Makefile does.
 func build(t testing.TB) (path string) {
 	t.Helper()
-	path, err := stacktest.Build(t.TempDir(), "-ldflags", "-X main.version=v1.2.3 -X main.commit=abcdef")
+	path, err := stacktest.Build(t.TempDir(), "-ldflags",
+		"-X main.version=v1.2.3 -X main.commit=abcdef")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,8 @@ type child struct {
 // spawn starts a role and waits until it listens.
 func spawn(t testing.TB, program string, s settings, role string) *child {
 	t.Helper()
-	c := &child{Cmd: exec.Command(program, role), stderr: new(bytes.Buffer), rest: make(chan []string, 1)}
+	c := &child{Cmd: exec.Command(program, role), stderr: new(bytes.Buffer),
+		rest: make(chan []string, 1)}
 	for name, value := range s {
 		c.Env = append(c.Env, name+"="+value)
 	}
@@ -57,7 +59,8 @@ func spawn(t testing.TB, program string, s settings, role string) *child {
 		t.Fatalf("%s ended: %v: %s", role, c.Wait(), c.stderr)
 	}
 	var started struct{ Msg, Level, Role, Version, Address string }
-	if err := json.Unmarshal(lines.Bytes(), &started); err != nil || started.Msg != "started" || started.Level != "INFO" ||
+	if err := json.Unmarshal(lines.Bytes(), &started); err != nil || started.Msg != "started" ||
+		started.Level != "INFO" ||
 		started.Role != role || started.Version != "v1.2.3" {
 		t.Fatalf("%s logs first: %s", role, lines.Text())
 	}
@@ -122,7 +125,8 @@ func TestProgramAsBuilt(t *testing.T) {
 	for _, role := range []string{"flusher", "alerter"} {
 		t.Run(role, func(t *testing.T) {
 			c := spawn(t, program, s, role)
-			metric := map[string]string{"flusher": `flagmeter_flusher_runs_total{outcome="ok"}`, "alerter": `flagmeter_alerter_ticks_total{outcome="ok"} 1`}[role]
+			metric := map[string]string{"flusher": `flagmeter_flusher_runs_total{outcome="ok"}`,
+				"alerter": `flagmeter_alerter_ticks_total{outcome="ok"} 1`}[role]
 			eventually(t, role+" has worked", func() bool {
 				_, metrics := request(t, "GET", "http://"+c.address+"/metrics", "")
 				return strings.Contains(metrics, metric)
@@ -154,7 +158,8 @@ func TestProgramAsBuilt(t *testing.T) {
 		c.signal(t, syscall.SIGINT)
 		<-c.rest
 		err := c.Wait()
-		if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
+		status, ok := c.ProcessState.Sys().(syscall.WaitStatus)
+		if !ok || status.Signal() != syscall.SIGINT {
 			t.Errorf("end: %v", err)
 		}
 	})
@@ -181,7 +186,8 @@ func post(t *testing.T, c *child, event string) pending {
 	}}
 	asked := make(chan struct{})
 	trace := &httptrace.ClientTrace{Got100Continue: func() { close(asked) }}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "POST", "http://"+c.address+"/events", body)
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "POST",
+		"http://"+c.address+"/events", body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +223,9 @@ func TestIngestWaitsForItsStores(t *testing.T) {
 	}
 	accepts := func(address string) {
 		t.Helper()
-		if status, answer := request(t, "POST", address+"/events", `{"tenant":"acme-corp","feature":"f","tokens":1}`); status != 200 {
+		status, answer := request(t, "POST", address+"/events",
+			`{"tenant":"acme-corp","feature":"f","tokens":1}`)
+		if status != 200 {
 			t.Errorf("POST /events: %d %s", status, answer)
 		}
 	}
@@ -225,12 +233,15 @@ func TestIngestWaitsForItsStores(t *testing.T) {
 	env.Stack.Valkey.Kill()
 	d, address := start()
 	d.line(`"waiting for valkey"`)
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/usage/acme-corp": 503, "/tenants": 503} {
+	for path, want := range map[string]int{
+		"/healthz": 200, "/readyz": 503, "/usage/acme-corp": 503, "/tenants": 503,
+	} {
 		if status, answer := request(t, "GET", address+path, ""); status != want {
 			t.Errorf("GET %s without Valkey: %d %s", path, status, answer)
 		}
 	}
-	if status, answer := request(t, "POST", address+"/events", `{"tenant":"acme-corp","feature":"f","tokens":1}`); status != 503 {
+	if status, answer := request(t, "POST", address+"/events",
+		`{"tenant":"acme-corp","feature":"f","tokens":1}`); status != 503 {
 		t.Errorf("POST /events without Valkey: %d %s", status, answer)
 	}
 	if err := env.Stack.Valkey.Restart(t.Context()); err != nil {
@@ -258,15 +269,21 @@ func TestIngestWaitsForItsStores(t *testing.T) {
 func TestWarnsOfAValkeyThatForgets(t *testing.T) {
 	env := stacktest.Own(t)
 	ctx := t.Context()
-	for name, value := range map[string]string{"appendfsync": "everysec", "maxmemory-policy": "allkeys-lru"} {
+	for name, value := range map[string]string{
+		"appendfsync": "everysec", "maxmemory-policy": "allkeys-lru",
+	} {
 		if err := env.Valkey.ConfigSet(ctx, name, value).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, role := range []string{"ingest", "flusher"} {
 		d := launch(t, settingsOf(env), role)
-		for _, want := range []string{`"syncs":"later","should":"appendfsync always"`, `"maxmemory-policy":"allkeys-lru","should":"maxmemory-policy noeviction"`} {
-			if line := d.line("not set up to keep"); !strings.Contains(line, want) || !strings.Contains(line, `"level":"WARN"`) {
+		for _, want := range []string{
+			`"syncs":"later","should":"appendfsync always"`,
+			`"maxmemory-policy":"allkeys-lru","should":"maxmemory-policy noeviction"`,
+		} {
+			line := d.line("not set up to keep")
+			if !strings.Contains(line, want) || !strings.Contains(line, `"level":"WARN"`) {
 				t.Errorf("%s: got %s, want %s", role, line, want)
 			}
 		}
@@ -282,7 +299,8 @@ func TestSaysThatAValkeyCannotBeChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := launch(t, settingsOf(env), "flusher")
-	if line := d.line("cannot check that valkey keeps what it acknowledges"); !strings.Contains(line, "appendfsync always") || !strings.Contains(line, `"level":"WARN"`) {
+	line := d.line("cannot check that valkey keeps what it acknowledges")
+	if !strings.Contains(line, "appendfsync always") || !strings.Contains(line, `"level":"WARN"`) {
 		t.Errorf("it logs %s", line)
 	}
 	if status, rest := d.stop(); status != 0 || strings.Contains(rest, "cannot check") {

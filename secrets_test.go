@@ -21,7 +21,8 @@ func TestNoLineOfALogHasASecret(t *testing.T) {
 	succeed(t, s, "seed")
 	key := createKey(t, s, "--scope", "admin")
 	if _, err := env.DB.Exec(`INSERT INTO webhooks (tenant, url, secret) VALUES
-		('acme-corp', 'https://u:` + word + `@127.0.0.1:1/hooks/` + word + `', 'whsec_` + "aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==" + `')`); err != nil {
+		('acme-corp', 'https://u:` + word + `@127.0.0.1:1/hooks/` + word + `', 'whsec_` +
+		"aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==" + `')`); err != nil {
 		t.Fatal(err)
 	}
 	flusher, alerter := launch(t, s, "flusher"), launch(t, s, "alerter")
@@ -33,9 +34,12 @@ func TestNoLineOfALogHasASecret(t *testing.T) {
 	answered(t, 200, key, "POST", base+"/events", oneEvent)
 
 	escaped := strings.ReplaceAll(key, "_", "%5F")
-	paths := []string{"/usage/" + key, "/usage/" + escaped, "/usage/" + strings.ReplaceAll(key, "_", "%255F"), "/" + key,
-		"/usage/acme-corp/" + key, "/keys/" + key, "/usage/acme-corp?key=" + key, "/usage/100%25" + escaped,
-		"/usage/" + url.PathEscape("https://user:"+word+"@host"), "/usage/https:%2F%2Fuser:" + word + "@host/series",
+	paths := []string{"/usage/" + key, "/usage/" + escaped,
+		"/usage/" + strings.ReplaceAll(key, "_", "%255F"), "/" + key,
+		"/usage/acme-corp/" + key, "/keys/" + key, "/usage/acme-corp?key=" + key,
+		"/usage/100%25" + escaped,
+		"/usage/" + url.PathEscape("https://user:"+word+"@host"),
+		"/usage/https:%2F%2Fuser:" + word + "@host/series",
 		"/usage/eyJhbGciOiJIUzI1NiJ9.eyJ0ZW5hbnQiOiJhIn0." + word}
 	ask := func() {
 		for _, path := range paths {
@@ -67,7 +71,8 @@ func TestNoLineOfALogHasASecret(t *testing.T) {
 		if lines += d.stderr.String(); lines == "" {
 			t.Errorf("%s has written nothing", name)
 		}
-		if name == "ingest" && (!strings.Contains(lines, `"path":"/usage/fm_admin_[secret]"`) || !strings.Contains(lines, `"level":"ERROR"`)) {
+		if name == "ingest" && (!strings.Contains(lines, `"path":"/usage/fm_admin_[secret]"`) ||
+			!strings.Contains(lines, `"level":"ERROR"`)) {
 			t.Errorf("what was to be looked at is not there: %.2000s", lines)
 		}
 		for line := range strings.Lines(lines) {

@@ -48,11 +48,14 @@ func BenchmarkAnEventIsSeen(b *testing.B) {
 	tab.Until("the page is live", pageMode+" === 'live'")
 	longest, sent := time.Duration(0), 0
 	for b.Loop() {
-		if status, answer := request(b, "POST", address+"/events", strings.Replace(oneEvent, `"tokens":5`, `"tokens":1`, 1)); status != http.StatusOK {
+		status, answer := request(b, "POST", address+"/events",
+			strings.Replace(oneEvent, `"tokens":5`, `"tokens":1`, 1))
+		if status != http.StatusOK {
 			b.Fatalf("POST /events: %d %s", status, answer)
 		}
 		sent++
-		longest = max(longest, tab.Until("the event is seen", fmt.Sprintf("document.querySelector('#rows .used .main')?.textContent === '%d'", sent)))
+		longest = max(longest, tab.Until("the event is seen",
+			fmt.Sprintf("document.querySelector('#rows .used .main')?.textContent === '%d'", sent)))
 	}
 	b.ReportMetric(longest.Seconds(), "longest-s/event")
 }

@@ -76,7 +76,8 @@ func lenientDecoder(file *ast.File) (name string) {
 			return true
 		}
 		of, ok := selector.X.(*ast.Ident)
-		if ok && of.Name == imported && (selector.Sel.Name == "Unmarshal" || selector.Sel.Name == "NewDecoder") {
+		if ok && of.Name == imported &&
+			(selector.Sel.Name == "Unmarshal" || selector.Sel.Name == "NewDecoder") {
 			name = selector.Sel.Name
 		}
 		return true

@@ -47,20 +47,28 @@ func TestTLSToPostgres(t *testing.T) {
 		{"in the clear", "", []string{"sslmode", "disable"}, "", false},
 		{"encrypted", "", []string{"sslmode", "require"}, "", true},
 		{"verified", "", []string{"sslmode", "verify-full", "sslrootcert", authority.File}, "", true},
-		{"authority verified", "", []string{"sslmode", "verify-ca", "sslrootcert", authority.File}, "", true},
-		{"another host", "localhost", []string{"sslmode", "verify-full", "sslrootcert", authority.File}, "but wanted to match localhost", false},
-		{"another host, authority verified", "localhost", []string{"sslmode", "verify-ca", "sslrootcert", authority.File}, "", true},
-		{"another authority", "", []string{"sslmode", "verify-full", "sslrootcert", stranger.File}, "certificate signed by unknown authority", false},
-		{"another authority, host ignored", "", []string{"sslmode", "verify-ca", "sslrootcert", stranger.File}, "certificate signed by unknown authority", false},
-		{"the machine's authorities", "", []string{"sslmode", "verify-full"}, "certificate signed by unknown authority", false},
-		{"no such file", "", []string{"sslmode", "verify-full", "sslrootcert", "/nowhere"}, "/nowhere", false},
+		{"authority verified", "",
+			[]string{"sslmode", "verify-ca", "sslrootcert", authority.File}, "", true},
+		{"another host", "localhost", []string{"sslmode", "verify-full", "sslrootcert", authority.File},
+			"but wanted to match localhost", false},
+		{"another host, authority verified", "localhost",
+			[]string{"sslmode", "verify-ca", "sslrootcert", authority.File}, "", true},
+		{"another authority", "", []string{"sslmode", "verify-full", "sslrootcert", stranger.File},
+			"certificate signed by unknown authority", false},
+		{"another authority, host ignored", "", []string{"sslmode", "verify-ca", "sslrootcert",
+			stranger.File}, "certificate signed by unknown authority", false},
+		{"the machine's authorities", "", []string{"sslmode", "verify-full"},
+			"certificate signed by unknown authority", false},
+		{"no such file", "", []string{"sslmode", "verify-full", "sslrootcert", "/nowhere"},
+			"/nowhere", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var encrypted bool
 			db, err := store.Open(edit(address, "", c.host, c.parameters...), 1, store.Silence)
 			if err == nil {
 				defer db.Close()
-				err = db.GetContext(t.Context(), &encrypted, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+				err = db.GetContext(t.Context(), &encrypted,
+					"SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
 			}
 			checkTLS(t, err, c.want)
 			if encrypted != c.encrypted {
@@ -93,14 +101,18 @@ func TestTLSToValkey(t *testing.T) {
 			{"verified", "", "", "", own, ""},
 			{"verified, by its other name", "valkeys", "", "", own, ""},
 			{"another host", "", "localhost", "", own, "but wanted to match localhost"},
-			{"another authority", "", "", "", scripts.TLS{CAFile: stranger.File}, "certificate signed by unknown authority"},
-			{"the machine's authorities", "", "", "", scripts.TLS{}, "certificate signed by unknown authority"},
+			{"another authority", "", "", "", scripts.TLS{CAFile: stranger.File},
+				"certificate signed by unknown authority"},
+			{"the machine's authorities", "", "", "", scripts.TLS{},
+				"certificate signed by unknown authority"},
 			{"no such file", "", "", "", scripts.TLS{CAFile: "/nowhere"}, "VALKEY_CA_FILE"},
 			{"no certificate", "", "", "", scripts.TLS{CAFile: notPEM}, "VALKEY_CA_FILE"},
-			{"no such key", "", "", "", scripts.TLS{CAFile: authority.File, CertFile: certFile, KeyFile: "/nowhere"}, "VALKEY_KEY_FILE"},
+			{"no such key", "", "", "", scripts.TLS{CAFile: authority.File, CertFile: certFile,
+				KeyFile: "/nowhere"}, "VALKEY_KEY_FILE"},
 			{"certificates without TLS", "redis", "", "", own, "would not be encrypted"},
 			{"in the clear", "redis", "", "", scripts.TLS{}, "EOF|reset|i/o timeout"},
-			{"not verified", "", "", "?skip_verify=true", scripts.TLS{CertFile: own.CertFile, KeyFile: own.KeyFile}, ""},
+			{"not verified", "", "", "?skip_verify=true",
+				scripts.TLS{CertFile: own.CertFile, KeyFile: own.KeyFile}, ""},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				client, err := scripts.ConnectTLS(edit(address, c.scheme, c.host)+c.query, c.files)
@@ -112,7 +124,10 @@ func TestTLSToValkey(t *testing.T) {
 			})
 		}
 		if asks {
-			for name, files := range map[string]scripts.TLS{"none": {CAFile: authority.File}, "a stranger's": {CAFile: authority.File, CertFile: strangeCert, KeyFile: strangeKey}} {
+			for name, files := range map[string]scripts.TLS{
+				"none":         {CAFile: authority.File},
+				"a stranger's": {CAFile: authority.File, CertFile: strangeCert, KeyFile: strangeKey},
+			} {
 				t.Run("client certificate: "+name, func(t *testing.T) {
 					client, err := scripts.ConnectTLS(edit(address, "", ""), files)
 					if err != nil {
@@ -151,7 +166,8 @@ func TestRolesSpeakTLS(t *testing.T) {
 	env := stacktest.Own(t)
 	authority := stacktest.NewAuthority(t)
 	databaseURL, valkeyURL := env.ServeTLS(t, authority, "127.0.0.1", false)
-	s := settingsOf(env).with("DATABASE_URL", edit(databaseURL, "", "", "sslmode", "verify-full", "sslrootcert", authority.File)).
+	s := settingsOf(env).with("DATABASE_URL",
+		edit(databaseURL, "", "", "sslmode", "verify-full", "sslrootcert", authority.File)).
 		with("VALKEY_URL", edit(valkeyURL, "", "")).with("VALKEY_CA_FILE", authority.File)
 	if _, err := config.Load(s.getenv, "DATABASE_URL", "VALKEY_URL"); err != nil {
 		t.Fatal(err)
@@ -162,18 +178,21 @@ func TestRolesSpeakTLS(t *testing.T) {
 		status, _ := request(t, "GET", address+"/readyz", "")
 		return status == 200
 	})
-	if status, answer := request(t, "POST", address+"/events", `{"tenant":"acme-corp","feature":"f","tokens":1}`); status != 200 {
+	if status, answer := request(t, "POST", address+"/events",
+		`{"tenant":"acme-corp","feature":"f","tokens":1}`); status != 200 {
 		t.Errorf("POST /events: %d %s", status, answer)
 	}
 	// So do commands: the copy of the keys is in Valkey, and a revocation is noted there first.
 	key := createKey(t, s, "--scope", "read")
 	status, stdout, stderr := execute(t, s, "keys", "revoke", key)
-	if status != 0 || !strings.HasPrefix(stdout, "revoked API key ") || strings.Contains(stderr, "warning") {
+	if status != 0 || !strings.HasPrefix(stdout, "revoked API key ") ||
+		strings.Contains(stderr, "warning") {
 		t.Errorf("keys revoke: exit %d: %s%s", status, stdout, stderr)
 	}
 	// A Valkey that another authority vouches for is never spoken to.
 	d := launch(t, s.with("VALKEY_CA_FILE", stacktest.NewAuthority(t).File), "ingest")
-	if line := d.line(`"waiting for valkey"`); !strings.Contains(line, "certificate signed by unknown authority") {
+	line := d.line(`"waiting for valkey"`)
+	if !strings.Contains(line, "certificate signed by unknown authority") {
 		t.Errorf("it logs %s", line)
 	}
 }

@@ -56,7 +56,8 @@ func TestServicesOfSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^#?([A-Z_]+)=`).FindAllStringSubmatch(string(example), -1) {
+	for _, m := range regexp.MustCompile(
+		`(?m)^#?([A-Z_]+)=`).FindAllStringSubmatch(string(example), -1) {
 		known[m[1]], known[m[1]+"_FILE"] = true, true
 	}
 	defaults, err := config.Load(func(string) string { return "" })
@@ -72,8 +73,10 @@ func TestServicesOfSystemd(t *testing.T) {
 				case "ExecStart":
 					program, arguments, _ := strings.Cut(o.Value, " ")
 					runs = program == installed
-					listens = arguments == "flusher" || arguments == "alerter" || strings.Contains(arguments, "--schedule")
-					if status, _, stderr := execute(t, settings{}, append(strings.Fields(arguments), "--help")...); status != 0 {
+					listens = arguments == "flusher" || arguments == "alerter" ||
+						strings.Contains(arguments, "--schedule")
+					status, _, stderr := execute(t, settings{}, append(strings.Fields(arguments), "--help")...)
+					if status != 0 {
 						t.Errorf("%s: exit status %d: %s", o.Value, status, stderr)
 					}
 				case "LoadCredential":
@@ -133,11 +136,13 @@ func TestSystemdTakesTheUnits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(content), installed, "/bin/true")), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(content), installed, "/bin/true")),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		// Of 100: the lower, the less it may do. It is 12 to 14.
 		analyze("security", "--offline=true", "--no-pager", "--threshold=15", name)
 	}
-	analyze(append([]string{"verify", filepath.Join(dir, "flagmeter-ingest.socket"), filepath.Join(dir, "flagmeter-backup.timer")}, all...)...)
+	analyze(append([]string{"verify", filepath.Join(dir, "flagmeter-ingest.socket"),
+		filepath.Join(dir, "flagmeter-backup.timer")}, all...)...)
 }

@@ -98,7 +98,8 @@ func TestTheMachinesOwnAddressesAreRefused(t *testing.T) {
 	}
 	// As if two of them were public.
 	refuse := refuseInside(func(ap netip.AddrPort) bool {
-		return ap.Addr() == netip.MustParseAddr("8.8.4.4") || ap.Addr() == netip.MustParseAddr("2606:4700:4700::1001")
+		return ap.Addr() == netip.MustParseAddr("8.8.4.4") ||
+			ap.Addr() == netip.MustParseAddr("2606:4700:4700::1001")
 	})
 	for address, want := range map[string]error{
 		"8.8.4.4:443":                 errOwn,
@@ -117,7 +118,8 @@ func TestTheMachinesOwnAddressesAreRefused(t *testing.T) {
 		t.Error("WEBHOOK_ALLOW_PRIVATE is not what allows them")
 	}
 	s.dialer.Control = refuse
-	if got := s.dial(t.Context(), "https://8.8.4.4/hook"); got.retry || !strings.Contains(got.reason, "one of this machine") {
+	got := s.dial(t.Context(), "https://8.8.4.4/hook")
+	if got.retry || !strings.Contains(got.reason, "one of this machine") {
 		t.Errorf("%+v", got)
 	}
 }

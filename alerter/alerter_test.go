@@ -39,10 +39,12 @@ func TestACrossingFiresOnce(t *testing.T) {
 		}
 	}
 	w.wantMessages("acme has used 80% of its quota: 800,000 / 1,000,000 tokens")
-	if n := w.count("alerts WHERE tenant = 'acme' AND threshold = 80 AND used = 800000 AND quota = 1000000 AND period_start = '2026-11-01' AND period_end = '2026-12-01'"); n != 1 {
+	if n := w.count("alerts WHERE tenant = 'acme' AND threshold = 80 AND used = 800000 AND quota" +
+		" = 1000000 AND period_start = '2026-11-01' AND period_end = '2026-12-01'"); n != 1 {
 		t.Errorf("got %d such alerts, want 1", n)
 	}
-	if n := w.count("deliveries WHERE status = 'delivered' AND attempts = 1 AND last_error IS NULL"); n != 1 {
+	n := w.count("deliveries WHERE status = 'delivered' AND attempts = 1 AND last_error IS NULL")
+	if n != 1 {
 		t.Errorf("got %d such deliveries, want 1", n)
 	}
 }
@@ -281,7 +283,8 @@ func TestAnOutageOfTheFiguresDoesNotHoldUpDeliveries(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := w.alerter(func(o *Options) {
-		o.Usage = usageFunc{w, func([]meter.Usage) ([]meter.Usage, error) { return nil, errors.New("no Valkey") }}
+		o.Usage = usageFunc{w,
+			func([]meter.Usage) ([]meter.Usage, error) { return nil, errors.New("no Valkey") }}
 	})
 	r, err := broken.RunOnce(t.Context())
 	if err == nil || r.Delivered != 1 {
@@ -366,7 +369,8 @@ flagmeter_alerter_ticks_total{outcome="ok"} 2
 `
 	err := testutil.GatherAndCompare(registry, strings.NewReader(want),
 		"flagmeter_alerter_alerts_cleared_total", "flagmeter_alerter_alerts_fired_total",
-		"flagmeter_alerter_deliveries_total", "flagmeter_alerter_pending_deliveries", "flagmeter_alerter_ticks_total")
+		"flagmeter_alerter_deliveries_total", "flagmeter_alerter_pending_deliveries",
+		"flagmeter_alerter_ticks_total")
 	if err != nil {
 		t.Error(err)
 	}

@@ -23,7 +23,9 @@ import (
 const settle = 2 * time.Second
 
 // readOpenAlerts reads the open alerts of the named tenants, or of all, in one query.
-func readOpenAlerts(ctx context.Context, db *sqlx.DB, tenants []string, all bool) (map[string][]OpenAlert, error) {
+func readOpenAlerts(
+	ctx context.Context, db *sqlx.DB, tenants []string, all bool,
+) (map[string][]OpenAlert, error) {
 	var rows []OpenAlert
 	// date - date is a number of days, which is what a meter.Day is.
 	err := db.SelectContext(ctx, &rows, `
@@ -44,7 +46,9 @@ func readOpenAlerts(ctx context.Context, db *sqlx.DB, tenants []string, all bool
 // apply writes what was decided about one tenant at now, in one transaction, and
 // returns how many alerts it opened and closed. Both may be less than decided:
 // what another alerter has done already is not done again.
-func (a *Alerter) apply(ctx context.Context, now time.Time, u meter.Usage, decisions []Decision) (fired, cleared int, err error) {
+func (a *Alerter) apply(
+	ctx context.Context, now time.Time, u meter.Usage, decisions []Decision,
+) (fired, cleared int, err error) {
 	tx, err := a.db.BeginTxx(ctx, nil)
 	if err != nil {
 		return 0, 0, fmt.Errorf("begin: %w", err)
@@ -64,7 +68,8 @@ func (a *Alerter) apply(ctx context.Context, now time.Time, u meter.Usage, decis
 			}
 			cleared++
 			if d.Announce {
-				if _, err := a.outbox.put(ctx, tx, now, d.Alert, u.Tenant.Name, eventRearmed, newFacts(now, u, together(decisions, d.Reason), d.Reason)); err != nil {
+				if _, err := a.outbox.put(ctx, tx, now, d.Alert, u.Tenant.Name, eventRearmed,
+					newFacts(now, u, together(decisions, d.Reason), d.Reason)); err != nil {
 					return 0, 0, err
 				}
 			}
@@ -80,7 +85,8 @@ func (a *Alerter) apply(ctx context.Context, now time.Time, u meter.Usage, decis
 			fired++
 			var targets int64
 			if d.Announce {
-				if targets, err = a.outbox.put(ctx, tx, now, id, u.Tenant.Name, eventCrossed, newFacts(now, u, together(decisions, d.Reason), "")); err != nil {
+				if targets, err = a.outbox.put(ctx, tx, now, id, u.Tenant.Name, eventCrossed,
+					newFacts(now, u, together(decisions, d.Reason), "")); err != nil {
 					return 0, 0, err
 				}
 			}
@@ -128,7 +134,9 @@ func clearAlert(ctx context.Context, tx *sqlx.Tx, now time.Time, d Decision) (bo
 
 // insertAlert opens an alert and returns its id; sql.ErrNoRows if it is open already
 // or was cleared a moment ago.
-func insertAlert(ctx context.Context, tx *sqlx.Tx, now time.Time, u meter.Usage, threshold int) (uuid.UUID, error) {
+func insertAlert(
+	ctx context.Context, tx *sqlx.Tx, now time.Time, u meter.Usage, threshold int,
+) (uuid.UUID, error) {
 	var id uuid.UUID
 	err := tx.GetContext(ctx, &id, `
 		INSERT INTO alerts (tenant, period_start, period_end, threshold, used, quota, fired_at)
@@ -160,6 +168,7 @@ func (a *Alerter) reportFired(u meter.Usage, d Decision, id uuid.UUID, targets i
 
 func (a *Alerter) reportCleared(u meter.Usage, d Decision) {
 	a.metrics.cleared.WithLabelValues(string(d.Reason)).Inc()
-	a.log.Info("alert cleared", slog.String("alert", d.Alert.String()), slog.String("tenant", u.Tenant.Name),
+	a.log.Info("alert cleared", slog.String("alert", d.Alert.String()),
+		slog.String("tenant", u.Tenant.Name),
 		slog.Int("threshold", d.Threshold), slog.String("reason", string(d.Reason)))
 }

@@ -51,7 +51,8 @@ func isPage(text []byte, contentType string) bool {
 			return true
 		}
 	}
-	return strings.HasPrefix(begin, "<") && strings.HasPrefix(strings.ToLower(contentType), "text/html")
+	return strings.HasPrefix(begin, "<") &&
+		strings.HasPrefix(strings.ToLower(contentType), "text/html")
 }
 
 // denied is the field, ok or success, by which a JSON object says that it did not work; empty if

@@ -19,7 +19,8 @@ func says(code int, contentType, body string) func(http.ResponseWriter, *http.Re
 	}
 }
 
-const teams429 = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with ContextId tcid=0,server=X."
+const teams429 = "Webhook message delivery failed with error: Microsoft Teams endpoint returned" +
+	" HTTP error 429 with ContextId tcid=0,server=X."
 
 func TestA200IsNotAlwaysADelivery(t *testing.T) {
 	const page = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>"
@@ -38,23 +39,28 @@ func TestA200IsNotAlwaysADelivery(t *testing.T) {
 		{"a page", "text/html; charset=utf-8", page, "HTTP 200 with a page", true},
 		{"a page without its type", "", "\ufeff  " + strings.ToUpper(page), "HTTP 200 with a page", true},
 		{"XHTML", "text/html", `<?xml version="1.0"?>` + page, "HTTP 200 with a page", true},
-		{"ok is false", "application/json", `{"ok":false,"error":"channel_not_found"}`, "HTTP 200 with ok false", true},
-		{"success is false", "text/plain", " {\"success\" : false}\n", "HTTP 200 with success false", true},
+		{"ok is false", "application/json", `{"ok":false,"error":"channel_not_found"}`,
+			"HTTP 200 with ok false", true},
+		{"success is false", "text/plain", " {\"success\" : false}\n",
+			"HTTP 200 with success false", true},
 		{"in quotes", "application/json", `{"ok":"false"}`, "HTTP 200 with ok false", true},
 		{"Teams, 429", "text/plain", teams429, "HTTP 200 with HTTP error 429", false},
-		{"Teams, 403", "text/plain", strings.Replace(teams429, "429", "403", 1), "HTTP 200 with HTTP error 403", true},
+		{"Teams, 403", "text/plain", strings.Replace(teams429, "429", "403", 1),
+			"HTTP 200 with HTTP error 403", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.slack.answers(says(200, tt.contentType, tt.body))
 			for _, chat := range []bool{true, false} {
-				got := testSender(true).post(t.Context(), request{url: w.slack.URL + "/a", id: "id", body: []byte(`{"text":"x"}`), chat: chat})
+				got := testSender(true).post(t.Context(),
+					request{url: w.slack.URL + "/a", id: "id", body: []byte(`{"text":"x"}`), chat: chat})
 				want := tt.reason
 				if !chat {
 					want = "" // a signed webhook says all with its status
 				}
 				if got.reason != want || got.retry != (want != "") || got.few != (tt.few && chat) {
-					t.Errorf("chat %v: %q, retry %v, few %v; want %q, few %v", chat, got.reason, got.retry, got.few, want, tt.few)
+					t.Errorf("chat %v: %q, retry %v, few %v; want %q, few %v",
+						chat, got.reason, got.retry, got.few, want, tt.few)
 				}
 			}
 		})
@@ -67,7 +73,8 @@ func TestWhatAChatAnswersIsKept(t *testing.T) {
 	w := newWorld(t)
 	w.tenant("acme", 900, 1000, 80)
 	w.webhook("acme", "/services/"+secret+"?token="+secret+"%2Fescaped")
-	w.slack.answers(says(200, "application/json", `{"ok":false,"error":"no /services/`+secret+` with `+secret+`/escaped","more":"`+strings.Repeat("é", 300)+`"}`))
+	w.slack.answers(says(200, "application/json", `{"ok":false,"error":"no /services/`+secret+` with `+
+		secret+`/escaped","more":"`+strings.Repeat("é", 300)+`"}`))
 	a := w.alerter()
 	w.run(a)
 	alerts, err := store.Alerts(t.Context(), w.db, store.AlertQuery{Limit: 1})
@@ -76,7 +83,8 @@ func TestWhatAChatAnswersIsKept(t *testing.T) {
 	}
 	d := alerts[0].Deliveries[0]
 	try := d.Attempts[0]
-	if d.Status != "pending" || *try.Error != "HTTP 200 with ok false" || try.Answer == nil || len([]rune(*try.Answer)) != 200 ||
+	if d.Status != "pending" || *try.Error != "HTTP 200 with ok false" || try.Answer == nil ||
+		len([]rune(*try.Answer)) != 200 ||
 		!strings.HasPrefix(*try.Answer, `{"ok":false,"error":"no [secret] with [secret]`) {
 		t.Errorf("%s, %s, %v", d.Status, *try.Error, try.Answer)
 	}
@@ -84,7 +92,9 @@ func TestWhatAChatAnswersIsKept(t *testing.T) {
 		w.advance(2 * time.Minute)
 		w.run(a)
 	}
-	if n := w.count("deliveries WHERE status = 'dead' AND attempts = 7 AND last_error = 'HTTP 200 with ok false'"); n != 1 {
+	n := w.count(
+		"deliveries WHERE status = 'dead' AND attempts = 7 AND last_error = 'HTTP 200 with ok false'")
+	if n != 1 {
 		t.Error(w.dump())
 	}
 	if strings.Contains(w.dump(), secret) {
@@ -144,11 +154,13 @@ func TestAReceiverThatStaysAwayIsGivenUpAfterAFew(t *testing.T) {
 		if n := w.count("deliveries WHERE status = 'dead'"); n != 1 || len(w.slack.got()) != attempts {
 			t.Errorf("%d: %d attempts, want %d: %s", code, len(w.slack.got()), attempts, w.dump())
 		}
-		if lasted := ended.Sub(started); attempts > 1 && (lasted < time.Minute || lasted > 3*time.Minute) {
+		lasted := ended.Sub(started)
+		if attempts > 1 && (lasted < time.Minute || lasted > 3*time.Minute) {
 			t.Errorf("%d: given up after %v", code, lasted)
 		}
 		// Sent again, it gets as many.
-		w.exec("UPDATE deliveries SET status = 'pending', attempts = 0, next_attempt_at = $1, give_up_at = $2", w.clock(), w.clock().Add(giveUp))
+		w.exec("UPDATE deliveries SET status = 'pending', attempts = 0, next_attempt_at = $1,"+
+			" give_up_at = $2", w.clock(), w.clock().Add(giveUp))
 		if w.run(a).Retried == 1 != (attempts > 1) {
 			t.Errorf("%d: sent again: %s", code, w.dump())
 		}

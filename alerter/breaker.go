@@ -28,12 +28,14 @@ type breakers struct {
 	state *prometheus.GaugeVec
 
 	mu    sync.Mutex
-	trips int                                              // how often any has opened
-	hosts map[string]*gobreaker.TwoStepCircuitBreaker[any] // those that have not answered last, or are being asked
+	trips int // how often any has opened
+	// those that have not answered last, or are being asked
+	hosts map[string]*gobreaker.TwoStepCircuitBreaker[any]
 }
 
 func newBreakers(pause time.Duration, state *prometheus.GaugeVec) *breakers {
-	return &breakers{pause: pause, state: state, hosts: map[string]*gobreaker.TwoStepCircuitBreaker[any]{}}
+	return &breakers{pause: pause, state: state,
+		hosts: map[string]*gobreaker.TwoStepCircuitBreaker[any]{}}
 }
 
 // held are the hosts that get no retries now: their breakers are open, or half-open with the
@@ -49,7 +51,9 @@ func (b *breakers) held(inFlight map[string]int) (hosts []string) {
 			hosts = append(hosts, host)
 		}
 	}
-	for _, state := range []gobreaker.State{gobreaker.StateClosed, gobreaker.StateHalfOpen, gobreaker.StateOpen} {
+	for _, state := range []gobreaker.State{
+		gobreaker.StateClosed, gobreaker.StateHalfOpen, gobreaker.StateOpen,
+	} {
 		b.state.WithLabelValues(state.String()).Set(float64(count[state]))
 	}
 	return hosts

@@ -125,7 +125,9 @@ func (g *agenda) keep(known []meter.Usage) {
 // look decides about one tenant and writes what follows. If something is to be told, the
 // figures are read once more, with the features, and decide again: a message says what
 // it was decided by.
-func (a *Alerter) look(ctx context.Context, now time.Time, u meter.Usage, open []OpenAlert) (fired, cleared int, err error) {
+func (a *Alerter) look(
+	ctx context.Context, now time.Time, u meter.Usage, open []OpenAlert,
+) (fired, cleared int, err error) {
 	decisions := Decide(u, open)
 	if slices.ContainsFunc(decisions, Decision.Fires) {
 		if u, err = a.usage.Tenant(ctx, u.Tenant.Name); err != nil {

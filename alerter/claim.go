@@ -41,7 +41,9 @@ func (o outbox) claim(ctx context.Context, now time.Time, b busy) (*delivery, er
 }
 
 // tryClaim reports again if another process has taken the URL's second just before.
-func (o outbox) tryClaim(ctx context.Context, now time.Time, b busy) (d *delivery, again bool, err error) {
+func (o outbox) tryClaim(
+	ctx context.Context, now time.Time, b busy,
+) (d *delivery, again bool, err error) {
 	tx, err := o.db.BeginTxx(ctx, nil)
 	if err != nil {
 		return nil, false, fmt.Errorf("begin claim: %w", err)
@@ -58,8 +60,10 @@ func (o outbox) tryClaim(ctx context.Context, now time.Time, b busy) (d *deliver
 	}
 	err = tx.QueryRowxContext(ctx, `
 		WITH attempt AS (INSERT INTO delivery_attempts (delivery_id, at) VALUES ($1, $2) RETURNING id)
-		UPDATE deliveries SET attempts = attempts + 1, next_attempt_at = $3, attempt = (SELECT id FROM attempt)
-		WHERE id = $1 RETURNING attempts, attempt`, d.ID, now, now.Add(lease)).Scan(&d.Attempts, &d.Attempt)
+		UPDATE deliveries SET attempts = attempts + 1, next_attempt_at = $3,
+			attempt = (SELECT id FROM attempt)
+		WHERE id = $1 RETURNING attempts, attempt`, d.ID, now,
+		now.Add(lease)).Scan(&d.Attempts, &d.Attempt)
 	if err != nil {
 		return nil, false, fmt.Errorf("lease delivery: %w", err)
 	}
@@ -75,19 +79,25 @@ func (o outbox) tryClaim(ctx context.Context, now time.Time, b busy) (d *deliver
 func (o outbox) pick(ctx context.Context, tx *sqlx.Tx, now time.Time, b busy) (*delivery, error) {
 	var d delivery
 	err := tx.GetContext(ctx, &d, `
-		SELECT d.id, d.give_up_at, d.kind, d.target = 'default' AS is_default, coalesce(s.id, w.id) AS row,
-			coalesce(s.url, w.url) AS url, coalesce(s.enabled, w.enabled) AS enabled, w.secret, w.previous_secret,
+		SELECT d.id, d.give_up_at, d.kind, d.target = 'default' AS is_default,
+			coalesce(s.id, w.id) AS row,
+			coalesce(s.url, w.url) AS url, coalesce(s.enabled, w.enabled) AS enabled, w.secret,
+				w.previous_secret,
 			l.lane, l.host, d.event, d.alert_id, a.tenant,
-			a.period_start - date '1970-01-01' AS period_start, a.period_end - date '1970-01-01' AS period_end,
+			a.period_start - date '1970-01-01' AS period_start,
+				a.period_end - date '1970-01-01' AS period_end,
 			a.threshold, a.fired_at, a.used, a.quota, d.facts
 		FROM deliveries d
 		JOIN alerts a ON a.id = d.alert_id
 		LEFT JOIN slack_webhooks s ON s.id = d.slack_webhook_id
 		LEFT JOIN webhooks w ON w.id = d.webhook_id
 		CROSS JOIN LATERAL (SELECT
-			CASE WHEN d.target = 'default' THEN $4::bytea ELSE sha256(convert_to(coalesce(s.url, w.url), 'UTF8')) END AS lane,
-			CASE WHEN d.target = 'default' THEN $5 ELSE lower(substring(coalesce(s.url, w.url) FROM '^[A-Za-z]+://(?:[^/?#]*@)?([^/?#]*)')) END AS host) l
-		WHERE d.status = 'pending' AND (d.next_attempt_at <= $1 OR d.attempts = 0 OR d.next_attempt_at > $2)
+			CASE WHEN d.target = 'default' THEN $4::bytea
+				ELSE sha256(convert_to(coalesce(s.url, w.url), 'UTF8')) END AS lane,
+			CASE WHEN d.target = 'default' THEN $5 ELSE lower(substring(coalesce(s.url, w.url)
+			FROM '^[A-Za-z]+://(?:[^/?#]*@)?([^/?#]*)')) END AS host) l
+		WHERE d.status = 'pending'
+			AND (d.next_attempt_at <= $1 OR d.attempts = 0 OR d.next_attempt_at > $2)
 			AND (l.lane IS NULL OR l.lane <> ALL ($6)) AND (l.host IS NULL OR l.host <> ALL ($7))
 			AND (d.attempts = 0 OR NOT $9 AND (l.host IS NULL OR l.host <> ALL ($8) OR d.give_up_at < $1))
 			AND NOT (d.kind = 'slack' AND EXISTS (SELECT FROM slack_pace p
@@ -119,7 +129,8 @@ func notNull[A ~[]E, E any](array A) A {
 func reserve(ctx context.Context, tx *sqlx.Tx, now time.Time, lane []byte) (bool, error) {
 	res, err := tx.ExecContext(ctx, `
 		INSERT INTO slack_pace AS p (url_digest, free_at) VALUES ($1, $2)
-		ON CONFLICT (url_digest) DO UPDATE SET free_at = excluded.free_at WHERE p.free_at <= $3 OR p.free_at > $2`,
+		ON CONFLICT (url_digest) DO UPDATE SET free_at = excluded.free_at WHERE p.free_at <= $3
+			OR p.free_at > $2`,
 		lane, now.Add(pace), now)
 	if err != nil {
 		return false, fmt.Errorf("reserve a second of Slack: %w", err)

@@ -79,8 +79,9 @@ func Decide(u meter.Usage, open []OpenAlert) []Decision {
 	for _, alert := range open {
 		switch {
 		case alert.Period < u.Period.From:
-			decisions = append(decisions, Decision{Reason: PeriodOver, Threshold: alert.Threshold, Alert: alert.ID,
-				Announce: alert.Period != over && !u.Tenant.Archived})
+			decisions = append(decisions,
+				Decision{Reason: PeriodOver, Threshold: alert.Threshold, Alert: alert.ID,
+					Announce: alert.Period != over && !u.Tenant.Archived})
 			over = alert.Period
 		case alert.Period == u.Period.From:
 			current[alert.Threshold] = alert.ID

@@ -111,7 +111,9 @@ func (a *Alerter) deliver(ctx context.Context, wake <-chan struct{}) (Result, er
 
 // begin claims a due delivery whose URL is free and returns the attempt to make it; nil if
 // there is none.
-func (a *Alerter) begin(ctx context.Context, flying flights) (attempt func() (string, error), lane, host string, err error) {
+func (a *Alerter) begin(
+	ctx context.Context, flying flights,
+) (attempt func() (string, error), lane, host string, err error) {
 	// Counted from before the claim, so that a process that was paused meanwhile does
 	// not post after its lease. What is claimed is finished even if ctx ends.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
@@ -164,7 +166,8 @@ func (a *Alerter) attempt(ctx context.Context, d *delivery) (outcome string, err
 		log.Warn("alert not delivered yet", slog.String("reason", r.reason), slog.Time("nextAttempt", at))
 	default:
 		outcome = outcomeDead
-		log.Error("alert delivery given up: send it again with 'flagmeter alerts resend'", slog.String("reason", r.reason))
+		log.Error("alert delivery given up: send it again with 'flagmeter alerts resend'",
+			slog.String("reason", r.reason))
 	}
 	a.metrics.deliveries.WithLabelValues(outcome).Inc()
 	return outcome, a.outbox.record(ctx, d, r, outcome, at, now)
@@ -192,7 +195,8 @@ func (a *Alerter) post(ctx context.Context, d *delivery, log *slog.Logger) reply
 	ended := a.breakers.begin(d.Host.String)
 	out := a.sender.post(ctx, r)
 	if ended(out.answered()) {
-		log.Warn("webhook host does not answer: retries for it wait", slog.Duration("pause", a.breakers.pause))
+		log.Warn("webhook host does not answer: retries for it wait",
+			slog.Duration("pause", a.breakers.pause))
 	}
 	return out
 }

@@ -21,7 +21,8 @@ func TestAFailedPostIsTriedAgainLater(t *testing.T) {
 	if r := w.run(a); r != (Result{Tenants: 1, Fired: 1, Retried: 1}) {
 		t.Errorf("first attempt: got %+v", r)
 	}
-	if n := w.count("deliveries WHERE status = 'pending' AND attempts = 1 AND last_error = 'HTTP 500'"); n != 1 {
+	if n := w.count(
+		"deliveries WHERE status = 'pending' AND attempts = 1 AND last_error = 'HTTP 500'"); n != 1 {
 		t.Errorf("got %s", w.dump())
 	}
 	w.slack.answers(nil)
@@ -37,7 +38,9 @@ func TestAFailedPostIsTriedAgainLater(t *testing.T) {
 	if got[0] != got[1] {
 		t.Errorf("the second attempt says something else: %q", got)
 	}
-	if n := w.count("deliveries WHERE status = 'delivered' AND attempts = 2 AND last_error IS NULL AND delivered_at IS NOT NULL"); n != 1 {
+	n := w.count("deliveries WHERE status = 'delivered' AND attempts = 2 AND last_error IS NULL" +
+		" AND delivered_at IS NOT NULL")
+	if n != 1 {
 		t.Errorf("got %s", w.dump())
 	}
 }
@@ -186,7 +189,8 @@ func TestAWebhookThatIsGoneGetsNothing(t *testing.T) {
 	t.Run("the default taken back", func(t *testing.T) {
 		w := newWorld(t)
 		w.tenant("acme", 900, 1000, 80)
-		if _, err := w.alerter(func(o *Options) { o.DefaultURL = w.slack.URL }).check(t.Context()); err != nil {
+		_, err := w.alerter(func(o *Options) { o.DefaultURL = w.slack.URL }).check(t.Context())
+		if err != nil {
 			t.Fatal(err)
 		}
 		if r := w.run(w.alerter()); r.Dead != 1 {
@@ -306,7 +310,8 @@ func TestTheURLIsNeverStoredOrLogged(t *testing.T) {
 		http.Error(rw, r.URL.String(), http.StatusInternalServerError)
 	})
 	var key string
-	if err := w.db.Get(&key, "INSERT INTO webhooks (tenant, url) VALUES ('acme', $1) RETURNING secret", e.URL+"/"+secret); err != nil {
+	if err := w.db.Get(&key, "INSERT INTO webhooks (tenant, url) VALUES ('acme', $1) RETURNING secret",
+		e.URL+"/"+secret); err != nil {
 		t.Fatal(err)
 	}
 	registry := prometheus.NewRegistry()
@@ -317,10 +322,12 @@ func TestTheURLIsNeverStoredOrLogged(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 	metrics, err := registry.Gather()
-	if err != nil || strings.Contains(fmt.Sprint(metrics), secret) || strings.Contains(fmt.Sprint(metrics), "127.0.0.1") {
+	if err != nil || strings.Contains(fmt.Sprint(metrics), secret) ||
+		strings.Contains(fmt.Sprint(metrics), "127.0.0.1") {
 		t.Errorf("got metrics %v, %v", metrics, err)
 	}
-	if all := w.logs.String() + w.dump(); strings.Contains(all, strings.TrimPrefix(key, "whsec_")) || strings.Contains(all, e.URL) {
+	all := w.logs.String() + w.dump()
+	if strings.Contains(all, strings.TrimPrefix(key, "whsec_")) || strings.Contains(all, e.URL) {
 		t.Errorf("a webhook's secret or URL is in %s", all)
 	}
 	if logs := w.logs.String(); strings.Contains(logs, secret) || !strings.Contains(logs, "HTTP 400") {
@@ -343,7 +350,8 @@ func TestTheMessageInHandIsFinished(t *testing.T) {
 	if err != nil || r.Delivered != 1 {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if w.count("deliveries WHERE status = 'delivered'") != 1 || w.count("deliveries WHERE attempts = 0") != 1 {
+	if w.count("deliveries WHERE status = 'delivered'") != 1 ||
+		w.count("deliveries WHERE attempts = 0") != 1 {
 		t.Errorf("got %s", w.dump())
 	}
 }

@@ -16,8 +16,8 @@
 // A delivery is pending until it is delivered (the webhook answered 2xx and, if it is a chat, does
 // not say otherwise, see answer.go) or dead (the webhook refused it, was disabled or deleted, or
 // did not take it for 24 hours). 403, 404 and a chat's refusal kill it only when they come seven
-// times in a row, over at least a minute: a receiver may be being replaced behind its proxy. `flagmeter
-// alerts resend` makes a dead one pending again. A pending delivery waits for
+// times in a row, over at least a minute: a receiver may be being replaced behind its proxy.
+// `flagmeter alerts resend` makes a dead one pending again. A pending delivery waits for
 // next_attempt_at. Whoever sends it first moves that 30 seconds ahead, which is a lease: nobody
 // else sends it meanwhile, and no transaction is open while the webhook answers. If the clock
 // is set back then, the next attempt is later by that, up to a day.

@@ -59,7 +59,8 @@ type feature struct {
 
 // newFacts are the facts of an event of a tenant with this usage.
 func newFacts(at time.Time, u meter.Usage, thresholds []int, reason Reason) facts {
-	f := facts{At: at.UTC(), Name: u.Tenant.DisplayName, Used: u.Tokens, Quota: u.Tenant.Quota, Thresholds: thresholds, Reason: reason}
+	f := facts{At: at.UTC(), Name: u.Tenant.DisplayName, Used: u.Tokens, Quota: u.Tenant.Quota,
+		Thresholds: thresholds, Reason: reason}
 	if p, ok := u.Project(); ok {
 		f.PerDay, f.Projected = &p.PerDay, &p.Total
 		if !p.Exhausted.IsZero() {

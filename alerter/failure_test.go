@@ -22,7 +22,9 @@ import (
 // against servers that misbehave.
 func TestFailuresOfARealServer(t *testing.T) {
 	var inner atomic.Int32
-	private := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inner.Add(1) }))
+	private := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		inner.Add(1)
+	}))
 	t.Cleanup(private.Close)
 	later := func(header string) func(http.ResponseWriter, *http.Request) {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -45,10 +47,14 @@ func TestFailuresOfARealServer(t *testing.T) {
 				time.Sleep(10 * time.Millisecond)
 			}
 		}},
-		{name: "hanging", error: "no answer in time", answer: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
-		{name: "resetting", error: "connection closed without an answer", answer: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
-		{name: "429 in seconds", status: 429, error: "HTTP 429", wait: 90 * time.Minute, answer: later("5400")},
-		{name: "429 until a date", status: 429, error: "HTTP 429", wait: 2 * time.Hour, answer: later(noon.Add(2 * time.Hour).Format(http.TimeFormat))},
+		{name: "hanging", error: "no answer in time",
+			answer: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
+		{name: "resetting", error: "connection closed without an answer",
+			answer: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		{name: "429 in seconds", status: 429, error: "HTTP 429", wait: 90 * time.Minute,
+			answer: later("5400")},
+		{name: "429 until a date", status: 429, error: "HTTP 429", wait: 2 * time.Hour,
+			answer: later(noon.Add(2 * time.Hour).Format(http.TimeFormat))},
 		{name: "503", status: 503, error: "HTTP 503", answer: status(503)},
 		{name: "endless body", status: 200, answer: func(w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
@@ -57,9 +63,10 @@ func TestFailuresOfARealServer(t *testing.T) {
 				}
 			}
 		}},
-		{name: "redirect to loopback", status: 302, error: "HTTP 302", dead: true, answer: func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, private.URL, http.StatusFound)
-		}},
+		{name: "redirect to loopback", status: 302, error: "HTTP 302", dead: true,
+			answer: func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, private.URL, http.StatusFound)
+			}},
 		{name: "404", status: 404, error: "HTTP 404", answer: status(404)},
 		{name: "401", status: 401, error: "HTTP 401", dead: true, answer: status(401)},
 		{name: "410", status: 410, error: "HTTP 410", dead: true, answer: status(410)},
@@ -122,7 +129,8 @@ func TestAnHourOfErrors(t *testing.T) {
 	var sum Result
 	second := func() {
 		r := w.run(a)
-		sum.Retried, sum.Delivered, sum.Dead = sum.Retried+r.Retried, sum.Delivered+r.Delivered, sum.Dead+r.Dead
+		sum.Retried, sum.Delivered, sum.Dead = sum.Retried+r.Retried, sum.Delivered+r.Delivered,
+			sum.Dead+r.Dead
 	}
 	for range 3600 / 5 {
 		second()
@@ -144,7 +152,9 @@ func TestAnHourOfErrors(t *testing.T) {
 func TestAWrongCertificateIsNotAccepted(t *testing.T) {
 	w := newWorld(t)
 	w.tenant("acme", 900, 1000, 80)
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("it was asked")
+	}))
 	srv.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	srv.Config.ErrorLog = nil
 	srv.StartTLS()
@@ -162,7 +172,9 @@ func TestAWrongCertificateIsNotAccepted(t *testing.T) {
 // address first and with loopback from then on. What counts is the address that is dialed.
 func TestANameThatChangesItsAddress(t *testing.T) {
 	asked := false
-	victim := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	victim := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked = true
+	}))
 	t.Cleanup(victim.Close)
 	_, port, _ := net.SplitHostPort(victim.Listener.Addr().String())
 	var answers atomic.Int32
@@ -209,48 +221,65 @@ func nameServer(t *testing.T, address func() [4]byte) *net.Resolver {
 			m.Header.Response = true
 			m.Additionals = nil
 			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
-				m.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
-					Body: &dnsmessage.AResource{A: address()}}}
+				m.Answers = []dnsmessage.Resource{
+					{Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
+						Body: &dnsmessage.AResource{A: address()}}}
 			}
 			if packed, err := m.Pack(); err == nil {
 				_, _ = conn.WriteTo(packed, from)
 			}
 		}
 	}()
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", conn.LocalAddr().String())
-	}}
+	return &net.Resolver{PreferGo: true,
+		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "udp", conn.LocalAddr().String())
+		}}
 }
 
 // TestHostileURLs posts to addresses that a tenant must not reach through us, however they are
 // written.
 func TestHostileURLs(t *testing.T) {
 	asked := false
-	srv := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked = true
+	}))
 	t.Cleanup(srv.Close)
 	_, port, _ := net.SplitHostPort(srv.Listener.Addr().String())
 	for _, host := range []string{
-		"127.0.0.1", "127.255.255.254", "localhost", "LOCALHOST", "localhost.", "[::1]", "[::]", "0.0.0.0", "0", "127.1", "127.0.1",
-		"2130706433", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "017700000001", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]",
-		"[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[2001::1]", "169.254.169.254", "[fd00:ec2::254]", "metadata.google.internal",
-		"100.100.100.200", "168.63.129.16", "192.0.0.192", "10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1", "224.0.0.1", "255.255.255.255",
-		"[fe80::1]", "[fe80::1%25lo]", "[fc00::1]", "[ff02::1]", "①②⑦.⓪.⓪.①", "127。0。0。1", "user@127.0.0.1", "hooks.slack.com@127.0.0.1",
-		"hooks.slack.com%40127.0.0.1", "127.0.0.1%00.example.com", "127.0.0.1 ", "127.0.0.1\\@hooks.slack.com", "127.0.0.1#@hooks.slack.com",
+		"127.0.0.1", "127.255.255.254", "localhost", "LOCALHOST", "localhost.", "[::1]", "[::]",
+		"0.0.0.0", "0", "127.1", "127.0.1",
+		"2130706433", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "017700000001", "[::ffff:127.0.0.1]",
+		"[::ffff:7f00:1]", "[::127.0.0.1]",
+		"[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[2001::1]", "169.254.169.254",
+		"[fd00:ec2::254]", "metadata.google.internal",
+		"100.100.100.200", "168.63.129.16", "192.0.0.192", "10.0.0.1", "172.16.0.1", "192.168.0.1",
+		"100.64.0.1", "224.0.0.1", "255.255.255.255",
+		"[fe80::1]", "[fe80::1%25lo]", "[fc00::1]", "[ff02::1]", "①②⑦.⓪.⓪.①",
+		"127。0。0。1", "user@127.0.0.1", "hooks.slack.com@127.0.0.1",
+		"hooks.slack.com%40127.0.0.1", "127.0.0.1%00.example.com", "127.0.0.1 ",
+		"127.0.0.1\\@hooks.slack.com", "127.0.0.1#@hooks.slack.com",
 	} {
 		s := withoutDNS(testSender(false))
 		if strings.HasPrefix(strings.ToLower(host), "localhost") {
 			s = testSender(false) // the system's own answer
 		}
-		for _, raw := range []string{"https://" + host + ":" + port + "/", "http://" + host + ":" + port + "/"} {
+		for _, raw := range []string{
+			"https://" + host + ":" + port + "/", "http://" + host + ":" + port + "/",
+		} {
 			r := s.post(t.Context(), request{url: raw, id: "id"})
 			if r.delivered() || r.status != 0 {
 				t.Errorf("%q: got %+v", raw, r)
 			}
 		}
 	}
-	for _, raw := range []string{"", "https://", "https:///x", "//127.0.0.1", "127.0.0.1", "file:///etc/passwd", "gopher://127.0.0.1:" + port,
-		"unix:///var/run/docker.sock", "https:127.0.0.1", "javascript:alert(1)", "https://[::1", "https://127.0.0.1:99999", "ftp://127.0.0.1"} {
-		if r := testSender(false).post(t.Context(), request{url: raw, id: "id"}); r.delivered() || r.status != 0 {
+	for _, raw := range []string{
+		"", "https://", "https:///x", "//127.0.0.1", "127.0.0.1", "file:///etc/passwd",
+		"gopher://127.0.0.1:" + port,
+		"unix:///var/run/docker.sock", "https:127.0.0.1", "javascript:alert(1)", "https://[::1",
+		"https://127.0.0.1:99999", "ftp://127.0.0.1",
+	} {
+		r := testSender(false).post(t.Context(), request{url: raw, id: "id"})
+		if r.delivered() || r.status != 0 {
 			t.Errorf("%q: got %+v", raw, r)
 		}
 	}

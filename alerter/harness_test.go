@@ -40,7 +40,8 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	env := stacktest.New(t)
-	return &world{t: t, db: env.DB, app: env.AppDB, slack: newSlack(t), logs: &lockedBuffer{}, now: noon}
+	return &world{t: t, db: env.DB, app: env.AppDB, slack: newSlack(t),
+		logs: &lockedBuffer{}, now: noon}
 }
 
 // alerter makes an Alerter of this world; more than one may work at once.
@@ -177,7 +178,8 @@ func (w *world) lock(query string) (release func()) {
 // awaitBlocked returns when a statement waits for such a lock.
 func (w *world) awaitBlocked() {
 	w.t.Helper()
-	for w.count("pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0 {
+	for w.count("pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") ==
+		0 {
 		if w.t.Context().Err() != nil {
 			return
 		}
@@ -252,7 +254,8 @@ func (s *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	s.messages = append(s.messages, message{r.URL.Path, m.Text, string(body), r.Header.Get("webhook-id")})
+	s.messages = append(s.messages,
+		message{r.URL.Path, m.Text, string(body), r.Header.Get("webhook-id")})
 	answer := s.answer
 	s.mu.Unlock()
 	if answer != nil {

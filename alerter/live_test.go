@@ -60,10 +60,12 @@ func (p *pipeline) use(tokens int64, names ...string) {
 	p.group++
 	g := scripts.Group{Committer: "c", Number: p.group, Lines: []byte("x")}
 	for _, name := range names {
-		g.Counters = append(g.Counters, scripts.Counter{Minute: now.Unix() / 60, Day: meter.DayAt(now, time.UTC),
-			Tenant: name, Feature: "chat", Tokens: tokens, Events: 1})
+		g.Counters = append(g.Counters,
+			scripts.Counter{Minute: now.Unix() / 60, Day: meter.DayAt(now, time.UTC),
+				Tenant: name, Feature: "chat", Tokens: tokens, Events: 1})
 	}
-	if _, _, err := p.valkey.Ingest(context.Background(), 0, g, time.Hour, scripts.Query{}); err != nil {
+	_, _, err := p.valkey.Ingest(context.Background(), 0, g, time.Hour, scripts.Query{})
+	if err != nil {
 		p.Fatal(err)
 	}
 }
@@ -151,7 +153,8 @@ func crossings(tb testing.TB, n int) (longest time.Duration) {
 func TestLooksAtWhoHasChanged(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t)
-	p.exec("INSERT INTO tenants (name, monthly_quota) SELECT 'tenant-' || n, 1000 FROM generate_series(0, 99) n")
+	p.exec("INSERT INTO tenants (name, monthly_quota) SELECT 'tenant-' || n, 1000" +
+		" FROM generate_series(0, 99) n")
 	p.refresh()
 	looks := func(why string, want Result) {
 		t.Helper()
@@ -189,7 +192,8 @@ func TestLooksAtWhoHasChanged(t *testing.T) {
 // 100 or all have sent an event since the tick before.
 func BenchmarkTick(b *testing.B) {
 	p := newPipeline(b)
-	p.exec("INSERT INTO tenants (name, monthly_quota) SELECT 'tenant-' || n, 1000000000 FROM generate_series(0, 9999) n")
+	p.exec("INSERT INTO tenants (name, monthly_quota) SELECT 'tenant-' || n, 1000000000" +
+		" FROM generate_series(0, 9999) n")
 	names := make([]string, 10_000)
 	for i := range names {
 		names[i] = fmt.Sprintf("tenant-%d", i)

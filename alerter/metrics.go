@@ -79,11 +79,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		breakers: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "flagmeter_alerter_breakers",
-			Help: "Webhook hosts that have not answered their last request or are being asked, by state of their circuit breaker.",
+			Help: "Webhook hosts that have not answered their last request or are being asked, by state" +
+				" of their circuit breaker.",
 		}, []string{"state"}),
 		unusable: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "flagmeter_alerter_unusable_webhooks",
-			Help: "Enabled rows of webhooks and slack_webhooks that no message can be sent to, as they are written.",
+			Help: "Enabled rows of webhooks and slack_webhooks that no message can be sent to, as they" +
+				" are written.",
 		}, []string{"table"}),
 	}
 	for _, table := range []string{tableSlack, tableWebhooks} {

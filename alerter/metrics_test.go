@@ -36,24 +36,32 @@ func TestMetricsFollowTheDeliveries(t *testing.T) {
 			t.Errorf("%s: %v, want %v", when, got, want)
 		}
 	}
-	want("at first", map[string]float64{"alerter_tenants_looked_at_total": 0, "alerter_breakers/closed": 0, "alerter_breakers/open": 0, "alerter_breakers/half-open": 0,
-		"alerter_deliveries_total/retried": 0, "alerter_deliveries_in_flight": 0, "alerter_tick_duration_seconds/count": 0, "alerter_delivery_duration_seconds/count": 0})
+	want("at first", map[string]float64{"alerter_tenants_looked_at_total": 0,
+		"alerter_breakers/closed": 0, "alerter_breakers/open": 0, "alerter_breakers/half-open": 0,
+		"alerter_deliveries_total/retried": 0, "alerter_deliveries_in_flight": 0,
+		"alerter_tick_duration_seconds/count": 0, "alerter_delivery_duration_seconds/count": 0})
 	ended := make(chan Result, 1)
 	go func() { ended <- w.run(a) }()
 	for range breakerTrips {
 		<-reached
 	}
-	want("in flight", map[string]float64{"alerter_deliveries_in_flight": breakerTrips, "alerter_alerts_fired_total": breakerTrips, "alerter_tenants_looked_at_total": breakerTrips})
+	want("in flight", map[string]float64{"alerter_deliveries_in_flight": breakerTrips,
+		"alerter_alerts_fired_total": breakerTrips, "alerter_tenants_looked_at_total": breakerTrips})
 	close(goOn)
 	if r := <-ended; r.Retried != breakerTrips {
 		t.Fatalf("got %+v", r)
 	}
-	want("nobody answers", map[string]float64{"alerter_breakers/closed": 0, "alerter_breakers/open": 1, "alerter_breakers/half-open": 0, "alerter_deliveries_in_flight": 0,
-		"alerter_deliveries_total/retried": breakerTrips, "alerter_pending_deliveries": breakerTrips, "alerter_tick_duration_seconds/count": 1, "alerter_delivery_duration_seconds/count": 0})
+	want("nobody answers", map[string]float64{"alerter_breakers/closed": 0, "alerter_breakers/open": 1,
+		"alerter_breakers/half-open": 0, "alerter_deliveries_in_flight": 0,
+		"alerter_deliveries_total/retried": breakerTrips, "alerter_pending_deliveries": breakerTrips,
+		"alerter_tick_duration_seconds/count": 1, "alerter_delivery_duration_seconds/count": 0})
 
 	w.tenant("zeta", 900, 1000, 80)
 	w.webhook("zeta", "/z")
 	w.run(a)
-	want("one is delivered", map[string]float64{"alerter_deliveries_total/delivered": 1, "alerter_delivery_duration_seconds/count": 1,
-		"alerter_tenants_looked_at_total": 2*breakerTrips + 1, "alerter_tick_duration_seconds/count": 2, "alerter_pending_deliveries": breakerTrips + 1}) // as of the comparison, before it was delivered
+	want("one is delivered", map[string]float64{"alerter_deliveries_total/delivered": 1,
+		"alerter_delivery_duration_seconds/count": 1,
+		// as of the comparison, before it was delivered
+		"alerter_tenants_looked_at_total": 2*breakerTrips + 1, "alerter_tick_duration_seconds/count": 2,
+		"alerter_pending_deliveries": breakerTrips + 1})
 }

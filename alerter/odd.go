@@ -52,7 +52,8 @@ func (s *sender) unusable(t target) string {
 		return refused
 	}
 	now := time.Unix(0, 0)
-	_, err := newRequest(t, uuid.NewString(), testEvent(meter.Tenant{Name: "flagmeter", BillingDay: 1, Zone: time.UTC}, now), "")
+	_, err := newRequest(t, uuid.NewString(),
+		testEvent(meter.Tenant{Name: "flagmeter", BillingDay: 1, Zone: time.UTC}, now), "")
 	if err != nil {
 		return fmt.Sprint(err) // fixed words too
 	}

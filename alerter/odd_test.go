@@ -18,7 +18,8 @@ func TestOneOddDeliveryKeepsNoOtherBack(t *testing.T) {
 	if _, err := a.check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.exec(`UPDATE deliveries SET facts = '["nonsense"]', next_attempt_at = next_attempt_at - interval '1 minute'
+	w.exec(`UPDATE deliveries
+		SET facts = '["nonsense"]', next_attempt_at = next_attempt_at - interval '1 minute'
 		FROM alerts WHERE alerts.id = alert_id AND tenant = 'odd'`)
 	for range 2 { // one a second goes to a Slack URL
 		if _, err := a.deliver(t.Context(), nil); err != nil {
@@ -27,7 +28,8 @@ func TestOneOddDeliveryKeepsNoOtherBack(t *testing.T) {
 		w.advance(2 * pace)
 	}
 	var delivered int
-	if err := w.db.Get(&delivered, "SELECT count(*) FROM deliveries WHERE status = 'delivered'"); err != nil || delivered != 2 {
+	err := w.db.Get(&delivered, "SELECT count(*) FROM deliveries WHERE status = 'delivered'")
+	if err != nil || delivered != 2 {
 		t.Errorf("%d of 2 messages were delivered, %v", delivered, err)
 	}
 	if !strings.Contains(w.logs.String(), "facts cannot be read") {
@@ -42,8 +44,10 @@ func TestAWebhookThatCannotBeUsedIsReported(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	a := w.alerter(func(o *Options) { o.Registerer = registry })
 	w.tenant("acme", 0, 1000, 80)
-	w.exec("ALTER TABLE slack_webhooks DROP CONSTRAINT slack_webhooks_url_form; ALTER TABLE webhooks DROP CONSTRAINT webhooks_secret_check")
-	w.exec("INSERT INTO slack_webhooks (tenant, url) VALUES ('acme', 'xoxsecretxox'), ('acme', 'https://hooks.example/xoxsecretxox')")
+	w.exec("ALTER TABLE slack_webhooks DROP CONSTRAINT slack_webhooks_url_form; ALTER TABLE" +
+		" webhooks DROP CONSTRAINT webhooks_secret_check")
+	w.exec("INSERT INTO slack_webhooks (tenant, url)" +
+		" VALUES ('acme', 'xoxsecretxox'), ('acme', 'https://hooks.example/xoxsecretxox')")
 	w.exec("INSERT INTO webhooks (url, secret) VALUES ('https://hooks.example/a', 'xoxsecretxox!')")
 	for range 2 {
 		if err := a.lookAtWebhooks(t.Context()); err != nil {
@@ -51,10 +55,12 @@ func TestAWebhookThatCannotBeUsedIsReported(t *testing.T) {
 		}
 	}
 	got := metricstest.Values(t, registry)
-	if got["alerter_unusable_webhooks/slack_webhooks"] != 1 || got["alerter_unusable_webhooks/webhooks"] != 1 {
+	if got["alerter_unusable_webhooks/slack_webhooks"] != 1 ||
+		got["alerter_unusable_webhooks/webhooks"] != 1 {
 		t.Errorf("metrics: %v", got)
 	}
-	if log := w.logs.String(); strings.Count(log, "cannot be used") != 2 || !strings.Contains(log, "ERROR") || strings.Contains(log, "xoxsecret") {
+	if log := w.logs.String(); strings.Count(log, "cannot be used") != 2 ||
+		!strings.Contains(log, "ERROR") || strings.Contains(log, "xoxsecret") {
 		t.Errorf("log: %s", log)
 	}
 	w.exec("UPDATE slack_webhooks SET enabled = false; DELETE FROM webhooks")

@@ -33,10 +33,11 @@ type delivery struct {
 	Attempt  int64     `db:"attempt"`  // its row in delivery_attempts
 	GiveUpAt time.Time `db:"give_up_at"`
 
-	Kind    string         `db:"kind"`
-	Default bool           `db:"is_default"` // the Slack URL of the settings
-	Row     uuid.NullUUID  `db:"row"`        // of slack_webhooks or webhooks; not valid: it was deleted
-	URL     sql.NullString `db:"url"`        // secret; of Row
+	Kind    string `db:"kind"`
+	Default bool   `db:"is_default"` // the Slack URL of the settings
+	// of slack_webhooks or webhooks; not valid: it was deleted
+	Row     uuid.NullUUID  `db:"row"`
+	URL     sql.NullString `db:"url"` // secret; of Row
 	Enabled sql.NullBool   `db:"enabled"`
 	Secret  sql.NullString `db:"secret"` // secret, like the next
 	Old     sql.NullString `db:"previous_secret"`
@@ -96,16 +97,21 @@ func newOutbox(db *sqlx.DB, defaultURL string) outbox {
 // one for each enabled row of webhooks of the tenant or of all tenants, and, if a threshold
 // was crossed, one for each enabled Slack webhook of the tenant or, for a tenant without any
 // such row, one for the default URL if there is one.
-func (o outbox) put(ctx context.Context, tx *sqlx.Tx, now time.Time, alert uuid.UUID, tenant, event string, f facts) (int64, error) {
+func (o outbox) put(
+	ctx context.Context, tx *sqlx.Tx, now time.Time, alert uuid.UUID, tenant, event string, f facts,
+) (int64, error) {
 	res, err := tx.ExecContext(ctx, `
-		INSERT INTO deliveries (alert_id, event, facts, next_attempt_at, created_at, give_up_at, kind, target, slack_webhook_id, webhook_id)
+		INSERT INTO deliveries (alert_id, event, facts, next_attempt_at, created_at, give_up_at, kind,
+			target, slack_webhook_id, webhook_id)
 		SELECT $1::uuid, $2, $3::jsonb, $4::timestamptz, $4::timestamptz, $5::timestamptz, t.* FROM (
-			SELECT 'slack', 'webhook', id, NULL::uuid FROM slack_webhooks WHERE tenant = $6 AND enabled AND $2 = $8
+			SELECT 'slack', 'webhook', id, NULL::uuid FROM slack_webhooks WHERE tenant = $6 AND enabled
+				AND $2 = $8
 			UNION ALL
 			SELECT 'slack', 'default', NULL, NULL
 			WHERE $7::boolean AND $2 = $8 AND NOT EXISTS (SELECT FROM slack_webhooks WHERE tenant = $6)
 			UNION ALL
-			SELECT 'webhook', 'webhook', NULL, id FROM webhooks WHERE (tenant = $6 OR tenant IS NULL) AND enabled
+			SELECT 'webhook', 'webhook', NULL, id FROM webhooks WHERE (tenant = $6 OR tenant IS NULL)
+				AND enabled
 		) t`,
 		alert, event, f, now, now.Add(giveUp), tenant, o.defaultURL != "", eventCrossed)
 	if err != nil {
@@ -116,7 +122,8 @@ func (o outbox) put(ctx context.Context, tx *sqlx.Tx, now time.Time, alert uuid.
 
 // lengths counts the deliveries that wait and those that were given up.
 func (o outbox) lengths(ctx context.Context) (pending, dead int, err error) {
-	err = o.db.QueryRowxContext(ctx, `SELECT count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'dead')
+	err = o.db.QueryRowxContext(ctx, `SELECT count(*) FILTER (WHERE status = 'pending'),
+		count(*) FILTER (WHERE status = 'dead')
 		FROM deliveries WHERE status <> 'delivered'`).Scan(&pending, &dead)
 	if err != nil {
 		return 0, 0, fmt.Errorf("count deliveries: %w", err)

@@ -110,13 +110,16 @@ func TestALateSenderDoesNotOverwriteTheNextOnesResult(t *testing.T) {
 		want   string
 	}{
 		{"retry", func(a *Alerter, late *delivery, w *world) error {
-			return a.outbox.record(w.t.Context(), late, reply{reason: "late"}, outcomeRetried, w.clock(), w.clock())
+			return a.outbox.record(w.t.Context(), late, reply{reason: "late"}, outcomeRetried,
+				w.clock(), w.clock())
 		}, "status = 'pending' AND last_error IS NULL AND next_attempt_at > '2026-11-20 12:00:30+00'"},
 		{"dead", func(a *Alerter, late *delivery, w *world) error {
-			return a.outbox.record(w.t.Context(), late, reply{reason: "late"}, outcomeDead, w.clock(), w.clock())
+			return a.outbox.record(w.t.Context(), late, reply{reason: "late"}, outcomeDead,
+				w.clock(), w.clock())
 		}, "status = 'pending' AND last_error IS NULL"},
 		{"delivered counts whoever says it", func(a *Alerter, late *delivery, w *world) error {
-			return a.outbox.record(w.t.Context(), late, reply{status: 200}, outcomeDelivered, w.clock(), w.clock())
+			return a.outbox.record(w.t.Context(), late, reply{status: 200}, outcomeDelivered,
+				w.clock(), w.clock())
 		}, "status = 'delivered'"},
 	}
 	for _, tt := range tests {
@@ -142,11 +145,13 @@ func TestALateSenderDoesNotOverwriteTheNextOnesResult(t *testing.T) {
 		a := w.alerter()
 		w.crossing(a)
 		d := w.claim(a)
-		if err := a.outbox.record(t.Context(), d, reply{status: 200}, outcomeDelivered, w.clock(), w.clock()); err != nil {
+		if err := a.outbox.record(t.Context(), d, reply{status: 200}, outcomeDelivered, w.clock(),
+			w.clock()); err != nil {
 			t.Fatal(err)
 		}
 		for _, outcome := range []string{outcomeRetried, outcomeDead} {
-			if err := a.outbox.record(t.Context(), d, reply{reason: "late"}, outcome, w.clock(), w.clock()); err != nil {
+			err := a.outbox.record(t.Context(), d, reply{reason: "late"}, outcome, w.clock(), w.clock())
+			if err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -76,7 +76,8 @@ func probed(ctx context.Context, o Options, tenant *string) ([]probedTarget, err
 	}
 	targets := make([]probedTarget, len(rows))
 	for i, row := range rows {
-		targets[i] = probedTarget{target{kind: row.Kind, url: row.URL.String, secret: row.Secret.String, previous: row.Old.String}, row.Target}
+		targets[i] = probedTarget{target{kind: row.Kind, url: row.URL.String, secret: row.Secret.String,
+			previous: row.Old.String}, row.Target}
 		if !row.URL.Valid {
 			targets[i].url = o.DefaultURL
 		}
@@ -91,13 +92,15 @@ func (t probedTarget) send(ctx context.Context, s *sender, e event, publicURL st
 		return Probe{Target: t.name, Error: err.Error()}
 	}
 	got := s.post(ctx, r)
-	return Probe{Target: t.name, Status: got.status, Error: got.reason, Took: got.took, Answer: t.clean(got.answer, maxProbe)}
+	return Probe{Target: t.name, Status: got.status, Error: got.reason, Took: got.took,
+		Answer: t.clean(got.answer, maxProbe)}
 }
 
 // testEvent is a crossing that did not happen, of the tenant's highest threshold.
 func testEvent(tenant meter.Tenant, now time.Time) event {
 	period := tenant.Period(now)
-	e := event{Type: eventTest, Alert: uuid.New(), Tenant: tenant.Shown(), PeriodStart: period.From, PeriodEnd: period.To, Threshold: 80}
+	e := event{Type: eventTest, Alert: uuid.New(), Tenant: tenant.Shown(), PeriodStart: period.From,
+		PeriodEnd: period.To, Threshold: 80}
 	if n := len(tenant.Thresholds); n > 0 {
 		e.Threshold = tenant.Thresholds[n-1]
 	}
@@ -143,7 +146,8 @@ func (t target) secrets() (all []string) {
 			}
 		}
 	}
-	add(t.url, t.secret, t.previous, strings.TrimPrefix(t.secret, "whsec_"), strings.TrimPrefix(t.previous, "whsec_"))
+	add(t.url, t.secret, t.previous, strings.TrimPrefix(t.secret, "whsec_"),
+		strings.TrimPrefix(t.previous, "whsec_"))
 	u, err := url.Parse(t.url)
 	if err != nil {
 		return all
@@ -153,7 +157,8 @@ func (t target) secrets() (all []string) {
 	for _, values := range u.Query() { // as they are without escapes
 		add(values...)
 	}
-	for _, part := range strings.FieldsFunc(u.Path+"&"+u.RawQuery, func(r rune) bool { return strings.ContainsRune("/&=", r) }) {
+	for _, part := range strings.FieldsFunc(u.Path+"&"+u.RawQuery,
+		func(r rune) bool { return strings.ContainsRune("/&=", r) }) {
 		add(part)
 	}
 	return all

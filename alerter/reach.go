@@ -30,7 +30,8 @@ func Reach(ctx context.Context, o Options, send bool) ([]Probe, error) {
 		return nil, err
 	}
 	s := newSender(o.AllowPrivate, now)
-	e := testEvent(meter.Tenant{Name: "flagmeter-doctor", Quota: 1_000_000, BillingDay: 1, Zone: time.UTC, Thresholds: []int{80}}, now())
+	e := testEvent(meter.Tenant{Name: "flagmeter-doctor", Quota: 1_000_000, BillingDay: 1,
+		Zone: time.UTC, Thresholds: []int{80}}, now())
 	probes := make([]Probe, len(targets))
 	var group errgroup.Group
 	group.SetLimit(reachAtOnce)
@@ -93,7 +94,8 @@ func (s *sender) dial(ctx context.Context, rawURL string) reply {
 	if u.Scheme != "https" {
 		return reply{}
 	}
-	if err := tls.Client(conn, &tls.Config{ServerName: u.Hostname()}).HandshakeContext(ctx); err != nil {
+	if err := tls.Client(conn,
+		&tls.Config{ServerName: u.Hostname()}).HandshakeContext(ctx); err != nil {
 		return networkFailure(err)
 	}
 	return reply{}

@@ -13,20 +13,24 @@ import (
 //
 // Success counts even if the lease has ended or the delivery was given up meanwhile, because
 // the message did arrive. A failure counts only for whoever holds the latest attempt.
-func (o outbox) record(ctx context.Context, d *delivery, r reply, outcome string, nextAttempt, now time.Time) error {
+func (o outbox) record(
+	ctx context.Context, d *delivery, r reply, outcome string, nextAttempt, now time.Time,
+) error {
 	tx, err := o.db.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin to record an attempt: %w", err)
 	}
 	defer tx.Rollback() // does nothing after Commit
-	_, err = tx.ExecContext(ctx, `UPDATE delivery_attempts SET status = nullif($2, 0), error = nullif($3, ''), duration_ms = $4, answer = nullif($5, '') WHERE id = $1`,
+	_, err = tx.ExecContext(ctx, `UPDATE delivery_attempts SET status = nullif($2, 0),
+		error = nullif($3, ''), duration_ms = $4, answer = nullif($5, '') WHERE id = $1`,
 		d.Attempt, r.status, r.reason, r.took.Milliseconds(), kept(d, r))
 	if err != nil {
 		return fmt.Errorf("record attempt: %w", err)
 	}
 	switch outcome {
 	case outcomeDelivered:
-		_, err = tx.ExecContext(ctx, `UPDATE deliveries SET status = 'delivered', delivered_at = $2, last_error = NULL
+		_, err = tx.ExecContext(ctx, `UPDATE deliveries SET status = 'delivered', delivered_at = $2,
+			last_error = NULL
 			WHERE id = $1 AND status <> 'delivered'`, d.ID, now)
 	case outcomeRetried:
 		_, err = tx.ExecContext(ctx, `UPDATE deliveries SET next_attempt_at = $3, last_error = $4
@@ -67,7 +71,8 @@ func (o outbox) fewBefore(ctx context.Context, d *delivery) (n int, err error) {
 		WITH earlier AS (
 			SELECT id, coalesce(status IN (403, 404) OR status BETWEEN 200 AND 299, false) AS few
 			FROM delivery_attempts WHERE delivery_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3)
-		SELECT count(*) FROM earlier e WHERE NOT EXISTS (SELECT FROM earlier WHERE id >= e.id AND NOT few)`,
+		SELECT count(*) FROM earlier e
+		WHERE NOT EXISTS (SELECT FROM earlier WHERE id >= e.id AND NOT few)`,
 		d.ID, d.Attempt, d.Attempts-1)
 	if err != nil {
 		return 0, fmt.Errorf("count earlier attempts: %w", err)
@@ -82,7 +87,8 @@ func disable(ctx context.Context, tx *sqlx.Tx, d *delivery) error {
 	if d.Kind == kindWebhook {
 		table = "webhooks"
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET enabled = false WHERE id = $1 AND url = $2", d.Row, d.URL); err != nil {
+	if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET enabled = false WHERE id = $1 AND url = $2",
+		d.Row, d.URL); err != nil {
 		return fmt.Errorf("disable webhook: %w", err)
 	}
 	return nil

@@ -18,7 +18,9 @@ func TestMessagesHaveTheNameOfTheirMoment(t *testing.T) {
 	a := w.alerter()
 	w.run(a)
 	w.exec("UPDATE tenants SET display_name = 'acme2' WHERE name = 'acme'")
-	w.change("acme", func(u *meter.Usage) { u.Tenant.DisplayName, u.Tenant.Aliases = "acme2", []string{"acme2"} })
+	w.change("acme", func(u *meter.Usage) {
+		u.Tenant.DisplayName, u.Tenant.Aliases = "acme2", []string{"acme2"}
+	})
 	w.slack.answers(nil)
 	w.advance(2 * time.Second)
 	w.run(a)

@@ -17,7 +17,8 @@ var errEncode = errors.New("message cannot be encoded")
 
 // newRequest writes the message that a target of its kind gets. Its errors are fixed words.
 func newRequest(t target, id string, e event, publicURL string) (r request, err error) {
-	encode, key := webhookBody, func() ([]*webhooks.Webhook, error) { return keys(t.secret, t.previous) }
+	encode, key := webhookBody,
+		func() ([]*webhooks.Webhook, error) { return keys(t.secret, t.previous) }
 	if t.kind == kindSlack {
 		encode, key = slackBody, func() ([]*webhooks.Webhook, error) { return slackKey(t.url) }
 	}

@@ -43,7 +43,8 @@ func TestResendKeepsTheMessageAndItsID(t *testing.T) {
 		t.Errorf("the message differs: %q", slack)
 	}
 	got := e.got()
-	if string(got[0].body) != string(got[1].body) || got[0].header.Get("webhook-id") != got[1].header.Get("webhook-id") {
+	if string(got[0].body) != string(got[1].body) ||
+		got[0].header.Get("webhook-id") != got[1].header.Get("webhook-id") {
 		t.Errorf("the event differs: %s, %s", got[0].body, got[1].body)
 	}
 	alerts, err := store.Alerts(t.Context(), w.db, store.AlertQuery{Limit: 10})
@@ -54,7 +55,9 @@ func TestResendKeepsTheMessageAndItsID(t *testing.T) {
 		if len(d.Attempts) != 2 || *d.Attempts[0].Status < 400 {
 			t.Errorf("%s: attempts %+v", d.Kind, d.Attempts)
 		}
-		if last := d.Attempts[1]; (d.Kind == kindSlack) != (d.Status == "delivered" && last.Error == nil && *last.Status == 200) {
+		last := d.Attempts[1]
+		if (d.Kind == kindSlack) != (d.Status == "delivered" && last.Error == nil &&
+			*last.Status == 200) {
 			t.Errorf("%s is %s: %+v", d.Kind, d.Status, last)
 		}
 	}
@@ -73,7 +76,8 @@ func TestAnAttemptIsOnRecordBeforeItIsMade(t *testing.T) {
 		t.Fatalf("got %+v, %v", alerts, err)
 	}
 	tries := alerts[0].Deliveries[0].Attempts
-	if len(tries) != 1 || tries[0].Status != nil || tries[0].Error == nil || *tries[0].Error != "no outcome recorded" {
+	if len(tries) != 1 || tries[0].Status != nil || tries[0].Error == nil ||
+		*tries[0].Error != "no outcome recorded" {
 		t.Errorf("got %+v", tries)
 	}
 }

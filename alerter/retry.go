@@ -18,7 +18,9 @@ const (
 // afterFew is nextAttempt for the n-th answer in a row, from 1, that is worth only a few
 // attempts. Its waits are in the upper half of their range, so that the few do not pass in
 // seconds.
-func afterFew(now, giveUpAt time.Time, n int, after time.Duration, random float64) (at time.Time, ok bool) {
+func afterFew(
+	now, giveUpAt time.Time, n int, after time.Duration, random float64,
+) (at time.Time, ok bool) {
 	at, ok = nextAttempt(now, giveUpAt, n, after, (1+random)/2)
 	return at, ok && n < mostFew
 }
@@ -31,7 +33,9 @@ func afterFew(now, giveUpAt time.Time, n int, after time.Duration, random float6
 // deliveries that an outage has held up. random, from 0 to below 1, is the place in that
 // range. after is what the webhook has asked for (Retry-After) and lengthens the wait, never
 // shortens it.
-func nextAttempt(now, giveUpAt time.Time, attempts int, after time.Duration, random float64) (at time.Time, ok bool) {
+func nextAttempt(
+	now, giveUpAt time.Time, attempts int, after time.Duration, random float64,
+) (at time.Time, ok bool) {
 	limit := maxBackoff
 	if attempts < 12 { // 2^12 s is more than an hour
 		limit = min(minBackoff<<attempts, maxBackoff)

@@ -35,14 +35,16 @@ func TestNextAttemptStaysWithinItsBounds(t *testing.T) {
 		// Full jitter: of 1000 draws some are in the lowest and in the highest tenth.
 		tenth := (tt.limit - time.Second) / 10
 		if shortest > time.Second+tenth || longest < tt.limit-tenth {
-			t.Errorf("attempt %d: waits %v to %v do not spread over 1s to %v", tt.attempts, shortest, longest, tt.limit)
+			t.Errorf("attempt %d: waits %v to %v do not spread over 1s to %v",
+				tt.attempts, shortest, longest, tt.limit)
 		}
 	}
 }
 
 func TestNextAttemptObeysRetryAfter(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	if at, ok := nextAttempt(now, now.Add(giveUp), 1, 3*time.Hour, 0.5); !ok || at.Sub(now) != 3*time.Hour {
+	if at, ok := nextAttempt(now, now.Add(giveUp), 1, 3*time.Hour, 0.5); !ok ||
+		at.Sub(now) != 3*time.Hour {
 		t.Errorf("got %v, %v; want the 3 hours that were asked for", at.Sub(now), ok)
 	}
 	if at, _ := nextAttempt(now, now.Add(giveUp), 1, time.Millisecond, 0); at.Sub(now) < time.Second {

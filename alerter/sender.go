@@ -81,10 +81,11 @@ func newSender(allowPrivate bool, now func() time.Time) *sender {
 		client: &http.Client{
 			Timeout: postTime,
 			Transport: &http.Transport{
-				Proxy:                  nil,
-				DialContext:            dialer.DialContext,
-				ForceAttemptHTTP2:      true,
-				DisableKeepAlives:      true, // alerts are rare; an idle connection is only one more way to fail
+				Proxy:             nil,
+				DialContext:       dialer.DialContext,
+				ForceAttemptHTTP2: true,
+				// alerts are rare; an idle connection is only one more way to fail
+				DisableKeepAlives:      true,
 				MaxResponseHeaderBytes: maxAnswer,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -135,7 +136,8 @@ func (s *sender) send(ctx context.Context, r request) reply {
 // classify judges an answer that is not 2xx.
 func (s *sender) classify(r *reply, header http.Header, rawURL string) {
 	r.reason = fmt.Sprintf("HTTP %d", r.status)
-	if code := strings.TrimSpace(string(r.answer)); slackCode.MatchString(code) && !strings.Contains(rawURL, code) {
+	code := strings.TrimSpace(string(r.answer))
+	if slackCode.MatchString(code) && !strings.Contains(rawURL, code) {
 		r.reason += " " + code
 	}
 	r.gone = r.status == http.StatusGone

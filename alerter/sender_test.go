@@ -24,10 +24,12 @@ func testSender(allowPrivate bool) *sender {
 
 // withoutDNS makes every host name unknown: tests send nothing beyond this machine.
 func withoutDNS(s *sender) *sender {
-	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		return nil, errors.New("no name server in tests")
-	}}
-	s.client.Transport.(*http.Transport).DialContext = (&net.Dialer{Resolver: resolver, Control: refuseInside(isOwn)}).DialContext
+	resolver := &net.Resolver{PreferGo: true,
+		Dial: func(context.Context, string, string) (net.Conn, error) {
+			return nil, errors.New("no name server in tests")
+		}}
+	s.client.Transport.(*http.Transport).DialContext = (&net.Dialer{Resolver: resolver,
+		Control: refuseInside(isOwn)}).DialContext
 	return s
 }
 
@@ -68,7 +70,9 @@ func TestPostClassifiesEveryFailureAndKeepsTheURLSecret(t *testing.T) {
 	wrongTLS.StartTLS()
 	t.Cleanup(wrongTLS.Close)
 	hang := make(chan struct{})
-	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
+	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		<-hang
+	}))
 	t.Cleanup(hanging.Close)
 	t.Cleanup(func() { close(hang) })
 	reset := raw(t, func(c net.Conn) {
@@ -98,8 +102,10 @@ func TestPostClassifiesEveryFailureAndKeepsTheURLSecret(t *testing.T) {
 		{"408", answer(408, nil, "") + path, "HTTP 408", true},
 		{"425", answer(425, nil, "") + path, "HTTP 425", true},
 		{"410", answer(410, nil, "channel_is_archived") + path, "HTTP 410 channel_is_archived", false},
-		{"302 is not followed", answer(302, http.Header{"Location": {"/" + secret}}, "") + path, "HTTP 302", false},
-		{"307 is not followed", answer(307, http.Header{"Location": {"/" + secret}}, "") + path, "HTTP 307", false},
+		{"302 is not followed", answer(302, http.Header{"Location": {"/" + secret}}, "") + path,
+			"HTTP 302", false},
+		{"307 is not followed", answer(307, http.Header{"Location": {"/" + secret}}, "") + path,
+			"HTTP 307", false},
 		{"429", answer(429, nil, "rate_limited") + path, "HTTP 429 rate_limited", true},
 		{"500", answer(500, nil, "oops, "+path) + path, "HTTP 500", true},
 		{"503", answer(503, nil, "") + path, "HTTP 503", true},
@@ -108,7 +114,8 @@ func TestPostClassifiesEveryFailureAndKeepsTheURLSecret(t *testing.T) {
 		{"closed", "http://" + empty + path, "connection closed without an answer", true},
 		{"hanging", hanging.URL + path, "no answer in time", true},
 		{"unknown certificate", wrongTLS.URL + path, "TLS certificate not accepted", true},
-		{"plain HTTP behind https", "https" + strings.TrimPrefix(answer(200, nil, ""), "http") + path, "server does not speak TLS", true},
+		{"plain HTTP behind https", "https" + strings.TrimPrefix(answer(200, nil, ""), "http") + path,
+			"server does not speak TLS", true},
 		{"unknown host", "https://" + secret + ".invalid" + path, "host name not resolved", true},
 		{"not a URL", "https://[" + secret, "webhook URL is malformed", false},
 		{"control character", "https://example.com/\n" + secret, "webhook URL is malformed", false},
@@ -116,7 +123,8 @@ func TestPostClassifiesEveryFailureAndKeepsTheURLSecret(t *testing.T) {
 		{"other scheme", "ftp://example.com" + path, "webhook URL is not https", false},
 		{"empty", "", "webhook URL is malformed", false},
 		{"bad port", "https://example.com:" + secret, "webhook URL is malformed", false},
-		{"password in the URL", strings.Replace(answer(500, nil, ""), "http://", "http://user:"+secret+"@", 1), "HTTP 500", true},
+		{"password in the URL", strings.Replace(answer(500, nil, ""), "http://",
+			"http://user:"+secret+"@", 1), "HTTP 500", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,7 +160,8 @@ func TestPostRefusesWhatIsNotPublic(t *testing.T) {
 	tests := []struct{ name, url, want string }{
 		{"http", plain.URL, "webhook URL is not https"},
 		{"loopback", "https://127.0.0.1:" + port, "webhook address is not public"},
-		{"a name that resolves to loopback", "https://localhost:" + port, "webhook address is not public"},
+		{"a name that resolves to loopback", "https://localhost:" + port,
+			"webhook address is not public"},
 		{"IPv4-mapped", "https://[::ffff:127.0.0.1]:" + port, "webhook address is not public"},
 		{"unspecified", "https://0.0.0.0:" + port, "webhook address is not public"},
 		{"unspecified IPv6", "https://[::]:" + port, "webhook address is not public"},
@@ -180,7 +189,8 @@ func TestPostRefusesWhatIsNotPublic(t *testing.T) {
 	}
 	// Some resolvers take these for addresses, others for unknown names.
 	for _, odd := range []string{"127.1", "2130706433", "0x7f000001", "0177.0.0.1"} {
-		if f := withoutDNS(testSender(false)).post(t.Context(), request{url: "https://" + odd + ":" + port, id: "id"}); f.delivered() {
+		if f := withoutDNS(testSender(false)).post(t.Context(),
+			request{url: "https://" + odd + ":" + port, id: "id"}); f.delivered() {
 			t.Errorf("%s: delivered", odd)
 		}
 	}
@@ -191,7 +201,9 @@ func TestPostRefusesWhatIsNotPublic(t *testing.T) {
 
 func TestPostUsesNoProxy(t *testing.T) {
 	proxied := false
-	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { proxied = true }))
+	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		proxied = true
+	}))
 	t.Cleanup(proxy.Close)
 	t.Setenv("HTTP_PROXY", proxy.URL)
 	t.Setenv("HTTPS_PROXY", proxy.URL)
@@ -219,7 +231,8 @@ func TestPostSendsJSON(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	t.Cleanup(srv.Close)
-	if f := testSender(true).post(t.Context(), request{url: srv.URL, id: "id", body: []byte(`{"text":"x"}`)}); !f.delivered() {
+	if f := testSender(true).post(t.Context(),
+		request{url: srv.URL, id: "id", body: []byte(`{"text":"x"}`)}); !f.delivered() {
 		t.Fatal(f.reason)
 	}
 	if method != "POST" || contentType != "application/json" || body != `{"text":"x"}` {
@@ -242,7 +255,8 @@ func TestPostReadsALimitedAnswer(t *testing.T) {
 		written <- n
 	}))
 	t.Cleanup(srv.Close)
-	if f := testSender(true).post(t.Context(), request{url: srv.URL, id: "id", body: nil}); f.delivered() || f.reason != "HTTP 400" {
+	f := testSender(true).post(t.Context(), request{url: srv.URL, id: "id", body: nil})
+	if f.delivered() || f.reason != "HTTP 400" {
 		t.Errorf("got %+v", f)
 	}
 	// Socket buffers take a few megabytes on top of what is read.
@@ -255,9 +269,12 @@ func TestPostEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	called := false
-	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }))
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		called = true
+	}))
 	t.Cleanup(srv.Close)
-	if f := testSender(true).post(ctx, request{url: srv.URL, id: "id", body: nil}); f.delivered() || !f.retry || called {
+	f := testSender(true).post(ctx, request{url: srv.URL, id: "id", body: nil})
+	if f.delivered() || !f.retry || called {
 		t.Errorf("got %+v, called %v", f, called)
 	}
 }

@@ -43,7 +43,8 @@ func slackBody(e event, publicURL string) ([]byte, error) {
 
 // slackText says it in one line.
 func slackText(e event) string {
-	return fmt.Sprintf("%s%s%s: %s / %s tokens. Threshold %d%%, billing period %s, alert %s", testMark(e), slackEscaper.Replace(meter.Quote(e.Tenant)),
+	return fmt.Sprintf("%s%s%s: %s / %s tokens. Threshold %d%%, billing period %s, alert %s",
+		testMark(e), slackEscaper.Replace(meter.Quote(e.Tenant)),
 		headline(e), humanize.Comma(e.Used), humanize.Comma(e.Quota), e.Threshold, period(e), e.Alert)
 }
 
@@ -57,7 +58,8 @@ func slackBlocks(e event, publicURL string) []slack.Block {
 	if len(e.Features) > 0 {
 		lines := []string{"Top features"}
 		for _, f := range e.Features {
-			lines = append(lines, fmt.Sprintf("%s: %s tokens (%s%%)", clip(meter.Quote(f.Name), maxName), humanize.Comma(f.Tokens), percent(f.Tokens, e.Used)))
+			lines = append(lines, fmt.Sprintf("%s: %s tokens (%s%%)",
+				clip(meter.Quote(f.Name), maxName), humanize.Comma(f.Tokens), percent(f.Tokens, e.Used)))
 		}
 		blocks = append(blocks, slack.NewSectionBlock(plain(strings.Join(lines, "\n")), nil, nil))
 	}
@@ -85,7 +87,8 @@ func fields(e event) []*slack.TextBlockObject {
 	pace, outlook := "not known yet", "not known yet"
 	if e.PerDay != nil && e.Projected != nil {
 		pace = humanize.Comma(*e.PerDay) + " tokens a day"
-		outlook = fmt.Sprintf("%s tokens at the end of the period (%s%%)", humanize.Comma(*e.Projected), percent(*e.Projected, e.Quota))
+		outlook = fmt.Sprintf("%s tokens at the end of the period (%s%%)",
+			humanize.Comma(*e.Projected), percent(*e.Projected, e.Quota))
 	}
 	exhausted := "not in this period"
 	switch {

@@ -23,8 +23,10 @@ func crossed() event {
 	return event{
 		Type: eventCrossed, Alert: uuid.MustParse(knownAlert), Tenant: "acme-corp",
 		PeriodStart: meter.DayOf(2026, 11, 1), PeriodEnd: meter.DayOf(2026, 12, 1), Threshold: 80,
-		facts: facts{At: noon, Used: 821_355, Quota: 1_000_000, Thresholds: []int{50, 80}, PerDay: &perDay, Projected: &projected,
-			ExhaustedAt: &exhausted, Features: []feature{{"gpt-4-turbo", 500_000}, {"embeddings", 300_000}, {"<b>&", 21_355}}},
+		facts: facts{At: noon, Used: 821_355, Quota: 1_000_000, Thresholds: []int{50, 80},
+			PerDay: &perDay, Projected: &projected,
+			ExhaustedAt: &exhausted,
+			Features:    []feature{{"gpt-4-turbo", 500_000}, {"embeddings", 300_000}, {"<b>&", 21_355}}},
 	}
 }
 
@@ -70,7 +72,8 @@ func said(t testing.TB, e event, publicURL string) (text string, objects []strin
 
 func TestSlackMessage(t *testing.T) {
 	text, objects, link := said(t, crossed(), "https://meter.example.com/")
-	if want := "acme-corp has used 82.13% of its quota: 821,355 / 1,000,000 tokens. Threshold 80%, billing period 2026-11-01 to 2026-11-30, alert " + knownAlert; text != want {
+	if want := "acme-corp has used 82.13% of its quota: 821,355 / 1,000,000 tokens. Threshold 80%," +
+		" billing period 2026-11-01 to 2026-11-30, alert " + knownAlert; text != want {
 		t.Errorf("text is %q", text)
 	}
 	want := []string{
@@ -81,7 +84,8 @@ func TestSlackMessage(t *testing.T) {
 		"mrkdwn: *Pace*\n43,229 tokens a day",
 		"mrkdwn: *Outlook*\n1,296,870 tokens at the end of the period (129.68%)",
 		"mrkdwn: *Quota exhausted*\n2026-11-24 03:30 UTC",
-		"plain_text: Top features\ngpt-4-turbo: 500,000 tokens (60.87%)\nembeddings: 300,000 tokens (36.52%)\n<b>&: 21,355 tokens (2.59%)",
+		"plain_text: Top features\ngpt-4-turbo: 500,000 tokens (60.87%)\nembeddings: 300,000 tokens" +
+			" (36.52%)\n<b>&: 21,355 tokens (2.59%)",
 		"plain_text: Open the dashboard",
 		"plain_text: alert " + knownAlert,
 	}
@@ -99,13 +103,21 @@ func TestSlackMessageVariants(t *testing.T) {
 		change func(*event)
 		want   string
 	}{
-		{"above the quota", func(e *event) { e.Used = 1_500_000 }, "🚨 acme-corp has used 150% of its quota"},
-		{"nothing left", func(e *event) { e.Used = 1_000_000 }, "*Quota exhausted*\nnow: nothing is left"},
+		{"above the quota", func(e *event) {
+			e.Used = 1_500_000
+		}, "🚨 acme-corp has used 150% of its quota"},
+		{"nothing left", func(e *event) {
+			e.Used = 1_000_000
+		}, "*Quota exhausted*\nnow: nothing is left"},
 		{"one threshold", func(e *event) { e.Thresholds = []int{80} }, "*Threshold*\n80%\n"},
 		{"lasts", func(e *event) { e.ExhaustedAt = nil }, "*Quota exhausted*\nnot in this period"},
-		{"first hour", func(e *event) { e.PerDay, e.Projected, e.ExhaustedAt = nil, nil, nil }, "*Pace*\nnot known yet"},
+		{"first hour", func(e *event) {
+			e.PerDay, e.Projected, e.ExhaustedAt = nil, nil, nil
+		}, "*Pace*\nnot known yet"},
 		{"test", func(e *event) { e.Type = eventTest }, "[TEST] ⚠️ acme-corp has used"},
-		{"largest figures", func(e *event) { e.Used, e.Quota = math.MaxInt64, 1 }, "9,223,372,036,854,775,807 / 1 tokens"},
+		{"largest figures", func(e *event) {
+			e.Used, e.Quota = math.MaxInt64, 1
+		}, "9,223,372,036,854,775,807 / 1 tokens"},
 	} {
 		e := crossed()
 		c.change(&e)
@@ -120,13 +132,17 @@ func TestSlackMessageVariants(t *testing.T) {
 // a name, and shows the alert's id.
 func TestSlackTakesEveryName(t *testing.T) {
 	for _, name := range []string{
-		"<!channel>", "<https://evil.example|click>", "<@U1>", "*bold* _it_ ~s~ `c`", ":smile:", strings.Repeat("&", 128), strings.Repeat("🚨", 128),
-		strings.Repeat("<", 128), strings.Repeat("ä", 128), `"\` + "\u2028", "\ufeff", strings.Repeat("%", 128),
+		"<!channel>", "<https://evil.example|click>", "<@U1>", "*bold* _it_ ~s~ `c`", ":smile:",
+		strings.Repeat("&", 128), strings.Repeat("🚨", 128),
+		strings.Repeat("<", 128), strings.Repeat("ä", 128), `"\` + "\u2028", "\ufeff",
+		strings.Repeat("%", 128),
 	} {
 		checkNames(t, name)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		checkNames(t, rapid.StringN(1, 128, -1).Filter(func(s string) bool { return meter.CheckName(s) == "" }).Draw(t, "name"))
+		checkNames(t, rapid.StringN(1, 128, -1).Filter(func(s string) bool {
+			return meter.CheckName(s) == ""
+		}).Draw(t, "name"))
 	})
 }
 

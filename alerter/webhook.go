@@ -44,9 +44,11 @@ type webhookData struct {
 
 func newWebhookData(e event, publicURL string) webhookData {
 	d := webhookData{
-		Alert: e.Alert, Tenant: e.Tenant, Threshold: e.Threshold, Thresholds: e.Thresholds, Reason: string(e.Reason),
-		Used: e.Used, PeriodStart: e.PeriodStart.String(), PeriodEnd: e.PeriodEnd.String(),
-		PerDay: e.PerDay, ProjectedTokens: e.Projected, ExhaustedAt: e.ExhaustedAt, TopFeatures: notNull(e.Features),
+		Alert: e.Alert, Tenant: e.Tenant, Threshold: e.Threshold, Thresholds: e.Thresholds,
+		Reason: string(e.Reason),
+		Used:   e.Used, PeriodStart: e.PeriodStart.String(), PeriodEnd: e.PeriodEnd.String(),
+		PerDay: e.PerDay, ProjectedTokens: e.Projected, ExhaustedAt: e.ExhaustedAt,
+		TopFeatures: notNull(e.Features),
 	}
 	if e.Quota > 0 {
 		percent := meter.Percent(e.Used, e.Quota)

@@ -58,7 +58,8 @@ func (e *endpoint) got() []received {
 // addWebhook adds a row for the endpoint and returns its secret.
 func (w *world) addWebhook(e *endpoint, tenant *string) (secret string) {
 	w.t.Helper()
-	if err := w.db.Get(&secret, "INSERT INTO webhooks (tenant, url) VALUES ($1, $2) RETURNING secret", tenant, e.URL); err != nil {
+	if err := w.db.Get(&secret, "INSERT INTO webhooks (tenant, url) VALUES ($1, $2) RETURNING secret",
+		tenant, e.URL); err != nil {
 		w.t.Fatal(err)
 	}
 	return secret
@@ -80,11 +81,14 @@ func TestASignedEventIsWhatTheSpecSays(t *testing.T) {
 	w := newWorld(t)
 	w.atPresent()
 	w.tenant("acme", 900, 1000, 50, 80)
-	w.change("acme", func(u *meter.Usage) { u.Features = []meter.FeatureUsage{{Feature: "chat", Tokens: 900, Events: 3}} })
+	w.change("acme", func(u *meter.Usage) {
+		u.Features = []meter.FeatureUsage{{Feature: "chat", Tokens: 900, Events: 3}}
+	})
 	of, all := w.endpoint(nil), w.endpoint(nil)
 	acme := "acme"
 	secret, other := w.addWebhook(of, &acme), w.addWebhook(all, nil)
-	if r := w.run(w.alerter(func(o *Options) { o.PublicURL = "https://meter.example.com" })); r.Delivered != 2 {
+	r := w.run(w.alerter(func(o *Options) { o.PublicURL = "https://meter.example.com" }))
+	if r.Delivered != 2 {
 		t.Fatalf("got %+v", r)
 	}
 	m := of.got()[0]
@@ -103,13 +107,16 @@ func TestASignedEventIsWhatTheSpecSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	data, _ := got["data"].(map[string]any)
-	for name, want := range map[string]any{"tenant": "acme", "threshold": 80.0, "used": 900.0, "quota": 1000.0, "percent": 90.0,
-		"dashboard": "https://meter.example.com/usage?tenant=acme"} {
+	for name, want := range map[string]any{
+		"tenant": "acme", "threshold": 80.0, "used": 900.0, "quota": 1000.0, "percent": 90.0,
+		"dashboard": "https://meter.example.com/usage?tenant=acme",
+	} {
 		if data[name] != want {
 			t.Errorf("%s is %v, want %v", name, data[name], want)
 		}
 	}
-	if got["type"] != "quota.threshold_crossed" || !strings.Contains(string(m.body), `"thresholds":[50,80]`) ||
+	if got["type"] != "quota.threshold_crossed" ||
+		!strings.Contains(string(m.body), `"thresholds":[50,80]`) ||
 		!strings.Contains(string(m.body), `"topFeatures":[{"feature":"chat","tokens":900}]`) {
 		t.Errorf("got %s", m.body)
 	}
@@ -245,7 +252,8 @@ func TestTheDatabaseRefusesBadWebhooks(t *testing.T) {
 		{"https://b.example/" + strings.Repeat("x", 2048), of(32), false},
 	} {
 		for _, column := range []string{"secret", "previous_secret"} {
-			_, err := w.db.Exec("INSERT INTO webhooks (url, "+column+") VALUES ($1, $2)", c.url+"#"+column, c.secret)
+			_, err := w.db.Exec("INSERT INTO webhooks (url, "+column+") VALUES ($1, $2)",
+				c.url+"#"+column, c.secret)
 			if strings.HasSuffix(c.url, "//") {
 				_, err = w.db.Exec("INSERT INTO webhooks (url, "+column+") VALUES ($1, $2)", c.url, c.secret)
 			}
@@ -255,21 +263,26 @@ func TestTheDatabaseRefusesBadWebhooks(t *testing.T) {
 			if err == nil {
 				continue
 			}
-			if refused, ok := err.(*pq.Error); !ok || refused.Code.Class() != "23" && refused.Code.Class() != "22" {
+			refused, ok := err.(*pq.Error)
+			if !ok || refused.Code.Class() != "23" && refused.Code.Class() != "22" {
 				t.Errorf("%s: %v", c.url, err)
 			}
 		}
 	}
 	var secret string
 	for range 20 {
-		if err := w.db.Get(&secret, "INSERT INTO webhooks (url) VALUES ('https://c.example/' || gen_random_uuid()) RETURNING secret"); err != nil {
+		if err := w.db.Get(&secret, "INSERT INTO webhooks (url)"+
+			" VALUES ('https://c.example/' || gen_random_uuid()) RETURNING secret"); err != nil {
 			t.Fatal(err)
 		}
-		if raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_")); err != nil || len(raw) != 32 {
+		raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+		if err != nil || len(raw) != 32 {
 			t.Errorf("generated %d bytes, %v", len(raw), err)
 		}
 	}
-	if _, err := w.db.Exec("INSERT INTO webhooks (tenant, url) VALUES (NULL, 'https://d.example'), (NULL, 'https://d.example')"); err == nil {
+	_, err := w.db.Exec("INSERT INTO webhooks (tenant, url)" +
+		" VALUES (NULL, 'https://d.example'), (NULL, 'https://d.example')")
+	if err == nil {
 		t.Error("the same webhook for all tenants is accepted twice")
 	}
 }

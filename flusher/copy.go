@@ -3,6 +3,7 @@ package flusher
 import (
 	"context"
 	"fmt"
+
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/record"

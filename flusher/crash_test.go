@@ -22,9 +22,10 @@ func (r *rig) settle() {
 func (r *rig) wantTokens(tenant string, tokens, events int64) {
 	r.t.Helper()
 	for what, query := range map[string]string{
-		"tokens in events":      "SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1",
-		"tokens in rollups":     "SELECT coalesce(sum(total_tokens), 0) FROM rollups WHERE tenant = $1",
-		"tokens in usage_daily": "SELECT coalesce(sum(total_tokens), 0) FROM usage_daily WHERE tenant = $1",
+		"tokens in events":  "SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1",
+		"tokens in rollups": "SELECT coalesce(sum(total_tokens), 0) FROM rollups WHERE tenant = $1",
+		"tokens in usage_daily": "SELECT coalesce(sum(total_tokens), 0) FROM usage_daily" +
+			" WHERE tenant = $1",
 	} {
 		if got := r.count(query, tenant); got != tokens {
 			r.t.Errorf("%s: %d, want %d", what, got, tokens)

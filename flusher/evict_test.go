@@ -75,7 +75,10 @@ func evictFrom(t *testing.T, copying string) {
 		t.Fatal(err)
 	}
 	defer sleeper.Close()
-	for _, statement := range []string{"BEGIN", "INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES ('" + uuid.MustParse(id[0]).String() + "', 0, 'raw', 1, 1, 5)"} {
+	for _, statement := range []string{
+		"BEGIN", "INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES ('" +
+			uuid.MustParse(id[0]).String() + "', 0, 'raw', 1, 1, 5)",
+	} {
 		if _, err := sleeper.ExecContext(context.Background(), statement); err != nil {
 			t.Fatal(err)
 		}

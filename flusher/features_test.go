@@ -13,7 +13,8 @@ func TestFeaturesAreKnownAfterARecovery(t *testing.T) {
 	r.in(t, "acme")
 	old := r.copyData()
 	for _, feature := range []string{"a", `b "\`, "é"} {
-		if status, answer := r.post(fmt.Sprintf(`{"tenant":"acme","feature":%q,"tokens":1}`, feature)); status != 200 {
+		status, answer := r.post(fmt.Sprintf(`{"tenant":"acme","feature":%q,"tokens":1}`, feature))
+		if status != 200 {
 			t.Fatalf("%d %s", status, answer)
 		}
 	}
@@ -37,7 +38,8 @@ func TestFeaturesAreKnownAfterARecovery(t *testing.T) {
 		if after := known(); !maps.Equal(after, before) {
 			t.Errorf("after it: %v, want %v", after, before)
 		}
-		if ttl, err := r.Valkey.TTL(t.Context(), "fm:{0}:features:acme").Result(); err != nil || ttl <= 0 {
+		ttl, err := r.Valkey.TTL(t.Context(), "fm:{0}:features:acme").Result()
+		if err != nil || ttl <= 0 {
 			t.Errorf("it is kept for %v, %v", ttl, err)
 		}
 	}

@@ -13,7 +13,9 @@ import (
 // measured is a flusher with its registry, by a clock that is ahead of the machine's.
 func (r *rig) measured(ahead time.Duration) (*Flusher, *prometheus.Registry) {
 	registry := prometheus.NewRegistry()
-	return New(Options{DB: r.DB, Valkey: r.valkey, Dedupe: time.Hour, Now: func() time.Time { return time.Now().Add(ahead) },
+	return New(Options{DB: r.DB, Valkey: r.valkey, Dedupe: time.Hour, Now: func() time.Time {
+		return time.Now().Add(ahead)
+	},
 		Log: quiet(), Registerer: registry}), registry
 }
 
@@ -30,7 +32,8 @@ func TestMetricsFollowAFlush(t *testing.T) {
 	f, registry := r.measured(5 * time.Minute)
 	metricstest.Lint(t, registry)
 	before := metricstest.Values(t, registry)
-	if before["flusher_runs_total/ok"] != 0 || before["flusher_runs_total/error"] != 0 || before["flusher_batches_total/raw"] != 0 {
+	if before["flusher_runs_total/ok"] != 0 || before["flusher_runs_total/error"] != 0 ||
+		before["flusher_batches_total/raw"] != 0 {
 		t.Errorf("at first: %v", before)
 	}
 	began := time.Now()
@@ -41,9 +44,12 @@ func TestMetricsFollowAFlush(t *testing.T) {
 
 	got := metricstest.Values(t, registry)
 	for name, want := range map[string]float64{
-		"flusher_runs_total/ok": 1, "flusher_run_seconds/count": 1, "flusher_batches_total/raw": 1, "flusher_batches_total/sum": 1,
-		"flusher_events_total": 2, "flusher_tokens_total": 11, "flusher_rollup_rows_total": 2, "flusher_copied_bytes_total": bytes,
-		"flusher_ack_to_postgres_seconds/count": 2, "flusher_retries_total": 0, "flusher_ledger_hits_total": 0, "flusher_dead_events_total": 0,
+		"flusher_runs_total/ok": 1, "flusher_run_seconds/count": 1, "flusher_batches_total/raw": 1,
+		"flusher_batches_total/sum": 1,
+		"flusher_events_total":      2, "flusher_tokens_total": 11, "flusher_rollup_rows_total": 2,
+		"flusher_copied_bytes_total":            bytes,
+		"flusher_ack_to_postgres_seconds/count": 2, "flusher_retries_total": 0,
+		"flusher_ledger_hits_total": 0, "flusher_dead_events_total": 0,
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
@@ -54,7 +60,8 @@ func TestMetricsFollowAFlush(t *testing.T) {
 	if sum := got["flusher_ack_to_postgres_seconds/sum"]; sum < least || sum > most {
 		t.Errorf("acknowledged %.3f s before, want %.3f to %.3f", sum, least, most)
 	}
-	if at := got["flusher_last_commit_timestamp_seconds"]; at < float64(began.Add(5*time.Minute).Unix()) {
+	at := got["flusher_last_commit_timestamp_seconds"]
+	if at < float64(began.Add(5*time.Minute).Unix()) {
 		t.Errorf("last commit at %v", at)
 	}
 }
@@ -97,20 +104,24 @@ func TestFailedRunsAndRetriesAreCounted(t *testing.T) {
 	}
 	r.run(f)
 	got := metricstest.Values(t, registry)
-	if got["flusher_runs_total/ok"] != 3 || got["flusher_runs_total/error"] != failed || got["flusher_retries_total"] != failed {
-		t.Errorf("after %v failures: %v ok, %v errors, %v retries", failed, got["flusher_runs_total/ok"], got["flusher_runs_total/error"], got["flusher_retries_total"])
+	if got["flusher_runs_total/ok"] != 3 || got["flusher_runs_total/error"] != failed ||
+		got["flusher_retries_total"] != failed {
+		t.Errorf("after %v failures: %v ok, %v errors, %v retries", failed, got["flusher_runs_total/ok"],
+			got["flusher_runs_total/error"], got["flusher_retries_total"])
 	}
 }
 
 func TestRefusedDataIsRetriedAndDies(t *testing.T) {
 	r := newRigWith(t, "acme")
 	f, registry := r.measured(0)
-	if err := r.Valkey.RPush(t.Context(), "fm:{0}:raw", line("acme", 10)+"\n"+line("acme", "many")).Err(); err != nil {
+	err := r.Valkey.RPush(t.Context(), "fm:{0}:raw", line("acme", 10)+"\n"+line("acme", "many")).Err()
+	if err != nil {
 		t.Fatal(err)
 	}
 	r.run(f)
 	got := metricstest.Values(t, registry)
-	if got["flusher_dead_events_total"] != 1 || got["flusher_events_total"] != 1 || got["flusher_retries_total"] != 2 {
+	if got["flusher_dead_events_total"] != 1 || got["flusher_events_total"] != 1 ||
+		got["flusher_retries_total"] != 2 {
 		t.Errorf("got %v", got)
 	}
 }
@@ -126,7 +137,8 @@ func TestABatchOfTheLedgerIsAHitAndNotCountedAgain(t *testing.T) {
 	f.after = func(step) error { return nil }
 	r.run(f)
 	got := metricstest.Values(t, registry)
-	if got["flusher_events_total"] != 1 || got["flusher_ledger_hits_total"] < 1 || got["flusher_batches_total/raw"] != 1 ||
+	if got["flusher_events_total"] != 1 || got["flusher_ledger_hits_total"] < 1 ||
+		got["flusher_batches_total/raw"] != 1 ||
 		got["flusher_ack_to_postgres_seconds/count"] != 1 {
 		t.Errorf("got %v", got)
 	}

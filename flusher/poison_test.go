@@ -16,7 +16,8 @@ import (
 
 // line is a raw event as ingest encodes it.
 func line(tenant string, tokens any) string {
-	return fmt.Sprintf("%s\t%s\tchat\t%v\t2026-03-10 12:00:00+00\t\\N", uuid.Must(uuid.NewV7()), tenant, tokens)
+	return fmt.Sprintf("%s\t%s\tchat\t%v\t2026-03-10 12:00:00+00\t\\N",
+		uuid.Must(uuid.NewV7()), tenant, tokens)
 }
 
 // TestPoisonLineDies puts three lines that Postgres refuses among good ones. The good
@@ -54,7 +55,8 @@ func TestPoisonLineDies(t *testing.T) {
 		t.Errorf("%d tokens in events, want 970", n)
 	}
 	var dead []struct{ Content, Reason string }
-	if err := r.DB.Select(&dead, "SELECT convert_from(content, 'UTF8') AS content, reason FROM dead_events ORDER BY created_at"); err != nil {
+	if err := r.DB.Select(&dead, "SELECT convert_from(content, 'UTF8') AS content, reason"+
+		" FROM dead_events ORDER BY created_at"); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []int{13, 57, 99} {
@@ -79,7 +81,8 @@ func TestPoisonBatchSparesOthers(t *testing.T) {
 		if err := r.Valkey.RPush(ctx, "fm:{0}:raw:"+id, content).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Valkey.ZAdd(ctx, "fm:{0}:sealed:raw", redis.Z{Score: float64(seq + 1), Member: id}).Err(); err != nil {
+		err := r.Valkey.ZAdd(ctx, "fm:{0}:sealed:raw", redis.Z{Score: float64(seq + 1), Member: id}).Err()
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,7 +105,8 @@ func TestPoisonBatchSparesOthers(t *testing.T) {
 // removed there. Both rows die; the others are added.
 func TestPoisonSumDies(t *testing.T) {
 	r := newRigWith(t, "acme", "globex", "gone")
-	if _, err := r.DB.Exec("INSERT INTO usage_daily (tenant, day, feature, total_tokens, events) VALUES ('acme', '2026-03-10', 'chat', $1, 1)",
+	if _, err := r.DB.Exec("INSERT INTO usage_daily (tenant, day, feature, total_tokens, events)"+
+		" VALUES ('acme', '2026-03-10', 'chat', $1, 1)",
 		math.MaxInt64-5); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +127,8 @@ func TestPoisonSumDies(t *testing.T) {
 	if n := r.count("SELECT sum(total_tokens) FROM rollups"); n != 6+7+8 {
 		t.Errorf("%d tokens in rollups, want 21", n)
 	}
-	if n := r.count("SELECT total_tokens FROM usage_daily WHERE tenant = 'acme' AND feature = 'code'"); n != 7 {
+	n := r.count("SELECT total_tokens FROM usage_daily WHERE tenant = 'acme' AND feature = 'code'")
+	if n != 7 {
 		t.Errorf("%d tokens of acme/code in usage_daily, want 7", n)
 	}
 	r.wantLive("globex", 8)

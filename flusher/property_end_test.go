@@ -35,11 +35,14 @@ func (m *machine) finish(t *rapid.T) {
 		query string
 		want  map[string]int64
 	}{
-		"events": {`SELECT tenant || '/' || feature || '/' || (extract(epoch FROM date_trunc('minute', created_at)) / 60)::bigint AS key,
+		"events": {`SELECT tenant || '/' || feature || '/' ||
+			(extract(epoch FROM date_trunc('minute', created_at)) / 60)::bigint AS key,
 			sum(tokens) AS tokens FROM events GROUP BY 1`, minutes},
-		"rollups": {`SELECT tenant || '/' || feature || '/' || (extract(epoch FROM minute) / 60)::bigint AS key,
+		"rollups": {
+			`SELECT tenant || '/' || feature || '/' || (extract(epoch FROM minute) / 60)::bigint AS key,
 			total_tokens AS tokens FROM rollups`, minutes},
-		"usage_daily": {`SELECT tenant || '/' || feature || '/' || day AS key, total_tokens AS tokens FROM usage_daily`, days},
+		"usage_daily": {`SELECT tenant || '/' || feature || '/' || day AS key, total_tokens AS tokens
+			FROM usage_daily`, days},
 	} {
 		var rows []struct {
 			Key    string
@@ -64,8 +67,10 @@ func (m *machine) finish(t *rapid.T) {
 		t.Fatal(err)
 	}
 	for _, key := range keys {
-		for _, prefix := range []string{"fm:{0}:raw", "fm:{0}:sum:", "fm:{0}:minute", "fm:{0}:late", "fm:{0}:sealed", "fm:{0}:settled",
-			"fm:{0}:rewound"} {
+		for _, prefix := range []string{
+			"fm:{0}:raw", "fm:{0}:sum:", "fm:{0}:minute", "fm:{0}:late", "fm:{0}:sealed", "fm:{0}:settled",
+			"fm:{0}:rewound",
+		} {
 			if len(key) >= len(prefix) && key[:len(prefix)] == prefix {
 				t.Fatalf("left in valkey: %s", key)
 			}

@@ -67,7 +67,8 @@ func (m *machine) Rewind(t *rapid.T) {
 	// Somebody must come by who can know of it: ingest of its groups, a flusher of the ledger.
 	probe := counted{tenant: zones[0].name, feature: "probe", tokens: 1, at: m.rig.now()}
 	accepted := 0
-	switch status, answer := m.rig.post(fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":1}`, probe.tenant, probe.feature)); status {
+	switch status, answer := m.rig.post(fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":1}`,
+		probe.tenant, probe.feature)); status {
 	case http.StatusOK:
 		accepted = 1
 		m.events = append(m.events, probe)
@@ -97,7 +98,8 @@ func (m *machine) Rewind(t *rapid.T) {
 		Tokens              int64
 		At                  time.Time `db:"created_at"`
 	}
-	if err := m.rig.DB.Select(&rows, "SELECT id::text, tenant, feature, tokens, created_at FROM events"); err != nil {
+	if err := m.rig.DB.Select(&rows,
+		"SELECT id::text, tenant, feature, tokens, created_at FROM events"); err != nil {
 		t.Fatal(err)
 	}
 	acknowledged := map[string]int{}
@@ -117,7 +119,8 @@ func (m *machine) Rewind(t *rapid.T) {
 		}
 	}
 	if found != len(want) || len(rows) != len(want)+accepted {
-		t.Fatalf("%d events, of which %d were left by the loss; want %d and %d", len(rows), found, len(want)+accepted, len(want))
+		t.Fatalf("%d events, of which %d were left by the loss; want %d and %d",
+			len(rows), found, len(want)+accepted, len(want))
 	}
 	m.loseKeyed(t)
 	clear(m.fresh) // the views may say stale until they are renewed

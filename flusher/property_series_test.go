@@ -18,7 +18,8 @@ import (
 // period must add up to its usage.
 func (m *machine) compareSeries(t *rapid.T, i int) {
 	m.asked++
-	z, step := zones[m.asked%len(zones)], []meter.Step{meter.ByDay, meter.ByHour, meter.ByMinute}[m.asked/len(zones)%3]
+	z, step := zones[m.asked%len(zones)],
+		[]meter.Step{meter.ByDay, meter.ByHour, meter.ByMinute}[m.asked/len(zones)%3]
 	tenant, _ := m.rig.dir.Get(z.name)
 	period := tenant.Period(m.rig.now())
 	from, to := period.Start, period.End
@@ -43,7 +44,8 @@ func (m *machine) compareSeries(t *rapid.T, i int) {
 	}
 	want, features := make([]scripts.Count, cut.Len()), map[string]int64{}
 	for _, e := range m.events {
-		if e.tenant != z.name || q.Feature != nil && e.feature != *q.Feature || e.at.Before(cut.Starts[0]) || !e.at.Before(cut.Starts[cut.Len()]) {
+		if e.tenant != z.name || q.Feature != nil && e.feature != *q.Feature ||
+			e.at.Before(cut.Starts[0]) || !e.at.Before(cut.Starts[cut.Len()]) {
 			continue
 		}
 		at := 0
@@ -55,7 +57,8 @@ func (m *machine) compareSeries(t *rapid.T, i int) {
 	}
 	for p := range want {
 		if got.Points[p] != want[p] {
-			t.Fatalf("reader %d, %s by %s, interval from %v: %+v, acknowledged %+v", i, z.name, step, cut.Starts[p], got.Points[p], want[p])
+			t.Fatalf("reader %d, %s by %s, interval from %v: %+v, acknowledged %+v",
+				i, z.name, step, cut.Starts[p], got.Points[p], want[p])
 		}
 	}
 	if !q.Split {
@@ -68,7 +71,8 @@ func (m *machine) compareSeries(t *rapid.T, i int) {
 		}
 	}
 	if !maps.Equal(split, features) {
-		t.Fatalf("reader %d, %s by %s: features are %v, acknowledged %v", i, z.name, step, split, features)
+		t.Fatalf("reader %d, %s by %s: features are %v, acknowledged %v",
+			i, z.name, step, split, features)
 	}
 }
 
@@ -87,18 +91,21 @@ func (m *machine) compareOverview(t *rapid.T, i int) {
 			total += f.Tokens
 		}
 		if r.Tokens != total {
-			t.Fatalf("reader %d, %s: the overview says %d, acknowledged %d", i, r.Tenant.Name, r.Tokens, total)
+			t.Fatalf("reader %d, %s: the overview says %d, acknowledged %d",
+				i, r.Tenant.Name, r.Tokens, total)
 		}
 		want := make([]int64, usage.RecentMinutes)
 		for _, e := range m.events {
-			if minute := e.at.Unix()/60 - first; e.tenant == r.Tenant.Name && minute >= 0 && minute < usage.RecentMinutes {
+			minute := e.at.Unix()/60 - first
+			if e.tenant == r.Tenant.Name && minute >= 0 && minute < usage.RecentMinutes {
 				want[minute] += e.tokens
 			}
 		}
 		got := r.AppendMinutes(nil)
 		for minute := range want {
 			if got[minute] > want[minute] || !waiting && got[minute] != want[minute] {
-				t.Fatalf("reader %d, %s, minute %d: the overview says %v, acknowledged %v", i, r.Tenant.Name, minute, got, want)
+				t.Fatalf("reader %d, %s, minute %d: the overview says %v, acknowledged %v",
+					i, r.Tenant.Name, minute, got, want)
 			}
 		}
 	}
@@ -116,7 +123,8 @@ func (m *machine) lateWaits(t *rapid.T) bool {
 			t.Fatal(err)
 		}
 		for _, id := range ids {
-			if has, err := valkey.HExists(ctx, fmt.Sprintf("fm:{0}:sum:%s", id), "m").Result(); err != nil || !has {
+			has, err := valkey.HExists(ctx, fmt.Sprintf("fm:{0}:sum:%s", id), "m").Result()
+			if err != nil || !has {
 				return true
 			}
 		}

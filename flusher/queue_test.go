@@ -15,7 +15,8 @@ import (
 // watch is a Queue on the rig's Valkey, by a clock that is ahead of the machine's.
 func (r *rig) watch(ahead time.Duration) (*Queue, *prometheus.Registry) {
 	registry := prometheus.NewRegistry()
-	return NewQueue(r.valkey, func() time.Time { return time.Now().Add(ahead) }, quiet(), registry), registry
+	return NewQueue(r.valkey, func() time.Time { return time.Now().Add(ahead) }, quiet(), registry),
+		registry
 }
 
 // looks looks and returns what is published.
@@ -33,12 +34,14 @@ func TestQueueMetricsFollowTheQueue(t *testing.T) {
 	want := func(when string, events, minutes, raws, sums float64, oldest bool) {
 		t.Helper()
 		got := looks(t, q, registry)
-		if got["queue_up"] != 1 || got["queue_raw_events"] != events || got["queue_open_sums"] != minutes ||
+		if got["queue_up"] != 1 || got["queue_raw_events"] != events ||
+			got["queue_open_sums"] != minutes ||
 			got["queue_sealed_batches/raw"] != raws || got["queue_sealed_batches/sum"] != sums {
 			t.Errorf("%s: %v", when, got)
 		}
 		// Ids have the machine's clock: nobody has flushed for 90 s, by the queue's.
-		if age := got["queue_oldest_event_seconds"]; oldest != (age >= 90 && age < 150) || !oldest && age != 0 {
+		age := got["queue_oldest_event_seconds"]
+		if oldest != (age >= 90 && age < 150) || !oldest && age != 0 {
 			t.Errorf("%s: the oldest event is %.1f s old", when, age)
 		}
 	}
@@ -83,7 +86,8 @@ func TestQueueMetricsWhilePostgresIsAway(t *testing.T) {
 		t.Fatal("a flush succeeds without Postgres")
 	}
 	q, registry := r.watch(time.Hour)
-	if got := looks(t, q, registry); got["queue_raw_events"] != 1 || got["queue_oldest_event_seconds"] < 3600 || got["queue_oldest_event_seconds"] > 3700 {
+	if got := looks(t, q, registry); got["queue_raw_events"] != 1 ||
+		got["queue_oldest_event_seconds"] < 3600 || got["queue_oldest_event_seconds"] > 3700 {
 		t.Errorf("got %v", got)
 	}
 	if err := env.Stack.Postgres.Restart(t.Context()); err != nil {
@@ -92,7 +96,8 @@ func TestQueueMetricsWhilePostgresIsAway(t *testing.T) {
 	if _, err := r.flusher().RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := looks(t, q, registry); got["queue_raw_events"] != 0 || got["queue_oldest_event_seconds"] != 0 {
+	got := looks(t, q, registry)
+	if got["queue_raw_events"] != 0 || got["queue_oldest_event_seconds"] != 0 {
 		t.Errorf("afterwards: %v", got)
 	}
 }
@@ -113,7 +118,8 @@ func TestValkeyMetricsFollowValkey(t *testing.T) {
 	}
 	set("maxmemory", "64mb")
 	set("appendonly", "yes")
-	if got := looks(t, q, registry); got["valkey_memory_max_bytes"] != 64<<20 || got["valkey_memory_used_bytes"] < 100<<10 || got["valkey_aof_ok"] != 1 {
+	if got := looks(t, q, registry); got["valkey_memory_max_bytes"] != 64<<20 ||
+		got["valkey_memory_used_bytes"] < 100<<10 || got["valkey_aof_ok"] != 1 {
 		t.Errorf("got %v", got)
 	}
 	set("appendonly", "no")

@@ -22,7 +22,8 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			const clients, quota, largest = 100, 60_000, 100
 			r := newRig(t, stacktest.New(t))
-			if _, err := r.DB.Exec("INSERT INTO tenants (name, monthly_quota, enforce) VALUES ('acme', $1, $2)", quota, mode); err != nil {
+			if _, err := r.DB.Exec("INSERT INTO tenants (name, monthly_quota, enforce)"+
+				" VALUES ('acme', $1, $2)", quota, mode); err != nil {
 				t.Fatal(err)
 			}
 			if err := r.dir.Refresh(t.Context()); err != nil {
@@ -92,10 +93,12 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 			case mode == "strict" && (got > quota || got <= quota-most):
 				t.Errorf("%d tokens are accepted, the quota is %d", got, quota)
 			case mode == "soft" && (got >= quota+largest || got <= quota-most):
-				t.Errorf("%d tokens are accepted, the quota is %d and an event has %d at most", got, quota, largest)
+				t.Errorf("%d tokens are accepted, the quota is %d and an event has %d at most",
+					got, quota, largest)
 			}
 			if refused.Load() != clients || !dropped {
-				t.Errorf("%d clients were refused, want %d; a batch was dropped meanwhile: %t", refused.Load(), clients, dropped)
+				t.Errorf("%d clients were refused, want %d; a batch was dropped meanwhile: %t",
+					refused.Load(), clients, dropped)
 			}
 			live := r.reader()
 			if err := live.Refresh(t.Context()); err != nil {
@@ -106,7 +109,8 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 			}
 			// At the edge: what fits passes until nothing does.
 			for status := http.StatusOK; status == http.StatusOK; {
-				if status, _ = r.post(`{"tenant":"acme","feature":"chat","tokens":1}`); status == http.StatusOK {
+				if status, _ = r.post(`{"tenant":"acme","feature":"chat","tokens":1}`); status ==
+					http.StatusOK {
 					got++
 				}
 			}

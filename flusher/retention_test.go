@@ -2,20 +2,17 @@ package flusher
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"testing"
 	"time"
 
-	"github.com/lib/pq"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/record"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -26,13 +23,15 @@ const days = 24 * time.Hour
 func newKeeper(t *testing.T) (*rig, *Flusher) {
 	r := newRigWith(t, "acme", "globex")
 	r.setTime(time.Date(2020, 1, 20, 12, 0, 0, 0, time.UTC))
-	if _, err := r.DB.Exec("UPDATE tenants SET timezone = 'Asia/Kathmandu' WHERE name = 'globex'"); err != nil {
+	if _, err := r.DB.Exec(
+		"UPDATE tenants SET timezone = 'Asia/Kathmandu' WHERE name = 'globex'"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.dir.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return r, New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour, EventsRetention: 90 * days, RollupsRetention: 400 * days,
+	return r, New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour,
+		EventsRetention: 90 * days, RollupsRetention: 400 * days,
 		Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
 }
 
@@ -40,7 +39,9 @@ func newKeeper(t *testing.T) (*rig, *Flusher) {
 func (r *rig) settleAt(f *Flusher, tenant string, tokens int64, age time.Duration) {
 	r.t.Helper()
 	at := r.now().Add(-age).Format(time.RFC3339)
-	if status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":%d,"timestamp":%q}`, tenant, tokens, at)); status != http.StatusOK {
+	status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":%d,"timestamp":%q}`,
+		tenant, tokens, at))
+	if status != http.StatusOK {
 		r.t.Fatalf("POST /events: %d %s", status, answer)
 	}
 	for range 3 {
@@ -82,17 +83,21 @@ func TestNothingIsMissedAfterRetention(t *testing.T) {
 		t.Errorf("the audit finds %+v, %v", report, err)
 	}
 	for tenant, want := range posted {
-		if n := r.count("SELECT sum(total_tokens) FROM usage_daily WHERE tenant = $1", tenant); n != want {
+		n := r.count("SELECT sum(total_tokens) FROM usage_daily WHERE tenant = $1", tenant)
+		if n != want {
 			t.Errorf("usage_daily of %s says %d tokens, posted were %d", tenant, n, want)
 		}
 	}
-	for table, kept := range map[string]time.Duration{store.Events: 90 * days, store.Rollups: 400 * days} {
+	for table, kept := range map[string]time.Duration{
+		store.Events: 90 * days, store.Rollups: 400 * days,
+	} {
 		column, whole := "created_at", days
 		if table == store.Rollups {
 			column, whole = "minute", 31*days
 		}
 		oldest := r.now().Add(-kept - whole - 80*days) // since the last look
-		if n := r.count(fmt.Sprintf("SELECT count(*) FROM %s WHERE %s < $1", table, column), oldest); n != 0 {
+		if n := r.count(fmt.Sprintf("SELECT count(*) FROM %s WHERE %s < $1", table, column),
+			oldest); n != 0 {
 			t.Errorf("%d rows of %s are older than they should be", n, table)
 		}
 		if n := testutil.ToFloat64(f.metrics.partitions.dropped.WithLabelValues(table)); n == 0 {
@@ -129,7 +134,8 @@ func TestDriftIsFoundBesideWhatIsGone(t *testing.T) {
 	}
 	auditor := audit.New(r.AppDB, r.valkey, r.now)
 	report, err := auditor.Repair(t.Context(), audit.Query{From: began.Add(-days), To: r.now()})
-	if err != nil || len(report.Minutes) != 1 || len(report.Totals) != 0 || report.Repaired.Rollups != 1 || report.Repaired.Days != 0 {
+	if err != nil || len(report.Minutes) != 1 || len(report.Totals) != 0 ||
+		report.Repaired.Rollups != 1 || report.Repaired.Days != 0 {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	if n := r.count("SELECT sum(total_tokens) FROM rollups"); n != 7 {
@@ -149,14 +155,16 @@ func TestAChangedZoneIsNoDriftAfterRetention(t *testing.T) {
 	if err := f.CreatePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.settleAt(f, "globex", 7, r.now().Sub(r.now().Truncate(days))+5*time.Hour) // 19:00Z, after midnight there
+	// 19:00Z, after midnight there
+	r.settleAt(f, "globex", 7, r.now().Sub(r.now().Truncate(days))+5*time.Hour)
 	if err := f.Retain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.DB.Exec("UPDATE tenants SET timezone = 'UTC' WHERE name = 'globex'"); err != nil {
 		t.Fatal(err)
 	}
-	report, err := audit.New(r.AppDB, r.valkey, r.now).Audit(t.Context(), audit.Query{From: r.now().Add(-2 * days), To: r.now()})
+	report, err := audit.New(r.AppDB, r.valkey,
+		r.now).Audit(t.Context(), audit.Query{From: r.now().Add(-2 * days), To: r.now()})
 	if err != nil || !report.Clean() {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -200,7 +208,8 @@ func TestRecoveryLeavesWhatIsGoneAlone(t *testing.T) {
 	if err := r.DB.Get(&line, "SELECT convert_from(content, 'UTF8') FROM dead_events"); err != nil {
 		t.Fatal(err)
 	}
-	if _, e, err := record.Parse(line); err != nil || e.Tenant != "acme" || e.Tokens != 5 || e.ID != "" {
+	_, e, err := record.Parse(line)
+	if err != nil || e.Tenant != "acme" || e.Tokens != 5 || e.ID != "" {
 		t.Errorf("the dead event is %q: %+v, %v", line, e, err)
 	}
 	for _, table := range []string{"rollups", "usage_daily"} {
@@ -210,88 +219,5 @@ func TestRecoveryLeavesWhatIsGoneAlone(t *testing.T) {
 	}
 	if n := r.count("SELECT count(*) FROM events"); n != 0 {
 		t.Errorf("%d events of a day that is not kept came back", n)
-	}
-}
-
-// TestTheLedgerForgetsWhatNobodyCanAskFor writes old and young rows into the ledger.
-func TestTheLedgerForgetsWhatNobodyCanAskFor(t *testing.T) {
-	r, f := newKeeper(t)
-	r.settleAt(f, "acme", 1, 0)
-	r.mustPost("acme", "chat", 2)
-	f.after = func(s step) error { // the batch is committed, and Valkey has not heard of it
-		if s == stepCommit {
-			return context.Canceled
-		}
-		return nil
-	}
-	if _, err := f.RunOnce(t.Context()); err == nil {
-		t.Fatal("the flusher has not crashed")
-	}
-	f.after = func(step) error { return nil }
-	last := r.count("SELECT max(seq) FROM flushes")
-	if _, err := r.DB.Exec(`INSERT INTO flushes (id, shard, kind, seq, rows, tokens, committed_at) SELECT gen_random_uuid(), 0, 'raw', 0, 1, 1, now() FROM generate_series(1, 5000);
-		INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES (gen_random_uuid(), 0, 'rewind', 0, 1, 1), (gen_random_uuid(), 9, 'raw', 7, 1, 1);
-		UPDATE flushes SET committed_at = '2020-01-25' WHERE kind <> 'raw' OR n < 3000`); err != nil {
-		t.Fatal(err)
-	}
-	r.setTime(time.Date(2020, 3, 1, 0, 0, 0, 0, time.UTC)) // 36 days later
-	if err := f.Retain(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	before := r.count("SELECT count(*) FROM flushes")
-	r.setTime(time.Date(2020, 3, 7, 0, 0, 0, 0, time.UTC)) // 42 days later
-	if err := f.Retain(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if n := r.count("SELECT count(*) FROM flushes WHERE committed_at < '2020-02-01' AND seq = 0 AND kind = 'raw'"); n != 0 {
-		t.Errorf("%d old rows are left", n)
-	}
-	for what, n := range map[string]int64{
-		"the last of the shard": r.count("SELECT count(*) FROM flushes WHERE shard = 0 AND seq = $1", last),
-		"the last drained":      r.count("SELECT count(*) FROM flushes WHERE drained"),
-		"a recovery":            r.count("SELECT count(*) FROM flushes WHERE kind = 'rewind'"),
-	} {
-		if n == 0 {
-			t.Errorf("the ledger has lost %s", what)
-		}
-	}
-	if after := r.count("SELECT count(*) FROM flushes"); after >= before || after < 2000 {
-		t.Errorf("%d rows before, %d after", before, after)
-	}
-	if _, err := f.RunOnce(t.Context()); err != nil { // nothing is counted twice
-		t.Fatal(err)
-	}
-	if n := r.count("SELECT sum(tokens) FROM events"); n != 3 {
-		t.Errorf("%d tokens, want 3", n)
-	}
-}
-
-// TestADropLetsOthersGoOn holds a table that a partition is to be dropped of.
-func TestADropLetsOthersGoOn(t *testing.T) {
-	env := stacktest.New(t)
-	if _, err := env.AppDB.Exec("SELECT create_partitions('events', '2020-01-01Z', '2020-01-03Z')"); err != nil {
-		t.Fatal(err)
-	}
-	reader, err := env.AppDB.BeginTxx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reader.Rollback()
-	if err := store.HoldPartitions(t.Context(), reader); err != nil {
-		t.Fatal(err)
-	}
-	var limit, name *string
-	if err := env.DB.Get(&limit, "SELECT substring(array_to_string(proconfig, ',') FROM 'lock_timeout=([^,]*)') FROM pg_proc WHERE proname = 'drop_old_partition'"); err != nil || limit == nil || *limit != "250ms" {
-		t.Errorf("others wait for a drop for %v, %v", limit, err)
-	}
-	var refused *pq.Error
-	if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); !errors.As(err, &refused) || refused.Code.Name() != "lock_not_available" {
-		t.Errorf("dropped %v, %v", name, err)
-	}
-	if err := reader.Rollback(); err != nil {
-		t.Fatal(err)
-	}
-	if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events', '2020-02-01Z')"); err != nil || *name != "events_20200101" {
-		t.Errorf("dropped %q, %v", *name, err)
 	}
 }

@@ -22,12 +22,18 @@ func BenchmarkRecovery(b *testing.B) {
 			"INSERT INTO tenants (name) SELECT 'tenant ' || i FROM generate_series(1, 5000) i",
 			"SELECT create_event_partitions('2026-03-09', '2026-03-11')",
 			// Arrived before the last drained hand-out.
-			`INSERT INTO events SELECT overlay(gen_random_uuid()::text PLACING '01900000' FROM 1)::uuid, 'tenant ' || (1 + i % 5000), 'f' || i % 3, 10,
-				timestamptz '2026-03-10 10:00:00+00' + i * interval '3 ms', NULL FROM generate_series(1, 2000000) i`,
-			`INSERT INTO events SELECT overlay(gen_random_uuid()::text PLACING lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint >> 16), 8, '0') FROM 1)::uuid,
-				'tenant ' || (1 + i % 5000), 'f' || i % 3, 10, timestamptz '2026-03-10 11:50:00+00' + i * interval '1 ms', 'id ' || i
+			`INSERT INTO events SELECT overlay(gen_random_uuid()::text PLACING '01900000' FROM 1)::uuid,
+				'tenant ' || (1 + i % 5000), 'f' || i % 3, 10,
+				timestamptz '2026-03-10 10:00:00+00' + i * interval '3 ms', NULL
+				FROM generate_series(1, 2000000) i`,
+			`INSERT INTO events SELECT overlay(gen_random_uuid()::text PLACING
+				lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint >> 16), 8, '0') FROM 1)::uuid,
+				'tenant ' || (1 + i % 5000), 'f' || i % 3, 10,
+					timestamptz '2026-03-10 11:50:00+00' + i * interval '1 ms', 'id ' || i
 				FROM generate_series(1, 600000) i`,
-			"INSERT INTO flushes (id, shard, kind, seq, rows, tokens, drained) VALUES (overlay(gen_random_uuid()::text PLACING '01909999-9999-7' FROM 1)::uuid, 0, 'raw', 99, 1, 1, true)",
+			"INSERT INTO flushes (id, shard, kind, seq, rows, tokens, drained)" +
+				" VALUES (overlay(gen_random_uuid()::text PLACING '01909999-9999-7' FROM 1)::uuid, 0," +
+				" 'raw', 99, 1, 1, true)",
 			"VACUUM ANALYZE events",
 		} {
 			if _, err := r.DB.Exec(statement); err != nil {
@@ -71,7 +77,8 @@ func BenchmarkRecovery(b *testing.B) {
 func (r *rig) wantLiveOfAll() {
 	r.t.Helper()
 	got := r.count("SELECT sum(events) FROM rollups WHERE minute >= '2026-03-10 11:50:00+00'")
-	if want := r.count("SELECT count(*) FROM events WHERE created_at >= '2026-03-10 11:50:00+00'"); got != want {
+	want := r.count("SELECT count(*) FROM events WHERE created_at >= '2026-03-10 11:50:00+00'")
+	if got != want {
 		r.t.Errorf("%d events in rollups, want %d", got, want)
 	}
 }

@@ -167,7 +167,8 @@ func (r *rewinder) wantLiveOf(tenant string, more int64) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	settled := r.count("SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1 AND created_at >= $2", tenant, u.Period.Start)
+	settled := r.count("SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1"+
+		" AND created_at >= $2", tenant, u.Period.Start)
 	if u.Tokens != settled+more || u.Stale {
 		r.t.Errorf("live usage %d (stale %v), want %d", u.Tokens, u.Stale, settled+more)
 	}

@@ -37,7 +37,8 @@ func (r *rig) arrived(t time.Time) {
 func (r *rig) drained() time.Time {
 	r.t.Helper()
 	var id uuid.UUID
-	if err := r.DB.Get(&id, "SELECT id FROM flushes WHERE drained ORDER BY seq DESC LIMIT 1"); err != nil {
+	err := r.DB.Get(&id, "SELECT id FROM flushes WHERE drained ORDER BY seq DESC LIMIT 1")
+	if err != nil {
 		r.t.Fatal(err)
 	}
 	return record.TimeOf(id)
@@ -50,7 +51,8 @@ func TestRecoveryLooksTenMinutesBack(t *testing.T) {
 	r.mustPost("acme", "chat", 5)
 	r.settle()
 	r.arrived(r.drained().Add(-9 * time.Minute))
-	if err := r.Valkey.Del(context.Background(), "fm:{0}:minutes", "fm:{0}:minute:29552400").Err(); err != nil {
+	err := r.Valkey.Del(context.Background(), "fm:{0}:minutes", "fm:{0}:minute:29552400").Err()
+	if err != nil {
 		t.Fatal(err)
 	}
 	r.lose()
@@ -64,11 +66,13 @@ func TestRecoveryDoubtsAClockThatIsAhead(t *testing.T) {
 	r.mustPost("acme", "chat", 5)
 	r.settle()
 	now := r.drained()
-	if _, err := r.DB.Exec("UPDATE flushes SET id = $1 WHERE drained", record.FirstID(now.Add(time.Hour))); err != nil {
+	if _, err := r.DB.Exec("UPDATE flushes SET id = $1 WHERE drained",
+		record.FirstID(now.Add(time.Hour))); err != nil {
 		t.Fatal(err)
 	}
 	r.arrived(now)
-	if err := r.Valkey.Del(context.Background(), "fm:{0}:minutes", "fm:{0}:minute:29552400").Err(); err != nil {
+	err := r.Valkey.Del(context.Background(), "fm:{0}:minutes", "fm:{0}:minute:29552400").Err()
+	if err != nil {
 		t.Fatal(err)
 	}
 	r.lose()
@@ -90,7 +94,8 @@ func TestRecoveryRebuildsWhatSumsAreAbout(t *testing.T) {
 // in a minute that the loss is not about.
 func TestRecoveryLeavesOldMinutesAlone(t *testing.T) {
 	r := newRigWith(t, "acme")
-	if _, err := r.DB.Exec("INSERT INTO rollups VALUES ('acme', 'chat', '2025-12-01', 7, 1)"); err != nil {
+	_, err := r.DB.Exec("INSERT INTO rollups VALUES ('acme', 'chat', '2025-12-01', 7, 1)")
+	if err != nil {
 		t.Fatal(err)
 	}
 	r.mustPost("acme", "chat", 5)
@@ -106,7 +111,9 @@ func TestRecoveryKeepsRowsWithoutEvents(t *testing.T) {
 	r := newRigWith(t, "acme")
 	late := func() {
 		t.Helper()
-		if status, answer := r.post(`{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-02-20T10:00:00Z"}`); status != 200 {
+		status, answer := r.post(
+			`{"tenant":"acme","feature":"chat","tokens":7,"timestamp":"2026-02-20T10:00:00Z"}`)
+		if status != 200 {
 			t.Fatalf("POST /events: %d %s", status, answer)
 		}
 	}
@@ -134,7 +141,9 @@ func TestRecoveryKeepsPoison(t *testing.T) {
 	r.mustPost("acme", "chat", 5)
 	r.mustPost("gone", "chat", 6)
 	stacktest.ForgetTenants(t, r.DB, "gone")
-	if err := r.Valkey.RPush(context.Background(), "fm:{0}:raw", line("acme", 3)+"\n"+line("acme", "many")).Err(); err != nil {
+	err := r.Valkey.RPush(context.Background(), "fm:{0}:raw",
+		line("acme", 3)+"\n"+line("acme", "many")).Err()
+	if err != nil {
 		t.Fatal(err)
 	}
 	r.lose()

@@ -37,7 +37,8 @@ type rig struct {
 
 func newRig(t testing.TB, env *stacktest.Env) *rig {
 	t.Helper()
-	r := &rig{Env: env, t: t, valkey: scripts.New(env.AppValkey, 1), time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
+	r := &rig{Env: env, t: t, valkey: scripts.New(env.AppValkey, 1),
+		time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
 	r.dir = tenants.New(env.AppDB, r.valkey, quiet())
 	r.url = r.another()
 	return r
@@ -125,13 +126,15 @@ func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 }
 
 func (r *rig) flusher() *Flusher {
-	return New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour, Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
+	return New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour, Now: r.now, Log: quiet(),
+		Registerer: prometheus.NewRegistry()})
 }
 
 // addTenant inserts a tenant the way an operator does.
 func (r *rig) addTenant(name, zone string, billingDay int) {
 	r.t.Helper()
-	if _, err := r.DB.Exec("INSERT INTO tenants (name, timezone, billing_day) VALUES ($1, $2, $3)", name, zone, billingDay); err != nil {
+	if _, err := r.DB.Exec("INSERT INTO tenants (name, timezone, billing_day) VALUES ($1, $2, $3)",
+		name, zone, billingDay); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -159,7 +162,8 @@ func (r *rig) postAs(contentType, body string) (int, string) {
 // mustPost posts one event now and expects it to be counted.
 func (r *rig) mustPost(tenant, feature string, tokens int64) {
 	r.t.Helper()
-	status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":%d}`, tenant, feature, tokens))
+	status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":%d}`,
+		tenant, feature, tokens))
 	if status != http.StatusOK {
 		r.t.Fatalf("POST /events: %d %s", status, answer)
 	}

@@ -2,22 +2,14 @@ package ingest
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
-	"reflect"
-	"regexp"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -48,7 +40,8 @@ type api struct {
 // clock is the time of an api: arrival until a test moves it.
 type clock struct{ ahead atomic.Int64 }
 
-func (c *clock) now() time.Time          { return arrival.Add(time.Duration(c.ahead.Load())) }
+func (c *clock) now() time.Time { return arrival.Add(time.Duration(c.ahead.Load())) }
+
 func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // setup is what a test may want to be different.
@@ -162,177 +155,6 @@ func (a *api) addTenants(names ...string) {
 	}
 }
 
-// response is an answer of the server.
-type response struct {
-	status int
-	header http.Header
-	body   string
-}
-
-// requestID is in every problem, and differs.
-var requestID = regexp.MustCompile(`,"requestId":"[^"]*"`)
-
-// text is the body without what differs from request to request.
-func (r response) text() string { return requestID.ReplaceAllString(r.body, "") }
-
-// do sends a request; it may be called from any goroutine.
-func (a *api) do(method, path, contentType string, body io.Reader) (response, error) {
-	req, err := http.NewRequestWithContext(a.Context(), method, a.url+path, body)
-	if err != nil {
-		return response{}, err
-	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	return a.send(req)
-}
-
-func (a *api) send(req *http.Request) (response, error) {
-	if a.key != "" {
-		req.Header.Set("Authorization", "Bearer "+a.key)
-	}
-	res, err := a.client.Do(req)
-	if err != nil {
-		return response{}, err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	return response{res.StatusCode, res.Header, string(text)}, err
-}
-
-// post sends a body to /events.
-func (a *api) post(contentType, body string) response {
-	a.Helper()
-	r, err := a.do("POST", "/events", contentType, strings.NewReader(body))
-	if err != nil {
-		a.Fatal(err)
-	}
-	return r
-}
-
-func (a *api) get(path string) response {
-	a.Helper()
-	r, err := a.do("GET", path, "", nil)
-	if err != nil {
-		a.Fatal(err)
-	}
-	return r
-}
-
-// posted is the answer to POST /events.
-type posted struct {
-	Accepted   int
-	Duplicates int
-	Usage      []struct {
-		Tenant      string
-		TotalTokens int64
-		Stale       bool
-	}
-}
-
-// counted posts events as JSON and fails the test unless it is answered 200.
-func (a *api) counted(body string) posted {
-	a.Helper()
-	r := a.post(jsonType, body)
-	if r.status != 200 {
-		a.Fatalf("POST %.200s: %d %.400s", body, r.status, r.body)
-	}
-	return a.read(r)
-}
-
-func (a *api) read(r response) posted {
-	a.Helper()
-	var p posted
-	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
-		a.Fatalf("%q: %v", r.body, err)
-	}
-	return p
-}
-
-// total is what GET /usage/:tenant says.
-func (a *api) total(tenant string) int64 {
-	a.Helper()
-	r := a.get("/usage/" + url.PathEscape(tenant))
-	var u struct {
-		Tenant      string
-		TotalTokens int64
-	}
-	if r.status != 200 || json.Unmarshal([]byte(r.body), &u) != nil || u.Tenant != tenant {
-		a.Fatalf("GET usage of %q: %d %s", tenant, r.status, r.body)
-	}
-	return u.TotalTokens
-}
-
-// problem is a Problem as a client reads it.
-type problem struct {
-	Type, Title, Detail string
-	Status              int
-	Errors              []FieldError
-}
-
-// refused fails the test unless r is a complete problem of that status and type.
-func (a *api) refused(r response, status int, kind string) problem {
-	a.Helper()
-	var p problem
-	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
-		a.Fatalf("%d %q is not a problem: %v", r.status, r.body, err)
-	}
-	if r.status != status || p.Status != status || p.Type != "/problems/"+kind || p.Title == "" || p.Detail == "" {
-		a.Errorf("%d %s, want %d and type /problems/%s", r.status, r.body, status, kind)
-	}
-	if got := r.header.Get("Content-Type"); got != "application/problem+json" {
-		a.Errorf("content type %q", got)
-	}
-	if retry := r.header.Get("Retry-After"); (retry != "") != (status == 503 || status == 429) {
-		a.Errorf("status %d with Retry-After %q", status, retry)
-	}
-	return p
-}
-
-// indexes are the events that a problem names.
-func (p problem) indexes() []int {
-	var out []int
-	for _, e := range p.Errors {
-		if e.Index != nil {
-			out = append(out, *e.Index)
-		}
-	}
-	return out
-}
-
-// state is all that the stores hold: of Valkey the content, of Postgres the number of rows.
-type state struct {
-	valkey map[string]string
-	rows   map[string]int64
-}
-
-func (a *api) state() state {
-	a.Helper()
-	s := state{stacktest.Dump(a.TB, a.env.Valkey), map[string]int64{}}
-	var tables []string
-	if err := a.env.DB.SelectContext(a.Context(), &tables, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"); err != nil {
-		a.Fatal(err)
-	}
-	for _, table := range tables {
-		var n int64
-		if err := a.env.DB.GetContext(a.Context(), &n, "SELECT count(*) FROM "+table); err != nil {
-			a.Fatal(err)
-		}
-		s.rows[table] = n
-	}
-	return s
-}
-
-// unchanged fails the test unless the stores hold what they held before.
-func (a *api) unchanged(before state) {
-	a.Helper()
-	now := a.state()
-	stacktest.SameDump(a.TB, now.valkey, before.valkey)
-	if !reflect.DeepEqual(now.rows, before.rows) {
-		a.Errorf("rows in Postgres: %v, before %v", now.rows, before.rows)
-	}
-}
-
 // in is the same server seen by a subtest.
 func (a *api) in(tb testing.TB) *api {
 	sub := *a
@@ -340,29 +162,5 @@ func (a *api) in(tb testing.TB) *api {
 	return &sub
 }
 
-// calls is how often the committers have called Valkey.
-func (a *api) calls() uint64 {
-	a.Helper()
-	var m dto.Metric
-	if err := a.server.metrics.callSeconds.Write(&m); err != nil {
-		a.Fatal(err)
-	}
-	return m.Histogram.GetSampleCount()
-}
-
-func value(tb testing.TB, c prometheus.Counter) float64 {
-	tb.Helper()
-	var m dto.Metric
-	if err := c.Write(&m); err != nil {
-		tb.Fatal(err)
-	}
-	return m.Counter.GetValue()
-}
-
 // eventually waits until ok is true, for something that the outside world does on its own.
 var eventually = waittest.Until
-
-// acme is one event of tenant acme as JSON; members, if any, come with a comma in front.
-func acme(tokens int64, members string) string {
-	return fmt.Sprintf(`{"tenant":"acme","feature":"chat","tokens":%d%s}`, tokens, members)
-}

@@ -16,7 +16,8 @@ func BenchmarkAuthenticate(b *testing.B) {
 	r := newRig(b, env)
 	key, _ := r.create(NewKey{Scope: "read"})
 	if _, err := env.DB.Exec(`INSERT INTO api_keys (id, hash, session_key, scope)
-		SELECT gen_random_uuid(), sha256(n::text::bytea), sha256(n::text::bytea), 'ingest' FROM generate_series(1, 10000) AS n`); err != nil {
+		SELECT gen_random_uuid(), sha256(n::text::bytea), sha256(n::text::bytea), 'ingest'
+		FROM generate_series(1, 10000) AS n`); err != nil {
 		b.Fatal(err)
 	}
 	r.look(r.dir)
@@ -39,10 +40,14 @@ func BenchmarkAuthenticate(b *testing.B) {
 		{"key", []string{"Authorization: Bearer " + key}, true},
 		{"unknown-key", []string{"Authorization: Bearer " + newKey("read")}, false},
 		{"session", []string{cookie}, true},
-		{"HS256", []string{"Authorization: Bearer " + signed(b, jwt.SigningMethodHS256, []byte(secret), good(), nil)}, true},
-		{"EdDSA", []string{"Authorization: Bearer " + signed(b, jwt.SigningMethodEdDSA, s.ed, good(), nil)}, true},
-		{"ES256", []string{"Authorization: Bearer " + signed(b, jwt.SigningMethodES256, s.ec, good(), nil)}, true},
-		{"RS256", []string{"Authorization: Bearer " + signed(b, jwt.SigningMethodRS256, s.rsa, good(), nil)}, true},
+		{"HS256", []string{"Authorization: Bearer " + signed(b, jwt.SigningMethodHS256, []byte(secret),
+			good(), nil)}, true},
+		{"EdDSA", []string{
+			"Authorization: Bearer " + signed(b, jwt.SigningMethodEdDSA, s.ed, good(), nil)}, true},
+		{"ES256", []string{
+			"Authorization: Bearer " + signed(b, jwt.SigningMethodES256, s.ec, good(), nil)}, true},
+		{"RS256", []string{
+			"Authorization: Bearer " + signed(b, jwt.SigningMethodRS256, s.rsa, good(), nil)}, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			req := ask("GET", "", c.req...)

@@ -16,11 +16,12 @@ import (
 
 // copied is a key in the copy that Valkey holds. There is no more of it than a check needs.
 type copied struct {
-	ID         uuid.UUID   `json:"id"`
-	Hash       []byte      `json:"hash"`
-	SessionKey []byte      `json:"sessionKey"`
-	Scope      string      `json:"scope"`
-	MoreScopes []string    `json:"moreScopes,omitempty"` // a version that does not know them allows less
+	ID         uuid.UUID `json:"id"`
+	Hash       []byte    `json:"hash"`
+	SessionKey []byte    `json:"sessionKey"`
+	Scope      string    `json:"scope"`
+	// a version that does not know them allows less
+	MoreScopes []string    `json:"moreScopes,omitempty"`
 	Tenant     string      `json:"tenant,omitempty"`
 	ExpiresAt  *time.Time  `json:"expiresAt,omitempty"`
 	Rate       *meter.Rate `json:"rate,omitempty"` // nil: none
@@ -29,7 +30,8 @@ type copied struct {
 func encode(all []store.APIKey) ([]byte, error) {
 	rows := make([]copied, len(all))
 	for i, k := range all {
-		rows[i] = copied{ID: k.ID, Hash: k.Hash, SessionKey: k.SessionKey, Scope: k.Scope, MoreScopes: k.MoreScopes, Tenant: k.Tenant.String}
+		rows[i] = copied{ID: k.ID, Hash: k.Hash, SessionKey: k.SessionKey, Scope: k.Scope,
+			MoreScopes: k.MoreScopes, Tenant: k.Tenant.String}
 		if rate := k.Rate(); rate.Limited() {
 			rows[i].Rate = &rate
 		}
@@ -51,11 +53,13 @@ func decode(data []byte) (all []store.APIKey, odd []store.OddRow, err error) {
 	for _, row := range rows {
 		var r copied
 		if err := strict.Unmarshal(row, &r); err != nil {
-			odd = append(odd, store.OddRow{Table: "copy of api_keys", Row: r.ID.String(), Reason: err.Error(), Instead: "the key does not work"})
+			odd = append(odd, store.OddRow{Table: "copy of api_keys", Row: r.ID.String(),
+				Reason: err.Error(), Instead: "the key does not work"})
 			continue
 		}
-		k := store.APIKey{ID: r.ID, Hash: r.Hash, SessionKey: r.SessionKey, Scope: r.Scope, MoreScopes: r.MoreScopes,
-			Tenant: sql.NullString{String: r.Tenant, Valid: r.Tenant != ""}}
+		k := store.APIKey{ID: r.ID, Hash: r.Hash, SessionKey: r.SessionKey, Scope: r.Scope,
+			MoreScopes: r.MoreScopes,
+			Tenant:     sql.NullString{String: r.Tenant, Valid: r.Tenant != ""}}
 		if r.Rate != nil {
 			k.SetRate(*r.Rate)
 		}

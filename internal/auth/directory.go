@@ -56,7 +56,9 @@ type entry struct {
 type revocation struct{ at, learned time.Time }
 
 // NewDirectory returns a directory that knows no key; Start fills it.
-func NewDirectory(db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger, now func() time.Time) *Directory {
+func NewDirectory(
+	db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger, now func() time.Time,
+) *Directory {
 	return &Directory{db: db, valkey: valkey, log: log, now: now, version: -1,
 		revoked: map[uuid.UUID]revocation{}, uses: map[uuid.UUID]*use{}}
 }
@@ -124,15 +126,18 @@ func (d *Directory) live(e *entry) *entry {
 // rebuild makes the list of what is known. A key that was made where nobody was asked for a
 // credential is left out: anybody could make it. d.mu must be held.
 func (d *Directory) rebuild() {
-	next := &list{byHash: make(map[[indexed]byte]*entry, len(d.base)), byID: make(map[uuid.UUID]*entry, len(d.base))}
+	next := &list{byHash: make(map[[indexed]byte]*entry, len(d.base)),
+		byID: make(map[uuid.UUID]*entry, len(d.base))}
 	uses := make(map[uuid.UUID]*use, len(d.base))
 	for _, k := range d.base {
 		scope := ScopeOf(k)
-		if _, gone := d.revoked[k.ID]; gone || k.OpenMode || scope == 0 || len(k.Hash) != sha256.Size || len(k.SessionKey) != ed25519.PublicKeySize {
+		if _, gone := d.revoked[k.ID]; gone || k.OpenMode || scope == 0 || len(k.Hash) != sha256.Size ||
+			len(k.SessionKey) != ed25519.PublicKeySize {
 			continue
 		}
 		e := &entry{hash: [sha256.Size]byte(k.Hash), sessionKey: k.SessionKey, use: d.uses[k.ID],
-			who: Principal{Scope: scope, Tenant: k.Tenant.String, KeyID: k.ID, Rate: k.Rate(), Expires: k.ExpiresAt.Time, Kind: "key"}}
+			who: Principal{Scope: scope, Tenant: k.Tenant.String, KeyID: k.ID, Rate: k.Rate(),
+				Expires: k.ExpiresAt.Time, Kind: "key"}}
 		if e.use == nil {
 			e.use = &use{}
 		}

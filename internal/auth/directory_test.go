@@ -36,7 +36,8 @@ func TestAKeyWorksUntilItEnds(t *testing.T) {
 	if knows(r.dir, key) || !knows(r.dir, other) {
 		t.Error("it has not ended, or the other one has")
 	}
-	if _, _, err := Create(t.Context(), r.env.AppDB, NewKey{Scope: "read", Tenant: "nobody"}, r.now()); !errors.Is(err, store.ErrNoTenant) {
+	if _, _, err := Create(t.Context(), r.env.AppDB, NewKey{Scope: "read", Tenant: "nobody"},
+		r.now()); !errors.Is(err, store.ErrNoTenant) {
 		t.Errorf("a key of a tenant that does not exist: %v", err)
 	}
 	if _, _, err := Create(t.Context(), r.env.AppDB, NewKey{Scope: "all"}, r.now()); err == nil {
@@ -150,7 +151,8 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if _, err := Find(t.Context(), r.env.AppDB, r.valkey, key[1:]); err == nil || strings.Contains(err.Error(), key[1:]) {
+	_, err := Find(t.Context(), r.env.AppDB, r.valkey, key[1:])
+	if err == nil || strings.Contains(err.Error(), key[1:]) {
 		t.Errorf("something else: %v", err)
 	}
 }

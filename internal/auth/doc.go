@@ -15,8 +15,7 @@
 //
 // Nothing but memory: a Directory of live keys, and the public keys of tokens. An API key
 // costs a SHA-256, a look into a map and a comparison in constant time (0.2 µs); a token or a
-// session costs one signature (6 to 80 µs). Nothing is remembered of what was verified, so there is
-// no cache to fill, to time, or to be wrong in:
+// session costs one signature (6 to 80 µs). Verification results are not cached:
 //
 //	go test ./internal/auth -run '^$' -bench . -benchmem
 //
@@ -32,8 +31,9 @@
 // revoked only grows in a process, so that a key that was seen revoked never works there
 // again. If a store or a process fails:
 //
-//   - Postgres is away: a revocation is in force by Valkey. The first process that reaches
-//     Postgres again tells it, before or in the same second in which it could hand out anything new.
+//   - Postgres is down: a revocation is in force by Valkey. The first process that reaches
+//     Postgres again tells it, before or in the same second in which it could hand out anything
+//     new.
 //   - Valkey is away: it is in force by Postgres. The copy there is older, but a process that
 //     starts reads the table, or does not start at all without what Valkey has noted.
 //   - The command dies between the two writes: Valkey has been told first, and it goes on as

@@ -164,7 +164,8 @@ func (g *Gate) SignIn(w http.ResponseWriter, r *http.Request) (*Principal, error
 		return &who, nil
 	}
 	who.Kind = "session"
-	if ends := g.keys.now().Add(SessionLength).Truncate(time.Second); who.Expires.IsZero() || ends.Before(who.Expires) {
+	ends := g.keys.now().Add(SessionLength).Truncate(time.Second)
+	if who.Expires.IsZero() || ends.Before(who.Expires) {
 		who.Expires = ends
 	}
 	value, err := startSession(text, who.KeyID, who.Expires)

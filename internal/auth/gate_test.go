@@ -39,19 +39,24 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"a long one", []string{"Authorization: Bearer fm_read_" + strings.Repeat("a", 12_000)}, false},
 		{"the key in a cookie", []string{"Cookie: __Host-flagmeter=" + key}, false},
 		{"of a WebSocket", []string{"Sec-WebSocket-Protocol: flagmeter, bearer." + key}, true},
-		{"of a WebSocket, in two headers", []string{"Sec-WebSocket-Protocol: flagmeter", "Sec-WebSocket-Protocol: bearer." + key}, true},
-		{"of a WebSocket, wrong", []string{"Sec-WebSocket-Protocol: flagmeter, bearer." + revoked}, false},
-		{"two that differ", []string{"Authorization: Bearer " + revoked, "Sec-WebSocket-Protocol: bearer." + key}, false},
+		{"of a WebSocket, in two headers",
+			[]string{"Sec-WebSocket-Protocol: flagmeter", "Sec-WebSocket-Protocol: bearer." + key}, true},
+		{"of a WebSocket, wrong",
+			[]string{"Sec-WebSocket-Protocol: flagmeter, bearer." + revoked}, false},
+		{"two that differ",
+			[]string{"Authorization: Bearer " + revoked, "Sec-WebSocket-Protocol: bearer." + key}, false},
 	} {
 		who, err := r.gate.Authenticate(ask("GET", "", c.headers...))
 		switch {
 		case c.in && (err != nil || who.KeyID != id || who.Tenant != "acme"):
 			t.Errorf("%s: %+v, %v", c.what, who, err)
-		case !c.in && (who != nil || err != ErrUnauthorized): // exactly: there is nothing in it that tells why
+		case !c.in &&
+			(who != nil || err != ErrUnauthorized): // exactly: there is nothing in it that tells why
 			t.Errorf("%s: %+v, %v", c.what, who, err)
 		}
 	}
-	if _, err := NewGate(r.another(), nil, "").Authenticate(ask("GET", "Bearer "+key)); !errors.Is(err, ErrNotReady) {
+	_, err := NewGate(r.another(), nil, "").Authenticate(ask("GET", "Bearer "+key))
+	if !errors.Is(err, ErrNotReady) {
 		t.Errorf("before the keys are known: %v", err)
 	}
 }
@@ -77,21 +82,26 @@ func TestASessionEndsWithItsKey(t *testing.T) {
 	second := r.another() // knows nothing but what is stored
 	r.start(second)
 	for name, g := range map[string]*Gate{"first": r.gate, "second": NewGate(second, nil, "")} {
-		if who, err := g.Authenticate(ask("GET", "", cookie)); err != nil || who.KeyID != id || who.Kind != "session" || !g.Still(who) {
+		who, err := g.Authenticate(ask("GET", "", cookie))
+		if err != nil || who.KeyID != id || who.Kind != "session" || !g.Still(who) {
 			t.Errorf("%s process: %+v, %v", name, who, err)
 		}
 	}
 	who, _ := r.gate.Authenticate(ask("GET", "", cookie))
 	r.revoke(id, true)
 	r.look(r.dir)
-	if _, err := r.gate.Authenticate(ask("GET", "", cookie)); err != ErrUnauthorized || r.gate.Still(who) {
+	if _, err := r.gate.Authenticate(ask("GET", "", cookie)); err != ErrUnauthorized ||
+		r.gate.Still(who) {
 		t.Errorf("it goes on after the key was revoked: %v", err)
 	}
 }
 
 func TestASessionEndsByItself(t *testing.T) {
 	r := newRig(t, stacktest.New(t))
-	for _, c := range []struct{ expires, want time.Duration }{{0, SessionLength}, {100 * time.Hour, SessionLength + SessionLength}, {SessionLength + 90*time.Minute, SessionLength + 90*time.Minute}} {
+	for _, c := range []struct{ expires, want time.Duration }{
+		{0, SessionLength}, {100 * time.Hour, SessionLength + SessionLength},
+		{SessionLength + 90*time.Minute, SessionLength + 90*time.Minute},
+	} {
 		k := NewKey{Scope: "read"}
 		if c.expires > 0 {
 			k.Expires = noon.Add(c.expires)
@@ -110,7 +120,8 @@ func TestASessionEndsByItself(t *testing.T) {
 			t.Error("it has ended before its time")
 		}
 		r.advance(time.Nanosecond)
-		if _, err := r.gate.Authenticate(ask("GET", "", cookie)); err != ErrUnauthorized || r.gate.Still(who) {
+		if _, err := r.gate.Authenticate(ask("GET", "", cookie)); err != ErrUnauthorized ||
+			r.gate.Still(who) {
 			t.Errorf("it has not ended: %v", err)
 		}
 		r.ahead.Store(int64(SessionLength))
@@ -129,7 +140,8 @@ func TestASessionCannotBeMade(t *testing.T) {
 	for i := range value {
 		flipped := []byte(value)
 		flipped[i] ^= 1
-		if _, err := r.gate.Authenticate(ask("GET", "", name+"="+string(flipped))); err != ErrUnauthorized {
+		_, err := r.gate.Authenticate(ask("GET", "", name+"="+string(flipped)))
+		if err != ErrUnauthorized {
 			t.Errorf("with byte %d changed: %v", i, err)
 		}
 	}
@@ -141,7 +153,9 @@ func TestASessionCannotBeMade(t *testing.T) {
 	if _, err := r.gate.Authenticate(ask("GET", "", name+"="+forged)); err != ErrUnauthorized {
 		t.Errorf("signed by another key: %v", err)
 	}
-	for _, wrong := range []string{"", "=", value + "A", value[1:], "flagmeter", strings.Repeat("A", 9000)} {
+	for _, wrong := range []string{
+		"", "=", value + "A", value[1:], "flagmeter", strings.Repeat("A", 9000),
+	} {
 		if _, err := r.gate.Authenticate(ask("GET", "", name+"="+wrong)); err != ErrUnauthorized {
 			t.Errorf("%.40s: %v", wrong, err)
 		}
@@ -181,7 +195,8 @@ func TestACookieIsForThisSiteAlone(t *testing.T) {
 		if set, err := r.signIn(key, header); !errors.Is(err, ErrCrossOrigin) || set != "" {
 			t.Errorf("sign in with %s: %v", header, err)
 		}
-		if err := r.gate.SignOut(httptest.NewRecorder(), ask("DELETE", "", header)); !errors.Is(err, ErrCrossOrigin) {
+		err := r.gate.SignOut(httptest.NewRecorder(), ask("DELETE", "", header))
+		if !errors.Is(err, ErrCrossOrigin) {
 			t.Errorf("sign out with %s: %v", header, err)
 		}
 	}

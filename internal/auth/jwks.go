@@ -62,8 +62,11 @@ func (k *publicKey) is(other *publicKey) bool {
 }
 
 func newKeySet(source string, maxAge time.Duration) *keySet {
-	s := &keySet{source: source, maxAge: maxAge, made: time.Now(), asked: make(chan struct{}, 1), client: &http.Client{Timeout: jwksLimit,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("it leads elsewhere") }}}
+	s := &keySet{source: source, maxAge: maxAge, made: time.Now(), asked: make(chan struct{}, 1),
+		client: &http.Client{Timeout: jwksLimit,
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return errors.New("it leads elsewhere")
+			}}}
 	s.read.Store(new(readSet))
 	return s
 }
@@ -133,7 +136,8 @@ func (s *keySet) find(id string, named bool, alg string) *publicKey {
 func (s *keySet) keep(ctx context.Context, log *slog.Logger) {
 	ended, empty := false, false
 	health := loop.Health{Log: log, Level: slog.LevelWarn,
-		Failing: "the keys of tokens cannot be read: those known before stay in force for " + s.maxAge.String(),
+		Failing: "the keys of tokens cannot be read: those known before stay in force for " +
+			s.maxAge.String(),
 		Working: "the keys of tokens can be read again"}
 	for {
 		err := s.renew(ctx)
@@ -144,7 +148,8 @@ func (s *keySet) keep(ctx context.Context, log *slog.Logger) {
 		failing := health.IsFailing()
 		if stale := failing && s.stale(); stale != ended {
 			if ended = stale; stale {
-				log.Error("the keys of tokens are too old: no token that is signed by them is taken", "after", s.maxAge.String(), "error", err)
+				log.Error("the keys of tokens are too old: no token that is signed by them is taken",
+					"after", s.maxAge.String(), "error", err)
 			}
 		}
 		if none := !failing && len(s.live()) == 0; none != empty {
@@ -246,7 +251,8 @@ func parseKeys(text []byte) ([]*publicKey, error) {
 		}
 		// The certificate is not what is trusted, and its address must not be looked up.
 		k.X5U, k.X5C, k.X5T, k.X5TS256 = "", nil, "", ""
-		parsed, err := jwkset.NewJWKFromMarshal(k, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
+		parsed, err := jwkset.NewJWKFromMarshal(k, jwkset.JWKMarshalOptions{},
+			jwkset.JWKValidateOptions{})
 		if err != nil {
 			continue
 		}

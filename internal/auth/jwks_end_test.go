@@ -39,7 +39,8 @@ func TestTokensEndWithTheirKey(t *testing.T) {
 		path := file(t, set(t, both))
 		tokens := newTokens(t, TokenOptions{JWKS: path, JWKSMaxAge: time.Hour, Secret: []byte(secret)})
 		gate := NewGate(&Directory{now: func() time.Time { return noon }}, tokens, "")
-		open := tokens.verify(signed(t, jwt.SigningMethodEdDSA, s.ed, good(), map[string]any{"kid": "one"}))
+		open := tokens.verify(signed(t, jwt.SigningMethodEdDSA, s.ed, good(),
+			map[string]any{"kid": "one"}))
 		bySecret := tokens.verify(signed(t, jwt.SigningMethodHS256, []byte(secret), good(), nil))
 		if open == nil || bySecret == nil || !gate.Still(open) {
 			t.Fatalf("%s: not taken before", name)
@@ -64,7 +65,8 @@ func TestASetThatCannotBeReadGetsTooOld(t *testing.T) {
 	text := set(t, map[string]any{"one": public(s.ed)})
 	synctest.Test(t, func(t *testing.T) {
 		var down atomic.Bool
-		tokens := newTokens(t, TokenOptions{JWKS: "https://id.example.com/keys", JWKSMaxAge: 6 * time.Hour})
+		tokens := newTokens(t,
+			TokenOptions{JWKS: "https://id.example.com/keys", JWKSMaxAge: 6 * time.Hour})
 		tokens.keys.client.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
 			if down.Load() {
 				return nil, errors.New("no route to host")
@@ -130,7 +132,8 @@ func TestTokensLiveForALimitedTime(t *testing.T) {
 			t.Errorf("%s: taken: %v", name, who != nil)
 		}
 	}
-	if _, err := Mint(tokens.o, "acme", "read", time.Hour+time.Second); err == nil || !strings.Contains(err.Error(), "JWT_MAX_LIFETIME") {
+	_, err := Mint(tokens.o, "acme", "read", time.Hour+time.Second)
+	if err == nil || !strings.Contains(err.Error(), "JWT_MAX_LIFETIME") {
 		t.Errorf("a token is made that nobody takes: %v", err)
 	}
 }

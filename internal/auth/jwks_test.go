@@ -18,17 +18,20 @@ import (
 
 func TestWhatIsTakenOfASet(t *testing.T) {
 	s := signers()
-	one := strings.TrimSuffix(strings.TrimPrefix(set(t, map[string]any{"ed": public(s.ed)}), `{"keys":[{`), `}]}`)
+	one := strings.TrimSuffix(strings.TrimPrefix(set(t, map[string]any{"ed": public(s.ed)}),
+		`{"keys":[{`), `}]}`)
 	for _, c := range []struct {
 		name, text string
 		keys       int // -1: refused
 	}{
 		{"one", `{"keys":[{` + one + `}]}`, 1},
 		{"with a use", `{"keys":[{` + one + `,"use":"sig"}]}`, 1},
-		{"of another algorithm beside it", `{"keys":[{` + one + `},{"kty":"XYZ","kid":"x"},{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}]}`, 1},
+		{"of another algorithm beside it", `{"keys":[{` + one +
+			`},{"kty":"XYZ","kid":"x"},{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}]}`, 1},
 		{"for encryption beside it", `{"keys":[{` + one + `},{` + one + `,"use":"enc"}]}`, 1},
 		{"a secret beside it", `{"keys":[{` + one + `},{"kty":"oct","k":"c2VjcmV0"}]}`, 1},
-		{"with a certificate of somebody else", `{"keys":[{` + one + `,"x5u":"http://127.0.0.1:1/","x5c":["AA"]}]}`, 1},
+		{"with a certificate of somebody else",
+			`{"keys":[{` + one + `,"x5u":"http://127.0.0.1:1/","x5c":["AA"]}]}`, 1},
 		{"for another algorithm", `{"keys":[{` + strings.Replace(one, "EdDSA", "ES256", 1) + `}]}`, 0},
 		{"none", `{"keys":[]}`, 0},
 		{"empty", ``, -1},
@@ -48,7 +51,9 @@ func TestWhatIsTakenOfASet(t *testing.T) {
 
 // A private key in the file must not be what signs.
 func TestAPrivateKeyIsTakenForItsPublicHalf(t *testing.T) {
-	keys, err := parseKeys([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}]}`))
+	keys, err := parseKeys([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a",
+		"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+		"d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}]}`))
 	if err != nil || len(keys) != 1 || fmt.Sprintf("%T", keys[0].key) != "ed25519.PublicKey" {
 		t.Errorf("%+v, %v", keys, err)
 	}
@@ -65,7 +70,8 @@ func TestTheSetIsReadInTheBackground(t *testing.T) {
 		go tokens.Keep(ctx, slog.New(slog.DiscardHandler))
 		synctest.Wait()
 		token := func(id string) string {
-			return signed(t, jwt.SigningMethodEdDSA, map[string]any{"one": s.ed, "two": s.otherEd}[id], good(), map[string]any{"kid": id})
+			return signed(t, jwt.SigningMethodEdDSA, map[string]any{"one": s.ed, "two": s.otherEd}[id],
+				good(), map[string]any{"kid": id})
 		}
 		if tokens.verify(token("one")) == nil || tokens.verify(token("two")) != nil {
 			t.Fatal("the first key is not taken, or the second is")
@@ -159,7 +165,9 @@ func TestWhatAServerOfKeysMayAnswer(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	for path, fine := range map[string]bool{"/keys": true, "/elsewhere": false, "/endless": false, "/nothing": false} {
+	for path, fine := range map[string]bool{
+		"/keys": true, "/elsewhere": false, "/endless": false, "/nothing": false,
+	} {
 		if err := newKeySet(server.URL+path, 0).renew(t.Context()); (err == nil) != fine {
 			t.Errorf("%s: %v", path, err)
 		}

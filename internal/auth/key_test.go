@@ -41,8 +41,11 @@ func TestATypingErrorIsFound(t *testing.T) {
 			}
 		}
 	}
-	for _, wrong := range []string{"", "fm_", key[:len(key)-1], key + "0", " " + key, strings.ToUpper(key), strings.Replace(key, "ingest", "admin", 1),
-		"fm__" + key, "fm_ingest_", key + strings.Repeat("x", 1<<20)} {
+	for _, wrong := range []string{
+		"", "fm_", key[:len(key)-1], key + "0", " " + key, strings.ToUpper(key),
+		strings.Replace(key, "ingest", "admin", 1),
+		"fm__" + key, "fm_ingest_", key + strings.Repeat("x", 1<<20),
+	} {
 		if IsKey(wrong) {
 			t.Errorf("%.80s is taken for a key", wrong)
 		}

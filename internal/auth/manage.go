@@ -38,9 +38,11 @@ type NewKey struct {
 }
 
 // Create stores a new key and returns it, which nobody can do again. It is in force within
-// two seconds. It returns store.ErrNoTenant if there is no such tenant, store.ErrMakerRevoked if the
-// key that makes it is revoked, and a *store.KeyLimitError if there are too many keys.
-func Create(ctx context.Context, db *sqlx.DB, k NewKey, now time.Time) (key string, stored store.APIKey, err error) {
+// two seconds. It returns store.ErrNoTenant if there is no such tenant, store.ErrMakerRevoked if
+// the key that makes it is revoked, and a *store.KeyLimitError if there are too many keys.
+func Create(
+	ctx context.Context, db *sqlx.DB, k NewKey, now time.Time,
+) (key string, stored store.APIKey, err error) {
 	scope, err := ParseScopes(k.Scope)
 	if err != nil {
 		return "", stored, fmt.Errorf("scope %w", err)
@@ -57,10 +59,13 @@ func Create(ctx context.Context, db *sqlx.DB, k NewKey, now time.Time) (key stri
 	}
 	hash := Hash(key)
 	stored = store.APIKey{
-		ID: id, Hash: hash[:], SessionKey: private.Public().(ed25519.PublicKey), Name: k.Name, Scope: names[0], MoreScopes: names[1:],
+		ID: id, Hash: hash[:], SessionKey: private.Public().(ed25519.PublicKey), Name: k.Name,
+		Scope: names[0], MoreScopes: names[1:],
 		CreatedBy: uuid.NullUUID{UUID: k.Maker, Valid: k.Maker != uuid.Nil}, OpenMode: k.OpenMode,
-		Tenant: sql.NullString{String: k.Tenant, Valid: k.Tenant != ""}, CreatedAt: now.UTC().Truncate(time.Microsecond),
-		ExpiresAt: sql.NullTime{Time: k.Expires.UTC().Truncate(time.Microsecond), Valid: !k.Expires.IsZero()},
+		Tenant:    sql.NullString{String: k.Tenant, Valid: k.Tenant != ""},
+		CreatedAt: now.UTC().Truncate(time.Microsecond),
+		ExpiresAt: sql.NullTime{Time: k.Expires.UTC().Truncate(time.Microsecond),
+			Valid: !k.Expires.IsZero()},
 	}
 	stored.SetRate(k.Rate)
 	if err := store.AddAPIKey(ctx, db, stored, k.Limits); err != nil {
@@ -72,7 +77,9 @@ func Create(ctx context.Context, db *sqlx.DB, k NewKey, now time.Time) (key stri
 // Revoke ends a key within two seconds, for ever. One store is enough: what Valkey knows, a
 // process of the API tells Postgres when that is back. pending is the error of the store that
 // does not know yet; err, if neither could be told.
-func Revoke(ctx context.Context, db *sqlx.DB, valkey *scripts.Valkey, id uuid.UUID, now time.Time) (pending, err error) {
+func Revoke(
+	ctx context.Context, db *sqlx.DB, valkey *scripts.Valkey, id uuid.UUID, now time.Time,
+) (pending, err error) {
 	limited, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
 	inValkey := valkey.RevokeKeys(limited, map[uuid.UUID]time.Time{id: now})
@@ -87,7 +94,9 @@ func Revoke(ctx context.Context, db *sqlx.DB, valkey *scripts.Valkey, id uuid.UU
 
 // Find returns the id of a key, which text is or names, from Postgres or, while that is away,
 // from the copy in Valkey. It returns store.ErrNoKey if there is none.
-func Find(ctx context.Context, db *sqlx.DB, valkey *scripts.Valkey, text string) (uuid.UUID, error) {
+func Find(
+	ctx context.Context, db *sqlx.DB, valkey *scripts.Valkey, text string,
+) (uuid.UUID, error) {
 	var hash []byte
 	id, err := uuid.Parse(text)
 	if err != nil {

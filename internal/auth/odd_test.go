@@ -37,7 +37,8 @@ func TestOneOddKeyFreezesNoOther(t *testing.T) {
 	if !knows(r.dir, good) || !knows(r.dir, fresh) || knows(r.dir, odd) || knows(r.dir, far) {
 		t.Error("the other keys do not work, or the odd ones do")
 	}
-	if text := log.String(); r.dir.Unreadable() != 2 || !strings.Contains(text, "level=ERROR") || !strings.Contains(text, oddID.String()) || !strings.Contains(text, farID.String()) {
+	if text := log.String(); r.dir.Unreadable() != 2 || !strings.Contains(text, "level=ERROR") ||
+		!strings.Contains(text, oddID.String()) || !strings.Contains(text, farID.String()) {
 		t.Errorf("%d are unreadable, log: %s", r.dir.Unreadable(), text)
 	}
 	copy, err := r.valkey.KeysCopy().Load(t.Context())
@@ -54,7 +55,8 @@ func TestOneOddKeyFreezesNoOther(t *testing.T) {
 	if knows(r.dir, good) {
 		t.Error("a revoked key works")
 	}
-	if _, unread, err := decode([]byte(`[{"id":1},{"id":"` + goodID.String() + `","scope":"read"}]`)); err != nil || len(unread) != 1 {
+	if _, unread, err := decode([]byte(
+		`[{"id":1},{"id":"` + goodID.String() + `","scope":"read"}]`)); err != nil || len(unread) != 1 {
 		t.Errorf("one odd row of the copy: %v, %v", unread, err)
 	}
 }

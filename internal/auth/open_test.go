@@ -12,7 +12,8 @@ import (
 func TestAKeyOfOpenModeEndsWithIt(t *testing.T) {
 	r := newRig(t, stacktest.New(t))
 	kept, _ := r.create(NewKey{Scope: "read"})
-	open, stored, err := Create(t.Context(), r.env.AppDB, NewKey{Scope: "admin", OpenMode: true}, r.now())
+	open, stored, err := Create(t.Context(), r.env.AppDB,
+		NewKey{Scope: "admin", OpenMode: true}, r.now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,8 @@ func TestTheCopyHasEveryScope(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows, odd, err := decode(copy)
-	if err != nil || len(odd) > 0 || len(rows) != 1 || rows[0].ID != id || ScopeOf(rows[0]) != Ingest|Read || rows[0].Scope != "ingest" {
+	if err != nil || len(odd) > 0 || len(rows) != 1 || rows[0].ID != id ||
+		ScopeOf(rows[0]) != Ingest|Read || rows[0].Scope != "ingest" {
 		t.Errorf("%+v, %v", rows, err)
 	}
 	if !strings.Contains(string(copy), `"scope":"ingest"`) {

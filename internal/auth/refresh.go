@@ -46,7 +46,8 @@ func (d *Directory) Start(ctx context.Context) error {
 	}
 	d.noteOdd(odd)
 	d.load(-1, keys)
-	d.log.Warn("postgres is away: started with the copy of the API keys in valkey", "keys", len(keys), "error", fromPostgres)
+	d.log.Warn("postgres is away: started with the copy of the API keys in valkey",
+		"keys", len(keys), "error", fromPostgres)
 	return nil
 }
 
@@ -94,7 +95,8 @@ func (d *Directory) refresh(ctx context.Context) error {
 		if err := store.RevokeAPIKeys(ctx, d.db, ids, at); err != nil {
 			return err
 		}
-		d.log.Info("postgres was told of API keys that were revoked, or made in open mode", "keys", len(ids))
+		d.log.Info("postgres was told of API keys that were revoked, or made in open mode",
+			"keys", len(ids))
 	}
 	return d.noteUses(ctx)
 }

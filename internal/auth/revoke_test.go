@@ -79,7 +79,8 @@ func TestAKeyThatWasRevokedWithoutPostgresNeverComesBack(t *testing.T) {
 	if found, err := Find(t.Context(), r.env.AppDB, r.valkey, key); found != id || err != nil {
 		t.Errorf("find without Postgres: %v, %v", found, err)
 	}
-	if _, err := Find(t.Context(), r.env.AppDB, r.valkey, uuid.NewString()); err == nil || !strings.Contains(err.Error(), "no such API key") {
+	if _, err := Find(t.Context(), r.env.AppDB, r.valkey, uuid.NewString()); err == nil ||
+		!strings.Contains(err.Error(), "no such API key") {
 		t.Errorf("find one that does not exist, without Postgres: %v", err)
 	}
 	r.revoke(id, false)
@@ -91,7 +92,8 @@ func TestAKeyThatWasRevokedWithoutPostgresNeverComesBack(t *testing.T) {
 			t.Errorf("%s process: the key is known, or the other one is not", name)
 		}
 	}
-	if copy, err := r.valkey.KeysCopy().Load(t.Context()); err != nil || strings.Contains(string(copy), id.String()) || !strings.Contains(string(copy), keptID.String()) {
+	if copy, err := r.valkey.KeysCopy().Load(t.Context()); err != nil ||
+		strings.Contains(string(copy), id.String()) || !strings.Contains(string(copy), keptID.String()) {
 		t.Errorf("the copy is %s, %v", copy, err)
 	}
 
@@ -211,7 +213,8 @@ func TestWhatPostgresMayNotKnowIsNotForgotten(t *testing.T) {
 	for range 3 { // asks, tells, and asks again
 		r.look(old)
 	}
-	if noted, err := r.valkey.RevokedKeys(t.Context()); err != nil || len(noted) != 0 || knows(old, key) || !r.stored(id).RevokedAt.Valid {
+	noted, err := r.valkey.RevokedKeys(t.Context())
+	if err != nil || len(noted) != 0 || knows(old, key) || !r.stored(id).RevokedAt.Valid {
 		t.Errorf("once Postgres knows: %v, %v", noted, err)
 	}
 }

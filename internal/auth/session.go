@@ -37,7 +37,8 @@ func startSession(key string, id uuid.UUID, ends time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	body := binary.BigEndian.AppendUint64(append(make([]byte, 0, sessionLength), id[:]...), uint64(ends.Unix()))
+	body := binary.BigEndian.AppendUint64(append(make([]byte, 0, sessionLength), id[:]...),
+		uint64(ends.Unix()))
 	signature := ed25519.Sign(private, append([]byte(sessionMessage), body...))
 	return base64.RawURLEncoding.EncodeToString(append(body, signature...)), nil
 }
@@ -51,7 +52,8 @@ func (d *Directory) session(value string) *Principal {
 	body, signature := data[:sessionBody], data[sessionBody:]
 	e := d.byID(uuid.UUID(body[:16]))
 	ends := time.Unix(int64(binary.BigEndian.Uint64(body[16:])), 0)
-	if e == nil || !d.now().Before(ends) || !ed25519.Verify(e.sessionKey, append([]byte(sessionMessage), body...), signature) {
+	if e == nil || !d.now().Before(ends) ||
+		!ed25519.Verify(e.sessionKey, append([]byte(sessionMessage), body...), signature) {
 		return nil
 	}
 	e.use.touch(d.now())
@@ -63,7 +65,8 @@ func (d *Directory) session(value string) *Principal {
 // newCookie is the session's cookie, which a browser keeps for so long; an empty value takes
 // it away. A secure one goes through TLS only.
 func newCookie(secure bool, value string, keep time.Duration) *http.Cookie {
-	c := &http.Cookie{Name: cookieName(secure), Value: value, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode}
+	c := &http.Cookie{Name: cookieName(secure), Value: value, Path: "/", HttpOnly: true,
+		Secure: secure, SameSite: http.SameSiteStrictMode}
 	if c.MaxAge = int(keep / time.Second); value == "" {
 		c.MaxAge = -1
 	}

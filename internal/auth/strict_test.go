@@ -16,15 +16,17 @@ func TestClaimsCountByTheirExactNameAndOnce(t *testing.T) {
 	tokens := newTokens(t, TokenOptions{Secret: []byte(secret)})
 	const header = `{"alg":"HS256"}`
 	claims := func(more string) string {
-		return fmt.Sprintf(`{"iss":"https://id.example.com","aud":"flagmeter","exp":%d,%s}`, noon.Unix()+60, more)
+		return fmt.Sprintf(`{"iss":"https://id.example.com","aud":"flagmeter","exp":%d,%s}`,
+			noon.Unix()+60, more)
 	}
 	const own = `"tenant":"acme","scope":"read"`
 	for name, token := range map[string]string{
-		"as it should be":        hs256(header, claims(own), secret),
-		"a tenant in capitals":   hs256(header, claims(own+`,"Tenant":"victim"`), secret),
-		"in capitals, before":    hs256(header, claims(`"TENANT":"victim",`+own), secret),
-		"a scope in capitals":    hs256(header, claims(own+`,"Scope":"read ingest"`), secret),
-		"with folding":           hs256(header, claims(own+`,"ſcope":"read ingest"`), secret), // ſ folds to s
+		"as it should be":      hs256(header, claims(own), secret),
+		"a tenant in capitals": hs256(header, claims(own+`,"Tenant":"victim"`), secret),
+		"in capitals, before":  hs256(header, claims(`"TENANT":"victim",`+own), secret),
+		"a scope in capitals":  hs256(header, claims(own+`,"Scope":"read ingest"`), secret),
+		// ſ folds to s
+		"with folding":           hs256(header, claims(own+`,"ſcope":"read ingest"`), secret),
 		"an audience in capital": hs256(header, claims(own+`,"AUD":"other","Exp":1,"ISS":"x"`), secret),
 		"claims of others":       hs256(header, claims(own+`,"sub":"u1","roles":["a"]`), secret),
 	} {
@@ -41,8 +43,9 @@ func TestClaimsCountByTheirExactNameAndOnce(t *testing.T) {
 		"two scopes":                hs256(header, claims(own+`,"scope":"ingest"`), secret),
 		"two ends":                  hs256(header, claims(own+`,"exp":99999999999`), secret),
 		"a claim of others twice":   hs256(header, claims(own+`,"sub":"a","sub":"b"`), secret),
-		"no UTF-8":                  hs256(header, claims(`"tenant":"ac`+"\xff"+`me","scope":"read"`), secret),
-		"more behind the claims":    hs256(header, claims(own)+`{}`, secret),
+		"no UTF-8": hs256(header,
+			claims(`"tenant":"ac`+"\xff"+`me","scope":"read"`), secret),
+		"more behind the claims": hs256(header, claims(own)+`{}`, secret),
 		"an end in capitals only": hs256(header,
 			strings.Replace(claims(own), `"exp"`, `"EXP"`, 1), secret),
 		"two algorithms":             hs256(`{"alg":"none","alg":"HS256"}`, claims(own), secret),
@@ -95,7 +98,8 @@ func TestKeysAreReadByTheirExactNameAndOnce(t *testing.T) {
 			t.Errorf("with %s: %+v, %v", member, rows, err)
 		}
 	}
-	if rows, odd, err := decode(more(`"scope":"admin"`)); err != nil || len(rows) != 0 || len(odd) != 1 {
+	if rows, odd, err := decode(more(`"scope":"admin"`)); err != nil || len(rows) != 0 ||
+		len(odd) != 1 {
 		t.Errorf("a key whose scope is there twice works: %+v, %+v, %v", rows, odd, err)
 	}
 }

@@ -81,8 +81,10 @@ func NewTokens(o TokenOptions) (*Tokens, error) {
 	if methods == nil {
 		return nil, nil
 	}
-	t.parser = jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithIssuer(o.Issuer), jwt.WithAudience(o.Audience),
-		jwt.WithExpirationRequired(), jwt.WithLeeway(Leeway), jwt.WithTimeFunc(o.Now), jwt.WithStrictDecoding())
+	t.parser = jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithIssuer(o.Issuer),
+		jwt.WithAudience(o.Audience),
+		jwt.WithExpirationRequired(), jwt.WithLeeway(Leeway), jwt.WithTimeFunc(o.Now),
+		jwt.WithStrictDecoding())
 	return t, nil
 }
 
@@ -100,9 +102,11 @@ func (t *Tokens) verify(text string) *Principal {
 	if err != nil || t.tooLong(c) {
 		return nil
 	}
-	who := &Principal{Tenant: c.Tenant, Expires: c.ExpiresAt.Add(Leeway), Kind: "token", signer: signer}
+	who := &Principal{Tenant: c.Tenant, Expires: c.ExpiresAt.Add(Leeway), Kind: "token",
+		signer: signer}
 	for name := range strings.FieldsSeq(c.Scope) {
-		if scope, err := ParseScope(name); err == nil && scope&Admin == 0 { // keys are not given out by tokens
+		// keys are not given out by tokens
+		if scope, err := ParseScope(name); err == nil && scope&Admin == 0 {
 			who.Scope |= scope
 		}
 	}
@@ -181,7 +185,8 @@ func Mint(o TokenOptions, tenant, scope string, ttl time.Duration) (string, erro
 	now := o.Now()
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{Issuer: o.Issuer, Audience: jwt.ClaimStrings{o.Audience},
-			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl))},
+			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now),
+			ExpiresAt: jwt.NewNumericDate(now.Add(ttl))},
 		Tenant: tenant, Scope: scope,
 	})
 	text, err := token.SignedString(o.Secret)

@@ -49,7 +49,8 @@ func set(t testing.TB, keys map[string]any) string {
 	t.Helper()
 	var all jwkset.JWKSMarshal
 	for id, key := range keys {
-		k, err := jwkset.NewJWKFromKey(key, jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: id}})
+		k, err := jwkset.NewJWKFromKey(key,
+			jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: id}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +74,8 @@ func file(t testing.TB, text string) string {
 
 func newTokens(t testing.TB, o TokenOptions) *Tokens {
 	t.Helper()
-	o.Issuer, o.Audience, o.Now = "https://id.example.com", "flagmeter", func() time.Time { return noon }
+	o.Issuer, o.Audience, o.Now = "https://id.example.com", "flagmeter",
+		func() time.Time { return noon }
 	tokens, err := NewTokens(o)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +85,8 @@ func newTokens(t testing.TB, o TokenOptions) *Tokens {
 
 // good are claims that are taken.
 func good() jwt.MapClaims {
-	return jwt.MapClaims{"iss": "https://id.example.com", "aud": "flagmeter", "exp": noon.Add(time.Minute).Unix(), "tenant": "acme", "scope": "read"}
+	return jwt.MapClaims{"iss": "https://id.example.com", "aud": "flagmeter",
+		"exp": noon.Add(time.Minute).Unix(), "tenant": "acme", "scope": "read"}
 }
 
 // but is good with other claims; nil takes one away.
@@ -95,7 +98,9 @@ func but(changes jwt.MapClaims) jwt.MapClaims {
 }
 
 // signed is a token; header is what its header has beside alg.
-func signed(t testing.TB, method jwt.SigningMethod, key any, c jwt.MapClaims, header map[string]any) string {
+func signed(
+	t testing.TB, method jwt.SigningMethod, key any, c jwt.MapClaims, header map[string]any,
+) string {
 	t.Helper()
 	token := jwt.NewWithClaims(method, c)
 	maps.Copy(token.Header, header)
@@ -122,23 +127,29 @@ func TestTokensOfEveryAlgorithm(t *testing.T) {
 		"ed": public(s.ed), "ec": public(s.ec), "rsa": public(s.rsa)}))})
 	kid := func(id string) map[string]any { return map[string]any{"kid": id} }
 	for name, token := range map[string]string{
-		"HS256":             signed(t, jwt.SigningMethodHS256, []byte(secret), good(), nil),
-		"EdDSA":             signed(t, jwt.SigningMethodEdDSA, s.ed, good(), kid("ed")),
-		"ES256":             signed(t, jwt.SigningMethodES256, s.ec, good(), kid("ec")),
-		"RS256":             signed(t, jwt.SigningMethodRS256, s.rsa, good(), kid("rsa")),
-		"no kid, one key":   signed(t, jwt.SigningMethodEdDSA, s.ed, good(), nil),
-		"several audiences": signed(t, jwt.SigningMethodHS256, []byte(secret), but(jwt.MapClaims{"aud": []string{"other", "flagmeter"}}), nil),
-		"just expired":      signed(t, jwt.SigningMethodHS256, []byte(secret), but(jwt.MapClaims{"exp": noon.Add(-29 * time.Second).Unix()}), nil),
-		"not quite yet":     signed(t, jwt.SigningMethodHS256, []byte(secret), but(jwt.MapClaims{"nbf": noon.Add(29 * time.Second).Unix()}), nil),
-		"other scopes too":  signed(t, jwt.SigningMethodHS256, []byte(secret), but(jwt.MapClaims{"scope": "openid read profile"}), nil),
-		"admin is left out": signed(t, jwt.SigningMethodHS256, []byte(secret), but(jwt.MapClaims{"scope": "admin read"}), nil),
+		"HS256":           signed(t, jwt.SigningMethodHS256, []byte(secret), good(), nil),
+		"EdDSA":           signed(t, jwt.SigningMethodEdDSA, s.ed, good(), kid("ed")),
+		"ES256":           signed(t, jwt.SigningMethodES256, s.ec, good(), kid("ec")),
+		"RS256":           signed(t, jwt.SigningMethodRS256, s.rsa, good(), kid("rsa")),
+		"no kid, one key": signed(t, jwt.SigningMethodEdDSA, s.ed, good(), nil),
+		"several audiences": signed(t, jwt.SigningMethodHS256, []byte(secret),
+			but(jwt.MapClaims{"aud": []string{"other", "flagmeter"}}), nil),
+		"just expired": signed(t, jwt.SigningMethodHS256, []byte(secret),
+			but(jwt.MapClaims{"exp": noon.Add(-29 * time.Second).Unix()}), nil),
+		"not quite yet": signed(t, jwt.SigningMethodHS256, []byte(secret),
+			but(jwt.MapClaims{"nbf": noon.Add(29 * time.Second).Unix()}), nil),
+		"other scopes too": signed(t, jwt.SigningMethodHS256, []byte(secret),
+			but(jwt.MapClaims{"scope": "openid read profile"}), nil),
+		"admin is left out": signed(t, jwt.SigningMethodHS256, []byte(secret),
+			but(jwt.MapClaims{"scope": "admin read"}), nil),
 	} {
 		who := tokens.verify(token)
 		if who == nil || who.Tenant != "acme" || who.Scope != Read || who.Kind != "token" {
 			t.Errorf("%s: %+v", name, who)
 		}
 	}
-	who := tokens.verify(signed(t, jwt.SigningMethodHS256, []byte(secret), but(jwt.MapClaims{"scope": "ingest read"}), nil))
+	who := tokens.verify(signed(t, jwt.SigningMethodHS256, []byte(secret),
+		but(jwt.MapClaims{"scope": "ingest read"}), nil))
 	if who == nil || who.Scope != Ingest|Read || !who.Expires.Equal(noon.Add(time.Minute+Leeway)) {
 		t.Errorf("two scopes: %+v", who)
 	}
@@ -146,7 +157,8 @@ func TestTokensOfEveryAlgorithm(t *testing.T) {
 
 func TestForgedTokens(t *testing.T) {
 	s := signers()
-	jwks := set(t, map[string]any{"ed": public(s.ed), "ec": public(s.ec), "rsa": public(s.rsa), "p384": public(s.p384), "short": public(s.short)})
+	jwks := set(t, map[string]any{"ed": public(s.ed), "ec": public(s.ec), "rsa": public(s.rsa),
+		"p384": public(s.p384), "short": public(s.short)})
 	tokens := newTokens(t, TokenOptions{Secret: []byte(secret), JWKS: file(t, jwks)})
 	claims, err := json.Marshal(good())
 	if err != nil {
@@ -162,8 +174,11 @@ func TestForgedTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	rsaPEM := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: rsaDER}))
-	own := `,"jwk":` + strings.TrimSuffix(strings.TrimPrefix(set(t, map[string]any{"own": public(s.otherEd)}), `{"keys":[`), `]}`)
-	hs := func(c jwt.MapClaims) string { return signed(t, jwt.SigningMethodHS256, []byte(secret), c, nil) }
+	own := `,"jwk":` + strings.TrimSuffix(
+		strings.TrimPrefix(set(t, map[string]any{"own": public(s.otherEd)}), `{"keys":[`), `]}`)
+	hs := func(c jwt.MapClaims) string {
+		return signed(t, jwt.SigningMethodHS256, []byte(secret), c, nil)
+	}
 	for name, token := range map[string]string{
 		// The algorithm.
 		"none":                      raw(`{"alg":"none","typ":"JWT"}`) + "." + raw(string(claims)) + ".",
@@ -176,29 +191,43 @@ func TestForgedTokens(t *testing.T) {
 		"HS512":                     signed(t, jwt.SigningMethodHS512, []byte(secret), good(), nil),
 		"HS256 with the public PEM": hs256(`{"alg":"HS256","kid":"rsa"}`, string(claims), rsaPEM),
 		"HS256 with the public DER": hs256(`{"alg":"HS256","kid":"rsa"}`, string(claims), string(rsaDER)),
-		"HS256 with the public key": hs256(`{"alg":"HS256","kid":"ed"}`, string(claims), string(public(s.ed).(ed25519.PublicKey))),
-		"HS256 with an empty key":   hs256(`{"alg":"HS256"}`, string(claims), ""),
-		"PS256":                     signed(t, jwt.SigningMethodPS256, s.rsa, good(), map[string]any{"kid": "rsa"}),
-		"RS512":                     signed(t, jwt.SigningMethodRS512, s.rsa, good(), map[string]any{"kid": "rsa"}),
-		"ES384":                     signed(t, jwt.SigningMethodES384, s.p384, good(), map[string]any{"kid": "p384"}),
-		"a short RSA key":           signed(t, jwt.SigningMethodRS256, s.short, good(), map[string]any{"kid": "short"}),
+		"HS256 with the public key": hs256(`{"alg":"HS256","kid":"ed"}`,
+			string(claims), string(public(s.ed).(ed25519.PublicKey))),
+		"HS256 with an empty key": hs256(`{"alg":"HS256"}`, string(claims), ""),
+		"PS256": signed(t, jwt.SigningMethodPS256, s.rsa, good(),
+			map[string]any{"kid": "rsa"}),
+		"RS512": signed(t, jwt.SigningMethodRS512, s.rsa, good(), map[string]any{"kid": "rsa"}),
+		"ES384": signed(t, jwt.SigningMethodES384, s.p384, good(),
+			map[string]any{"kid": "p384"}),
+		"a short RSA key": signed(t, jwt.SigningMethodRS256, s.short, good(),
+			map[string]any{"kid": "short"}),
 		// The key.
-		"another secret":            signed(t, jwt.SigningMethodHS256, []byte(secret+"x"), good(), nil),
-		"another key":               signed(t, jwt.SigningMethodEdDSA, s.otherEd, good(), map[string]any{"kid": "ed"}),
-		"another key, no kid":       signed(t, jwt.SigningMethodEdDSA, s.otherEd, good(), nil),
-		"an unknown kid":            signed(t, jwt.SigningMethodEdDSA, s.ed, good(), map[string]any{"kid": "gone"}),
-		"a kid of another kind":     signed(t, jwt.SigningMethodEdDSA, s.ed, good(), map[string]any{"kid": "rsa"}),
-		"a kid that is a 5":         signed(t, jwt.SigningMethodEdDSA, s.ed, good(), map[string]any{"kid": 5}),
-		"a kid that is a path":      signed(t, jwt.SigningMethodEdDSA, s.ed, good(), map[string]any{"kid": "../../../../dev/null"}),
-		"a key that it brings":      signed(t, jwt.SigningMethodEdDSA, s.otherEd, good(), map[string]any{"jwk": own}),
-		"a key set that it names":   signed(t, jwt.SigningMethodEdDSA, s.otherEd, good(), map[string]any{"jku": "http://127.0.0.1:1/keys", "kid": "own"}),
-		"something critical":        signed(t, jwt.SigningMethodHS256, []byte(secret), good(), map[string]any{"crit": []string{"exp"}}),
-		"something critical, empty": signed(t, jwt.SigningMethodHS256, []byte(secret), good(), map[string]any{"crit": nil}),
+		"another secret": signed(t, jwt.SigningMethodHS256, []byte(secret+"x"), good(), nil),
+		"another key": signed(t, jwt.SigningMethodEdDSA, s.otherEd, good(),
+			map[string]any{"kid": "ed"}),
+		"another key, no kid": signed(t, jwt.SigningMethodEdDSA, s.otherEd, good(), nil),
+		"an unknown kid": signed(t, jwt.SigningMethodEdDSA, s.ed, good(),
+			map[string]any{"kid": "gone"}),
+		"a kid of another kind": signed(t, jwt.SigningMethodEdDSA, s.ed, good(),
+			map[string]any{"kid": "rsa"}),
+		"a kid that is a 5": signed(t, jwt.SigningMethodEdDSA, s.ed, good(),
+			map[string]any{"kid": 5}),
+		"a kid that is a path": signed(t, jwt.SigningMethodEdDSA, s.ed, good(),
+			map[string]any{"kid": "../../../../dev/null"}),
+		"a key that it brings": signed(t, jwt.SigningMethodEdDSA, s.otherEd, good(),
+			map[string]any{"jwk": own}),
+		"a key set that it names": signed(t, jwt.SigningMethodEdDSA, s.otherEd, good(),
+			map[string]any{"jku": "http://127.0.0.1:1/keys", "kid": "own"}),
+		"something critical": signed(t, jwt.SigningMethodHS256, []byte(secret), good(),
+			map[string]any{"crit": []string{"exp"}}),
+		"something critical, empty": signed(t, jwt.SigningMethodHS256, []byte(secret), good(),
+			map[string]any{"crit": nil}),
 		// The form.
-		"nothing":                   "",
-		"two parts":                 parts[0] + "." + parts[1],
-		"four parts":                fine + ".x",
-		"other claims":              parts[0] + "." + raw(strings.Replace(string(claims), "acme", "root", 1)) + "." + parts[2],
+		"nothing":    "",
+		"two parts":  parts[0] + "." + parts[1],
+		"four parts": fine + ".x",
+		"other claims": parts[0] + "." +
+			raw(strings.Replace(string(claims), "acme", "root", 1)) + "." + parts[2],
 		"a signature cut":           fine[:len(fine)-1],
 		"a signature with more":     fine + "AA",
 		"no signature":              parts[0] + "." + parts[1] + ".",
@@ -231,8 +260,10 @@ func TestForgedTokens(t *testing.T) {
 		}
 	}
 	// What is not set up is not taken.
-	onlyKeys, onlySecret := newTokens(t, TokenOptions{JWKS: file(t, jwks)}), newTokens(t, TokenOptions{Secret: []byte(secret)})
-	if onlyKeys.verify(fine) != nil || onlyKeys.verify(hs256(`{"alg":"HS256"}`, string(claims), "")) != nil {
+	onlyKeys, onlySecret := newTokens(t, TokenOptions{JWKS: file(t, jwks)}),
+		newTokens(t, TokenOptions{Secret: []byte(secret)})
+	if onlyKeys.verify(fine) != nil ||
+		onlyKeys.verify(hs256(`{"alg":"HS256"}`, string(claims), "")) != nil {
 		t.Error("HS256 is taken without a secret")
 	}
 	if onlySecret.verify(signed(t, jwt.SigningMethodEdDSA, s.ed, good(), nil)) != nil {

@@ -16,7 +16,8 @@ import (
 func TestABackupComesBackAsItWas(t *testing.T) {
 	env := filled(t)
 	d, m := made(t, env)
-	if m.Sums.Events != 3000 || m.Sums.Tokens.String() != "4501500" || m.Sums.Tenants != 3 || m.Sums.LedgerSeqs[0].Position != 42 ||
+	if m.Sums.Events != 3000 || m.Sums.Tokens.String() != "4501500" || m.Sums.Tenants != 3 ||
+		m.Sums.LedgerSeqs[0].Position != 42 ||
 		m.Program != "v1" || len(m.Migrations) < 7 || m.Size == 0 || len(m.SHA256) != 64 {
 		t.Errorf("manifest %+v", m)
 	}
@@ -39,7 +40,8 @@ func TestABackupComesBackAsItWas(t *testing.T) {
 		t.Errorf("files %+v, %v", files, err)
 	}
 	for _, f := range files {
-		if info, err := os.Stat(filepath.Join(d.path, f.Name)); err != nil || info.Mode().Perm() != 0o600 {
+		info, err := os.Stat(filepath.Join(d.path, f.Name))
+		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v, %v", f.Name, info.Mode(), err)
 		}
 	}
@@ -50,7 +52,9 @@ func TestADumpIsOfTheSnapshotOfItsSums(t *testing.T) {
 	env := filled(t)
 	d := directory{t.TempDir()}
 	between := &writing{directory: d, before: func() {
-		if _, err := env.DB.Exec("INSERT INTO events (id, tenant, feature, tokens, created_at) VALUES (gen_random_uuid(), 'acme', 'chat', 5, now())"); err != nil {
+		_, err := env.DB.Exec("INSERT INTO events (id, tenant, feature, tokens, created_at)" +
+			" VALUES (gen_random_uuid(), 'acme', 'chat', 5, now())")
+		if err != nil {
 			t.Error(err)
 		}
 	}}
@@ -59,7 +63,8 @@ func TestADumpIsOfTheSnapshotOfItsSums(t *testing.T) {
 	if err := Restore(t.Context(), d, m, Trust{}, to); err != nil {
 		t.Fatal(err)
 	}
-	if n := count(t, env.OwnerURL, "SELECT count(*) FROM events"); n != 3002 { // one ahead of the dump, one of the manifest
+	// one ahead of the dump, one of the manifest
+	if n := count(t, env.OwnerURL, "SELECT count(*) FROM events"); n != 3002 {
 		t.Errorf("%d events in the source", n)
 	}
 }
@@ -83,7 +88,8 @@ func TestADamagedDumpIsNotRestored(t *testing.T) {
 	if err := Restore(t.Context(), d, m, Trust{}, to); !errors.Is(err, ErrChecksum) {
 		t.Errorf("restore: %v", err)
 	}
-	if n := count(t, to, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"); n != 0 {
+	n := count(t, to, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+	if n != 0 {
 		t.Errorf("%d relations were made", n)
 	}
 }
@@ -92,7 +98,8 @@ func TestARestoredDatabaseThatDiffersIsFoundOut(t *testing.T) {
 	env := filled(t)
 	d, m := made(t, env)
 	m.Sums.Events++
-	if err := Restore(t.Context(), d, m, Trust{}, empty(t, env)); err == nil || !strings.Contains(err.Error(), "events: 3001 in the manifest, 3000 in the database") {
+	if err := Restore(t.Context(), d, m, Trust{}, empty(t, env)); err == nil ||
+		!strings.Contains(err.Error(), "events: 3001 in the manifest, 3000 in the database") {
 		t.Errorf("restore: %v", err)
 	}
 }
@@ -101,10 +108,12 @@ func TestABackupOfANewerPostgresIsNotRestored(t *testing.T) {
 	env := filled(t)
 	d, m := made(t, env)
 	m.Postgres = "99.1"
-	if err := Restore(t.Context(), d, m, Trust{}, empty(t, env)); err == nil || !strings.Contains(err.Error(), "was made of 99") {
+	if err := Restore(t.Context(), d, m, Trust{}, empty(t, env)); err == nil ||
+		!strings.Contains(err.Error(), "was made of 99") {
 		t.Errorf("restore: %v", err)
 	}
-	if _, err := find(t.Context(), pgDump, 99); err == nil || !strings.Contains(err.Error(), "install the client programs of Postgres 99") {
+	_, err := find(t.Context(), pgDump, 99)
+	if err == nil || !strings.Contains(err.Error(), "install the client programs of Postgres 99") {
 		t.Errorf("pg_dump for it: %v", err)
 	}
 }
@@ -114,14 +123,17 @@ func TestAnUnfinishedBackupIsNone(t *testing.T) {
 	d := directory{t.TempDir()}
 	ctx := t.Context()
 	// The target fails, and pg_dump is stopped on its way.
-	if err := d.Put(ctx, "20260310T030000.000Z.dump", iotest.ErrReader(io.ErrUnexpectedEOF)); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err := d.Put(ctx, "20260310T030000.000Z.dump",
+		iotest.ErrReader(io.ErrUnexpectedEOF)); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("put: %v", err)
 	}
 	failing := Source{URL: env.DatabaseURL} // may not read everything
-	if _, err := env.DB.Exec("CREATE TABLE private (n int); INSERT INTO private VALUES (1)"); err != nil {
+	if _, err := env.DB.Exec("CREATE TABLE private (n int); INSERT INTO private VALUES (1)"); err !=
+		nil {
 		t.Fatal(err)
 	}
-	if _, err := failing.Make(ctx, d); err == nil || !strings.Contains(err.Error(), "permission denied") {
+	if _, err := failing.Make(ctx, d); err == nil ||
+		!strings.Contains(err.Error(), "permission denied") {
 		t.Errorf("backup by somebody who may not read: %v", err)
 	}
 	if files, err := d.List(ctx); err != nil || len(files) != 0 {
@@ -139,7 +151,8 @@ func TestVerifyRestoresAndAuditsAScratchDatabase(t *testing.T) {
 	if err != nil || !report.Clean() || report.Rows == 0 || report.Moving != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	if _, err := env.DB.Exec("UPDATE rollups SET total_tokens = total_tokens + 7 WHERE tenant = 'acme' AND minute = (SELECT min(minute) FROM rollups)"); err != nil {
+	if _, err := env.DB.Exec("UPDATE rollups SET total_tokens = total_tokens + 7" +
+		" WHERE tenant = 'acme' AND minute = (SELECT min(minute) FROM rollups)"); err != nil {
 		t.Fatal(err)
 	}
 	report, err = Verify(t.Context(), d, makeOne(t, env, d), Trust{}, "")
@@ -164,7 +177,8 @@ func TestKeep(t *testing.T) {
 		{"young ones", "14d", []Backup{ago(13, nil), ago(1, nil)}, 0},
 		{"old ones", "14d", []Backup{ago(20, nil), ago(14, nil), ago(13, nil)}, 2},
 		{"the last good one, though old", "14d", []Backup{ago(30, nil), ago(20, nil)}, 1},
-		{"the last good one before damaged ones", "14d", []Backup{ago(30, nil), ago(20, nil), ago(2, bad), ago(1, bad)}, 1},
+		{"the last good one before damaged ones", "14d",
+			[]Backup{ago(30, nil), ago(20, nil), ago(2, bad), ago(1, bad)}, 1},
 		{"hours", "36h", []Backup{ago(2, nil), ago(1, nil)}, 1},
 		{"a number", "2", []Backup{ago(3, nil), ago(2, nil), ago(1, nil)}, 1},
 		{"a number of good ones", "2", []Backup{ago(4, nil), ago(3, nil), ago(2, bad), ago(1, nil)}, 1},
@@ -176,7 +190,8 @@ func TestKeep(t *testing.T) {
 		}
 		over := k.over(tt.all, now)
 		slices.Reverse(over)
-		if len(over) != tt.over || !slices.EqualFunc(over, tt.all[:tt.over], func(a, b Backup) bool { return a.Name == b.Name }) {
+		if len(over) != tt.over ||
+			!slices.EqualFunc(over, tt.all[:tt.over], func(a, b Backup) bool { return a.Name == b.Name }) {
 			t.Errorf("%s: %d are over, want %d", tt.what, len(over), tt.over)
 		}
 	}
@@ -192,16 +207,22 @@ func TestPruneLeavesNothingHalfThere(t *testing.T) {
 	ctx, now := t.Context(), time.Now()
 	var names []string
 	for _, days := range []int{30, 20, 1} {
-		m := Manifest{Name: now.UTC().Add(-time.Duration(days) * 24 * time.Hour).Format(nameLayout), Size: 4, SHA256: "-"}
-		if err := errors.Join(d.Put(ctx, m.Name+dumpSuffix, strings.NewReader("dump")), m.write(ctx, d, nil)); err != nil {
+		m := Manifest{Name: now.UTC().Add(-time.Duration(days) * 24 * time.Hour).Format(nameLayout),
+			Size: 4, SHA256: "-"}
+		err := errors.Join(d.Put(ctx, m.Name+dumpSuffix, strings.NewReader("dump")), m.write(ctx, d, nil))
+		if err != nil {
 			t.Fatal(err)
 		}
 		names = append(names, m.Name)
 	}
 	// A dump of a process that died, one that is being made, and a file of somebody else.
-	for name, age := range map[string]time.Duration{"20260101T030000.000Z.dump": 25 * time.Hour, "20260102T030000.000Z.dump": time.Hour, unfinished + "1": 25 * time.Hour, "notes.dump": 25 * time.Hour} {
+	for name, age := range map[string]time.Duration{
+		"20260101T030000.000Z.dump": 25 * time.Hour, "20260102T030000.000Z.dump": time.Hour,
+		unfinished + "1": 25 * time.Hour, "notes.dump": 25 * time.Hour,
+	} {
 		path := filepath.Join(d.path, name)
-		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, now.Add(-age), now.Add(-age))); err != nil {
+		err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, now.Add(-age), now.Add(-age)))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -217,16 +238,21 @@ func TestPruneLeavesNothingHalfThere(t *testing.T) {
 	for _, f := range files {
 		left = append(left, f.Name)
 	}
-	want := []string{"20260102T030000.000Z.dump", names[2] + dumpSuffix, names[2] + manifestSuffix, "notes.dump"}
+	want := []string{"20260102T030000.000Z.dump", names[2] + dumpSuffix, names[2] + manifestSuffix,
+		"notes.dump"}
 	if !slices.Equal(left, want) {
 		t.Errorf("left %q, want %q", left, want)
 	}
 }
 
 func TestAPasswordIsNoArgument(t *testing.T) {
-	for _, address := range []string{"postgres://me:geheim@127.0.0.1:5432/db?sslmode=disable", "postgres://me@127.0.0.1/db?password=geheim"} {
+	for _, address := range []string{
+		"postgres://me:geheim@127.0.0.1:5432/db?sslmode=disable",
+		"postgres://me@127.0.0.1/db?password=geheim",
+	} {
 		shown, environ, err := connection(address)
-		if err != nil || strings.Contains(shown, "geheim") || !slices.Contains(environ, "PGPASSWORD=geheim") {
+		if err != nil || strings.Contains(shown, "geheim") ||
+			!slices.Contains(environ, "PGPASSWORD=geheim") {
 			t.Errorf("%s: %q, %v", address, shown, err)
 		}
 	}

@@ -16,10 +16,13 @@ func BenchmarkBackup(b *testing.B) {
 	for _, statement := range []string{
 		"INSERT INTO tenants (name) SELECT 'tenant-' || i FROM generate_series(1, 100) i",
 		fmt.Sprintf(`INSERT INTO events (id, tenant, feature, tokens, created_at, idempotency_key)
-			SELECT gen_random_uuid(), 'tenant-' || 1 + i %% 100, 'feature-' || i %% 7, 1 + i %% 5000, now() - i * interval '80 milliseconds', gen_random_uuid()::text
+			SELECT gen_random_uuid(), 'tenant-' || 1 + i %% 100, 'feature-' || i %% 7, 1 + i %% 5000,
+				now() - i * interval '80 milliseconds', gen_random_uuid()::text
 			FROM generate_series(1, %d) i`, events),
-		"INSERT INTO rollups SELECT tenant, feature, date_trunc('minute', created_at), sum(tokens), count(*) FROM events GROUP BY 1, 2, 3",
-		"INSERT INTO usage_daily SELECT tenant, (minute AT TIME ZONE 'UTC')::date, feature, sum(total_tokens), sum(events) FROM rollups GROUP BY 1, 2, 3",
+		"INSERT INTO rollups SELECT tenant, feature, date_trunc('minute', created_at), sum(tokens)," +
+			" count(*) FROM events GROUP BY 1, 2, 3",
+		"INSERT INTO usage_daily SELECT tenant, (minute AT TIME ZONE 'UTC')::date, feature," +
+			" sum(total_tokens), sum(events) FROM rollups GROUP BY 1, 2, 3",
 	} {
 		if _, err := env.DB.Exec(statement); err != nil {
 			b.Fatal(err)

@@ -30,7 +30,8 @@ type S3 struct {
 
 // S3Of is what the settings say of it.
 func S3Of(c config.Config) S3 {
-	return S3{Endpoint: c.BackupS3Endpoint, Region: c.BackupS3Region, AccessKey: string(c.BackupS3AccessKey), SecretKey: string(c.BackupS3SecretKey)}
+	return S3{Endpoint: c.BackupS3Endpoint, Region: c.BackupS3Region,
+		AccessKey: string(c.BackupS3AccessKey), SecretKey: string(c.BackupS3SecretKey)}
 }
 
 // bucket is a target in an S3-compatible store. An object is there whole or not at all.
@@ -55,10 +56,12 @@ func newBucket(ctx context.Context, where string, s S3) (bucket, error) {
 	}
 	who := credentials.NewStaticV4(s.AccessKey, s.SecretKey, "")
 	if s.AccessKey == "" {
-		who = credentials.NewChainCredentials([]credentials.Provider{&credentials.EnvAWS{}, &credentials.FileAWSCredentials{},
+		who = credentials.NewChainCredentials([]credentials.Provider{&credentials.EnvAWS{},
+			&credentials.FileAWSCredentials{},
 			&credentials.IAM{Client: &http.Client{Transport: http.DefaultTransport}}})
 	}
-	client, err := minio.New(endpoint.Host, &minio.Options{Creds: who, Secure: endpoint.Scheme == "https", Region: s.Region})
+	client, err := minio.New(endpoint.Host,
+		&minio.Options{Creds: who, Secure: endpoint.Scheme == "https", Region: s.Region})
 	if err != nil {
 		return bucket{}, fmt.Errorf("prepare S3: %w", err)
 	}
@@ -80,7 +83,8 @@ func (b bucket) String() string { return "s3://" + b.name + "/" + b.prefix }
 
 // options are those that every S3-compatible store knows: each part has its MD5, and none is sent
 // in signed chunks. What comes back is held against the manifest's SHA-256 anyway.
-var options = minio.PutObjectOptions{PartSize: partSize, ContentType: "application/octet-stream", SendContentMd5: true, DisableContentSha256: true}
+var options = minio.PutObjectOptions{PartSize: partSize, ContentType: "application/octet-stream",
+	SendContentMd5: true, DisableContentSha256: true}
 
 // Put uploads in parts, which the store puts together at the end.
 func (b bucket) Put(ctx context.Context, name string, r io.Reader) error {
@@ -119,18 +123,21 @@ func (b bucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 
 func (b bucket) List(ctx context.Context) ([]File, error) {
 	var files []File
-	for object := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: b.prefix}) {
+	for object := range b.client.ListObjectsIter(ctx, b.name,
+		minio.ListObjectsOptions{Prefix: b.prefix}) {
 		if object.Err != nil {
 			return nil, fmt.Errorf("list backups: %w", object.Err)
 		}
-		files = append(files, File{strings.TrimPrefix(object.Key, b.prefix), object.Size, object.LastModified})
+		files = append(files,
+			File{strings.TrimPrefix(object.Key, b.prefix), object.Size, object.LastModified})
 	}
 	slices.SortFunc(files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
 	return files, nil
 }
 
 func (b bucket) Delete(ctx context.Context, name string) error {
-	if err := b.client.RemoveObject(ctx, b.name, b.prefix+name, minio.RemoveObjectOptions{}); err != nil {
+	err := b.client.RemoveObject(ctx, b.name, b.prefix+name, minio.RemoveObjectOptions{})
+	if err != nil {
 		return fmt.Errorf("delete %s: %w", name, err)
 	}
 	return nil

@@ -46,7 +46,8 @@ func TestTargets(t *testing.T) {
 	for what, target := range map[string]Target{"directory": dir, "bucket": newFakeBucket(t)} {
 		t.Run(what, func(t *testing.T) {
 			ctx := t.Context()
-			if err := errors.Join(target.Put(ctx, "b", bytes.NewReader(large)), target.Put(ctx, "a", bytes.NewReader([]byte("a")))); err != nil {
+			if err := errors.Join(target.Put(ctx, "b", bytes.NewReader(large)),
+				target.Put(ctx, "a", bytes.NewReader([]byte("a")))); err != nil {
 				t.Fatal(err)
 			}
 			cut := io.MultiReader(bytes.NewReader(large), iotest.ErrReader(io.ErrUnexpectedEOF))
@@ -57,7 +58,8 @@ func TestTargets(t *testing.T) {
 				t.Error("a small upload that breaks off is taken")
 			}
 			files, err := target.List(ctx)
-			if err != nil || len(files) != 2 || files[0].Name != "a" || files[1].Size != int64(len(large)) || time.Since(files[1].Modified) > time.Minute {
+			if err != nil || len(files) != 2 || files[0].Name != "a" || files[1].Size != int64(len(large)) ||
+				time.Since(files[1].Modified) > time.Minute {
 				t.Errorf("%+v, %v", files, err)
 			}
 			r, err := target.Open(ctx, "b")

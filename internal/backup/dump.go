@@ -71,8 +71,10 @@ func (s Source) note(ctx context.Context, m Manifest) error {
 		return err
 	}
 	defer db.Close()
-	_, err = db.ExecContext(ctx, `INSERT INTO last_backup AS b (name, taken_at, bytes) VALUES ($1, $2, $3)
-		ON CONFLICT (one) DO UPDATE SET name = excluded.name, taken_at = excluded.taken_at, bytes = excluded.bytes WHERE b.taken_at < excluded.taken_at`,
+	_, err = db.ExecContext(ctx, `INSERT INTO last_backup AS b (name, taken_at, bytes)
+		VALUES ($1, $2, $3)
+		ON CONFLICT (one) DO UPDATE SET name = excluded.name, taken_at = excluded.taken_at,
+			bytes = excluded.bytes WHERE b.taken_at < excluded.taken_at`,
 		m.Name, m.Taken, m.Size)
 	if err != nil {
 		return fmt.Errorf("note the backup: %w", err)
@@ -81,14 +83,18 @@ func (s Source) note(ctx context.Context, m Manifest) error {
 }
 
 // describe exports the transaction's snapshot and fills in what can be told of it.
-func (s Source) describe(ctx context.Context, tx *sqlx.Tx) (m Manifest, snapshot string, err error) {
-	row := tx.QueryRowxContext(ctx, "SELECT pg_export_snapshot(), clock_timestamp(), current_setting('server_version')")
+func (s Source) describe(
+	ctx context.Context, tx *sqlx.Tx,
+) (m Manifest, snapshot string, err error) {
+	row := tx.QueryRowxContext(ctx,
+		"SELECT pg_export_snapshot(), clock_timestamp(), current_setting('server_version')")
 	if err := row.Scan(&snapshot, &m.Taken, &m.Postgres); err != nil {
 		return m, "", fmt.Errorf("export snapshot: %w", err)
 	}
 	m.Taken, m.Program = m.Taken.UTC(), s.Program
 	m.Name = m.Taken.Format(nameLayout)
-	if err := tx.SelectContext(ctx, &m.Migrations, "SELECT id FROM schema_migrations ORDER BY id"); err != nil {
+	if err := tx.SelectContext(ctx, &m.Migrations,
+		"SELECT id FROM schema_migrations ORDER BY id"); err != nil {
 		return m, "", fmt.Errorf("read applied migrations: %w", err)
 	}
 	m.Sums, err = readSums(ctx, tx)
@@ -118,7 +124,8 @@ func (s Source) dump(ctx context.Context, snapshot, version string) (*dumping, e
 	}
 	d := &dumping{sum: sha256.New()}
 	// A table that a migration has locked fails the backup instead of standing in its way.
-	d.cmd = exec.CommandContext(ctx, path, "--format=custom", "--snapshot="+snapshot, "--no-password", "--lock-wait-timeout=60s", "--dbname="+address)
+	d.cmd = exec.CommandContext(ctx, path, "--format=custom", "--snapshot="+snapshot, "--no-password",
+		"--lock-wait-timeout=60s", "--dbname="+address)
 	d.cmd.Env, d.cmd.Stderr = environ, &d.said
 	if d.out, err = d.cmd.StdoutPipe(); err != nil {
 		return nil, fmt.Errorf("start pg_dump: %w", err)

@@ -37,8 +37,9 @@ func NewJob(o Options) *Job {
 	f := promauto.With(o.Registerer)
 	return &Job{
 		source: o.Source, target: o.Target, keep: o.Keep, now: o.Now, log: o.Log,
-		lastSuccess: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_backup_last_success_timestamp_seconds",
-			Help: "Unix time of the snapshot of the newest good backup, 0 if there is none."}),
+		lastSuccess: f.NewGauge(
+			prometheus.GaugeOpts{Name: "flagmeter_backup_last_success_timestamp_seconds",
+				Help: "Unix time of the snapshot of the newest good backup, 0 if there is none."}),
 		size: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_backup_size_bytes",
 			Help: "Size of the dump of the newest good backup."}),
 		seconds: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_backup_seconds",
@@ -73,10 +74,12 @@ func (j *Job) Run(ctx context.Context) (Manifest, error) {
 	if err != nil {
 		return m, fmt.Errorf("make a backup: %w", err)
 	}
-	j.log.Info("made a backup", "name", m.Name, "target", j.target.String(), "bytes", m.Size, "sha256", m.SHA256,
+	j.log.Info("made a backup", "name", m.Name, "target", j.target.String(), "bytes", m.Size,
+		"sha256", m.SHA256,
 		"seconds", m.Seconds, "events", m.Sums.Events, "tokens", m.Sums.Tokens.String())
 	if err := j.source.note(ctx, m); err != nil {
-		j.log.Warn("the database was not told of the backup, so nobody who watches the flusher knows of it", "error", err)
+		j.log.Warn("the database was not told of the backup, so nobody who watches the flusher"+
+			" knows of it", "error", err)
 	}
 	deleted, err := Prune(ctx, j.target, j.keep, j.now())
 	if len(deleted) > 0 {

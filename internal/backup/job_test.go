@@ -18,10 +18,12 @@ func TestJob(t *testing.T) {
 	d, first := made(t, env)
 	registry := prometheus.NewRegistry()
 	now := time.Now()
-	o := Options{Source: Source{URL: env.OwnerURL}, Target: d, Keep: Keep{Count: 1}, Now: func() time.Time { return now },
+	o := Options{Source: Source{URL: env.OwnerURL}, Target: d, Keep: Keep{Count: 1},
+		Now: func() time.Time { return now },
 		Log: slog.New(slog.DiscardHandler), Registerer: registry}
 	job := NewJob(o)
-	if err := job.Look(t.Context()); err != nil || gauge(t, job.lastSuccess) != float64(first.Taken.Unix()) || gauge(t, job.kept) != 1 {
+	if err := job.Look(t.Context()); err != nil ||
+		gauge(t, job.lastSuccess) != float64(first.Taken.Unix()) || gauge(t, job.kept) != 1 {
 		t.Errorf("last success %v, %v kept, %v", gauge(t, job.lastSuccess), gauge(t, job.kept), err)
 	}
 	full := errors.New("no space left")
@@ -40,7 +42,8 @@ func TestJob(t *testing.T) {
 	if all, err := List(t.Context(), d); err != nil || len(all) != 1 || all[0].Name != second.Name {
 		t.Errorf("kept %+v, %v", all, err)
 	}
-	if gauge(t, job.lastSuccess) != float64(second.Taken.Unix()) || gauge(t, job.size) != float64(second.Size) || gauge(t, job.seconds) <= 0 {
+	if gauge(t, job.lastSuccess) != float64(second.Taken.Unix()) ||
+		gauge(t, job.size) != float64(second.Size) || gauge(t, job.seconds) <= 0 {
 		t.Error("the metrics are not those of the new backup")
 	}
 }

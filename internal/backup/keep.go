@@ -60,7 +60,8 @@ func Prune(ctx context.Context, t Target, k Keep, now time.Time) (deleted []stri
 		return nil, err
 	}
 	for _, b := range k.over(all, now) {
-		if err := errors.Join(t.Delete(ctx, b.Name+manifestSuffix), t.Delete(ctx, b.Name+signatureSuffix), t.Delete(ctx, b.Name+dumpSuffix)); err != nil {
+		if err := errors.Join(t.Delete(ctx, b.Name+manifestSuffix), t.Delete(ctx, b.Name+signatureSuffix),
+			t.Delete(ctx, b.Name+dumpSuffix)); err != nil {
 			return deleted, fmt.Errorf("delete old backup: %w", err)
 		}
 		deleted = append(deleted, b.Name)
@@ -83,7 +84,8 @@ func pruneOrphans(ctx context.Context, t Target, now time.Time) error {
 		if !part {
 			name, part = strings.CutSuffix(f.Name, signatureSuffix)
 		}
-		orphan := part && isName.MatchString(name) && !there[name+manifestSuffix] || strings.HasPrefix(f.Name, unfinished)
+		orphan := part && isName.MatchString(name) && !there[name+manifestSuffix] ||
+			strings.HasPrefix(f.Name, unfinished)
 		if orphan && now.Sub(f.Modified) >= orphaned {
 			if err := t.Delete(ctx, f.Name); err != nil {
 				return fmt.Errorf("delete unfinished backup: %w", err)

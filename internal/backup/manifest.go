@@ -47,17 +47,18 @@ const manifestLimit = 1 << 20
 var ErrNone = errors.New("no such backup")
 
 // numbers lets a json.Number, which the decoder takes for a string, be a number of any size.
-var numbers = strict.WithUnmarshalers(strict.UnmarshalFromFunc(func(d *jsontext.Decoder, n *json.Number) error {
-	value, err := d.ReadValue()
-	if err != nil {
-		return err
-	}
-	if value.Kind() != '0' {
-		return fmt.Errorf("%s is not a number", value)
-	}
-	*n = json.Number(value)
-	return nil
-}))
+var numbers = strict.WithUnmarshalers(
+	strict.UnmarshalFromFunc(func(d *jsontext.Decoder, n *json.Number) error {
+		value, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		if value.Kind() != '0' {
+			return fmt.Errorf("%s is not a number", value)
+		}
+		*n = json.Number(value)
+		return nil
+	}))
 
 // readManifest reads the manifest of a backup.
 func readManifest(ctx context.Context, t Target, name string) (m Manifest, err error) {
@@ -149,5 +150,6 @@ func Find(ctx context.Context, t Target, name string) (Manifest, error) {
 			return b.Manifest, nil
 		}
 	}
-	return Manifest{}, fmt.Errorf("%w: %s ('flagmeter backup list' shows those that there are)", ErrNone, name)
+	return Manifest{}, fmt.Errorf("%w: %s ('flagmeter backup list' shows those that there are)",
+		ErrNone, name)
 }

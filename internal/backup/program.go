@@ -35,7 +35,8 @@ func find(ctx context.Context, program string, major int) (string, error) {
 	}
 	version, _ := strconv.Atoi(number.FindString(string(out)))
 	if version < major {
-		return "", fmt.Errorf("%s is of Postgres %d, but the database, or its backup, of %d: install the client programs of Postgres %d",
+		return "", fmt.Errorf("%s is of Postgres %d, but the database, or its backup, of %d: install"+
+			" the client programs of Postgres %d",
 			path, version, major, major)
 	}
 	return path, nil
@@ -46,7 +47,8 @@ func find(ctx context.Context, program string, major int) (string, error) {
 func connection(databaseURL string) (address string, environ []string, err error) {
 	u, err := url.Parse(databaseURL)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return "", nil, errors.New("the database must be given as postgres://user:password@host:5432/database")
+		return "", nil,
+			errors.New("the database must be given as postgres://user:password@host:5432/database")
 	}
 	password, _ := u.User.Password()
 	query := u.Query()

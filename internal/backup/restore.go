@@ -80,7 +80,8 @@ func fetch(ctx context.Context, t Target, m Manifest, copied bool) (*os.File, er
 		_, err = f.Seek(0, io.SeekStart)
 	}
 	if err == nil && (size != m.Size || hex.EncodeToString(sum.Sum(nil)) != m.SHA256) {
-		err = fmt.Errorf("%w: its SHA-256 or its size is not what the manifest of %s says", ErrChecksum, m.Name)
+		err = fmt.Errorf("%w: its SHA-256 or its size is not what the manifest of %s says",
+			ErrChecksum, m.Name)
 	}
 	if err != nil {
 		f.Close()
@@ -94,12 +95,14 @@ func fetch(ctx context.Context, t Target, m Manifest, copied bool) (*os.File, er
 func wantEmpty(ctx context.Context, db *sqlx.DB, version int) error {
 	var relations, server int
 	err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int / 10000,
-		(SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace)`).Scan(&server, &relations)
+		(SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace)`).Scan(&server,
+		&relations)
 	switch {
 	case err != nil:
 		return fmt.Errorf("look into the database: %w", err)
 	case server < version:
-		return fmt.Errorf("the server is Postgres %d, the backup was made of %d: restore it into %d or newer", server, version, version)
+		return fmt.Errorf("the server is Postgres %d, the backup was made of %d: restore it into %d"+
+			" or newer", server, version, version)
 	case relations > 0:
 		return ErrNotEmpty
 	}
@@ -117,7 +120,8 @@ func restore(ctx context.Context, dump *os.File, m Manifest, databaseURL string)
 		return err
 	}
 	var said tail
-	cmd := exec.CommandContext(ctx, path, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-password", "--dbname="+address)
+	cmd := exec.CommandContext(ctx, path, "--single-transaction", "--exit-on-error", "--no-owner",
+		"--no-privileges", "--no-password", "--dbname="+address)
 	cmd.Env, cmd.Stdin, cmd.Stderr = environ, dump, &said
 	if err := cmd.Run(); err != nil {
 		return said.failure(pgRestore, err)

@@ -18,10 +18,14 @@ func filled(t *testing.T) *stacktest.Env {
 	for _, statement := range []string{
 		"INSERT INTO tenants (name) VALUES ('acme'), ('globex'), ('Łódź')",
 		`INSERT INTO events (id, tenant, feature, tokens, created_at, idempotency_key)
-			SELECT gen_random_uuid(), name, 'chat', 1000 + i, now() - interval '3 days' + i * interval '10 seconds', 'id-' || i FROM tenants, generate_series(1, 1000) i`,
-		"INSERT INTO rollups SELECT tenant, feature, date_trunc('minute', created_at), sum(tokens), count(*) FROM events GROUP BY 1, 2, 3",
-		"INSERT INTO usage_daily SELECT tenant, (minute AT TIME ZONE 'UTC')::date, feature, sum(total_tokens), sum(events) FROM rollups GROUP BY 1, 2, 3",
-		`INSERT INTO flushes (id, shard, kind, seq, rows, tokens, drained) VALUES ('00000000-0000-7000-8000-000000000000', 0, 'raw', 41, 3000, 0, false),
+			SELECT gen_random_uuid(), name, 'chat', 1000 + i, now() - interval '3 days' + i * interval
+				'10 seconds', 'id-' || i FROM tenants, generate_series(1, 1000) i`,
+		"INSERT INTO rollups SELECT tenant, feature, date_trunc('minute', created_at), sum(tokens)," +
+			" count(*) FROM events GROUP BY 1, 2, 3",
+		"INSERT INTO usage_daily SELECT tenant, (minute AT TIME ZONE 'UTC')::date, feature," +
+			" sum(total_tokens), sum(events) FROM rollups GROUP BY 1, 2, 3",
+		`INSERT INTO flushes (id, shard, kind, seq, rows, tokens, drained)
+			VALUES ('00000000-0000-7000-8000-000000000000', 0, 'raw', 41, 3000, 0, false),
 			('ffffffff-ffff-7fff-8000-000000000000', 0, 'sum', 42, 0, 0, true)`,
 		// Random ids are not those of arrival: they all came before.
 		"UPDATE events SET id = overlay(id::text placing '00000000-0000-7' from 1 for 15)::uuid",

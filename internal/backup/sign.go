@@ -17,7 +17,8 @@ import (
 const signatureSuffix = manifestSuffix + ".minisig"
 
 // ErrSignature reports a backup that was not signed by the key that is trusted.
-var ErrSignature = errors.New("the backup is not what was signed, or nobody has signed it: do not restore it")
+var ErrSignature = errors.New(
+	"the backup is not what was signed, or nobody has signed it: do not restore it")
 
 // Trust is whose backups are believed. The zero Trust believes the target.
 type Trust struct{ key *minisign.PublicKey }
@@ -72,7 +73,8 @@ func NewSigner(text string) (*Signer, error) {
 	}
 	s := new(Signer)
 	if minisign.IsEncrypted([]byte(text)) {
-		return nil, errors.New("BACKUP_SIGN_KEY is protected by a password, which nobody could type: make one by 'flagmeter backup key'")
+		return nil, errors.New("BACKUP_SIGN_KEY is protected by a password, which nobody could type:" +
+			" make one by 'flagmeter backup key'")
 	}
 	if err := s.key.UnmarshalText([]byte(text)); err != nil {
 		return nil, errors.New("BACKUP_SIGN_KEY is not a private key of minisign") // and is not quoted
@@ -85,7 +87,8 @@ func (s *Signer) sign(ctx context.Context, t Target, name string, manifest []byt
 	if s == nil {
 		return nil
 	}
-	text := minisign.SignWithComments(s.key, manifest, "flagmeter backup "+name, "signature of "+name+manifestSuffix)
+	text := minisign.SignWithComments(s.key, manifest, "flagmeter backup "+name,
+		"signature of "+name+manifestSuffix)
 	return t.Put(ctx, name+signatureSuffix, bytes.NewReader(text))
 }
 
@@ -105,7 +108,8 @@ func MakeKeys(path string) (public string, err error) {
 		return "", fmt.Errorf("make a key: %w", err)
 	}
 	for name, content := range map[string][]byte{path: secret, path + ".pub": text} {
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // a key that is there is in use
+		// a key that is there is in use
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
 			return "", fmt.Errorf("keep the key: %w", err)
 		}

@@ -36,7 +36,8 @@ func keys(t *testing.T) (*Signer, Trust, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{public, strings.TrimSpace(string(file))} { // as it is printed, and as it is kept
+	// as it is printed, and as it is kept
+	for _, text := range []string{public, strings.TrimSpace(string(file))} {
 		if _, err := NewTrust(text); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -57,7 +58,8 @@ func TestATamperedBackupIsNotRestored(t *testing.T) {
 	made := func(by *Signer) (directory, Manifest) {
 		t.Helper()
 		d := directory{filepath.Join(t.TempDir(), "backups")}
-		if _, err := (Source{URL: env.OwnerURL, Program: "v1", Signer: by}).Make(t.Context(), d); err != nil {
+		if _, err := (Source{URL: env.OwnerURL, Program: "v1", Signer: by}).Make(t.Context(),
+			d); err != nil {
 			t.Fatal(err)
 		}
 		m, err := Find(t.Context(), d, "latest")
@@ -77,7 +79,8 @@ func TestATamperedBackupIsNotRestored(t *testing.T) {
 		if err != nil || !bytes.Contains(text, []byte(old)) {
 			t.Fatalf("%s has no %q, %v", name, old, err)
 		}
-		if err := os.WriteFile(path, bytes.Replace(text, []byte(old), []byte(new), 1), 0o600); err != nil {
+		if err := os.WriteFile(path, bytes.Replace(text, []byte(old), []byte(new), 1),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,10 +88,14 @@ func TestATamperedBackupIsNotRestored(t *testing.T) {
 		by     *Signer
 		tamper func(d directory, m Manifest)
 	}{
-		"no signature":          {nil, func(directory, Manifest) {}},
-		"another's signature":   {other, func(directory, Manifest) {}},
-		"its signature removed": {signer, func(d directory, m Manifest) { os.Remove(filepath.Join(d.path, m.Name+signatureSuffix)) }},
-		"another manifest":      {signer, func(d directory, m Manifest) { rewrite(d, m.Name+manifestSuffix, `"tenants": 3`, `"tenants": 2`) }},
+		"no signature":        {nil, func(directory, Manifest) {}},
+		"another's signature": {other, func(directory, Manifest) {}},
+		"its signature removed": {signer, func(d directory, m Manifest) {
+			os.Remove(filepath.Join(d.path, m.Name+signatureSuffix))
+		}},
+		"another manifest": {signer, func(d directory, m Manifest) {
+			rewrite(d, m.Name+manifestSuffix, `"tenants": 3`, `"tenants": 2`)
+		}},
 		"another dump with its SHA-256": {signer, func(d directory, m Manifest) {
 			if _, err := env.DB.Exec("UPDATE tenants SET billing_day = 7"); err != nil {
 				t.Fatal(err)
@@ -102,7 +109,8 @@ func TestATamperedBackupIsNotRestored(t *testing.T) {
 				t.Fatal(err)
 			}
 			rewrite(d, m.Name+manifestSuffix, m.SHA256, theirs.SHA256)
-			rewrite(d, m.Name+manifestSuffix, fmt.Sprintf(`"size": %d,`, m.Size), fmt.Sprintf(`"size": %d,`, theirs.Size))
+			rewrite(d, m.Name+manifestSuffix, fmt.Sprintf(`"size": %d,`, m.Size),
+				fmt.Sprintf(`"size": %d,`, theirs.Size))
 		}},
 		"an older one under its name": {signer, func(d directory, m Manifest) {
 			old, older := made(signer)
@@ -111,7 +119,8 @@ func TestATamperedBackupIsNotRestored(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := os.WriteFile(filepath.Join(d.path, m.Name+suffix), bytes.ReplaceAll(text, []byte(`"`+older.Name+`"`), []byte(`"`+m.Name+`"`)), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(d.path, m.Name+suffix), bytes.ReplaceAll(text,
+					[]byte(`"`+older.Name+`"`), []byte(`"`+m.Name+`"`)), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -128,7 +137,8 @@ func TestATamperedBackupIsNotRestored(t *testing.T) {
 			if err := Restore(t.Context(), d, found, trust, to); !errors.Is(err, ErrSignature) {
 				t.Errorf("restore: %v", err)
 			}
-			if n := count(t, to, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"); n != 0 {
+			n := count(t, to, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+			if n != 0 {
 				t.Errorf("%d relations were made", n)
 			}
 			if _, err := Verify(t.Context(), d, found, trust, ""); !errors.Is(err, ErrSignature) {

@@ -43,8 +43,10 @@ const readTotals = `SELECT
 	(SELECT count(*) FROM alerts) AS alerts, (SELECT count(*) FROM deliveries) AS deliveries,
 	(SELECT count(*) FROM api_keys) AS api_keys
 FROM (SELECT count(*) AS events, coalesce(sum(tokens), 0) AS tokens FROM events) e,
-	(SELECT count(*) AS rows, coalesce(sum(events), 0) AS events, coalesce(sum(total_tokens), 0) AS tokens FROM rollups) r,
-	(SELECT count(*) AS rows, coalesce(sum(events), 0) AS events, coalesce(sum(total_tokens), 0) AS tokens FROM usage_daily) u`
+	(SELECT count(*) AS rows, coalesce(sum(events), 0) AS events,
+		coalesce(sum(total_tokens), 0) AS tokens FROM rollups) r,
+	(SELECT count(*) AS rows, coalesce(sum(events), 0) AS events,
+		coalesce(sum(total_tokens), 0) AS tokens FROM usage_daily) u`
 
 // readSums adds up a database: every event is read once.
 func readSums(ctx context.Context, q sqlx.QueryerContext) (s Sums, err error) {
@@ -69,11 +71,13 @@ func (s Sums) differ(restored Sums) error {
 	for _, f := range reflect.VisibleFields(was.Type()) {
 		a, b := was.FieldByIndex(f.Index).Interface(), is.FieldByIndex(f.Index).Interface()
 		if fmt.Sprint(a) != fmt.Sprint(b) {
-			lines = append(lines, fmt.Sprintf("%s: %v in the manifest, %v in the database", f.Tag.Get("json"), a, b))
+			lines = append(lines,
+				fmt.Sprintf("%s: %v in the manifest, %v in the database", f.Tag.Get("json"), a, b))
 		}
 	}
 	if lines == nil {
 		return nil
 	}
-	return fmt.Errorf("the restored database is not what was backed up:\n  %s", strings.Join(lines, "\n  "))
+	return fmt.Errorf("the restored database is not what was backed up:\n  %s",
+		strings.Join(lines, "\n  "))
 }

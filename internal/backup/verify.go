@@ -18,7 +18,9 @@ import (
 // the two, and audits the events of the copy against its rollups and days. The database is made
 // on the server at scratchURL, by whoever that names; empty is a private server, which runs for
 // as long as this takes and keeps its data in the directory of temporary files.
-func Verify(ctx context.Context, t Target, m Manifest, trust Trust, scratchURL string) (report audit.Report, err error) {
+func Verify(
+	ctx context.Context, t Target, m Manifest, trust Trust, scratchURL string,
+) (report audit.Report, err error) {
 	if err := trust.Check(ctx, t, m); err != nil { // before a server is started for it
 		return report, err
 	}
@@ -47,7 +49,9 @@ func Verify(ctx context.Context, t Target, m Manifest, trust Trust, scratchURL s
 }
 
 // scratch makes an empty database on a server, and returns its address and what drops it.
-func scratch(ctx context.Context, serverURL string) (databaseURL string, drop func() error, err error) {
+func scratch(
+	ctx context.Context, serverURL string,
+) (databaseURL string, drop func() error, err error) {
 	u, err := url.Parse(serverURL)
 	if err != nil {
 		return "", nil, errors.New("the server must be given as postgres://user@host:5432/database")

@@ -44,7 +44,8 @@ func adoptRestored(ctx context.Context, env Env, w io.Writer) error {
 	}
 	out := &printer{w: w}
 	if len(added) > 0 {
-		out.printf("added tenants that Valkey knows and the backup does not: %s\n", strings.Join(added, ", "))
+		out.printf("added tenants that Valkey knows and the backup does not: %s\n",
+			strings.Join(added, ", "))
 	}
 	for shard, end := range ends {
 		marked, err := p.valkey.MarkRestored(ctx, shard, end)
@@ -55,16 +56,20 @@ func adoptRestored(ctx context.Context, env Env, w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		out.printf("shard %d: the ledger has reached hand-out %d, Valkey %d: %s\n", shard, end, marked.Seq, lost)
+		out.printf("shard %d: the ledger has reached hand-out %d, Valkey %d: %s\n",
+			shard, end, marked.Seq, lost)
 	}
-	out.printf("now start a flusher, then the other roles: until it has adopted what is in Valkey, events are refused\n")
+	out.printf("now start a flusher, then the other roles: until it has adopted what is in Valkey," +
+		" events are refused\n")
 	return out.err
 }
 
 // lostEvents says how many events were flushed after the backup: Valkey counts what leaves it,
 // and the ledger has the rows of each batch. After a recovery, or if the ledger no longer goes
 // back to the first batch, the two counts do not belong together.
-func lostEvents(ctx context.Context, q sqlx.QueryerContext, shard int, m scripts.Marked) (string, error) {
+func lostEvents(
+	ctx context.Context, q sqlx.QueryerContext, shard int, m scripts.Marked,
+) (string, error) {
 	events, complete, err := ledger.Flushed(ctx, q, shard, m.Waiting)
 	if err != nil {
 		return "", err
@@ -75,6 +80,7 @@ func lostEvents(ctx context.Context, q sqlx.QueryerContext, shard int, m scripts
 	case lost <= 0:
 		return "nothing is lost", nil
 	default:
-		return fmt.Sprintf("%s events that were flushed after the backup are lost, unless they are sent again", humanize.Comma(lost)), nil
+		return fmt.Sprintf("%s events that were flushed after the backup are lost, unless they are"+
+			" sent again", humanize.Comma(lost)), nil
 	}
 }

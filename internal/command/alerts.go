@@ -17,7 +17,8 @@ import (
 
 // Alerts shows what was sent, sends it again, and tries webhooks.
 func Alerts(env Env) *cobra.Command {
-	return menu("alerts", "See what was sent, send it again, try webhooks", alertsList(env), alertsResend(env), alertsTest(env))
+	return menu("alerts", "See what was sent, send it again, try webhooks", alertsList(env),
+		alertsResend(env), alertsTest(env))
 }
 
 func alertsResend(env Env) *cobra.Command {
@@ -94,13 +95,15 @@ and print what they answer. It fails if one of them does not take it.`,
 			if err != nil {
 				return err
 			}
-			probes, err := alerter.Test(cmd.Context(), alerter.Options{DB: db, DefaultURL: string(cfg.SlackWebhookURL),
-				AllowPrivate: cfg.WebhookAllowPrivate, PublicURL: cfg.PublicURL}, tenant)
+			probes, err := alerter.Test(cmd.Context(),
+				alerter.Options{DB: db, DefaultURL: string(cfg.SlackWebhookURL),
+					AllowPrivate: cfg.WebhookAllowPrivate, PublicURL: cfg.PublicURL}, tenant)
 			if err != nil {
 				return err
 			}
 			if len(probes) == 0 {
-				return fmt.Errorf("alerts of %s go nowhere: add a row to slack_webhooks or webhooks, or set SLACK_WEBHOOK_URL",
+				return fmt.Errorf(
+					"alerts of %s go nowhere: add a row to slack_webhooks or webhooks, or set SLACK_WEBHOOK_URL",
 					meter.Quote(tenant.Shown()))
 			}
 			failed := 0
@@ -109,7 +112,8 @@ and print what they answer. It fails if one of them does not take it.`,
 				if p.Error != "" {
 					text, failed = p.Error, failed+1
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, after %s, HTTP status %d, answer %q\n", p.Target, text, p.Took.Round(time.Millisecond), p.Status, p.Answer)
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, after %s, HTTP status %d, answer %q\n", p.Target, text,
+					p.Took.Round(time.Millisecond), p.Status, p.Answer)
 			}
 			if failed > 0 {
 				return fmt.Errorf("%d of %d webhooks did not take the message", failed, len(probes))

@@ -21,8 +21,8 @@ func alertsList(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List alerts with their deliveries and every attempt",
-		Long: `List alerts, newest first, with their deliveries and every attempt to send them. GET /alerts
-of the API has the same as JSON.`,
+		Long: `List alerts, newest first, with their deliveries and every attempt to send them. GET
+/alerts of the API has the same as JSON.`,
 		Example: `  flagmeter alerts list --tenant acme-corp
   flagmeter alerts list --state dead`,
 		Args: cobra.NoArgs,
@@ -52,7 +52,8 @@ of the API has the same as JSON.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&ask.Tenant, "tenant", "", "only those of the `tenant`")
-	f.StringVar(&ask.State, "state", "", "only those in the `state` "+strings.Join(store.AlertStates, ", "))
+	f.StringVar(&ask.State, "state", "",
+		"only those in the `state` "+strings.Join(store.AlertStates, ", "))
 	f.IntVar(&ask.Limit, "limit", ask.Limit, "at most this `number`")
 	return cmd
 }
@@ -68,8 +69,10 @@ func writeAlerts(w io.Writer, alerts []store.Alert) error {
 		if a.ClearedAt != nil {
 			state = "cleared " + instant(*a.ClearedAt)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d%%\t%s / %s tokens (%s%%)\tperiod from %s\t%s\talert %s\n", instant(a.FiredAt), meter.Quote(a.Tenant), a.Threshold,
-			humanize.Comma(a.Used), humanize.Comma(a.Quota), strconv.FormatFloat(meter.Percent(a.Used, a.Quota), 'f', -1, 64), a.PeriodStart, state, a.ID)
+		fmt.Fprintf(table, "%s\t%s\t%d%%\t%s / %s tokens (%s%%)\tperiod from %s\t%s\talert %s\n",
+			instant(a.FiredAt), meter.Quote(a.Tenant), a.Threshold,
+			humanize.Comma(a.Used), humanize.Comma(a.Quota),
+			strconv.FormatFloat(meter.Percent(a.Used, a.Quota), 'f', -1, 64), a.PeriodStart, state, a.ID)
 		for _, d := range a.Deliveries {
 			status := d.Status
 			if d.NextAttemptAt != nil {

@@ -53,7 +53,8 @@ failure; 2 for a command line that makes no sense.`,
 				q.From = q.To.Add(-auditRange)
 			}
 			if q.To.Before(q.From) {
-				return misuse("--to is %s, before --from, which is %s", q.To.Format(time.RFC3339), q.From.Format(time.RFC3339))
+				return misuse("--to is %s, before --from, which is %s",
+					q.To.Format(time.RFC3339), q.From.Format(time.RFC3339))
 			}
 			report, err := runAudit(cmd.Context(), env, q, repair)
 			if err != nil {
@@ -77,7 +78,8 @@ failure; 2 for a command line that makes no sense.`,
 		},
 	}
 	f := cmd.Flags()
-	f.Func("from", "`time` of the first event, like 2026-03-09T14:00:00Z, or a UTC date (default 24 hours before --to)", setter(parseTime, &q.From))
+	f.Func("from", "`time` of the first event, like 2026-03-09T14:00:00Z, or a UTC date (default"+
+		" 24 hours before --to)", setter(parseTime, &q.From))
 	f.Func("to", "`time` behind the last event (default now)", setter(parseTime, &q.To))
 	f.Func("tenant", "`name` of the only tenant to audit (default all)", func(s string) error {
 		if wrong := meter.CheckName(s); wrong != "" {
@@ -133,5 +135,6 @@ func parseTime(s string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("must be a time like 2026-03-09T14:00:00Z or a date like 2026-03-09")
+	return time.Time{},
+		fmt.Errorf("must be a time like 2026-03-09T14:00:00Z or a date like 2026-03-09")
 }

@@ -26,9 +26,10 @@ type driftJSON struct {
 }
 
 type auditJSON struct {
-	From       string      `json:"from"`
-	To         string      `json:"to"`
-	Since      string      `json:"since,omitempty"` // older events or rollups are not kept, and not compared
+	From string `json:"from"`
+	To   string `json:"to"`
+	// older events or rollups are not kept, and not compared
+	Since      string      `json:"since,omitempty"`
 	Tenant     string      `json:"tenant,omitempty"`
 	Clean      bool        `json:"clean"`
 	Settled    bool        `json:"settled"` // clean, or all repaired
@@ -63,12 +64,14 @@ type repairJSON struct {
 func writeAuditJSON(w io.Writer, r audit.Report) error {
 	out := auditJSON{
 		From: r.From.Format(time.RFC3339), To: r.To.Format(time.RFC3339), Tenant: r.Tenant,
-		Clean: r.Clean(), Settled: r.Settled(), Rows: r.Rows, Moving: r.Moving, Explained: r.Explained, Unreadable: r.Unreadable,
-		Drift:   tokensJSON{r.RollupsDrift(), r.DailyDrift()},
-		Rollups: []driftJSON{}, UsageDaily: []driftJSON{}, Totals: []driftJSON{}, Recut: []driftName{},
+		Clean: r.Clean(), Settled: r.Settled(), Rows: r.Rows, Moving: r.Moving, Explained: r.Explained,
+		Unreadable: r.Unreadable,
+		Drift:      tokensJSON{r.RollupsDrift(), r.DailyDrift()},
+		Rollups:    []driftJSON{}, UsageDaily: []driftJSON{}, Totals: []driftJSON{}, Recut: []driftName{},
 	}
 	drift := func(s audit.Series, events, sum, difference audit.Count) driftJSON {
-		return driftJSON{Tenant: s.Tenant, Feature: s.Feature, Events: countJSON(events), Sum: countJSON(sum), Difference: countJSON(difference)}
+		return driftJSON{Tenant: s.Tenant, Feature: s.Feature, Events: countJSON(events),
+			Sum: countJSON(sum), Difference: countJSON(difference)}
 	}
 	if r.From.Before(r.Since) {
 		out.Since = r.Since.Format(time.RFC3339)

@@ -21,23 +21,28 @@ func writeAudit(w io.Writer, r audit.Report) error {
 	if r.Tenant != "" {
 		whose = "tenant " + r.Tenant
 	}
-	out.printf("%s, events from %s to %s\n", whose, r.From.Format(time.RFC3339), r.To.Format(time.RFC3339))
-	out.printf("%s in the range, a row being a feature's minute; %s on the way and not compared\n", rows(r.Rows), humanize.Comma(int64(r.Moving)))
+	out.printf("%s, events from %s to %s\n",
+		whose, r.From.Format(time.RFC3339), r.To.Format(time.RFC3339))
+	out.printf("%s in the range, a row being a feature's minute; %s on the way and not compared\n",
+		rows(r.Rows), humanize.Comma(int64(r.Moving)))
 	if r.From.Before(r.Since) {
-		out.printf("events or rollups from before %s are no longer kept and were not compared\n", r.Since.Format(time.RFC3339))
+		out.printf("events or rollups from before %s are no longer kept and were not compared\n",
+			r.Since.Format(time.RFC3339))
 	}
 	if r.Explained > 0 {
 		out.printf("%s explained by dead_events\n", rows(int64(r.Explained)))
 	}
 	if r.Unreadable > 0 {
-		out.printf("warning: %s of raw events or dead_events cannot be read, drift may be theirs\n", rows(int64(r.Unreadable)))
+		out.printf("warning: %s of raw events or dead_events cannot be read, drift may be theirs\n",
+			rows(int64(r.Unreadable)))
 	}
 	for i, s := range r.Recut {
 		if i == auditLines {
 			out.printf("and %s more series like this\n", humanize.Comma(int64(len(r.Recut)-i)))
 			break
 		}
-		out.printf("note: days of %s, %s differ but agree in total: a changed time zone cuts them otherwise\n", s.Tenant, s.Feature)
+		out.printf("note: days of %s, %s differ but agree in total: a changed time zone cuts them"+
+			" otherwise\n", s.Tenant, s.Feature)
 	}
 	writeMinuteDrift(out, r)
 	writeDayDrift(out, r)
@@ -60,12 +65,15 @@ func writeMinuteDrift(out *printer, r audit.Report) {
 		return
 	}
 	out.printf("\nrollups differ from events:\n")
-	table := newTable(out, "TENANT\tFEATURE\tMINUTE\tEVENTS\tTOKENS\tROLLUP EVENTS\tROLLUP TOKENS\tDIFFERENCE")
+	table := newTable(out,
+		"TENANT\tFEATURE\tMINUTE\tEVENTS\tTOKENS\tROLLUP EVENTS\tROLLUP TOKENS\tDIFFERENCE")
 	for i, d := range r.Minutes {
 		if i == auditLines {
 			break
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", d.Tenant, d.Feature, d.Minute.Format("2006-01-02T15:04Z07:00"), cells(d.Events), cells(d.Rollups)+"\t"+signed(d.Difference().Tokens))
+		minute := d.Minute.Format("2006-01-02T15:04Z07:00")
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", d.Tenant, d.Feature, minute, cells(d.Events),
+			cells(d.Rollups)+"\t"+signed(d.Difference().Tokens))
 	}
 	table.Flush()
 	out.more(len(r.Minutes))
@@ -77,12 +85,14 @@ func writeDayDrift(out *printer, r audit.Report) {
 		return
 	}
 	out.printf("\nusage_daily differs from minutes:\n")
-	table := newTable(out, "TENANT\tFEATURE\tDAY\tEVENTS\tTOKENS\tDAILY EVENTS\tDAILY TOKENS\tDIFFERENCE")
+	table := newTable(out,
+		"TENANT\tFEATURE\tDAY\tEVENTS\tTOKENS\tDAILY EVENTS\tDAILY TOKENS\tDIFFERENCE")
 	for i, d := range r.Days {
 		if i == auditLines {
 			break
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", d.Tenant, d.Feature, d.Day, cells(d.Minutes), cells(d.Daily)+"\t"+signed(d.Difference().Tokens))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", d.Tenant, d.Feature, d.Day, cells(d.Minutes),
+			cells(d.Daily)+"\t"+signed(d.Difference().Tokens))
 	}
 	table.Flush()
 	out.more(len(r.Days))
@@ -91,7 +101,8 @@ func writeDayDrift(out *printer, r audit.Report) {
 		if i == auditLines {
 			break
 		}
-		out.printf("%s, %s: all days differ from all minutes by %s tokens, which the days above do not explain: choose an earlier --from\n",
+		out.printf("%s, %s: all days differ from all minutes by %s tokens, which the days above do not"+
+			" explain: choose an earlier --from\n",
 			t.Tenant, t.Feature, signed(t.Difference().Tokens))
 	}
 }

@@ -22,7 +22,9 @@ const (
 
 // await tries until it succeeds. It logs that it waits, and why, and ends early with the
 // error of ctx, or with what no waiting mends: an outdated schema, another number of shards.
-func await(ctx context.Context, log *slog.Logger, what string, try func(context.Context) error) error {
+func await(
+	ctx context.Context, log *slog.Logger, what string, try func(context.Context) error,
+) error {
 	for attempt := 0; ; attempt++ {
 		limited, cancel := context.WithTimeout(ctx, tryLimit)
 		err := try(limited)
@@ -57,7 +59,8 @@ func (p *process) awaitStores(ctx context.Context) error {
 	if err := await(ctx, p.log, "valkey", p.valkey.ClaimShards); err != nil {
 		return err
 	}
-	return await(ctx, p.log, "postgres", func(ctx context.Context) error { return schema.Check(ctx, p.db) })
+	return await(ctx, p.log, "postgres",
+		func(ctx context.Context) error { return schema.Check(ctx, p.db) })
 }
 
 // awaitTenants waits until Valkey answers and the tenants are known, with the API keys if
@@ -115,9 +118,11 @@ func (p *process) refuse(ctx context.Context) error {
 
 // risks are what a Valkey can lose, by how it syncs.
 var risks = map[scripts.Fsync]struct{ should, risk string }{
-	scripts.FsyncNone:  {"appendonly yes", "events that were accepted are lost when Valkey ends"},
-	scripts.FsyncLater: {"appendfsync always", "up to a second of accepted events is lost when the machine fails"},
-	scripts.FsyncNever: {"appendfsync always", "accepted events are lost when the machine fails, and none gets to Postgres"},
+	scripts.FsyncNone: {"appendonly yes", "events that were accepted are lost when Valkey ends"},
+	scripts.FsyncLater: {"appendfsync always",
+		"up to a second of accepted events is lost when the machine fails"},
+	scripts.FsyncNever: {"appendfsync always",
+		"accepted events are lost when the machine fails, and none gets to Postgres"},
 }
 
 // checkDurability warns about a Valkey that can lose events, and about one in which that cannot
@@ -130,13 +135,16 @@ func (p *process) checkDurability(ctx context.Context) {
 	}
 	for _, n := range nodes {
 		if n.Fsync == scripts.FsyncUnseen {
-			p.log.Warn("cannot check that valkey keeps what it acknowledges: it takes no WAITAOF", "node", n.Node, "should", "appendonly yes, appendfsync always")
+			p.log.Warn("cannot check that valkey keeps what it acknowledges: it takes no WAITAOF",
+				"node", n.Node, "should", "appendonly yes, appendfsync always")
 		}
 		if r, bad := risks[n.Fsync]; bad {
-			p.log.Warn("valkey is not set up to keep what it acknowledges", "node", n.Node, "syncs", string(n.Fsync), "should", r.should, "risk", r.risk)
+			p.log.Warn("valkey is not set up to keep what it acknowledges",
+				"node", n.Node, "syncs", string(n.Fsync), "should", r.should, "risk", r.risk)
 		}
 		if n.Policy != "noeviction" {
-			p.log.Warn("valkey is not set up to keep what it acknowledges", "node", n.Node, "maxmemory-policy", n.Policy, "should", "maxmemory-policy noeviction",
+			p.log.Warn("valkey is not set up to keep what it acknowledges",
+				"node", n.Node, "maxmemory-policy", n.Policy, "should", "maxmemory-policy noeviction",
 				"risk", "a full Valkey drops events that were accepted")
 		}
 	}

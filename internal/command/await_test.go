@@ -19,12 +19,13 @@ func TestAwaitTriesEverySecondAndSaysSoOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		began := time.Now()
-		err := await(t.Context(), slog.New(slog.NewTextHandler(&out, nil)), "valkey", func(context.Context) error {
-			if time.Since(began) < 90*time.Second {
-				return errors.New("connection refused")
-			}
-			return nil
-		})
+		err := await(t.Context(), slog.New(slog.NewTextHandler(&out, nil)),
+			"valkey", func(context.Context) error {
+				if time.Since(began) < 90*time.Second {
+					return errors.New("connection refused")
+				}
+				return nil
+			})
 		if took := time.Since(began); err != nil || took != 90*time.Second {
 			t.Errorf("await = %v after %s", err, took)
 		}
@@ -39,13 +40,14 @@ func TestAwaitTriesEverySecondAndSaysSoOnceAMinute(t *testing.T) {
 func TestAwaitGivesAnAttemptItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		attempts := 0
-		err := await(t.Context(), slog.New(slog.DiscardHandler), "postgres", func(ctx context.Context) error {
-			if attempts++; attempts == 2 {
-				return nil
-			}
-			<-ctx.Done() // it hangs
-			return ctx.Err()
-		})
+		err := await(t.Context(), slog.New(slog.DiscardHandler),
+			"postgres", func(ctx context.Context) error {
+				if attempts++; attempts == 2 {
+					return nil
+				}
+				<-ctx.Done() // it hangs
+				return ctx.Err()
+			})
 		if err != nil || attempts != 2 {
 			t.Errorf("await = %v after %d attempts", err, attempts)
 		}
@@ -83,10 +85,22 @@ func TestWithin(t *testing.T) {
 	}{
 		{"work that fails by itself", func(context.Context) error { return broken }, "broken", 0},
 		{"work that ends by itself", func(context.Context) error { return nil }, "", 0},
-		{"work that ends with its context", func(ctx context.Context) error { <-ctx.Done(); return fmt.Errorf("read: %w", ctx.Err()) }, "", time.Minute},
-		{"work that finishes what is in hand", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(9 * time.Second); return nil }, "", time.Minute + 9*time.Second},
-		{"work that fails at the end", func(ctx context.Context) error { <-ctx.Done(); return broken }, "broken", time.Minute},
-		{"work that hangs", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Hour); return nil }, "", time.Minute + 10*time.Second},
+		{"work that ends with its context", func(ctx context.Context) error {
+			<-ctx.Done()
+			return fmt.Errorf("read: %w", ctx.Err())
+		}, "", time.Minute},
+		{"work that finishes what is in hand", func(ctx context.Context) error {
+			<-ctx.Done()
+			time.Sleep(9 * time.Second)
+			return nil
+		}, "", time.Minute + 9*time.Second},
+		{"work that fails at the end", func(ctx context.Context) error { <-ctx.Done(); return broken },
+			"broken", time.Minute},
+		{"work that hangs", func(ctx context.Context) error {
+			<-ctx.Done()
+			time.Sleep(time.Hour)
+			return nil
+		}, "", time.Minute + 10*time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -122,7 +136,8 @@ func TestLocalURL(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		if got := localURL(l.Addr().String()); !strings.HasPrefix(got, want) || strings.HasSuffix(got, ":") {
+		got := localURL(l.Addr().String())
+		if !strings.HasPrefix(got, want) || strings.HasSuffix(got, ":") {
 			t.Errorf("%s: got %s", address, got)
 		}
 	}

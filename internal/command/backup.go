@@ -64,7 +64,8 @@ What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
 			if err != nil {
 				return err
 			}
-			o := backup.Options{Target: target, Keep: kept, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+			o := backup.Options{Target: target, Keep: kept, Now: time.Now,
+				Log:    slog.New(slog.DiscardHandler),
 				Source: backup.Source{URL: cfg.owned(), Program: env.Build.Version, Signer: signer}}
 			if !cmd.Flags().Changed("schedule") {
 				expression = cfg.BackupSchedule
@@ -82,9 +83,12 @@ What a backup can lose, and how to lose less, is in docs/BACKUP.md.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&to, "to", "", "`directory`, or s3://bucket/prefix, that keeps the backups (default BACKUP_TARGET)")
-	f.StringVar(&keep, "keep", "", "`time` or number of backups to keep, like 14d, 36h or 7 (default BACKUP_KEEP, or 14d)")
-	f.Func("schedule", "make one whenever this cron `expression` says so, in UTC; \"\" for one and now (default BACKUP_SCHEDULE)", func(s string) (err error) {
+	f.StringVar(&to, "to", "",
+		"`directory`, or s3://bucket/prefix, that keeps the backups (default BACKUP_TARGET)")
+	f.StringVar(&keep, "keep", "",
+		"`time` or number of backups to keep, like 14d, 36h or 7 (default BACKUP_KEEP, or 14d)")
+	f.Func("schedule", "make one whenever this cron `expression` says so, in UTC; \"\" for one and"+
+		" now (default BACKUP_SCHEDULE)", func(s string) (err error) {
 		if expression = s; s != "" {
 			_, err = cron.ParseStandard(s)
 		}
@@ -98,10 +102,10 @@ func backupKey() *cobra.Command {
 	return &cobra.Command{
 		Use:   "key FILE",
 		Short: "Make the keys that backups are signed and believed by",
-		Long: `Make a private key in FILE, which signs backups (BACKUP_SIGN_KEY_FILE), and its public key in
-FILE.pub, by which a restore believes them (BACKUP_VERIFY_KEY). Both are of minisign's form, without
-a password: keep FILE where only the account that makes backups can read it, not where backups are
-kept, and a copy of the public key where you would restore.`,
+		Long: `Make a private key in FILE, which signs backups (BACKUP_SIGN_KEY_FILE), and its public key
+in FILE.pub, by which a restore believes them (BACKUP_VERIFY_KEY). Both are of minisign's form,
+without a password: keep FILE where only the account that makes backups can read it, not where
+backups are kept, and a copy of the public key where you would restore.`,
 		Example: "  flagmeter backup key /etc/flagmeter/backup_key",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -109,18 +113,22 @@ kept, and a copy of the public key where you would restore.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "BACKUP_SIGN_KEY_FILE=%s\nBACKUP_VERIFY_KEY=%s\n", args[0], public)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "BACKUP_SIGN_KEY_FILE=%s\nBACKUP_VERIFY_KEY=%s\n",
+				args[0], public)
 			return err
 		},
 	}
 }
 
 // keepBackups makes backups by the clock until the command's context is done.
-func keepBackups(cmd *cobra.Command, env Env, cfg config.Config, o backup.Options, expression string) error {
+func keepBackups(
+	cmd *cobra.Command, env Env, cfg config.Config, o backup.Options, expression string,
+) error {
 	ctx := cmd.Context()
 	log := logging.JSON(cmd.OutOrStdout(), cfg.LogLevel).With("role", "backup")
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	env.Build.register(registry)
 	o.Log, o.Registerer = log, registry
 	job := backup.NewJob(o)
@@ -137,10 +145,12 @@ func keepBackups(cmd *cobra.Command, env Env, cfg config.Config, o backup.Option
 		_, err := job.Run(ctx)
 		return err
 	})
-	log.Info("started", "address", listener.Addr().String(), "version", env.Build.Version, "schedule", expression, "target", o.Target.String())
+	log.Info("started", "address", listener.Addr().String(), "version", env.Build.Version, "schedule",
+		expression, "target", o.Target.String())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, registry), Log: log, Limits: httpd.Scrapes()}.Serve(ctx, listener))
+		return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, registry), Log: log,
+			Limits: httpd.Scrapes()}.Serve(ctx, listener))
 	})
 	group.Go(func() error { jobs.Run(ctx); return nil })
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -177,7 +187,8 @@ func backupList(env Env) *cobra.Command {
 				if b.Fault != nil {
 					state = b.Fault.Error()
 				}
-				fmt.Fprintf(table, "%s\t%s\t%.1f\t%s\t%s\t%s\t%s\t\n", b.Name, humanize.IBytes(uint64(b.Size)), b.Seconds,
+				fmt.Fprintf(table, "%s\t%s\t%.1f\t%s\t%s\t%s\t%s\t\n", b.Name,
+					humanize.IBytes(uint64(b.Size)), b.Seconds,
 					humanize.Comma(b.Sums.Events), b.Sums.Tokens, b.Postgres, state)
 			}
 			table.Flush()
@@ -188,7 +199,8 @@ func backupList(env Env) *cobra.Command {
 	return cmd
 }
 
-const fromUsage = "`directory`, or s3://bucket/prefix, that keeps the backups (default BACKUP_TARGET)"
+const fromUsage = "`directory`, or s3://bucket/prefix, that keeps the backups (default" +
+	" BACKUP_TARGET)"
 
 // openBackups opens the target of a flag, or of the settings.
 func openBackups(ctx context.Context, cfg config.Config, flag string) (backup.Target, error) {

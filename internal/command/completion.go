@@ -9,8 +9,8 @@ func Completion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print the completion of command lines for a shell",
-		Long: `Print a script that lets a shell complete commands, flags and their values. Open a new shell
-when it is in place. Bash needs the package bash-completion.`,
+		Long: `Print a script that lets a shell complete commands, flags and their values. Open a new
+shell when it is in place. Bash needs the package bash-completion.`,
 		Example: `  flagmeter completion bash > /etc/bash_completion.d/flagmeter
   flagmeter completion zsh > "${fpath[1]}/_flagmeter"
   flagmeter completion fish > ~/.config/fish/completions/flagmeter.fish

@@ -58,8 +58,10 @@ set.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "127.0.0.1:3000", "`address` of the dashboard and the API; port 0 picks a free one")
-	f.StringVar(&o.data, "data", "", "`directory` that keeps the private stores' data (default: none is kept)")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:3000",
+		"`address` of the dashboard and the API; port 0 picks a free one")
+	f.StringVar(&o.data, "data", "",
+		"`directory` that keeps the private stores' data (default: none is kept)")
 	f.BoolVar(&o.demo, "demo", false, "add tenants and a stream of events")
 	return cmd
 }
@@ -99,7 +101,8 @@ func dev(ctx context.Context, env Env, o devOptions, stdout, stderr io.Writer) (
 	if err := p.prepare(ctx, o.demo); err != nil {
 		return unlessDone(ctx, err)
 	}
-	fmt.Fprintf(stdout, "DATABASE_URL=%s\nVALKEY_URL=%s\n", string(cfg.DatabaseURL), string(cfg.ValkeyURL))
+	fmt.Fprintf(stdout, "DATABASE_URL=%s\nVALKEY_URL=%s\n", string(cfg.DatabaseURL),
+		string(cfg.ValkeyURL))
 	key, err := p.devGate(ctx, log, listener.Addr(), stdout)
 	if err != nil {
 		return unlessDone(ctx, err)
@@ -116,7 +119,8 @@ func dev(ctx context.Context, env Env, o devOptions, stdout, stderr io.Writer) (
 			<-ctx.Done()
 			return nil
 		}
-		return demo.Run(ctx, &client.Client{URL: url, Key: key}, demo.Options{Log: log.With("role", "demo")})
+		return demo.Run(ctx, &client.Client{URL: url, Key: key},
+			demo.Options{Log: log.With("role", "demo")})
 	})
 	stopRoles()
 	return errors.Join(err, within(rolesCtx, log, cfg.DrainTime+stopLimit, roles.Wait))
@@ -131,8 +135,11 @@ func unlessDone(ctx context.Context, err error) error {
 }
 
 // privateStores starts the stores that cfg does not name, and enters them there.
-func privateStores(ctx context.Context, cfg *config.Config, dir string, log *slog.Logger) (stop func() error, err error) {
-	o := stack.Options{Dir: dir, Valkey: cfg.ValkeyURL == "", Postgres: cfg.DatabaseURL == "", Log: log}
+func privateStores(
+	ctx context.Context, cfg *config.Config, dir string, log *slog.Logger,
+) (stop func() error, err error) {
+	o := stack.Options{Dir: dir, Valkey: cfg.ValkeyURL == "",
+		Postgres: cfg.DatabaseURL == "", Log: log}
 	if !o.Valkey && !o.Postgres {
 		return func() error { return nil }, nil
 	}
@@ -175,7 +182,9 @@ func (p *process) prepare(ctx context.Context, withDemo bool) error {
 
 // devGate says who may use the API: everybody on this machine or, if others can reach it,
 // whoever has the key that it makes and prints.
-func (p *process) devGate(ctx context.Context, log *slog.Logger, addr net.Addr, stdout io.Writer) (key string, err error) {
+func (p *process) devGate(
+	ctx context.Context, log *slog.Logger, addr net.Addr, stdout io.Writer,
+) (key string, err error) {
 	if err := p.setGate(log, addr); err != nil {
 		return "", err
 	}
@@ -192,7 +201,8 @@ func (p *process) devGate(ctx context.Context, log *slog.Logger, addr net.Addr, 
 	if key, err = p.createKey(ctx); err != nil {
 		return "", err
 	}
-	fmt.Fprintf(stdout, "authentication is required; this key of scope admin ends in 24 hours:\nAPI_KEY=%s\n", key)
+	fmt.Fprintf(stdout,
+		"authentication is required; this key of scope admin ends in 24 hours:\nAPI_KEY=%s\n", key)
 	return key, nil
 }
 
@@ -218,6 +228,7 @@ func (p *process) startAll(ctx context.Context, listener net.Listener, url strin
 // warn tells what may surprise whoever typed the command.
 func warn(stderr io.Writer, o devOptions, cfg config.Config) {
 	if o.data != "" && cfg.DatabaseURL != "" && cfg.ValkeyURL != "" {
-		fmt.Fprintln(stderr, "flagmeter: warning: --data is not used, because DATABASE_URL and VALKEY_URL are set")
+		fmt.Fprintln(stderr,
+			"flagmeter: warning: --data is not used, because DATABASE_URL and VALKEY_URL are set")
 	}
 }

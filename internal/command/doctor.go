@@ -63,6 +63,7 @@ func examine(cmd *cobra.Command, env Env, send bool, tell func(doctor.Finding)) 
 		return
 	}
 	defer p.close()
-	doctor.Examine(cmd.Context(), &doctor.Patient{Config: cfg, DB: p.db, RDB: p.rdb, Valkey: p.valkey, Now: time.Now,
-		Version: env.Build.Version, ListenUnset: env.Getenv("LISTEN_ADDR") == "", Send: send}, tell)
+	doctor.Examine(cmd.Context(),
+		&doctor.Patient{Config: cfg, DB: p.db, RDB: p.rdb, Valkey: p.valkey, Now: time.Now,
+			Version: env.Build.Version, ListenUnset: env.Getenv("LISTEN_ADDR") == "", Send: send}, tell)
 }

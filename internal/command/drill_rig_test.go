@@ -42,8 +42,10 @@ type drill struct {
 func newDrill(t *testing.T) *drill {
 	t.Helper()
 	env := stacktest.Own(t)
-	d := &drill{T: t, env: env, settings: map[string]string{"DATABASE_URL": env.DatabaseURL, "MIGRATE_DATABASE_URL": env.OwnerURL,
-		"VALKEY_URL": env.ValkeyURL, "BACKUP_TARGET": filepath.Join(t.TempDir(), "backups"), "AUTH": "off"}}
+	d := &drill{T: t, env: env, settings: map[string]string{"DATABASE_URL": env.DatabaseURL,
+		"MIGRATE_DATABASE_URL": env.OwnerURL,
+		"VALKEY_URL":           env.ValkeyURL, "BACKUP_TARGET": filepath.Join(t.TempDir(), "backups"),
+		"AUTH": "off"}}
 	d.run(0, "tenants", "add", "acme", "--quota", "1_000_000", "--timezone", "Asia/Kathmandu")
 	d.start()
 	return d
@@ -79,7 +81,8 @@ func (d *drill) start() {
 	if err := d.p.tenants.Start(d.Context()); err != nil {
 		d.Fatal(err)
 	}
-	d.f = flusher.New(flusher.Options{DB: d.p.db, Valkey: d.p.valkey, Dedupe: cfg.DedupeWindow, Log: log, Registerer: prometheus.NewRegistry(),
+	d.f = flusher.New(flusher.Options{DB: d.p.db, Valkey: d.p.valkey, Dedupe: cfg.DedupeWindow,
+		Log: log, Registerer: prometheus.NewRegistry(),
 		Now: func() time.Time { return time.Now().Add(d.ahead) }})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,7 +140,8 @@ func (d *drill) send(tenant, id string) bool {
 	}
 	defer res.Body.Close()
 	var answer struct{ Accepted, Duplicates int }
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || res.StatusCode != http.StatusOK || answer.Accepted+answer.Duplicates != 1 {
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil ||
+		res.StatusCode != http.StatusOK || answer.Accepted+answer.Duplicates != 1 {
 		d.Fatalf("POST /events: %s, %+v, %v", res.Status, answer, err)
 	}
 	return answer.Accepted == 1
@@ -181,7 +185,9 @@ func (d *drill) losePostgres() {
 	}
 	d.Cleanup(func() { d.env.DB.Close() })
 	statements := schema.Roles
-	for name, role := range map[string]string{"DATABASE_URL": "flagmeter_ingest", "MIGRATE_DATABASE_URL": "flagmeter_owner"} {
+	for name, role := range map[string]string{
+		"DATABASE_URL": "flagmeter_ingest", "MIGRATE_DATABASE_URL": "flagmeter_owner",
+	} {
 		u, err := url.Parse(fresh.DatabaseURL)
 		if err != nil {
 			d.Fatal(err)
@@ -195,7 +201,7 @@ func (d *drill) losePostgres() {
 	}
 }
 
-// arrived makes all events in Postgres have arrived earlier, so that they are no longer on their way.
+// arrived makes all events in Postgres have arrived earlier, so that none is on its way any more.
 func (d *drill) arrived(earlier time.Duration) {
 	d.Helper()
 	if _, err := d.env.DB.Exec(olderIDs, earlier.Milliseconds()); err != nil {
@@ -203,7 +209,8 @@ func (d *drill) arrived(earlier time.Duration) {
 	}
 }
 
-const olderIDs = `UPDATE events SET id = (lpad(to_hex(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - $1), 12, '0')
+const olderIDs = `UPDATE events SET id
+	= (lpad(to_hex(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - $1), 12, '0')
 	|| right(replace(id::text, '-', ''), 20))::uuid`
 
 // age makes everything in Postgres older.
@@ -253,18 +260,23 @@ func (d *drill) wantSettled(ids string) {
 	d.flush(6 * time.Minute)
 	d.flush(time.Minute)
 	d.flush(2 * time.Minute) // settled sums are dropped: nothing is on its way
-	if got := d.one("SELECT coalesce(string_agg(idempotency_key, ' ' ORDER BY idempotency_key), '') FROM events"); got != ids {
+	got := d.one(
+		"SELECT coalesce(string_agg(idempotency_key, ' ' ORDER BY idempotency_key), '') FROM events")
+	if got != ids {
 		d.Errorf("events in postgres: %s; want %s", got, ids)
 	}
 	for _, table := range []string{"rollups", "usage_daily"} {
-		differ := d.one(`SELECT count(*) FROM (SELECT tenant, sum(tokens) AS tokens, count(*) AS n FROM events GROUP BY 1) e
-			FULL JOIN (SELECT tenant, sum(total_tokens) AS tokens, sum(events) AS n FROM ` + table + ` GROUP BY 1) s USING (tenant)
+		differ := d.one(`SELECT count(*)
+			FROM (SELECT tenant, sum(tokens) AS tokens, count(*) AS n FROM events GROUP BY 1) e
+			FULL JOIN (SELECT tenant, sum(total_tokens) AS tokens, sum(events) AS n
+			FROM ` + table + ` GROUP BY 1) s USING (tenant)
 			WHERE (e.tokens, e.n) IS DISTINCT FROM (s.tokens, s.n)`)
 		if differ != "0" {
 			d.Errorf("%s of %s tenants are not what events add up to", table, differ)
 		}
 	}
-	if out := d.run(0, "audit", "--to", time.Now().Add(10*time.Minute).UTC().Format(time.RFC3339)); !strings.Contains(out, "no drift") {
+	out := d.run(0, "audit", "--to", time.Now().Add(10*time.Minute).UTC().Format(time.RFC3339))
+	if !strings.Contains(out, "no drift") {
 		d.Errorf("audit: %s", out)
 	}
 }

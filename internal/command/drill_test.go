@@ -25,7 +25,8 @@ func TestDrillNothingIsLost(t *testing.T) {
 	d.losePostgres()
 	out := d.run(0, "restore", "--verify")
 	wantParts(t, out, "it can be restored, and all sums are those of the manifest", "no drift")
-	wantParts(t, d.run(0, "restore", "latest"), "all sums are those of the manifest", "flagmeter restore --adopt")
+	wantParts(t, d.run(0, "restore", "latest"), "all sums are those of the manifest",
+		"flagmeter restore --adopt")
 	wantParts(t, d.run(0, "restore", "--adopt"), "nothing is lost", "start a flusher")
 
 	d.start()
@@ -63,14 +64,16 @@ func TestDrillWhatWasFlushedAfterTheBackupIsLost(t *testing.T) {
 	d.losePostgres()
 	d.run(0, "restore")
 	out := d.run(0, "restore", "--adopt")
-	wantParts(t, out, "the backup does not: newcomer", "4 events that were flushed after the backup are lost")
+	wantParts(t, out, "the backup does not: newcomer",
+		"4 events that were flushed after the backup are lost")
 	d.run(0, "restore", "--adopt") // again, as after a crash
 
 	d.start()
 	if done := d.flush(0); done.Rewinds != 1 || done.Events != 2 {
 		t.Errorf("adoption: %+v", done)
 	}
-	if got := d.one("SELECT monthly_quota || ' ' || billing_day FROM tenants WHERE name = 'newcomer'"); got != "5000 15" {
+	got := d.one("SELECT monthly_quota || ' ' || billing_day FROM tenants WHERE name = 'newcomer'")
+	if got != "5000 15" {
 		t.Errorf("newcomer came back with %s", got)
 	}
 	d.wantLive("acme", "a1", "a2", "f1") // no sum of a lost event

@@ -23,7 +23,8 @@ func (p *process) setGate(log *slog.Logger, addr net.Addr) error {
 		if local {
 			log.Info("authentication is off: only this machine can reach the API", "address", addr.String())
 		} else {
-			log.Warn("authentication is off, and other machines can reach the API: AUTH=required changes that", "address", addr.String())
+			log.Warn("authentication is off, and other machines can reach the API: AUTH=required"+
+				" changes that", "address", addr.String())
 		}
 		return nil
 	}
@@ -31,7 +32,8 @@ func (p *process) setGate(log *slog.Logger, addr net.Addr) error {
 	if err != nil {
 		return err
 	}
-	if u, err := url.Parse(p.cfg.PublicURL); err == nil && u.Scheme == "http" && !config.IsLoopback(u.Hostname()) {
+	if u, err := url.Parse(p.cfg.PublicURL); err == nil && u.Scheme == "http" &&
+		!config.IsLoopback(u.Hostname()) {
 		log.Warn("PUBLIC_URL is not https: keys, tokens and sessions of browsers travel as they are")
 	}
 	log.Info("authentication is required", "address", addr.String(), "tokens", tokens != nil)
@@ -48,8 +50,10 @@ func onlyLocal(cfg config.Config, addr net.Addr) bool {
 }
 
 func tokenOptions(cfg config.Config) auth.TokenOptions {
-	return auth.TokenOptions{Secret: []byte(cfg.JWTSecret), JWKS: cfg.JWTKeys, JWKSMaxAge: time.Duration(cfg.JWKSMaxAge),
-		MaxLifetime: time.Duration(cfg.JWTMaxLifetime), Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience, Now: failpoint.Now}
+	return auth.TokenOptions{Secret: []byte(cfg.JWTSecret), JWKS: cfg.JWTKeys,
+		JWKSMaxAge:  time.Duration(cfg.JWKSMaxAge),
+		MaxLifetime: time.Duration(cfg.JWTMaxLifetime), Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience,
+		Now: failpoint.Now}
 }
 
 // startKeys fills the directory of API keys, if callers need one.

@@ -91,7 +91,8 @@ func only(getenv func(string) string, name string) func(string) string {
 
 // askHealth returns the answer to GET url as one line, or why it is not 200.
 func askHealth(ctx context.Context, url string) (string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, healthLimit, fmt.Errorf("no answer within %s", healthLimit))
+	ctx, cancel := context.WithTimeoutCause(ctx, healthLimit,
+		fmt.Errorf("no answer within %s", healthLimit))
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -114,8 +115,9 @@ func askHealth(ctx context.Context, url string) (string, error) {
 	if resp.StatusCode != http.StatusOK {
 		var problem struct{ Title, Detail string }
 		_ = json.Unmarshal(body, &problem) // whoever answers, the status is said
-		return "", fmt.Errorf("GET %s: %s", url, strings.Join(slices.DeleteFunc([]string{resp.Status, problem.Title, problem.Detail},
-			func(s string) bool { return s == "" }), ": "))
+		return "", fmt.Errorf("GET %s: %s",
+			url, strings.Join(slices.DeleteFunc([]string{resp.Status, problem.Title, problem.Detail},
+				func(s string) bool { return s == "" }), ": "))
 	}
 	return strings.Join(strings.Fields(string(body)), " "), nil
 }

@@ -48,9 +48,11 @@ func writeUsage(out io.Writer, cmd *cobra.Command) {
 		fmt.Fprintf(out, "\nFlags:\n%s\n", strings.TrimRight(cmd.LocalFlags().FlagUsages(), " \n"))
 	}
 	if cmd.HasAvailableInheritedFlags() {
-		fmt.Fprintf(out, "\nGlobal Flags:\n%s\n", strings.TrimRight(cmd.InheritedFlags().FlagUsages(), " \n"))
+		fmt.Fprintf(out, "\nGlobal Flags:\n%s\n",
+			strings.TrimRight(cmd.InheritedFlags().FlagUsages(), " \n"))
 	}
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(out, "\nUse \"%s [command] --help\" for more information about a command.\n", cmd.CommandPath())
+		fmt.Fprintf(out, "\nUse \"%s [command] --help\" for more information about a command.\n",
+			cmd.CommandPath())
 	}
 }

@@ -28,7 +28,8 @@ func TestImportCommand(t *testing.T) {
 	if err := os.WriteFile(open, []byte("n\n5\n\"6\n"+strings.Repeat("7\n", 497)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	common := []string{"--url", srv.URL, "--tenant", "acme-corp", "--feature", "gpt-4-turbo", "--tokens", "n"}
+	common := []string{"--url", srv.URL, "--tenant", "acme-corp", "--feature", "gpt-4-turbo",
+		"--tokens", "n"}
 	tests := []struct {
 		name    string
 		args    []string
@@ -38,11 +39,15 @@ func TestImportCommand(t *testing.T) {
 	}{
 		{"text", append([]string{file}, common...), "", "", "accepted                 1\n"},
 		{"JSON", append([]string{file, "--json"}, common...), "", "", `{"rows":1,"accepted":1,`},
-		{"standard input", append([]string{"-", "--id-prefix", "p"}, common...), "n\n7\n", "", "tokens                   7\n"},
-		{"a refused row fails", append([]string{bad}, common...), "", "1 of 2 rows were refused", "line 3: n must be an integer"},
+		{"standard input", append([]string{"-", "--id-prefix", "p"}, common...), "n\n7\n", "",
+			"tokens                   7\n"},
+		{"a refused row fails", append([]string{bad}, common...), "", "1 of 2 rows were refused",
+			"line 3: n must be an integer"},
 		{"an open quote fails", append([]string{open}, common...), "",
-			"1 of 2 rows were refused, and 498 lines were not read for a quote that is left open", "line 3: a quote is left open; lines 3 to 500 were not read"},
-		{"unknown column", append([]string{file, "--timestamp", "at"}, common...), "", `no column "at"; the file has "n"`, ""},
+			"1 of 2 rows were refused, and 498 lines were not read for a quote that is left open",
+			"line 3: a quote is left open; lines 3 to 500 were not read"},
+		{"unknown column", append([]string{file, "--timestamp", "at"}, common...), "",
+			`no column "at"; the file has "n"`, ""},
 		{"required flags", []string{file}, "", `"feature", "tenant", "tokens" not set`, ""},
 		{"no file", common, "", "accepts 1 arg(s)", ""},
 	}

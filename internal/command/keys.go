@@ -20,7 +20,8 @@ import (
 
 // Keys creates, lists and revokes API keys.
 func Keys(env Env) *cobra.Command {
-	return menu("keys", "Create, list and revoke API keys", keysCreate(env), keysList(env), keysRevoke(env))
+	return menu("keys", "Create, list and revoke API keys", keysCreate(env), keysList(env),
+		keysRevoke(env))
 }
 
 func keysCreate(env Env) *cobra.Command {
@@ -34,11 +35,11 @@ func keysCreate(env Env) *cobra.Command {
 in force within 2 seconds.
 
 A key of scope ingest sends events, one of scope read sees usage, alerts and events, one of
-scope ingest,read does both, and one of scope admin also manages keys. With --tenant it does so for that tenant, to which
-no other exists. A tenant may have several keys: to change one, create the next, use it, and
-revoke the one before.`,
+scope ingest,read does both, and one of scope admin also manages keys. With --tenant it does
+so for that tenant, to which no other exists. A tenant may have several keys: to change one,
+create the next, use it, and revoke the one before.`,
 		Example: `  flagmeter keys create --scope admin
-  flagmeter keys create --scope ingest,read --tenant acme-corp --expires 30d --name backend --rate-limit 500`,
+  flagmeter keys create --scope ingest,read --tenant acme-corp --expires 30d --name backend`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := failpoint.Now()
@@ -79,16 +80,19 @@ revoke the one before.`,
 				return err
 			}
 			stored.Tenant.String = shown
-			fmt.Fprintf(cmd.ErrOrStderr(), "flagmeter: created API key %s: %s\n", stored.ID, describe(stored))
+			fmt.Fprintf(cmd.ErrOrStderr(), "flagmeter: created API key %s: %s\n", stored.ID,
+				describe(stored))
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), key)
 			return err
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&k.Scope, "scope", "", "what it may do: "+strings.Join(auth.Scopes, ", ")+", or several with commas between (required)")
+	f.StringVar(&k.Scope, "scope", "",
+		"what it may do: "+strings.Join(auth.Scopes, ", ")+", or several with commas between (required)")
 	f.StringVar(&k.Tenant, "tenant", "", "the only `name` of a tenant that it is for (default: all)")
 	f.StringVar(&k.Name, "name", "", "what people call it")
-	rate.register(cmd, "`events` a second that may be sent with it, beside what its tenant may, 1 to 1000000 (default any number)", 1)
+	rate.register(cmd, "`events` a second that may be sent with it, beside what its tenant may, 1"+
+		" to 1000000 (default any number)", 1)
 	f.Var(&expires, "expires", "after what `duration` it ends, like 30d or 12h (default: never)")
 	_ = cmd.MarkFlagRequired("scope") // it exists
 	return cmd
@@ -96,7 +100,8 @@ revoke the one before.`,
 
 // keyLimits are the limits of API keys in the settings.
 func keyLimits(cfg config.Config) store.KeyLimits {
-	return store.KeyLimits{Tenant: cfg.MaxTenantKeys, Total: cfg.MaxKeys, Hour: cfg.TenantKeysPerHour, TotalHour: cfg.MaxKeys}
+	return store.KeyLimits{Tenant: cfg.MaxTenantKeys, Total: cfg.MaxKeys, Hour: cfg.TenantKeysPerHour,
+		TotalHour: cfg.MaxKeys}
 }
 
 // describe says what a key may do, for a person.
@@ -136,7 +141,8 @@ func (e Env) withStores(work func(*sqlx.DB, *scripts.Valkey) error) error {
 // createKey makes a key that `flagmeter dev` works with, and puts it in force.
 func (p *process) createKey(ctx context.Context) (string, error) {
 	now := failpoint.Now()
-	key, _, err := auth.Create(ctx, p.db, auth.NewKey{Scope: "admin", Name: "flagmeter dev", Expires: now.Add(24 * time.Hour)}, now)
+	key, _, err := auth.Create(ctx, p.db,
+		auth.NewKey{Scope: "admin", Name: "flagmeter dev", Expires: now.Add(24 * time.Hour)}, now)
 	if err != nil {
 		return "", err
 	}

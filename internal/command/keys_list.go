@@ -63,7 +63,9 @@ func keysList(env Env) *cobra.Command {
 const keysAtOnce = 1000
 
 // allKeys reads the keys of a tenant, or all, in order of creation.
-func allKeys(ctx context.Context, db *sqlx.DB, tenant string) (all []store.APIKey, odd []store.OddRow, err error) {
+func allKeys(
+	ctx context.Context, db *sqlx.DB, tenant string,
+) (all []store.APIKey, odd []store.OddRow, err error) {
 	ask := store.APIKeyQuery{Tenant: tenant, Limit: keysAtOnce}
 	for {
 		page, skipped, err := store.APIKeys(ctx, db, ask)
@@ -107,7 +109,8 @@ func writeKeys(w io.Writer, keys []store.APIKey, now time.Time) error {
 		if k.Name != "" {
 			name = k.Name
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, scopesText(k), tenant, name, rateText(k.Rate()), keyState(k, now),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, scopesText(k), tenant, name,
+			rateText(k.Rate()), keyState(k, now),
 			k.CreatedAt.UTC().Format(time.DateOnly), minute(k.ExpiresAt.Time), minute(k.LastUsedAt.Time))
 	}
 	return table.Flush()
@@ -153,7 +156,8 @@ type keyJSON struct {
 func writeKeysJSON(w io.Writer, keys []store.APIKey, now time.Time) error {
 	list := make([]keyJSON, len(keys))
 	for i, k := range keys {
-		list[i] = keyJSON{ID: k.ID, Name: k.Name, Scope: auth.ScopeOf(k).String(), State: keyState(k, now), CreatedAt: k.CreatedAt.UTC()}
+		list[i] = keyJSON{ID: k.ID, Name: k.Name, Scope: auth.ScopeOf(k).String(),
+			State: keyState(k, now), CreatedAt: k.CreatedAt.UTC()}
 		if k.Tenant.Valid {
 			list[i].Tenant = &k.Tenant.String
 		}

@@ -37,7 +37,8 @@ was stolen. The key that you use yourself may be one of them.`,
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&made, "made", false, "end also the keys that were made with it, and with those")
+	cmd.Flags().BoolVar(&made, "made", false,
+		"end also the keys that were made with it, and with those")
 	return cmd
 }
 

@@ -12,9 +12,10 @@ import (
 // Man writes the manual pages: for whoever packages the program, so it is not in the menu.
 func Man(env Env) *cobra.Command {
 	return &cobra.Command{
-		Use:     "man DIR",
-		Short:   "Write a manual page for each command",
-		Long:    "Write a manual page, of section 1, for each command into a directory, which is made if it does not exist.",
+		Use:   "man DIR",
+		Short: "Write a manual page for each command",
+		Long: "Write a manual page, of section 1, for each command into a directory, which is made" +
+			" if it does not exist.",
 		Example: "  flagmeter man /usr/local/share/man/man1",
 		Args:    cobra.ExactArgs(1),
 		Hidden:  true,
@@ -29,7 +30,8 @@ func Man(env Env) *cobra.Command {
 			}
 			root := cmd.Root()
 			root.DisableAutoGenTag = true
-			header := &doc.GenManHeader{Section: "1", Source: "FlagMeter " + env.Build.Version, Manual: "FlagMeter", Date: &epoch}
+			header := &doc.GenManHeader{Section: "1", Source: "FlagMeter " + env.Build.Version,
+				Manual: "FlagMeter", Date: &epoch}
 			if err := doc.GenManTree(root, header, args[0]); err != nil {
 				return fmt.Errorf("write manual pages: %w", err)
 			}

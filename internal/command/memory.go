@@ -20,7 +20,8 @@ func tuneMemory(getenv func(string) string, log *slog.Logger) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}
-	if _, err := memlimit.Set(memlimit.WithRatio(0.8), memlimit.WithProvider(memlimit.FromCgroup)); err != nil {
+	_, err := memlimit.Set(memlimit.WithRatio(0.8), memlimit.WithProvider(memlimit.FromCgroup))
+	if err != nil {
 		log.Debug("no memory limit was found", "error", err)
 	}
 }

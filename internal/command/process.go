@@ -69,7 +69,8 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 
 // connectValkey is how every command reaches Valkey, with the certificates of the settings.
 func connectValkey(cfg config.Config) (redis.UniversalClient, error) {
-	files := scripts.TLS{CAFile: cfg.ValkeyCAFile, CertFile: cfg.ValkeyCertFile, KeyFile: cfg.ValkeyKeyFile}
+	files := scripts.TLS{CAFile: cfg.ValkeyCAFile, CertFile: cfg.ValkeyCertFile,
+		KeyFile: cfg.ValkeyKeyFile}
 	return scripts.ConnectTLS(string(cfg.ValkeyURL), files)
 }
 

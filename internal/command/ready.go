@@ -19,7 +19,9 @@ const (
 
 // present waits until the server at url is ready and then runs show, until ctx is done or the
 // roles have ended.
-func present(ctx context.Context, roles context.Context, url string, show func(context.Context) error) error {
+func present(
+	ctx context.Context, roles context.Context, url string, show func(context.Context) error,
+) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(roles, cancel)()
@@ -34,7 +36,8 @@ func present(ctx context.Context, roles context.Context, url string, show func(c
 
 // awaitOK asks for a page until it is answered with 200.
 func awaitOK(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit, fmt.Errorf("not ready after %s", readyLimit))
+	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit,
+		fmt.Errorf("not ready after %s", readyLimit))
 	defer cancel()
 	for {
 		err := getOK(ctx, url)

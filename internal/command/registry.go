@@ -12,12 +12,15 @@ import (
 // newRegistry returns a registry with what every role publishes: its build, the Go runtime, the
 // process, and its connections to both stores. It is nil if the settings say that nobody
 // observes.
-func newRegistry(cfg config.Config, build Build, db *sqlx.DB, valkey *scripts.Valkey) *prometheus.Registry {
+func newRegistry(
+	cfg config.Config, build Build, db *sqlx.DB, valkey *scripts.Valkey,
+) *prometheus.Registry {
 	if !cfg.Observe {
 		return nil
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewDBStatsCollector(db.DB, "flagmeter"))
 	build.register(registry)
 	valkey.Observe(registry)
@@ -38,8 +41,9 @@ func (p *process) observeOdd(table string, unreadable func() int) {
 		return
 	}
 	p.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name:        "flagmeter_unreadable_rows",
-		Help:        "Settings in rows that this process could not read as they are, so that others are in force; by table.",
+		Name: "flagmeter_unreadable_rows",
+		Help: "Settings in rows that this process could not read as they are, so that others" +
+			" are in force; by table.",
 		ConstLabels: prometheus.Labels{"table": table},
 	}, func() float64 { return float64(unreadable()) }))
 }

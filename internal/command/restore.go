@@ -48,7 +48,8 @@ for any failure.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if scratch != "" && !verify {
-				return misuse("--scratch needs --verify: a restore goes to --to, or to the database of the settings")
+				return misuse(
+					"--scratch needs --verify: a restore goes to --to, or to the database of the settings")
 			}
 			if adopt && len(args) > 0 {
 				return misuse("--adopt takes no name of a backup: it works on the databases of the settings")
@@ -94,11 +95,15 @@ for any failure.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&from, "from", "", fromUsage)
-	f.StringVar(&to, "to", "", "`address` of the empty database; a password had better come from PGPASSWORD (default MIGRATE_DATABASE_URL, or DATABASE_URL)")
+	f.StringVar(&to, "to", "", "`address` of the empty database; a password had better come from"+
+		" PGPASSWORD (default MIGRATE_DATABASE_URL, or DATABASE_URL)")
 	f.BoolVar(&verify, "verify", false, "restore into a scratch database and audit it")
-	f.StringVar(&scratch, "scratch", "", "with --verify: `address` of the server of the scratch database, whose account may create databases (default a private one)")
-	f.BoolVar(&unsigned, "unsigned", false, "take a backup without a signature, although BACKUP_VERIFY_KEY asks for one")
-	f.BoolVar(&adopt, "adopt", false, "let the next flusher make Postgres, older now, and Valkey one again")
+	f.StringVar(&scratch, "scratch", "", "with --verify: `address` of the server of the scratch"+
+		" database, whose account may create databases (default a private one)")
+	f.BoolVar(&unsigned, "unsigned", false,
+		"take a backup without a signature, although BACKUP_VERIFY_KEY asks for one")
+	f.BoolVar(&adopt, "adopt", false,
+		"let the next flusher make Postgres, older now, and Valkey one again")
 	cmd.MarkFlagsMutuallyExclusive("to", "verify", "adopt")
 	cmd.MarkFlagsMutuallyExclusive("to", "scratch")
 	for _, name := range []string{"from", "scratch", "unsigned"} {
@@ -115,7 +120,8 @@ func believed(t backup.Trust) string {
 	return "no signature was asked for (BACKUP_VERIFY_KEY)"
 }
 
-func restoreBackup(ctx context.Context, t backup.Target, m backup.Manifest, trust backup.Trust, databaseURL string, w io.Writer) error {
+func restoreBackup(ctx context.Context, t backup.Target, m backup.Manifest, trust backup.Trust,
+	databaseURL string, w io.Writer) error {
 	if err := backup.Restore(ctx, t, m, trust, databaseURL); err != nil {
 		return err
 	}
@@ -135,12 +141,14 @@ before any role starts: flagmeter restore --adopt
 	return err
 }
 
-func verifyBackup(ctx context.Context, t backup.Target, m backup.Manifest, trust backup.Trust, scratch string, w io.Writer) error {
+func verifyBackup(ctx context.Context, t backup.Target, m backup.Manifest, trust backup.Trust,
+	scratch string, w io.Writer) error {
 	report, err := backup.Verify(ctx, t, m, trust, scratch)
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(w, "backup %s: its SHA-256 is right, %s, it can be restored, and all sums are those of the manifest\n", m.Name, believed(trust)); err != nil {
+	if _, err := fmt.Fprintf(w, "backup %s: its SHA-256 is right, %s, it can be restored, and all"+
+		" sums are those of the manifest\n", m.Name, believed(trust)); err != nil {
 		return err
 	}
 	if err := writeAudit(w, report); err != nil {
@@ -152,7 +160,8 @@ func verifyBackup(ctx context.Context, t backup.Target, m backup.Manifest, trust
 	case report.Compared() == 0 && m.Sums.Events == 0:
 		return errors.New("nothing was compared: the backup has no event. Is it of the right database?")
 	case report.Compared() == 0:
-		return errors.New("nothing was compared: the sums of all its events were still on their way when it was made. Verify a later backup")
+		return errors.New("nothing was compared: the sums of all its events were still on their way" +
+			" when it was made. Verify a later backup")
 	}
 	return nil
 }

@@ -13,7 +13,8 @@ import (
 )
 
 func retention(cfg config.Config) schema.Retention {
-	return schema.Retention{Events: time.Duration(cfg.EventsRetention), Rollups: time.Duration(cfg.RollupsRetention)}
+	return schema.Retention{Events: time.Duration(cfg.EventsRetention),
+		Rollups: time.Duration(cfg.RollupsRetention)}
 }
 
 // setRetention enters the settings of the environment as what the database keeps: over what was
@@ -23,10 +24,13 @@ func (e Env) setRetention(ctx context.Context, db *sqlx.DB) error {
 	if err != nil {
 		return err
 	}
-	return enterRetention(ctx, db, cfg.Config, func(setting string) bool { return e.Getenv(setting) != "" })
+	return enterRetention(ctx, db, cfg.Config,
+		func(setting string) bool { return e.Getenv(setting) != "" })
 }
 
-func enterRetention(ctx context.Context, db *sqlx.DB, cfg config.Config, over func(setting string) bool) error {
+func enterRetention(
+	ctx context.Context, db *sqlx.DB, cfg config.Config, over func(setting string) bool,
+) error {
 	r := retention(cfg)
 	return errors.Join(
 		schema.SetRetention(ctx, db, store.Events, r.Events, over("EVENTS_RETENTION")),
@@ -41,9 +45,13 @@ func (p *process) checkRetention(ctx context.Context) {
 		return
 	}
 	own := retention(p.cfg)
-	for name, keep := range map[string][2]time.Duration{"EVENTS_RETENTION": {own.Events, policy.Events}, "ROLLUPS_RETENTION": {own.Rollups, policy.Rollups}} {
+	for name, keep := range map[string][2]time.Duration{
+		"EVENTS_RETENTION":  {own.Events, policy.Events},
+		"ROLLUPS_RETENTION": {own.Rollups, policy.Rollups},
+	} {
 		if set && keepsLonger(keep[1], keep[0]) {
-			p.log.Warn("the database keeps rows for longer than this flusher is set to: run 'flagmeter migrate' with the same setting, or correct this one",
+			p.log.Warn("the database keeps rows for longer than this flusher is set to: run"+
+				" 'flagmeter migrate' with the same setting, or correct this one",
 				"setting", name, "is", keep[0].String(), "database", keep[1].String())
 		}
 	}

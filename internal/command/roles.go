@@ -32,7 +32,9 @@ const stopLimit = 24 * time.Second
 // role is the command of a daemon: work gets a process and a listener on address, and works
 // until its context is done. Before, prepare brings it to where it can answer requests at an
 // address, if it gets some as soon as it listens.
-func role(env Env, name, short, long string, address func(config.Config) string, prepare func(context.Context, *process, net.Addr) error, work func(context.Context, *process, net.Listener) error) *cobra.Command {
+func role(env Env, name, short, long string, address func(config.Config) string,
+	prepare func(context.Context, *process, net.Addr) error, work func(context.Context, *process,
+		net.Listener) error) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short, Long: long, Args: cobra.NoArgs,
 		Example: "  flagmeter " + name + "\n  (set -a; . ./.env; exec flagmeter " + name + ")",
@@ -58,7 +60,9 @@ func role(env Env, name, short, long string, address func(config.Config) string,
 				return err
 			}
 			p.log.Info("started", "address", listener.Addr().String(), "version", env.Build.Version)
-			if err := within(ctx, p.log, cfg.DrainTime+stopLimit, func() error { return work(ctx, p, listener) }); err != nil {
+			if err := within(ctx, p.log, cfg.DrainTime+stopLimit, func() error {
+				return work(ctx, p, listener)
+			}); err != nil {
 				return err
 			}
 			p.log.Info("stopped")
@@ -98,7 +102,8 @@ func (p *process) keepLive(ctx context.Context, log *slog.Logger) {
 func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	server := ingest.New(ingest.Options{
 		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
-		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants, Gate: p.gate, Embedders: p.cfg.Embedders(),
+		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants, Gate: p.gate,
+		Embedders:  p.cfg.Embedders(),
 		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
 		DefaultThresholds: p.cfg.Thresholds(), Linger: p.cfg.DrainTime,
 		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), Guard: guard(p.cfg),
@@ -120,7 +125,8 @@ func guard(cfg config.Config) meter.Rate {
 
 // serveMetrics answers /metrics and /healthz of a role without an API.
 func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener net.Listener) error {
-	return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, p.registry), Log: log, Limits: httpd.Scrapes()}.Serve(ctx, listener))
+	return cutOff(ctx, log, httpd.Server{Handler: httpd.Metrics(log, p.registry), Log: log,
+		Limits: httpd.Scrapes()}.Serve(ctx, listener))
 }
 
 // serveScrapes answers /metrics of the API on a port of its own, where nobody is asked for a
@@ -128,7 +134,8 @@ func (p *process) serveMetrics(ctx context.Context, log *slog.Logger, listener n
 func (p *process) serveScrapes(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", httpd.Scrape(p.registry))
-	return cutOff(ctx, log, httpd.Server{Handler: httpd.Guard(mux, httpd.Data()), Log: log, Limits: httpd.Scrapes()}.Serve(ctx, listener))
+	return cutOff(ctx, log, httpd.Server{Handler: httpd.Guard(mux, httpd.Data()), Log: log,
+		Limits: httpd.Scrapes()}.Serve(ctx, listener))
 }
 
 // startAdmin serves profiles until ctx is done, if the settings say where.
@@ -165,9 +172,11 @@ func (p *process) flush(ctx context.Context, log *slog.Logger) error {
 	if p.registry != nil {
 		p.registry.MustRegister(collectors.NewDBStatsCollector(patient.DB, "flagmeter_patient"))
 	}
-	f := flusher.New(flusher.Options{DB: p.db, Patient: patient, Valkey: p.valkey, Dedupe: p.cfg.DedupeWindow,
-		EventsRetention: time.Duration(p.cfg.EventsRetention), RollupsRetention: time.Duration(p.cfg.RollupsRetention),
-		Now: failpoint.Now, Log: log, Registerer: p.registerer()})
+	f := flusher.New(flusher.Options{DB: p.db, Patient: patient, Valkey: p.valkey,
+		Dedupe:           p.cfg.DedupeWindow,
+		EventsRetention:  time.Duration(p.cfg.EventsRetention),
+		RollupsRetention: time.Duration(p.cfg.RollupsRetention),
+		Now:              failpoint.Now, Log: log, Registerer: p.registerer()})
 	f.Run(ctx)
 	return nil
 }
@@ -184,7 +193,8 @@ func (p *process) watchQueue(ctx context.Context, log *slog.Logger) {
 func (p *process) alert(ctx context.Context, log *slog.Logger, publicURL string) error {
 	a := alerter.New(alerter.Options{
 		DB: p.db, Usage: p.live, Changes: p.live.Changes(), DefaultURL: string(p.cfg.SlackWebhookURL),
-		AllowPrivate: p.cfg.WebhookAllowPrivate, PublicURL: publicURL, Log: log, Now: failpoint.Now, Registerer: p.registerer(),
+		AllowPrivate: p.cfg.WebhookAllowPrivate, PublicURL: publicURL, Log: log, Now: failpoint.Now,
+		Registerer: p.registerer(),
 	})
 	return a.Run(ctx)
 }

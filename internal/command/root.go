@@ -69,7 +69,8 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 		fmt.Fprintf(stderr, "flagmeter: %s\n", logging.Clean(err.Error()))
 		return exitError
 	default:
-		fmt.Fprintf(stderr, "flagmeter: %s\nRun '%s --help' for usage.\n", logging.Clean(err.Error()), cmd.CommandPath())
+		fmt.Fprintf(stderr, "flagmeter: %s\nRun '%s --help' for usage.\n", logging.Clean(err.Error()),
+			cmd.CommandPath())
 		return exitUsage
 	}
 }

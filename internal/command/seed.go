@@ -13,7 +13,8 @@ import (
 )
 
 // acme is the tenant of the examples.
-var acme = meter.Tenant{Name: "acme-corp", Quota: 1_000_000, BillingDay: 1, Zone: time.UTC, Thresholds: []int{80}}
+var acme = meter.Tenant{Name: "acme-corp", Quota: 1_000_000, BillingDay: 1, Zone: time.UTC,
+	Thresholds: []int{80}}
 
 // Seed adds the tenant of the examples.
 func Seed(env Env) *cobra.Command {

@@ -42,12 +42,14 @@ func (p *process) keepShards(ctx context.Context) error {
 
 // Shards shows and changes the number of shards.
 func Shards(env Env) *cobra.Command {
-	return menu("shards", "See and change by how many shards Valkey's state is placed", shardsShow(env), shardsSet(env))
+	return menu("shards", "See and change by how many shards Valkey's state is placed",
+		shardsShow(env), shardsSet(env))
 }
 
 func shardsShow(env Env) *cobra.Command {
 	return &cobra.Command{
-		Use: "show", Short: "Print the number of shards that Valkey's state is placed by", Args: cobra.NoArgs,
+		Use: "show", Short: "Print the number of shards that Valkey's state is placed by",
+		Args:    cobra.NoArgs,
 		Example: "  flagmeter shards show",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withShards(cmd.Context(), env, 0, func(p *process) error {
@@ -59,7 +61,8 @@ func shardsShow(env Env) *cobra.Command {
 				if !noted {
 					how = "as its tenants lie; no process of this version has noted it"
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the state in Valkey is placed by SHARDS=%d, %s; the setting here is %d\n", placed, how, p.cfg.Shards)
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the state in Valkey is placed by SHARDS=%d, %s; the"+
+					" setting here is %d\n", placed, how, p.cfg.Shards)
 				return err
 			})
 		},
@@ -88,7 +91,9 @@ It changes nothing and says so while anything waits in Valkey, and may be repeat
 			if err != nil || n < 1 || n > scripts.MaxShards {
 				return misuse("the number of shards must be 1 to %d, not %q", scripts.MaxShards, args[0])
 			}
-			return withShards(cmd.Context(), env, n, func(p *process) error { return moveShards(cmd.Context(), p, cmd.OutOrStdout()) })
+			return withShards(cmd.Context(), env, n, func(p *process) error {
+				return moveShards(cmd.Context(), p, cmd.OutOrStdout())
+			})
 		},
 	}
 }
@@ -138,7 +143,8 @@ func moveShards(ctx context.Context, p *process, w io.Writer) error {
 		return err
 	}
 	if waiting.OpenMinutes+waiting.SealedRaw+waiting.SealedSums > 0 || !waiting.Oldest.IsZero() {
-		return fmt.Errorf("%w, nothing was changed: stop ingest, and let a flusher with SHARDS=%d run until 'flagmeter doctor' finds the queue empty and %d open minutes are over",
+		return fmt.Errorf("%w, nothing was changed: stop ingest, and let a flusher with SHARDS=%d run"+
+			" until 'flagmeter doctor' finds the queue empty and %d open minutes are over",
 			scripts.ErrWaits, from, waiting.OpenMinutes)
 	}
 	for shard, end := range ends {
@@ -154,7 +160,9 @@ func moveShards(ctx context.Context, p *process, w io.Writer) error {
 	if err := p.valkey.MoveShards(ctx); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "SHARDS was %d and is %d now: set SHARDS=%d for every role and start them, a flusher first; until it has put the event ids where they belong, events are refused\n", from, to, to)
+	_, err = fmt.Fprintf(w, "SHARDS was %d and is %d now: set SHARDS=%d for every role and start"+
+		" them, a flusher first; until it has put the event ids where they belong, events are refused\n",
+		from, to, to)
 	return err
 }
 

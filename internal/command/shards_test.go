@@ -94,11 +94,13 @@ func TestDrillShardsAreChanged(t *testing.T) {
 	want("a1", "a2", "b1", "c1", "d1")
 	d.flush(6 * time.Minute)
 	d.flush(time.Minute)
-	if got := d.one("SELECT count(*) || ' ' || count(DISTINCT (tenant, idempotency_key)) FROM events"); got != "40 40" {
+	got := d.one("SELECT count(*) || ' ' || count(DISTINCT (tenant, idempotency_key)) FROM events")
+	if got != "40 40" {
 		t.Errorf("events and their ids: %s, want 40 40", got)
 	}
 	d.flush(2 * time.Minute) // nothing is on its way
-	if out := d.run(0, "audit", "--to", time.Now().Add(10*time.Minute).UTC().Format(time.RFC3339)); !strings.Contains(out, "no drift") {
+	out := d.run(0, "audit", "--to", time.Now().Add(10*time.Minute).UTC().Format(time.RFC3339))
+	if !strings.Contains(out, "no drift") {
 		t.Errorf("audit: %s", out)
 	}
 }
@@ -117,10 +119,12 @@ func TestARoleEndsWhenShardsAreChanged(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() { kept <- d.p.keepShards(ctx) }()
-	if err := d.env.Valkey.Del(t.Context(), "fm:shards").Err(); err != nil { // as a Valkey that was lost
+	// as a Valkey that was lost
+	if err := d.env.Valkey.Del(t.Context(), "fm:shards").Err(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(60 * time.Second); d.env.Valkey.Get(t.Context(), "fm:shards").Val() != "1"; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); d.env.Valkey.Get(t.Context(),
+		"fm:shards").Val() != "1"; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a lost note is not written again")
 		}

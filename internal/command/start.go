@@ -13,7 +13,9 @@ import (
 
 // listen returns the socket that systemd has handed over, or opens one at address. Requests
 // come from such a socket at once, and from one that is shared: then prepare is called first.
-func (p *process) listen(ctx context.Context, address string, prepare func(context.Context, *process, net.Addr) error) (net.Listener, error) {
+func (p *process) listen(
+	ctx context.Context, address string, prepare func(context.Context, *process, net.Addr) error,
+) (net.Listener, error) {
 	inherited, err := listen.Inherited()
 	if err != nil {
 		return nil, err
@@ -62,7 +64,8 @@ func (p *process) migrate(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	if err := await(ctx, p.log, "postgres, to bring its schema up to date", db.PingContext); err != nil {
+	if err := await(ctx, p.log, "postgres, to bring its schema up to date",
+		db.PingContext); err != nil {
 		return err
 	}
 	applied, err := schema.Migrate(ctx, db)

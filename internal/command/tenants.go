@@ -12,7 +12,8 @@ import (
 
 // Tenants adds, lists and changes tenants.
 func Tenants(env Env) *cobra.Command {
-	return menu("tenants", "Add, list, change and rename tenants", tenantsAdd(env), tenantsList(env), tenantsSet(env), tenantsRename(env))
+	return menu("tenants", "Add, list, change and rename tenants", tenantsAdd(env), tenantsList(env),
+		tenantsSet(env), tenantsRename(env))
 }
 
 func tenantsAdd(env Env) *cobra.Command {
@@ -24,8 +25,11 @@ func tenantsAdd(env Env) *cobra.Command {
 		Short: "Add a tenant",
 		Long:  "Add a tenant. It can send events within 2 seconds.",
 		Example: `  flagmeter tenants add acme-corp --quota 1_000_000
-  flagmeter tenants add kontor-legal --quota 50_000_000 --billing-day 15 --timezone Europe/Berlin --thresholds 80,100`,
-		Args: cobra.MatchAll(tenantName, func(_ *cobra.Command, args []string) error { return newTenantName(args[0]) }),
+  flagmeter tenants add kontor-legal --quota 50_000_000 --timezone Europe/Berlin \
+    --billing-day 15 --thresholds 80,100`,
+		Args: cobra.MatchAll(tenantName, func(_ *cobra.Command, args []string) error {
+			return newTenantName(args[0])
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t.Name = meter.Normal(args[0])
 			if change, err := rate.change(cmd); err != nil {
@@ -60,7 +64,8 @@ func tenantsAdd(env Env) *cobra.Command {
 	f.Func("quota", quotaUsage+" (default none)", setter(parseQuota, &t.Quota))
 	f.Func("billing-day", billingDayUsage+" (default 1)", setter(parseBillingDay, &t.BillingDay))
 	f.Func("timezone", zoneUsage+" (default UTC)", setter(parseZone, &t.Zone))
-	f.Func("thresholds", thresholdsUsage+" (default DEFAULT_THRESHOLDS, or 80)", setter(meter.ParseThresholds, &t.Thresholds))
+	f.Func("thresholds", thresholdsUsage+" (default DEFAULT_THRESHOLDS, or 80)",
+		setter(meter.ParseThresholds, &t.Thresholds))
 	f.Func("enforce", enforceUsage+" (default off)", setter(meter.ParseEnforcement, &t.Enforce))
 	rate.register(cmd, rateUsage, 0)
 	return cmd
@@ -114,7 +119,8 @@ func tenantsSet(env Env) *cobra.Command {
 	f.BoolVar(&archive, "archive", false, "accept no more events")
 	f.BoolVar(&unarchive, "unarchive", false, "accept events again")
 	cmd.MarkFlagsMutuallyExclusive("archive", "unarchive")
-	cmd.MarkFlagsOneRequired("quota", "billing-day", "timezone", "thresholds", "rate-limit", "rate-burst", "enforce", "archive", "unarchive")
+	cmd.MarkFlagsOneRequired("quota", "billing-day", "timezone", "thresholds", "rate-limit",
+		"rate-burst", "enforce", "archive", "unarchive")
 	return cmd
 }
 

@@ -19,9 +19,11 @@ const (
 	quotaUsage      = "`tokens` in a billing period, like 1_000_000; 0 for none"
 	billingDayUsage = "`day` of the month on which a billing period starts, 1 to 31"
 	zoneUsage       = "`zone` whose midnight counts, like Europe/Berlin"
-	rateUsage       = "`events` a second that it may send, 1 to 1000000; 0 for any number, \"default\" for RATE_LIMIT"
-	burstUsage      = "`events` that it may send at once (default as many as --rate-limit)"
-	enforceUsage    = "`mode` when the quota is used up: off accepts events, soft refuses them, strict also the one that would cross it"
+	rateUsage       = "`events` a second that it may send, 1 to 1000000; 0 for any number," +
+		" \"default\" for RATE_LIMIT"
+	burstUsage   = "`events` that it may send at once (default as many as --rate-limit)"
+	enforceUsage = "`mode` when the quota is used up: off accepts events, soft refuses them," +
+		" strict also the one that would cross it"
 	thresholdsUsage = "`percents` of the quota at which to alert, like 80,100; \"\" for no alerts"
 )
 
@@ -50,7 +52,8 @@ var digits = regexp.MustCompile(`^[0-9]+(_[0-9]+)*$`)
 func parseQuota(s string) (int64, error) {
 	n, err := strconv.ParseInt(strings.ReplaceAll(s, "_", ""), 10, 64)
 	if err != nil || !digits.MatchString(s) {
-		return 0, errors.New("must be an integer from 0 to 9223372036854775807; underscores may group digits")
+		return 0,
+			errors.New("must be an integer from 0 to 9223372036854775807; underscores may group digits")
 	}
 	return n, nil
 }
@@ -67,7 +70,8 @@ func parseBillingDay(s string) (int, error) {
 // when it is stored there.
 func parseZone(s string) (*time.Location, error) {
 	zone, err := time.LoadLocation(s)
-	if err != nil || s == "" || s == "Local" { // which LoadLocation takes for UTC and for this machine's
+	// which LoadLocation takes for UTC and for this machine's
+	if err != nil || s == "" || s == "Local" {
 		return nil, errors.New("must be a time zone of the IANA database, like Europe/Berlin")
 	}
 	return zone, nil

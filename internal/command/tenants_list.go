@@ -48,7 +48,8 @@ func tenantsList(env Env) *cobra.Command {
 // warnOdd names the rows that a list could not show as they are.
 func warnOdd(stderr io.Writer, odd []store.OddRow) {
 	for _, r := range odd {
-		fmt.Fprintf(stderr, "flagmeter: warning: a row of %s cannot be read, correct it: %s: %s (instead: %s)\n", r.Table, r.Row, r.Reason, r.Instead)
+		fmt.Fprintf(stderr, "flagmeter: warning: a row of %s cannot be read, correct it: %s: %s"+
+			" (instead: %s)\n", r.Table, r.Row, r.Reason, r.Instead)
 	}
 }
 
@@ -72,7 +73,8 @@ func writeTenants(w io.Writer, tenants []meter.Tenant) error {
 		if renamed {
 			state += "\t" + meter.Quote(t.Name)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", meter.Quote(t.Shown()), quota, t.Enforce, tenantRate(t), t.BillingDay, t.Zone, percents(t.Thresholds), state)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", meter.Quote(t.Shown()), quota, t.Enforce,
+			tenantRate(t), t.BillingDay, t.Zone, percents(t.Thresholds), state)
 	}
 	return table.Flush()
 }
@@ -125,7 +127,8 @@ type tenantJSON struct {
 func writeTenantsJSON(w io.Writer, tenants []meter.Tenant) error {
 	list := make([]tenantJSON, len(tenants))
 	for i, t := range tenants {
-		list[i] = tenantJSON{Tenant: t.Shown(), Key: t.Name, Aliases: append([]string{}, t.Aliases...), BillingDay: t.BillingDay, Timezone: t.Zone.String(),
+		list[i] = tenantJSON{Tenant: t.Shown(), Key: t.Name, Aliases: append([]string{}, t.Aliases...),
+			BillingDay: t.BillingDay, Timezone: t.Zone.String(),
 			Thresholds: t.Thresholds, Archived: t.Archived, Enforce: t.Enforce.String()}
 		if t.Quota > 0 {
 			list[i].Quota = &t.Quota

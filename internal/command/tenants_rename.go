@@ -13,8 +13,8 @@ func tenantsRename(env Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rename OLD NEW",
 		Short: "Give a tenant another name",
-		Long: `Give a tenant another name, under which people see it within 2 seconds: in answers, exports,
-the dashboard and messages. All that it was called before stays good for events and
+		Long: `Give a tenant another name, under which people see it within 2 seconds: in answers,
+exports, the dashboard and messages. All that it was called before stays good for events and
 questions, so senders can change when they like. Its first name is its key: SQL has it, and
 usage, limits and ids stay with it. To go back, rename it to an old name.
 
@@ -42,7 +42,8 @@ and answers events that use them with 404.`,
 			if err := store.RenameTenant(cmd.Context(), db, key, name); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "tenant %s is now %s; its key is %s\n", meter.Quote(args[0]), meter.Quote(name), meter.Quote(key))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "tenant %s is now %s; its key is %s\n",
+				meter.Quote(args[0]), meter.Quote(name), meter.Quote(key))
 			return err
 		},
 	}

@@ -26,9 +26,9 @@ func tokensMint(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mint --tenant NAME",
 		Short: "Print a token for a tenant, and a link to its dashboard",
-		Long: `Print a token (JWT) that is signed with JWT_SECRET and good for one tenant, and with PUBLIC_URL
-a link that opens the dashboard of that tenant alone. It cannot be taken back before it
-ends, except with the secret as a whole: keep --ttl short.
+		Long: `Print a token (JWT) that is signed with JWT_SECRET and good for one tenant, and with
+PUBLIC_URL a link that opens the dashboard of that tenant alone. It cannot be taken back before
+it ends, except with the secret as a whole: keep --ttl short.
 
 The tenant must be there, in the database of DATABASE_URL; --unchecked takes your word for it.`,
 		Example: "  flagmeter tokens mint --tenant acme-corp --ttl 1h",

@@ -42,8 +42,9 @@ func NewBuild(version, commit string) Build {
 // register publishes the build as a metric.
 func (b Build) register(reg prometheus.Registerer) {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_build_info",
-		Help:        "Always 1; the labels say what runs.",
-		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Commit, "goversion": runtime.Version()}})
+		Help: "Always 1; the labels say what runs.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Commit,
+			"goversion": runtime.Version()}})
 	info.Set(1)
 	reg.MustRegister(info)
 }
@@ -68,7 +69,8 @@ the same.`,
 					Platform string `json:"platform"`
 				}{env.Build, runtime.Version(), platform})
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "flagmeter %s (commit %s, %s, %s)\n", env.Build.Version, env.Build.Commit, runtime.Version(), platform)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "flagmeter %s (commit %s, %s, %s)\n", env.Build.Version,
+				env.Build.Commit, runtime.Version(), platform)
 			return err
 		},
 	}

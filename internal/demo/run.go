@@ -102,7 +102,9 @@ func (s *stream) seed(ctx context.Context) error {
 
 // join lets those of the profiles take part whose tenants the server lists, and returns
 // the others.
-func (s *stream) join(ctx context.Context, profiles []profile, listed []client.Usage) (missing []profile, err error) {
+func (s *stream) join(
+	ctx context.Context, profiles []profile, listed []client.Usage,
+) (missing []profile, err error) {
 	usage := make(map[string]client.Usage, len(listed))
 	for _, u := range listed {
 		usage[u.Tenant] = u
@@ -117,7 +119,8 @@ func (s *stream) join(ctx context.Context, profiles []profile, listed []client.U
 		a.saw(u)
 		// What is short by less than 1 % is a history that is there.
 		if short := p.history - u.TotalTokens; short > p.history/100 {
-			if err := s.post(ctx, a, history(p, short, u.PeriodStart, s.opts.Now(), s.opts.Seed)); err != nil {
+			if err := s.post(ctx, a,
+				history(p, short, u.PeriodStart, s.opts.Now(), s.opts.Seed)); err != nil {
 				return nil, err
 			}
 		}

@@ -91,7 +91,8 @@ func TestOutageIsWaitedForAndLoggedOnce(t *testing.T) {
 		t.Errorf("only %d requests: the demo did not go on", requests)
 	}
 	logs := s.logs.String()
-	if strings.Count(logs, "demo waits for the server") != 1 || strings.Count(logs, "the server is back") != 1 || strings.Count(logs, "\n") != 2 {
+	if strings.Count(logs, "demo waits for the server") != 1 ||
+		strings.Count(logs, "the server is back") != 1 || strings.Count(logs, "\n") != 2 {
 		t.Errorf("logged\n%s", logs)
 	}
 }
@@ -115,7 +116,8 @@ func TestMissingTenantIsLeftOut(t *testing.T) {
 	s := newServer(t, midMonth)
 	delete(s.tenants, "quill-studio")
 	s.run(t, time.Minute)
-	if !strings.Contains(s.logs.String(), "does not exist and is left out\" tenant=quill-studio") || s.count("demo-live-") == 0 {
+	if !strings.Contains(s.logs.String(), "does not exist and is left out\" tenant=quill-studio") ||
+		s.count("demo-live-") == 0 {
 		t.Errorf("%d live events; logged\n%s", s.count("demo-live-"), &s.logs)
 	}
 }

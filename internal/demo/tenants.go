@@ -51,9 +51,10 @@ func profiles() []profile {
 			history:  760_000, rate: 0.3, showcase: true,
 		},
 		{ // comfortable
-			tenant:   tenant("brightside-health", 1_500_000_000, 1, "America/New_York", 80, 100),
-			features: []feature{{"claude-sonnet", 0.5, 500}, {"gpt-4o-mini", 0.3, 250}, {"whisper-large", 0.2, 300}},
-			history:  615_000_000, rate: 0.8,
+			tenant: tenant("brightside-health", 1_500_000_000, 1, "America/New_York", 80, 100),
+			features: []feature{{"claude-sonnet", 0.5, 500}, {"gpt-4o-mini", 0.3, 250},
+				{"whisper-large", 0.2, 300}},
+			history: 615_000_000, rate: 0.8,
 		},
 		{ // just below its threshold
 			tenant:   tenant("kontor-legal", 1_200_000_000, 15, "Europe/Berlin", 80),
@@ -61,9 +62,10 @@ func profiles() []profile {
 			history:  945_000_000, rate: 0.3,
 		},
 		{ // over its quota
-			tenant:   tenant("papaya-commerce", 600_000_000, 31, "America/Sao_Paulo", 80, 100),
-			features: []feature{{"gpt-4o-mini", 0.7, 200}, {"gpt-4-turbo", 0.2, 450}, {"text-embedding-3-small", 0.1, 120}},
-			history:  655_000_000, rate: 0.6,
+			tenant: tenant("papaya-commerce", 600_000_000, 31, "America/Sao_Paulo", 80, 100),
+			features: []feature{{"gpt-4o-mini", 0.7, 200}, {"gpt-4-turbo", 0.2, 450},
+				{"text-embedding-3-small", 0.1, 120}},
+			history: 655_000_000, rate: 0.6,
 		},
 		{ // small
 			tenant:   tenant("quill-studio", 20_000_000, 10, "Europe/London", 80),
@@ -71,9 +73,10 @@ func profiles() []profile {
 			history:  2_300_000, rate: 0.05,
 		},
 		{ // past the first of three thresholds
-			tenant:   tenant("harbor-logistics", 2_000_000_000, 20, "Asia/Singapore", 50, 80, 100),
-			features: []feature{{"gpt-4-turbo", 0.5, 600}, {"llama-3-70b", 0.3, 400}, {"text-embedding-3-small", 0.2, 150}},
-			history:  1_260_000_000, rate: 1,
+			tenant: tenant("harbor-logistics", 2_000_000_000, 20, "Asia/Singapore", 50, 80, 100),
+			features: []feature{{"gpt-4-turbo", 0.5, 600}, {"llama-3-70b", 0.3, 400},
+				{"text-embedding-3-small", 0.2, 150}},
+			history: 1_260_000_000, rate: 1,
 		},
 		{ // without a quota
 			tenant:   tenant("tanuki-games", 0, 1, "Asia/Tokyo", 80),
@@ -88,5 +91,6 @@ func tenant(name string, quota int64, billingDay int, zone string, thresholds ..
 	if err != nil {
 		panic(fmt.Sprintf("demo: %v", err)) // the zone is misspelt above
 	}
-	return meter.Tenant{Name: name, Quota: quota, BillingDay: billingDay, Zone: z, Thresholds: thresholds}
+	return meter.Tenant{Name: name, Quota: quota, BillingDay: billingDay, Zone: z,
+		Thresholds: thresholds}
 }

@@ -21,7 +21,8 @@ func TestTenantsAreValid(t *testing.T) {
 			t.Errorf("name %q is taken or invalid", tt.Name)
 		}
 		names[tt.Name] = true
-		if tt.Quota < 0 || tt.BillingDay < 1 || tt.BillingDay > 31 || tt.Zone == nil || !slices.IsSorted(tt.Thresholds) {
+		if tt.Quota < 0 || tt.BillingDay < 1 || tt.BillingDay > 31 || tt.Zone == nil ||
+			!slices.IsSorted(tt.Thresholds) {
 			t.Errorf("%+v", tt)
 		}
 	}
@@ -39,7 +40,8 @@ func TestLivePaceFitsTheQuota(t *testing.T) {
 			t.Errorf("%s: shares add up to %v", p.tenant.Name, shares)
 		}
 		month := p.rate * mean * 30 * 24 * 3600
-		if quota := float64(p.tenant.Quota); quota > 0 && !p.showcase && (month < quota/2 || month > quota*1.5) {
+		quota := float64(p.tenant.Quota)
+		if quota > 0 && !p.showcase && (month < quota/2 || month > quota*1.5) {
 			t.Errorf("%s: %.0f tokens a month, quota %.0f", p.tenant.Name, month, quota)
 		}
 	}
@@ -58,7 +60,8 @@ func TestHistoryStaysWithinPeriodAndLimits(t *testing.T) {
 			ids := map[string]bool{}
 			var sum int64
 			for _, e := range events {
-				if e.Timestamp.Before(start) || e.Timestamp.After(now) || meter.CheckTime(e.Timestamp, now) != "" {
+				if e.Timestamp.Before(start) || e.Timestamp.After(now) ||
+					meter.CheckTime(e.Timestamp, now) != "" {
 					t.Fatalf("%s at %v: event at %v, period from %v", p.tenant.Name, now, e.Timestamp, start)
 				}
 				if ids[e.ID] || meter.CheckName(e.ID) != "" || meter.CheckTokens(e.Tokens) != "" {
@@ -100,7 +103,8 @@ func TestCallTokensAreHeavyTailed(t *testing.T) {
 	}
 	slices.Sort(calls)
 	median, p99, mean := calls[len(calls)/2], calls[len(calls)*99/100], sum/int64(len(calls))
-	if median < 950 || median > 1050 || mean < 1650 || mean > 2000 || p99 < 11_000 || p99 > 15_000 || calls[0] < 1 {
+	if median < 950 || median > 1050 || mean < 1650 || mean > 2000 || p99 < 11_000 || p99 > 15_000 ||
+		calls[0] < 1 {
 		t.Errorf("median %d, mean %d, p99 %d, least %d", median, mean, p99, calls[0])
 	}
 	if n := callTokens(rng, feature{"m", 1, 1e9}); n != longestCall {
@@ -125,7 +129,9 @@ func TestPickFollowsTheWeights(t *testing.T) {
 func TestShowcaseSlowsDownAndStops(t *testing.T) {
 	a := actor{profile: profiles()[0]}
 	night := time.Date(2026, 3, 21, 3, 0, 0, 0, time.UTC)
-	for _, step := range []struct{ percent, pace float64 }{{0, 0.3}, {80.5, 0.3}, {81, 0.015}, {96.99, 0.015}, {97, 0}, {120, 0}} {
+	for _, step := range []struct{ percent, pace float64 }{
+		{0, 0.3}, {80.5, 0.3}, {81, 0.015}, {96.99, 0.015}, {97, 0}, {120, 0},
+	} {
 		a.percent = step.percent
 		if got := a.pace(night); math.Abs(got-step.pace) > 1e-9 {
 			t.Errorf("at %v %%: %v events a second, want %v", step.percent, got, step.pace)

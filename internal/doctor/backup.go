@@ -13,10 +13,12 @@ const backupOld = 36 * time.Hour
 
 // backups is whether there is a good one that is new.
 func (p *Patient) backups(ctx context.Context) []Finding {
-	const name, advice = "last backup", "flagmeter backup, or look at what runs it: flagmeter healthcheck backup; docker compose logs backup"
+	const name, advice = "last backup", "flagmeter backup, or look at what runs it: flagmeter" +
+		" healthcheck backup; docker compose logs backup"
 	where := p.Config.BackupTarget
 	if where == "" {
-		return one(name, Skip, "BACKUP_TARGET is not set here", "where backups are kept: flagmeter backup list")
+		return one(name, Skip, "BACKUP_TARGET is not set here",
+			"where backups are kept: flagmeter backup list")
 	}
 	target, err := backup.Open(ctx, where, backup.S3Of(p.Config))
 	if err != nil {
@@ -39,7 +41,8 @@ func (p *Patient) backups(ctx context.Context) []Finding {
 		err = trust.Check(ctx, target, last.Manifest)
 	}
 	if err != nil {
-		return one(name, Fail, last.Name+": "+err.Error(), "set BACKUP_SIGN_KEY where backups are made; find out who can write to BACKUP_TARGET")
+		return one(name, Fail, last.Name+": "+err.Error(),
+			"set BACKUP_SIGN_KEY where backups are made; find out who can write to BACKUP_TARGET")
 	}
 	if p.Now().Sub(last.Taken) > backupOld {
 		return one(name, Warn, text, advice)

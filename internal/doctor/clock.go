@@ -44,7 +44,8 @@ func (p *Patient) clock(name string, read func() (time.Time, error)) []Finding {
 	text := "agrees with this machine's"
 	switch {
 	case skew.Abs() > max(best/2, time.Millisecond):
-		text = fmt.Sprintf("%s %s this machine's", skew.Abs().Round(time.Millisecond), map[bool]string{true: "ahead of", false: "behind"}[skew > 0])
+		text = fmt.Sprintf("%s %s this machine's", skew.Abs().Round(time.Millisecond),
+			map[bool]string{true: "ahead of", false: "behind"}[skew > 0])
 	}
 	const advice = "on both machines: timedatectl set-ntp true, then: timedatectl status"
 	switch {

@@ -42,7 +42,8 @@ func judgeDisk(name, path string, s space, perDay uint64, advice string) []Findi
 		return one(name, Skip, path+" is on a file system that does not tell its size", "")
 	}
 	share := s.free * 100 / s.total
-	text := fmt.Sprintf("%s of %s free (%d %%) below %s", humanize.IBytes(s.free), humanize.IBytes(s.total), share, path)
+	text := fmt.Sprintf("%s of %s free (%d %%) below %s",
+		humanize.IBytes(s.free), humanize.IBytes(s.total), share, path)
 	days := uint64(1 << 62)
 	if perDay > 0 {
 		days = s.free / perDay
@@ -63,18 +64,21 @@ func local(raw config.Secret) bool {
 	if err != nil {
 		return false
 	}
-	return config.IsLoopback(u.Hostname()) || u.Hostname() == "" && strings.HasPrefix(u.Query().Get("host"), "/")
+	return config.IsLoopback(u.Hostname()) ||
+		u.Hostname() == "" && strings.HasPrefix(u.Query().Get("host"), "/")
 }
 
 func (p *Patient) valkeyDisk(ctx context.Context) []Finding {
 	const name = "valkey's disk"
 	if !local(p.Config.ValkeyURL) {
-		return one(name, Skip, "on another machine or in another container", "type there: df -h $(valkey-cli CONFIG GET dir | tail -1)")
+		return one(name, Skip, "on another machine or in another container",
+			"type there: df -h $(valkey-cli CONFIG GET dir | tail -1)")
 	}
 	return p.eachNode(ctx, name, func(n node) []Finding {
 		dir := n.config["dir"]
 		if dir == "" {
-			return one(name, Skip, "this account is not told where valkey writes, as it should be", "type, as an administrator: df -h $(valkey-cli CONFIG GET dir | tail -1)")
+			return one(name, Skip, "this account is not told where valkey writes, as it should be",
+				"type, as an administrator: df -h $(valkey-cli CONFIG GET dir | tail -1)")
 		}
 		s, err := spaceOf(dir)
 		if err != nil {
@@ -83,7 +87,8 @@ func (p *Patient) valkeyDisk(ctx context.Context) []Finding {
 		// A rewrite puts the new file beside the old one.
 		aof, _ := strconv.ParseUint(n.info["aof_current_size"], 10, 64)
 		if s.free < 2*aof {
-			return one(name, Fail, fmt.Sprintf("%s free below %s: no room to rewrite an append-only file of %s", humanize.IBytes(s.free), dir, humanize.IBytes(aof)), "free or add disk space")
+			return one(name, Fail, fmt.Sprintf("%s free below %s: no room to rewrite an append-only"+
+				" file of %s", humanize.IBytes(s.free), dir, humanize.IBytes(aof)), "free or add disk space")
 		}
 		return judgeDisk(name, dir, s, 0, "free or add disk space: df -h "+dir)
 	})
@@ -99,20 +104,25 @@ func (p *Patient) postgresDisk(ctx context.Context) []Finding {
 		coalesce(pg_total_relation_size(to_regclass($1)), 0) AS yesterday`, yesterday); err != nil {
 		return unknown(name, err)
 	}
-	grown := fmt.Sprintf("the database has %s, yesterday's events %s", humanize.IBytes(uint64(size.Database)), humanize.IBytes(uint64(size.Yesterday)))
+	grown := fmt.Sprintf("the database has %s, yesterday's events %s",
+		humanize.IBytes(uint64(size.Database)), humanize.IBytes(uint64(size.Yesterday)))
 	all := ok("database size", grown)
 	if !local(p.Config.DatabaseURL) {
-		return append(all, one(name, Skip, "on another machine or in another container", `type there: df -h "$(psql -Atc 'SHOW data_directory')"`)...)
+		return append(all, one(name, Skip, "on another machine or in another container",
+			`type there: df -h "$(psql -Atc 'SHOW data_directory')"`)...)
 	}
 	dir, err := p.dataDirectory(ctx)
 	if err != nil {
-		return append(all, one(name, Skip, "this role is not told where the data are", "psql, as an administrator: GRANT pg_read_all_settings TO flagmeter_app; or type: df -h /var/lib/postgresql")...)
+		return append(all,
+			one(name, Skip, "this role is not told where the data are", "psql, as an administrator:"+
+				" GRANT pg_read_all_settings TO flagmeter_app; or type: df -h /var/lib/postgresql")...)
 	}
 	s, err := spaceOf(dir)
 	if err != nil {
 		return append(all, unknown(name, err)...)
 	}
-	return append(all, judgeDisk(name, dir, s, uint64(size.Yesterday), "add disk space, or keep events for a shorter time (EVENTS_RETENTION): df -h "+dir)...)
+	return append(all, judgeDisk(name, dir, s, uint64(size.Yesterday),
+		"add disk space, or keep events for a shorter time (EVENTS_RETENTION): df -h "+dir)...)
 }
 
 // dataDirectory is where Postgres keeps its data, or the nearest directory above that may be

@@ -104,8 +104,10 @@ func Examine(ctx context.Context, p *Patient, tell func(Finding)) {
 			return
 		}
 		if missing := firstOf(c.needs, lost); missing != "" {
-			if reason := c.group + missing; missing != c.group && !told[reason] { // its own group has said so
-				tell(Finding{Group: c.group, Check: "all", Status: Skip, Text: "needs " + missing + ", see above"})
+			// its own group has said so
+			if reason := c.group + missing; missing != c.group && !told[reason] {
+				tell(Finding{Group: c.group, Check: "all", Status: Skip,
+					Text: "needs " + missing + ", see above"})
 				told[reason], lost[c.group] = true, lost[c.group] || c.group == "schema"
 			}
 			continue
@@ -143,7 +145,9 @@ func firstOf(names []string, set map[string]bool) string {
 
 // clean takes what is secret out of a text, and the ends of lines.
 func (p *Patient) clean(text string) string {
-	for _, raw := range []config.Secret{p.Config.DatabaseURL, p.Config.ValkeyURL, p.Config.MigrateDatabaseURL, p.Config.SlackWebhookURL} {
+	for _, raw := range []config.Secret{
+		p.Config.DatabaseURL, p.Config.ValkeyURL, p.Config.MigrateDatabaseURL, p.Config.SlackWebhookURL,
+	} {
 		if raw == "" {
 			continue
 		}

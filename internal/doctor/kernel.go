@@ -25,14 +25,17 @@ func kernelAt(proc, sys string) []Finding {
 	}
 	all := ok("overcommit", "vm.overcommit_memory = 1")
 	if got := strings.TrimSpace(string(overcommit)); got != "1" {
-		all = one("overcommit", Warn, "vm.overcommit_memory = "+got+": a rewrite of the append-only file can fail although memory is free",
-			"sysctl -w vm.overcommit_memory=1, and for good: echo vm.overcommit_memory=1 > /etc/sysctl.d/60-valkey.conf")
+		all = one("overcommit", Warn, "vm.overcommit_memory = "+got+
+			": a rewrite of the append-only file can fail although memory is free",
+			"sysctl -w vm.overcommit_memory=1, and for good: echo vm.overcommit_memory=1 >"+
+				" /etc/sysctl.d/60-valkey.conf")
 	}
 	huge, err := os.ReadFile(filepath.Join(sys, "kernel/mm/transparent_hugepage/enabled"))
 	switch {
 	case err != nil:
 	case strings.Contains(string(huge), "[always]"):
-		all = append(all, one("huge pages", Warn, "transparent huge pages are always used: Valkey stalls and doubles its memory during a rewrite",
+		all = append(all, one("huge pages", Warn,
+			"transparent huge pages are always used: Valkey stalls and doubles its memory during a rewrite",
 			"echo madvise > /sys/kernel/mm/transparent_hugepage/enabled, at each start of the machine")...)
 	default:
 		all = append(all, ok("huge pages", "not forced on Valkey")...)

@@ -13,7 +13,8 @@ func TestDisk(t *testing.T) {
 		free, total, perDay uint64
 		want                Status
 	}{
-		{500 * gb, 1000 * gb, 0, OK}, {150 * gb, 1000 * gb, gb, OK}, {149 * gb, 1000 * gb, 0, Warn}, {49 * gb, 1000 * gb, 0, Fail},
+		{500 * gb, 1000 * gb, 0, OK}, {150 * gb, 1000 * gb, gb, OK}, {149 * gb, 1000 * gb, 0, Warn},
+		{49 * gb, 1000 * gb, 0, Fail},
 		{500 * gb, 1000 * gb, 40 * gb, Warn}, {500 * gb, 1000 * gb, 300 * gb, Fail}, {0, 0, 0, Skip},
 	} {
 		f := judgeDisk("disk", "/data", space{tt.free, tt.total}, tt.perDay, "free it")[0]
@@ -51,7 +52,8 @@ func TestKernel(t *testing.T) {
 		t.Errorf("no Linux: %s", got)
 	}
 	for _, tt := range []struct{ overcommit, huge, want string }{
-		{"1\n", "always [madvise] never\n", "ok ok"}, {"0\n", "[always] madvise never\n", "warn warn"}, {"1\n", "always madvise [never]\n", "ok ok"},
+		{"1\n", "always [madvise] never\n", "ok ok"}, {"0\n", "[always] madvise never\n", "warn warn"},
+		{"1\n", "always madvise [never]\n", "ok ok"},
 	} {
 		write(filepath.Join(proc, "sys/vm/overcommit_memory"), tt.overcommit)
 		write(filepath.Join(sys, "kernel/mm/transparent_hugepage/enabled"), tt.huge)

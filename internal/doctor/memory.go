@@ -25,19 +25,22 @@ func (p *Patient) memory(ctx context.Context) []Finding {
 		system, _ := strconv.ParseUint(n.info["total_system_memory"], 10, 64)
 		if most == 0 {
 			half := max(system/2>>20, 64)
-			return one("memory", Warn, fmt.Sprintf("%s used, without a limit: a full machine ends Valkey instead of refusing events", humanize.IBytes(used)),
+			return one("memory", Warn, fmt.Sprintf("%s used, without a limit: a full machine ends Valkey"+
+				" instead of refusing events", humanize.IBytes(used)),
 				setIn("maxmemory", fmt.Sprintf("%dmb", half)))
 		}
 		share := used * 100 / most
 		text := fmt.Sprintf("%s of %s used (%d %%)", humanize.IBytes(used), humanize.IBytes(most), share)
-		more := setIn("maxmemory", fmt.Sprintf("%dmb", most*2>>20)) + "; see first whether a flusher runs (pipeline, below)"
+		more := setIn("maxmemory", fmt.Sprintf("%dmb", most*2>>20)) +
+			"; see first whether a flusher runs (pipeline, below)"
 		switch {
 		case share >= memoryFull:
 			return one("memory", Fail, text+": soon POST /events is answered 503", more)
 		case share >= memoryTight:
 			return one("memory", Warn, text, more)
 		case system > 0 && most > system/10*9:
-			return one("memory", Warn, text+", and the limit is more than the machine can give", setIn("maxmemory", fmt.Sprintf("%dmb", system/2>>20)))
+			return one("memory", Warn, text+", and the limit is more than the machine can give",
+				setIn("maxmemory", fmt.Sprintf("%dmb", system/2>>20)))
 		}
 		return ok("memory", text)
 	})
@@ -60,10 +63,12 @@ func (p *Patient) remembered(ctx context.Context) []Finding {
 		return unknown("event ids", err)
 	}
 	need := uint64(float64(busiest) / 60 * 2 * p.Config.DedupeWindow.Seconds() * bytesPerID)
-	text := fmt.Sprintf("up to %s for DEDUPE_WINDOW=%s at the rate of the busiest minute of the last day (%s events)",
+	text := fmt.Sprintf(
+		"up to %s for DEDUPE_WINDOW=%s at the rate of the busiest minute of the last day (%s events)",
 		humanize.IBytes(need), p.Config.DedupeWindow, humanize.Comma(busiest))
 	if most > 0 && need > most/2 {
-		return one("event ids", Warn, text+", more than half of maxmemory", "set a shorter DEDUPE_WINDOW, or raise maxmemory in valkey.conf")
+		return one("event ids", Warn, text+", more than half of maxmemory",
+			"set a shorter DEDUPE_WINDOW, or raise maxmemory in valkey.conf")
 	}
 	return ok("event ids", text)
 }

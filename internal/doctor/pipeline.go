@@ -16,7 +16,8 @@ const (
 	// flusher comes every second; after a restart of Postgres it needs a minute at most.
 	waitsLong, waitsTooLong = time.Minute, 10 * time.Minute
 
-	startFlusher = "look whether a flusher runs and what it logs: flagmeter healthcheck flusher; docker compose logs flusher, or: journalctl -u flagmeter-flusher"
+	startFlusher = "look whether a flusher runs and what it logs: flagmeter healthcheck flusher;" +
+		" docker compose logs flusher, or: journalctl -u flagmeter-flusher"
 )
 
 // queue is whether what was accepted gets to Postgres.
@@ -29,7 +30,8 @@ func (p *Patient) queue(ctx context.Context) []Finding {
 		return ok("queue", "empty")
 	}
 	age := max(p.Now().Sub(q.Oldest), 0)
-	text := fmt.Sprintf("%s events wait for Postgres, the oldest for %s", humanize.Comma(q.Events), age.Round(time.Second))
+	text := fmt.Sprintf("%s events wait for Postgres, the oldest for %s",
+		humanize.Comma(q.Events), age.Round(time.Second))
 	switch {
 	case age > waitsTooLong:
 		return one("queue", Fail, text, startFlusher)
@@ -54,27 +56,32 @@ func (p *Patient) shards(ctx context.Context) []Finding {
 		return unknown("shards", err)
 	}
 	if placed != p.Config.Shards {
-		return one("shards", Fail, fmt.Sprintf("SHARDS=%d here, but the state in Valkey is placed by %d: no role starts", p.Config.Shards, placed),
+		return one("shards", Fail, fmt.Sprintf("SHARDS=%d here, but the state in Valkey is placed by"+
+			" %d: no role starts", p.Config.Shards, placed),
 			fmt.Sprintf("set SHARDS=%d for every role; to change it: flagmeter shards set --help", placed))
 	}
 	text := fmt.Sprintf("SHARDS=%d", p.Config.Shards)
 	if q.Events+q.SealedRaw+q.SealedSums+q.OpenMinutes > 0 || !q.Oldest.IsZero() {
-		return one("shards", Fail, fmt.Sprintf("%s, but %s events and %d batches wait in shards beyond it", text, humanize.Comma(q.Events), q.SealedRaw+q.SealedSums),
-			"set SHARDS of every role to what it was, run a flusher until the queue is empty, then change it")
+		return one("shards", Fail, fmt.Sprintf("%s, but %s events and %d batches wait in shards"+
+			" beyond it", text, humanize.Comma(q.Events), q.SealedRaw+q.SealedSums),
+			"set SHARDS of every role to what it was, run a flusher until the queue is empty, then"+
+				" change it")
 	}
 	return ok("shards", text+", nothing waits beyond it")
 }
 
 // ledger is whether Valkey has all that it has handed out.
 func (p *Patient) ledger(ctx context.Context) []Finding {
-	const advice = "a running flusher mends it: it takes what is left, matched by id, and then events are accepted again; see FlagMeterRewind in docs/RUNBOOK.md, then: flagmeter audit"
+	const advice = "a running flusher mends it: it takes what is left, matched by id, and then" +
+		" events are accepted again; see FlagMeterRewind in docs/RUNBOOK.md, then: flagmeter audit"
 	notes, err := p.Valkey.Rewinds(ctx)
 	if err != nil {
 		return unknown("ledger", err)
 	}
 	for shard := range p.Config.Shards {
 		if note, lost := notes[shard]; lost {
-			return one("ledger", Fail, fmt.Sprintf("Valkey has lost writes, and POST /events is answered 503 (shard %d: %s)", shard, note), advice)
+			return one("ledger", Fail, fmt.Sprintf("Valkey has lost writes, and POST /events is answered"+
+				" 503 (shard %d: %s)", shard, note), advice)
 		}
 	}
 	seqs, err := ledger.Ends(ctx, p.DB, p.Config.Shards)
@@ -87,7 +94,8 @@ func (p *Patient) ledger(ctx context.Context) []Finding {
 			return unknown("ledger", err)
 		}
 		if have < seq {
-			return one("ledger", Fail, fmt.Sprintf("Valkey is at %d, the ledger at %d (shard %d): Valkey has lost writes, or is another one than before", have, seq, shard),
+			return one("ledger", Fail, fmt.Sprintf("Valkey is at %d, the ledger at %d (shard %d): Valkey"+
+				" has lost writes, or is another one than before", have, seq, shard),
 				"is VALKEY_URL the right server, with its own volume? If so: "+advice)
 		}
 	}
@@ -101,8 +109,10 @@ func (p *Patient) deadEvents(ctx context.Context) []Finding {
 		return unknown("dead events", err)
 	}
 	if dead > 0 {
-		return one("dead events", Warn, humanize.Comma(dead)+" rows were refused by Postgres and are kept apart",
-			"psql: SELECT kind, reason, count(*), max(created_at) FROM dead_events GROUP BY 1, 2; then: flagmeter audit")
+		return one("dead events", Warn,
+			humanize.Comma(dead)+" rows were refused by Postgres and are kept apart",
+			"psql: SELECT kind, reason, count(*), max(created_at) FROM dead_events GROUP BY 1, 2; then:"+
+				" flagmeter audit")
 	}
 	return ok("dead events", "none")
 }

@@ -30,7 +30,8 @@ func TestPostgresKeepsWhatItCommits(t *testing.T) {
 	}
 	wrong.User = url.UserPassword("flagmeter_ingest", "canary-in-the-password")
 	found, text = visit{settings: map[string]string{"DATABASE_URL": wrong.String()}}.examine(t, env)
-	must(t, found, "postgres/reachable", doctor.Fail, "password authentication failed", "correct user and password in DATABASE_URL")
+	must(t, found, "postgres/reachable", doctor.Fail, "password authentication failed",
+		"correct user and password in DATABASE_URL")
 	must(t, found, "schema/all", doctor.Skip, "needs postgres", "")
 	noCanary(t, text)
 	wrong, _ = url.Parse(env.DatabaseURL)
@@ -40,7 +41,8 @@ func TestPostgresKeepsWhatItCommits(t *testing.T) {
 
 	env.Stack.Postgres.Kill()
 	found, _ = visit{}.examine(t, env)
-	must(t, found, "postgres/reachable", doctor.Fail, "connection refused", "systemctl start postgresql")
+	must(t, found, "postgres/reachable", doctor.Fail, "connection refused",
+		"systemctl start postgresql")
 	must(t, found, "valkey/fsync", doctor.OK, "always", "")
 	must(t, found, "pipeline/queue", doctor.OK, "empty", "")
 }
@@ -59,7 +61,8 @@ func TestRole(t *testing.T) {
 
 	execSQL(t, env, "REVOKE INSERT ON events FROM flagmeter_app")
 	found, _ = visit{}.examine(t, env)
-	must(t, found, "postgres/role", doctor.Fail, "lacks 1 rights, the first: INSERT on events", "flagmeter migrate")
+	must(t, found, "postgres/role", doctor.Fail, "lacks 1 rights, the first: INSERT on events",
+		"flagmeter migrate")
 }
 
 func TestMigrations(t *testing.T) {
@@ -70,7 +73,8 @@ func TestMigrations(t *testing.T) {
 
 	execSQL(t, env, "INSERT INTO schema_migrations (id, applied_at) VALUES ('9999_later.sql', now())")
 	found, _ = visit{}.examine(t, env)
-	must(t, found, "schema/migrations", doctor.Warn, "newer than this program (9999_later.sql)", "newest version of every role")
+	must(t, found, "schema/migrations", doctor.Warn, "newer than this program (9999_later.sql)",
+		"newest version of every role")
 
 	execSQL(t, env, "DELETE FROM schema_migrations WHERE id = '0006_limits.sql'")
 	found, _ = visit{}.examine(t, env)
@@ -90,15 +94,19 @@ func TestPartitions(t *testing.T) {
 	for _, check := range []string{"schema/events", "schema/rollups"} {
 		must(t, found, check, doctor.Fail, "there is no partition for now", "flagmeter flusher")
 	}
-	execSQL(t, env, "SELECT create_partitions('events', '2026-03-09T00:00:00Z', '2026-03-09T00:00:00Z'), create_partitions('rollups', '2026-03-09T00:00:00Z', '2026-03-09T00:00:00Z')")
+	execSQL(t,
+		env, "SELECT create_partitions('events', '2026-03-09T00:00:00Z', '2026-03-09T00:00:00Z'),"+
+			" create_partitions('rollups', '2026-03-09T00:00:00Z', '2026-03-09T00:00:00Z')")
 	found, _ = v.examine(t, env)
 	must(t, found, "schema/events", doctor.Warn, "end at 2026-03-10 00:00:00 UTC", "flagmeter flusher")
 	must(t, found, "schema/rollups", doctor.OK, "until 2026-04-01 00:00:00 UTC", "")
-	execSQL(t, env, "SELECT create_partitions('events', '2026-03-10T00:00:00Z', '2026-03-15T00:00:00Z')")
+	execSQL(t, env,
+		"SELECT create_partitions('events', '2026-03-10T00:00:00Z', '2026-03-15T00:00:00Z')")
 	found, _ = v.examine(t, env)
 	must(t, found, "schema/events", doctor.OK, "until 2026-03-16 00:00:00 UTC", "")
 
 	execSQL(t, env, "INSERT INTO events VALUES (gen_random_uuid(), 'acme', 'chat', 1, '2026-02-01')")
 	found, _ = v.examine(t, env)
-	must(t, found, "schema/events", doctor.Warn, "the default partition has 1 rows", "keep a flusher running")
+	must(t, found, "schema/events", doctor.Warn, "the default partition has 1 rows",
+		"keep a flusher running")
 }

@@ -56,9 +56,11 @@ func roundTrips(ping func() error) (median, longest time.Duration, err error) {
 }
 
 func (p *Patient) distance(store string, median, longest time.Duration) []Finding {
-	text := fmt.Sprintf("answers in %s (the longest of %d: %s)", median.Round(10*time.Microsecond), pings, longest.Round(10*time.Microsecond))
+	text := fmt.Sprintf("answers in %s (the longest of %d: %s)",
+		median.Round(10*time.Microsecond), pings, longest.Round(10*time.Microsecond))
 	if median > cmp.Or(p.FarAway, farAway) {
-		return one(reachable, Warn, text, fmt.Sprintf("run %s on this machine or in the same data centre: each request waits for it", store))
+		return one(reachable, Warn, text, fmt.Sprintf(
+			"run %s on this machine or in the same data centre: each request waits for it", store))
 	}
 	return ok(reachable, text)
 }
@@ -67,13 +69,15 @@ func (p *Patient) distance(store string, median, longest time.Duration) []Findin
 func valkeyAdvice(err error) string {
 	switch {
 	case redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "WRONGPASS"):
-		return "correct user and password in VALKEY_URL: redis://user:password@host:6379/0; users are in valkey.acl"
+		return "correct user and password in VALKEY_URL: redis://user:password@host:6379/0; users are" +
+			" in valkey.acl"
 	case redis.HasErrorPrefix(err, "NOPERM"):
 		return "give the user the rights of scripts/valkey.acl, then: valkey-cli ACL LOAD"
 	case redis.HasErrorPrefix(err, "LOADING"):
 		return "wait: Valkey reads its append-only file"
 	}
-	return networkAdvice(err, "VALKEY_URL", "docker compose up -d valkey, or: systemctl start valkey-server")
+	return networkAdvice(err, "VALKEY_URL",
+		"docker compose up -d valkey, or: systemctl start valkey-server")
 }
 
 // postgresAdvice says the same of Postgres.
@@ -82,17 +86,22 @@ func postgresAdvice(err error) string {
 	if errors.As(err, &refusal) {
 		switch refusal.Code.Class() {
 		case "28":
-			return "correct user and password in DATABASE_URL; psql, as an administrator: \\password flagmeter_ingest"
+			return "correct user and password in DATABASE_URL; psql, as an administrator: \\password" +
+				" flagmeter_ingest"
 		case "3D":
-			return "createdb, as an administrator, the database that DATABASE_URL names, then: flagmeter migrate"
+			return "createdb, as an administrator, the database that DATABASE_URL names, then:" +
+				" flagmeter migrate"
 		case "53":
-			return "raise max_connections in postgresql.conf, or end those who hold them: SELECT usename, count(*) FROM pg_stat_activity GROUP BY 1"
+			return "raise max_connections in postgresql.conf, or end those who hold them: SELECT usename," +
+				" count(*) FROM pg_stat_activity GROUP BY 1"
 		}
 	}
 	if strings.Contains(err.Error(), "SSL is not enabled") {
-		return "switch on TLS in Postgres, or, on one machine, put ?sslmode=disable at the end of DATABASE_URL"
+		return "switch on TLS in Postgres, or, on one machine, put ?sslmode=disable at the end of" +
+			" DATABASE_URL"
 	}
-	return networkAdvice(err, "DATABASE_URL", "docker compose up -d postgres, or: systemctl start postgresql")
+	return networkAdvice(err, "DATABASE_URL",
+		"docker compose up -d postgres, or: systemctl start postgresql")
 }
 
 func networkAdvice(err error, setting, start string) string {
@@ -103,5 +112,6 @@ func networkAdvice(err error, setting, start string) string {
 	case strings.Contains(err.Error(), "refused"), strings.Contains(err.Error(), "no such file"):
 		return "start it: " + start + "; if it runs, correct host and port in " + setting
 	}
-	return "look whether host and port in " + setting + " can be reached from here, and at firewalls between"
+	return "look whether host and port in " + setting +
+		" can be reached from here, and at firewalls between"
 }

@@ -63,7 +63,8 @@ func (r *Report) Tell(f Finding) {
 		r.print("%s\n", f.Group)
 	}
 	sign := r.signs[f.Status]
-	r.print("  %s %s  %s\n", sign, f.Check+strings.Repeat(" ", max(0, width-utf8.RuneCountInString(f.Check))), f.Text)
+	r.print("  %s %s  %s\n", sign,
+		f.Check+strings.Repeat(" ", max(0, width-utf8.RuneCountInString(f.Check))), f.Text)
 	if f.Advice != "" {
 		r.print("  %s do: %s\n", strings.Repeat(" ", utf8.RuneCountInString(sign)), f.Advice)
 	}

@@ -31,7 +31,8 @@ func (v visit) examine(t *testing.T, env *stacktest.Env) (map[string]doctor.Find
 		if value, set := v.settings[name]; set {
 			return value
 		}
-		return map[string]string{"DATABASE_URL": env.DatabaseURL, "VALKEY_URL": env.ValkeyURL, "LISTEN_ADDR": "127.0.0.1:3000"}[name]
+		return map[string]string{"DATABASE_URL": env.DatabaseURL, "VALKEY_URL": env.ValkeyURL,
+			"LISTEN_ADDR": "127.0.0.1:3000"}[name]
 	}
 	cfg, err := config.Load(getenv, "DATABASE_URL", "VALKEY_URL")
 	if err != nil {
@@ -47,7 +48,8 @@ func (v visit) examine(t *testing.T, env *stacktest.Env) (map[string]doctor.Find
 		t.Fatal(err)
 	}
 	defer rdb.Close()
-	p := &doctor.Patient{Config: cfg, DB: db, RDB: rdb, Valkey: scripts.New(rdb, cfg.Shards), Now: time.Now, Version: "v1.2.3", Send: v.send,
+	p := &doctor.Patient{Config: cfg, DB: db, RDB: rdb, Valkey: scripts.New(rdb, cfg.Shards),
+		Now: time.Now, Version: "v1.2.3", Send: v.send,
 		ListenUnset: getenv("LISTEN_ADDR") == "", FarAway: cmp.Or(v.farAway, time.Hour)}
 	if v.now != nil {
 		p.Now = v.now
@@ -66,14 +68,16 @@ func (v visit) examine(t *testing.T, env *stacktest.Env) (map[string]doctor.Find
 }
 
 // must fails the test unless a check has that status, says text and advises advice.
-func must(t *testing.T, found map[string]doctor.Finding, check string, status doctor.Status, text, advice string) {
+func must(t *testing.T, found map[string]doctor.Finding, check string, status doctor.Status,
+	text, advice string) {
 	t.Helper()
 	f, looked := found[check]
 	switch {
 	case !looked:
 		t.Errorf("%s: not looked at", check)
 	case f.Status != status || !strings.Contains(f.Text, text) || !strings.Contains(f.Advice, advice):
-		t.Errorf("%s: %s, %q, %q\nwant %s, %q, %q", check, f.Status, f.Text, f.Advice, status, text, advice)
+		t.Errorf("%s: %s, %q, %q\nwant %s, %q, %q",
+			check, f.Status, f.Text, f.Advice, status, text, advice)
 	case (f.Advice == "") != (f.Status == doctor.OK) && f.Status != doctor.Skip:
 		t.Errorf("%s: %s with the advice %q", check, f.Status, f.Advice)
 	}
@@ -94,7 +98,8 @@ func waiting(t *testing.T, env *stacktest.Env, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := env.Valkey.RPush(t.Context(), key, id.String()+"\tacme\tchat\t1\t2026-03-09 14:00:00+00\t\\N\n").Err(); err != nil {
+	if err := env.Valkey.RPush(t.Context(), key,
+		id.String()+"\tacme\tchat\t1\t2026-03-09 14:00:00+00\t\\N\n").Err(); err != nil {
 		t.Fatal(err)
 	}
 }

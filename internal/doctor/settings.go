@@ -34,14 +34,17 @@ func (p *Patient) settings(context.Context) []Finding {
 	}
 	host, _, _ := net.SplitHostPort(c.ListenAddr)
 	if c.Auth == "off" && !c.OnlyLocal(host) {
-		add("authentication", "off, and other machines can reach the API: whoever does can read and add usage",
+		add("authentication",
+			"off, and other machines can reach the API: whoever does can read and add usage",
 			"set AUTH=required, then: flagmeter keys create --scope admin")
 	}
 	if c.WebhookAllowPrivate {
-		add("webhook rules", "WEBHOOK_ALLOW_PRIVATE=true: whoever may edit webhooks can reach this machine's network",
+		add("webhook rules",
+			"WEBHOOK_ALLOW_PRIVATE=true: whoever may edit webhooks can reach this machine's network",
 			"remove WEBHOOK_ALLOW_PRIVATE, unless a receiver is in your own network")
 	}
-	if u, err := url.Parse(c.PublicURL); err == nil && u.Scheme == "http" && !config.IsLoopback(u.Hostname()) {
+	u, err := url.Parse(c.PublicURL)
+	if err == nil && u.Scheme == "http" && !config.IsLoopback(u.Hostname()) {
 		add("public url", "without TLS: keys and sessions can be read on their way",
 			fmt.Sprintf("put a proxy with a certificate in front and set PUBLIC_URL=https://%s", u.Host))
 	}

@@ -100,9 +100,11 @@ func (p *Patient) valkeyVersion(ctx context.Context) []Finding {
 		text := product + " " + version
 		switch major := leading(version); {
 		case major < oldestValkey:
-			return one("version", Fail, text+" is too old", "install Valkey 8 or newer (Redis 7 works): make deps, or the image valkey/valkey:8")
+			return one("version", Fail, text+" is too old",
+				"install Valkey 8 or newer (Redis 7 works): make deps, or the image valkey/valkey:8")
 		case product == "Valkey" && major > newestValkey:
-			return one("version", Warn, text+" is newer than what was tested", fmt.Sprintf("read CHANGELOG.md of a newer FlagMeter, or run Valkey %d", newestValkey))
+			return one("version", Warn, text+" is newer than what was tested",
+				fmt.Sprintf("read CHANGELOG.md of a newer FlagMeter, or run Valkey %d", newestValkey))
 		}
 		return ok("version", text)
 	})
@@ -120,24 +122,31 @@ func (p *Patient) durability(ctx context.Context) []Finding {
 		all = append(all, fsync(n.Fsync))
 		f := Finding{Check: "eviction", Status: OK, Text: "maxmemory-policy " + n.Policy}
 		if n.Policy != "noeviction" {
-			f = Finding{Check: "eviction", Status: Fail, Text: fmt.Sprintf("maxmemory-policy is %q: a full Valkey drops events that were accepted", n.Policy),
+			f = Finding{Check: "eviction", Status: Fail, Text: fmt.Sprintf(
+				"maxmemory-policy is %q: a full Valkey drops events that were accepted", n.Policy),
 				Advice: setIn("maxmemory-policy", "noeviction")}
 		}
 		all = append(all, f)
 	}
 	return append(all, p.eachNode(ctx, "settings", func(n node) (some []Finding) {
 		if n.config == nil {
-			return one("settings", Skip, "this account may not read them, as it should be", "type there, as an administrator: valkey-cli CONFIG GET save hash-max-listpack-entries, which should be \"\" and 128")
+			return one("settings", Skip, "this account may not read them, as it should be",
+				"type there, as an administrator: valkey-cli CONFIG GET save hash-max-listpack-entries,"+
+					" which should be \"\" and 128")
 		}
 		judge := func(check, name, want, risk string, bad Status) {
 			if got := n.config[name]; got != want {
-				some = append(some, Finding{Check: check, Status: bad, Text: fmt.Sprintf("%s is %q: %s", name, got, risk), Advice: setIn(name, want)})
+				some = append(some, Finding{Check: check, Status: bad,
+					Text: fmt.Sprintf("%s is %q: %s", name, got, risk), Advice: setIn(name, want)})
 			} else {
-				some = append(some, Finding{Check: check, Status: OK, Text: strings.TrimSpace(name + " " + cmp.Or(want, `""`))})
+				some = append(some,
+					Finding{Check: check, Status: OK, Text: strings.TrimSpace(name + " " + cmp.Or(want, `""`))})
 			}
 		}
-		judge("snapshots", "save", "", "each copies the memory that changes meanwhile, beside the append-only file", Warn)
-		judge("small hashes", "hash-max-listpack-entries", "128", "events of many tenants cost more than twice the time", Warn)
+		judge("snapshots", "save", "",
+			"each copies the memory that changes meanwhile, beside the append-only file", Warn)
+		judge("small hashes", "hash-max-listpack-entries", "128",
+			"events of many tenants cost more than twice the time", Warn)
 		return some
 	})...)
 }
@@ -147,16 +156,20 @@ func fsync(when scripts.Fsync) Finding {
 	f := Finding{Check: "fsync", Status: Fail, Advice: setIn("appendfsync", "always")}
 	switch when {
 	case scripts.FsyncAlways:
-		return Finding{Check: "fsync", Status: OK, Text: "appendfsync always: an answer waits until its events are on disk"}
+		return Finding{Check: "fsync", Status: OK,
+			Text: "appendfsync always: an answer waits until its events are on disk"}
 	case scripts.FsyncLater:
-		f.Text = "appendfsync is not always: up to a second of accepted events is lost when the machine fails"
+		f.Text = "appendfsync is not always: up to a second of accepted events is lost when the" +
+			" machine fails"
 	case scripts.FsyncNever:
-		f.Text = "appendfsync no: accepted events are on disk only when the system likes, so a failing machine loses them, and no flusher can move any to Postgres"
+		f.Text = "appendfsync no: accepted events are on disk only when the system likes, so a failing" +
+			" machine loses them, and no flusher can move any to Postgres"
 	case scripts.FsyncNone:
 		f.Text, f.Advice = "there is no append-only file", setIn("appendonly", "yes")
 	default:
 		f.Status, f.Text = Skip, "cannot be measured: the server, or this account, takes no WAITAOF"
-		f.Advice = "install Valkey 8, give the account the rights of scripts/valkey.acl, or type: valkey-cli CONFIG GET appendfsync, which should be always"
+		f.Advice = "install Valkey 8, give the account the rights of scripts/valkey.acl, or type:" +
+			" valkey-cli CONFIG GET appendfsync, which should be always"
 	}
 	return f
 }
@@ -164,7 +177,8 @@ func fsync(when scripts.Fsync) Finding {
 // setIn is how a setting of Valkey is changed at once and for good.
 func setIn(name, value string) string {
 	value = cmp.Or(value, `""`)
-	return fmt.Sprintf("valkey-cli CONFIG SET %s %s, and the line `%s %s` in valkey.conf", name, value, name, value)
+	return fmt.Sprintf("valkey-cli CONFIG SET %s %s, and the line `%s %s` in valkey.conf",
+		name, value, name, value)
 }
 
 // aofHealth is how the append-only file is.
@@ -172,11 +186,14 @@ func aofHealth(info map[string]string) []Finding {
 	const name = "append-only file"
 	switch {
 	case info["aof_enabled"] != "1":
-		return one(name, Fail, "there is none: events that were accepted are lost when Valkey ends", setIn("appendonly", "yes"))
+		return one(name, Fail, "there is none: events that were accepted are lost when Valkey ends",
+			setIn("appendonly", "yes"))
 	case info["aof_last_write_status"] != "ok":
-		return one(name, Fail, "the last write or fsync has failed", "free disk space in Valkey's dir, then look into its log: journalctl -u valkey-server")
+		return one(name, Fail, "the last write or fsync has failed",
+			"free disk space in Valkey's dir, then look into its log: journalctl -u valkey-server")
 	case info["aof_last_bgrewrite_status"] != "ok":
-		return one(name, Fail, "the last rewrite has failed: the file only grows", "free disk space and memory, then: valkey-cli BGREWRITEAOF")
+		return one(name, Fail, "the last rewrite has failed: the file only grows",
+			"free disk space and memory, then: valkey-cli BGREWRITEAOF")
 	}
 	text := "written"
 	if size, err := strconv.ParseUint(info["aof_current_size"], 10, 64); err == nil {

@@ -13,18 +13,25 @@ func TestValkey(t *testing.T) {
 	t.Parallel()
 	env := stacktest.Own(t)
 	// Some of it only an administrator can see.
-	administrator := visit{settings: map[string]string{"VALKEY_URL": "redis://:" + env.Valkey.Options().Password + "@" + env.Valkey.Options().Addr + "/0"}}
+	administrator := visit{settings: map[string]string{"VALKEY_URL": "redis://:" +
+		env.Valkey.Options().Password + "@" + env.Valkey.Options().Addr + "/0"}}
 	found, text := administrator.examine(t, env)
-	for check, says := range map[string]string{"version": "Valkey ", "reachable": "answers in ", "append-only file": "written", "fsync": "appendfsync always",
-		"eviction": "maxmemory-policy noeviction", "snapshots": `save ""`, "small hashes": "128", "shards": "SHARDS=1"} {
+	for check, says := range map[string]string{
+		"version": "Valkey ", "reachable": "answers in ", "append-only file": "written",
+		"fsync":    "appendfsync always",
+		"eviction": "maxmemory-policy noeviction", "snapshots": `save ""`, "small hashes": "128",
+		"shards": "SHARDS=1",
+	} {
 		must(t, found, "valkey/"+check, doctor.OK, says, "")
 	}
 	if t.Failed() {
 		t.Log(text)
 	}
 	found, _ = visit{farAway: 1}.examine(t, env)
-	must(t, found, "valkey/reachable", doctor.Warn, "answers in", "run valkey on this machine or in the same data centre")
-	must(t, found, "postgres/reachable", doctor.Warn, "answers in", "run postgres on this machine or in the same data centre")
+	must(t, found, "valkey/reachable", doctor.Warn, "answers in",
+		"run valkey on this machine or in the same data centre")
+	must(t, found, "postgres/reachable", doctor.Warn, "answers in",
+		"run postgres on this machine or in the same data centre")
 
 	for name, c := range map[string]struct {
 		values       [2]string // the bad one, and what it was
@@ -32,13 +39,20 @@ func TestValkey(t *testing.T) {
 		status       doctor.Status
 		says, advice string
 	}{
-		"appendonly":                {[2]string{"no", "yes"}, "append-only file", doctor.Fail, "there is none", "valkey-cli CONFIG SET appendonly yes"},
-		"appendfsync":               {[2]string{"everysec", "always"}, "fsync", doctor.Fail, "up to a second", "valkey-cli CONFIG SET appendfsync always"},
-		"appendfsync no":            {[2]string{"no", "always"}, "fsync", doctor.Fail, "no flusher can move any to Postgres", "valkey-cli CONFIG SET appendfsync always"},
-		"maxmemory-policy":          {[2]string{"allkeys-lru", "noeviction"}, "eviction", doctor.Fail, "drops events", "`maxmemory-policy noeviction` in valkey.conf"},
-		"save":                      {[2]string{"3600 1", ""}, "snapshots", doctor.Warn, "3600 1", `CONFIG SET save ""`},
-		"hash-max-listpack-entries": {[2]string{"512", "128"}, "small hashes", doctor.Warn, "512", "CONFIG SET hash-max-listpack-entries 128"},
-		"maxmemory":                 {[2]string{used(t, env, 108), "0"}, "memory", doctor.Fail, "answered 503", "CONFIG SET maxmemory "},
+		"appendonly": {[2]string{"no", "yes"}, "append-only file", doctor.Fail,
+			"there is none", "valkey-cli CONFIG SET appendonly yes"},
+		"appendfsync": {[2]string{"everysec", "always"}, "fsync", doctor.Fail,
+			"up to a second", "valkey-cli CONFIG SET appendfsync always"},
+		"appendfsync no": {[2]string{"no", "always"}, "fsync", doctor.Fail,
+			"no flusher can move any to Postgres", "valkey-cli CONFIG SET appendfsync always"},
+		"maxmemory-policy": {[2]string{"allkeys-lru", "noeviction"}, "eviction", doctor.Fail,
+			"drops events", "`maxmemory-policy noeviction` in valkey.conf"},
+		"save": {[2]string{"3600 1", ""}, "snapshots", doctor.Warn, "3600 1",
+			`CONFIG SET save ""`},
+		"hash-max-listpack-entries": {[2]string{"512", "128"}, "small hashes", doctor.Warn, "512",
+			"CONFIG SET hash-max-listpack-entries 128"},
+		"maxmemory": {[2]string{used(t, env, 108), "0"}, "memory", doctor.Fail, "answered 503",
+			"CONFIG SET maxmemory "},
 	} {
 		name, _, _ := strings.Cut(name, " ")
 		set(t, env, name, c.values[0])
@@ -66,11 +80,13 @@ func TestValkey(t *testing.T) {
 
 	waiting(t, env, "fm:{3}:raw")
 	found, _ = visit{}.examine(t, env)
-	must(t, found, "valkey/shards", doctor.Fail, "wait in shards beyond it", "set SHARDS of every role to what it was")
+	must(t, found, "valkey/shards", doctor.Fail, "wait in shards beyond it",
+		"set SHARDS of every role to what it was")
 
 	env.Stack.Valkey.Kill()
 	found, _ = visit{}.examine(t, env)
-	must(t, found, "valkey/reachable", doctor.Fail, "connection refused", "systemctl start valkey-server")
+	must(t, found, "valkey/reachable", doctor.Fail, "connection refused",
+		"systemctl start valkey-server")
 	must(t, found, "pipeline/all", doctor.Skip, "needs valkey", "")
 	must(t, found, "postgres/reachable", doctor.OK, "answers in", "")
 }
@@ -79,8 +95,9 @@ func TestValkeyRefusesTheAccount(t *testing.T) {
 	t.Parallel()
 	env := stacktest.New(t)
 	for url, advice := range map[string]string{
-		"redis://flagmeter:canary-in-the-password@" + env.Valkey.Options().Addr + "/0": "correct user and password in VALKEY_URL",
-		"redis://" + env.Valkey.Options().Addr + "/0":                                  "correct user and password in VALKEY_URL",
+		"redis://flagmeter:canary-in-the-password@" + env.Valkey.Options().Addr +
+			"/0": "correct user and password in VALKEY_URL",
+		"redis://" + env.Valkey.Options().Addr + "/0": "correct user and password in VALKEY_URL",
 	} {
 		found, text := visit{settings: map[string]string{"VALKEY_URL": url}}.examine(t, env)
 		must(t, found, "valkey/reachable", doctor.Fail, "does not answer", advice)

@@ -10,18 +10,21 @@ import (
 
 // webhooks is whether alerts will arrive. A message goes out only with Send.
 func (p *Patient) webhooks(ctx context.Context) []Finding {
-	probes, err := alerter.Reach(ctx, alerter.Options{DB: p.DB, DefaultURL: string(p.Config.SlackWebhookURL),
-		AllowPrivate: p.Config.WebhookAllowPrivate, PublicURL: p.Config.PublicURL, Now: p.Now}, p.Send)
+	probes, err := alerter.Reach(ctx,
+		alerter.Options{DB: p.DB, DefaultURL: string(p.Config.SlackWebhookURL),
+			AllowPrivate: p.Config.WebhookAllowPrivate, PublicURL: p.Config.PublicURL, Now: p.Now}, p.Send)
 	if err != nil {
 		return unknown("webhooks", err)
 	}
 	if len(probes) == 0 {
 		return one("webhooks", Warn, "there is none: alerts are recorded, and nobody gets a message",
-			"set SLACK_WEBHOOK_URL, or psql: INSERT INTO slack_webhooks (tenant, url) VALUES ('acme-corp', 'https://...')")
+			"set SLACK_WEBHOOK_URL, or psql: INSERT INTO slack_webhooks (tenant, url) VALUES"+
+				" ('acme-corp', 'https://...')")
 	}
 	var all []Finding
 	for _, probe := range probes {
-		f := Finding{Check: probe.Target, Status: OK, Text: fmt.Sprintf("can be reached, in %s; --send tries a message", probe.Took.Round(time.Millisecond))}
+		f := Finding{Check: probe.Target, Status: OK, Text: fmt.Sprintf(
+			"can be reached, in %s; --send tries a message", probe.Took.Round(time.Millisecond))}
 		if p.Send {
 			f.Text = fmt.Sprintf("took a test message, in %s", probe.Took.Round(time.Millisecond))
 		}
@@ -46,5 +49,6 @@ func webhookAdvice(p alerter.Probe) string {
 	if p.Status != 0 {
 		return "make a new webhook where the old one is from, and put its address there: " + where
 	}
-	return "correct the address, or the way to it (DNS, firewall, certificate), then: flagmeter doctor --send; the address is in " + where
+	return "correct the address, or the way to it (DNS, firewall, certificate), then: flagmeter" +
+		" doctor --send; the address is in " + where
 }

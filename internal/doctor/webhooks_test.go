@@ -38,15 +38,23 @@ func TestWebhooks(t *testing.T) {
 	}))
 	defer server.Close()
 	execSQL(t, env, `INSERT INTO tenants (name) VALUES ('acme'), ('other')`)
-	execSQL(t, env, `INSERT INTO slack_webhooks (id, tenant, url) VALUES ('00000000-0000-7000-8000-000000000001', 'acme', $1 || '/canary-in-the-path/slack')`, server.URL)
-	execSQL(t, env, `INSERT INTO webhooks (id, tenant, url) VALUES ('00000000-0000-7000-8000-000000000002', 'other', $1 || '/canary-in-the-path/own')`, server.URL)
-	execSQL(t, env, `INSERT INTO webhooks (tenant, url, enabled) VALUES ('other', $1 || '/canary-in-the-path/off', false)`, server.URL)
-	const slack, own, standard = "webhooks/slack 00000000-0000-7000-8000-000000000001", "webhooks/webhook 00000000-0000-7000-8000-000000000002", "webhooks/slack default"
+	execSQL(t, env, `INSERT INTO slack_webhooks (id, tenant, url)
+		VALUES ('00000000-0000-7000-8000-000000000001', 'acme', $1 || '/canary-in-the-path/slack')`,
+		server.URL)
+	execSQL(t, env, `INSERT INTO webhooks (id, tenant, url) VALUES
+		('00000000-0000-7000-8000-000000000002', 'other', $1 || '/canary-in-the-path/own')`, server.URL)
+	execSQL(t, env, `INSERT INTO webhooks (tenant, url, enabled)
+		VALUES ('other', $1 || '/canary-in-the-path/off', false)`, server.URL)
+	const slack, own, standard = "webhooks/slack" +
+		" 00000000-0000-7000-8000-000000000001", "webhooks/webhook" +
+		" 00000000-0000-7000-8000-000000000002", "webhooks/slack default"
 
 	// The rules of the alerter: no TLS, no alert.
 	found, text := visit{}.examine(t, env)
-	must(t, found, slack, doctor.Fail, "webhook URL is not https", "SELECT * FROM slack_webhooks WHERE id = '00000000-0000-7000-8000-000000000001'")
-	must(t, found, own, doctor.Fail, "webhook URL is not https", "SELECT * FROM webhooks WHERE id = '00000000-0000-7000-8000-000000000002'")
+	must(t, found, slack, doctor.Fail, "webhook URL is not https",
+		"SELECT * FROM slack_webhooks WHERE id = '00000000-0000-7000-8000-000000000001'")
+	must(t, found, own, doctor.Fail, "webhook URL is not https",
+		"SELECT * FROM webhooks WHERE id = '00000000-0000-7000-8000-000000000002'")
 	noCanary(t, text)
 	secure := strings.Replace(server.URL, "http:", "https:", 1) + "/canary-in-the-path"
 	found, text = visit{settings: map[string]string{"SLACK_WEBHOOK_URL": secure}}.examine(t, env)
@@ -56,7 +64,8 @@ func TestWebhooks(t *testing.T) {
 	// Allowed: connected to, and nothing said.
 	allow := map[string]string{"WEBHOOK_ALLOW_PRIVATE": "true", "SLACK_WEBHOOK_URL": secure}
 	found, text = visit{settings: allow}.examine(t, env)
-	must(t, found, "settings/webhook rules", doctor.Warn, "WEBHOOK_ALLOW_PRIVATE=true", "remove WEBHOOK_ALLOW_PRIVATE")
+	must(t, found, "settings/webhook rules", doctor.Warn, "WEBHOOK_ALLOW_PRIVATE=true",
+		"remove WEBHOOK_ALLOW_PRIVATE")
 	must(t, found, slack, doctor.OK, "can be reached", "")
 	must(t, found, own, doctor.OK, "can be reached", "")
 	must(t, found, standard, doctor.Fail, "server does not speak TLS", "flagmeter doctor --send")

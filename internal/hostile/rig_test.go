@@ -91,6 +91,12 @@ func start(t *testing.T, auth string) *target {
 	t.Cleanup(tg.stop)
 	tg.await()
 	tg.count(`{"tenant":"acme","feature":"chat","tokens":5,"id":"e1"}`)
+	if tg.key != "" { // a second later, which is no change that an attack has made
+		waittest.Until(tg, "the copy of the API keys is in Valkey", func() bool {
+			n, err := env.Valkey.Exists(t.Context(), "fm:keys").Result()
+			return err == nil && n == 1
+		})
+	}
 	return tg
 }
 

@@ -9,8 +9,8 @@ import (
 
 // The states of a connection. A request is expected in the first three.
 const (
-	unheard int32 = iota // accepted, and no whole header has arrived yet
-	begun                // between two requests, the header of the next one has begun
+	unheard int32 = iota // accepted, and nothing has arrived yet
+	begun                // the header of a request has begun
 	active               // a request is being answered
 	idle                 // answered, and nothing has arrived since
 	evicted              // closed to make room
@@ -23,17 +23,40 @@ type connection struct {
 	of    *connections
 	state atomic.Int32
 	since atomic.Int64 // when it has got into its state, in nanoseconds of its table's clock
+	// later is by how much the first request may begin, or has begun, after net/http began to wait
+	// for it. Only the goroutine that serves the connection uses it.
+	later time.Duration
 }
 
 // Read reads, and notices the first bytes of the next request: net/http reports a request only
 // when its whole header is there, and a header that has not ended takes memory.
 func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n > 0 && c.state.Load() == idle && c.state.CompareAndSwap(idle, begun) {
+	if n == 0 {
+		return n, err
+	}
+	switch {
+	case c.state.Load() == idle && c.state.CompareAndSwap(idle, begun):
 		c.since.Store(c.of.now())
 		c.of.listening.Add(1)
+	case c.state.Load() == unheard && c.state.CompareAndSwap(unheard, begun):
+		c.later = c.age(c.of.now())
+		c.since.Store(c.of.now())
+		_ = c.Conn.SetReadDeadline(time.Now().Add(c.of.header)) // else the next Read fails
 	}
 	return n, err
+}
+
+// SetReadDeadline moves the deadlines of the first request, which net/http counts from when the
+// connection is accepted. Clients open connections ahead (Go's after each burst, browsers), use them
+// when they please, and cannot know that one is being closed in the moment in which they send a
+// request. So one that is silent may be so for as long as between two requests, and a request has
+// its time from its first byte on.
+func (c *connection) SetReadDeadline(t time.Time) error {
+	if !t.IsZero() {
+		t = t.Add(c.later)
+	}
+	return c.Conn.SetReadDeadline(t)
 }
 
 // CloseWrite ends the answer and leaves the client the time to read it, see package net.
@@ -63,6 +86,7 @@ func note(conn net.Conn, state http.ConnState) {
 	case http.StateNew:
 		c.of.admit(c)
 	case http.StateActive:
+		c.later = 0
 		c.become(active)
 	case http.StateIdle:
 		c.since.Store(c.of.now())

@@ -24,6 +24,8 @@ import (
 // room, and honest clients get through.
 type connections struct {
 	most, quiet int
+	header      time.Duration // Limits.Header
+	ahead       time.Duration // for how much longer than that a new connection may be silent
 	began       time.Time
 	listening   atomic.Int64 // unheard and begun
 
@@ -35,7 +37,8 @@ type connections struct {
 const patience = 100 * time.Millisecond
 
 func newConnections(l Limits) *connections {
-	return &connections{most: l.Connections, quiet: l.Unheard, began: time.Now(), all: map[*connection]struct{}{}}
+	return &connections{most: l.Connections, quiet: l.Unheard, header: l.Header,
+		ahead: max(0, l.Idle-l.Header), began: time.Now(), all: map[*connection]struct{}{}}
 }
 
 // now is a clock that only runs forward and costs half of what the wall clock does.
@@ -56,7 +59,7 @@ func (l counted) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connection{Conn: conn, of: l.of}, nil
+	return &connection{Conn: conn, of: l.of, later: l.of.ahead}, nil
 }
 
 // fullAnswer is for a client that there is no room for, and fullLimit how long writing it may
@@ -125,21 +128,27 @@ func (t *connections) remove(c *connection) {
 	t.forget(c)
 }
 
-// wait returns when no request is expected or being answered, or with the error of ctx. No new
-// connections may be accepted. http.Server.Shutdown waits too, but closes a connection without an
+// wait returns when no request is expected or being answered, or with the error of ctx. One that
+// has been silent for as long as a header may take is closed. No new connections may be accepted. http.Server.Shutdown waits too, but closes a connection without an
 // answer if it has read the header of a request when it is called: at 1,000 requests/s on new
 // connections that was one in every few deployments. So these are waited for before.
 func (t *connections) wait(ctx context.Context) error {
 	for {
 		none := true
 		t.mu.Lock()
+		var silent []*connection
 		for c := range t.all {
-			if c.state.Load() != idle {
+			switch state := c.state.Load(); {
+			case state == unheard && c.age(t.now()) >= t.header:
+				silent = append(silent, c)
+			case state != idle:
 				none = false
-				break
 			}
 		}
 		t.mu.Unlock()
+		for _, c := range silent {
+			none = c.evict(unheard) && none // unless a request has begun meanwhile
+		}
 		if none {
 			return nil
 		}

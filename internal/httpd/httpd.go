@@ -42,8 +42,8 @@ type Server struct {
 //     answer says "Connection: close": the client does not use that connection again.
 //   - Connections that wait to be accepted when Linger is over are reset if the kernel
 //     closes the socket with them. Package listen has the ways in which there are none.
-//   - One that is accepted is waited for until it is answered, or has sent no header for 5 s
-//     (Limits). http.Server.Shutdown alone would not do: it drops a request whose header
+//   - One that is accepted is waited for until it is answered, or has sent nothing for 5 s, or no
+//     whole header within 5 s (Limits). http.Server.Shutdown alone would not do: it drops a request whose header
 //     arrives after it was called (see connections).
 //   - One that was idle for the whole of Linger is closed at its end. HTTP/1.1 has no way to
 //     announce that, so a request that is sent in this very moment fails. It takes a client

@@ -18,7 +18,7 @@ type Limits struct {
 	// Write is how long the answer may take to be sent, counted from the end of the
 	// header. It is longer than Read: a client whose body came too late is told so.
 	Write time.Duration
-	// Idle is how long a connection may wait for its next request.
+	// Idle is how long a connection may wait for its first or next request.
 	Idle time.Duration
 	// HeaderBytes is the longest header of a request, with its first line. net/http adds
 	// 4 KiB for its own buffer before it answers 431.

@@ -19,7 +19,8 @@ func TestAMendedFileCountsItsRowsOnce(t *testing.T) {
 	if first.Accepted != 2 || first.Refused != 1 || s.total("t") != 300 {
 		t.Fatalf("got %+v and %d tokens", first, s.total("t"))
 	}
-	if want := "f.csv; then import the whole of it again before "; !strings.Contains(report, want) || !strings.Contains(report, "f.csv --tenant t --feature x --tokens tokens") {
+	if want := "f.csv; then import the whole of it again before "; !strings.Contains(report, want) ||
+		!strings.Contains(report, "f.csv --tenant t --feature x --tokens tokens") {
 		t.Errorf("the report does not say what to run next:\n%s", report)
 	}
 	second, _ := s.run(s.file("t", "f.csv", "model,tokens\na,100\nb,1500\nc,200\n"))
@@ -48,7 +49,8 @@ func TestEqualFilesOfDifferentHours(t *testing.T) {
 	ten, eleven := s.file("t", "10h.csv", text), s.file("t", "11h.csv", text)
 	s.run(ten)
 	_, report := s.run(eleven)
-	if want := "all rows look like rows that were counted before"; s.total("t") != 30 || !strings.Contains(report, want) || !strings.Contains(report, " --source 11h") {
+	if want := "all rows look like rows that were counted before"; s.total("t") != 30 ||
+		!strings.Contains(report, want) || !strings.Contains(report, " --source 11h") {
 		t.Errorf("without a source: %d tokens, report\n%s", s.total("t"), report)
 	}
 	eleven.Source = "2026-11-30T11"
@@ -64,7 +66,8 @@ func TestAColumnOfIDs(t *testing.T) {
 	s.tenant("t")
 	o := s.file("t", "f.csv", "id,model,tokens\nr1,a,10\nr2,a,10\n,a,3\n")
 	o.ID = "id"
-	if got, _ := s.run(o); got.Accepted != 2 || got.Refused != 1 || got.Refusals[0].Reason != "id must not be empty" {
+	if got, _ := s.run(o); got.Accepted != 2 || got.Refused != 1 ||
+		got.Refusals[0].Reason != "id must not be empty" {
 		t.Errorf("got %+v", got)
 	}
 	// A changed row is a conflict, a renamed model is none of the server's concern.
@@ -74,7 +77,8 @@ func TestAColumnOfIDs(t *testing.T) {
 	if got.Accepted != 1 || got.Duplicates != 1 || got.Conflicts != 1 || s.total("t") != 23 {
 		t.Errorf("got %+v and %d tokens, want 23", got, s.total("t"))
 	}
-	if want := "1 of the refused rows have ids that the server knows with other content"; !strings.Contains(report, want) {
+	want := "1 of the refused rows have ids that the server knows with other content"
+	if !strings.Contains(report, want) {
 		t.Errorf("got report\n%s", report)
 	}
 }
@@ -86,7 +90,8 @@ func TestARowReadOtherwiseIsAConflict(t *testing.T) {
 	o := s.file("t", "f.csv", "at,in,tokens\n"+time.Now().UTC().Format(time.RFC3339)+",1,10\n")
 	s.run(o)
 	for what, change := range map[string]func(){
-		"feature": func() { o.Feature = "y" }, "tokens": func() { o.Tokens = "in" }, "time": func() { o.Timestamp = "at" },
+		"feature": func() { o.Feature = "y" }, "tokens": func() { o.Tokens = "in" },
+		"time": func() { o.Timestamp = "at" },
 	} {
 		before := o
 		change()
@@ -109,7 +114,8 @@ func TestRowsOlderThanTheWindowAreWarnedOf(t *testing.T) {
 		if strings.Contains(report, "the server remembers ids for 3h") != warned {
 			t.Errorf("rows %s old: report\n%s", age, report)
 		}
-		if until := got.RepeatableUntil; until == nil || until.Before(now.Add(2*time.Hour)) || until.After(now.Add(4*time.Hour)) {
+		until := got.RepeatableUntil
+		if until == nil || until.Before(now.Add(2*time.Hour)) || until.After(now.Add(4*time.Hour)) {
 			t.Errorf("repeatable until %v", until)
 		}
 	}
@@ -132,7 +138,9 @@ func TestEditsOfAFile(t *testing.T) {
 			"mend":   func(*rapid.T) { f.mend() },
 			"reorder": func(rt *rapid.T) {
 				seed := rapid.Uint64().Draw(rt, "seed")
-				rand.New(rand.NewPCG(seed, 0)).Shuffle(len(f.rows), func(i, j int) { f.rows[i], f.rows[j] = f.rows[j], f.rows[i] })
+				rand.New(rand.NewPCG(seed, 0)).Shuffle(len(f.rows), func(i, j int) {
+					f.rows[i], f.rows[j] = f.rows[j], f.rows[i]
+				})
 			},
 			"save":  func(*rapid.T) { f.save++ },
 			"split": func(*rapid.T) { f.importAll(s); f.split(s) },

@@ -17,23 +17,37 @@ func TestUnusableInputIsRefusedBeforeAnythingIsPosted(t *testing.T) {
 		change func(*Options)
 		want   string
 	}{
-		{"unknown column", "a,b\n1,2\n", func(o *Options) { o.Tokens = "a+c" }, `no column "c"; the file has "a", "b"`},
-		{"unknown timestamp", "in,out\n1,2\n", func(o *Options) { o.Timestamp = "at" }, `no column "at"; the file has "in", "out"`},
+		{"unknown column", "a,b\n1,2\n", func(o *Options) {
+			o.Tokens = "a+c"
+		}, `no column "c"; the file has "a", "b"`},
+		{"unknown timestamp", "in,out\n1,2\n", func(o *Options) { o.Timestamp = "at" },
+			`no column "at"; the file has "in", "out"`},
 		{"column twice in the header", "in,in,out\n1,2,3\n", nil, `more than one column is called "in"`},
-		{"column named twice", "in,out\n1,2\n", func(o *Options) { o.Tokens = "in+in" }, `column "in" is named twice`},
+		{"column named twice", "in,out\n1,2\n", func(o *Options) { o.Tokens = "in+in" },
+			`column "in" is named twice`},
 		{"empty file", "", nil, "the file is empty"},
 		{"broken header", "in,\"out\n", nil, "read header"},
 		{"no tenant", "in,out\n", func(o *Options) { o.Tenant = "" }, "tenant must not be empty"},
-		{"control character", "in,out\n", func(o *Options) { o.Feature = "a\tb" }, "feature must not contain control characters"},
+		{"control character", "in,out\n", func(o *Options) {
+			o.Feature = "a\tb"
+		}, "feature must not contain control characters"},
 		{"no tokens", "in,out\n", func(o *Options) { o.Tokens = "" }, "tokens must name a column"},
-		{"long prefix", "in,out\n", func(o *Options) { o.IDPrefix = strings.Repeat("é", 109) }, "id prefix must have at most 108 characters"},
-		{"batch too large", "in,out\n", func(o *Options) { o.Batch = 10_001 }, "batch must be from 1 to 10000"},
+		{"long prefix", "in,out\n", func(o *Options) { o.IDPrefix = strings.Repeat("é", 109) },
+			"id prefix must have at most 108 characters"},
+		{"batch too large", "in,out\n", func(o *Options) {
+			o.Batch = 10_001
+		}, "batch must be from 1 to 10000"},
 		{"batch below 1", "in,out\n", func(o *Options) { o.Batch = -1 }, "batch must be from 1 to 10000"},
-		{"prefix and column", "in,out\n", func(o *Options) { o.IDPrefix, o.ID = "p", "in" }, "exclude each other"},
-		{"prefix and source", "in,out\n", func(o *Options) { o.IDPrefix, o.Source = "p", "s" }, "exclude each other"},
-		{"column and source", "in,out\n", func(o *Options) { o.ID, o.Source = "in", "s" }, "exclude each other"},
+		{"prefix and column", "in,out\n", func(o *Options) { o.IDPrefix, o.ID = "p", "in" },
+			"exclude each other"},
+		{"prefix and source", "in,out\n", func(o *Options) { o.IDPrefix, o.Source = "p", "s" },
+			"exclude each other"},
+		{"column and source", "in,out\n", func(o *Options) { o.ID, o.Source = "in", "s" },
+			"exclude each other"},
 		{"unknown id column", "in,out\n", func(o *Options) { o.ID = "request" }, `no column "request"`},
-		{"unknown zone", "in,out\n", func(o *Options) { o.Zone = "Berlin" }, `zone must be an IANA time zone such as Europe/Berlin, not "Berlin"`},
+		{"unknown zone", "in,out\n", func(o *Options) {
+			o.Zone = "Berlin"
+		}, `zone must be an IANA time zone such as Europe/Berlin, not "Berlin"`},
 		{"zone of this machine", "in,out\n", func(o *Options) { o.Zone = "Local" }, `not "Local"`},
 		{"no such file", "", func(o *Options) { o.File = "/nonexistent/x.csv" }, "no such file"},
 		{"directory", "", func(o *Options) { o.File = t.TempDir() }, "is a directory"},
@@ -86,7 +100,8 @@ func TestEndlessRowIsAnError(t *testing.T) {
 
 func TestReadingEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	rs, err := newRows(ctx, &source{Reader: strings.NewReader("in,out\n" + strings.Repeat("1,2\n", 100_000))}, inOut)
+	rs, err := newRows(ctx,
+		&source{Reader: strings.NewReader("in,out\n" + strings.Repeat("1,2\n", 100_000))}, inOut)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +115,9 @@ func TestReadingEndsWithTheContext(t *testing.T) {
 }
 
 func TestGrouped(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 18_000_123: "18,000,123"} {
+	for n, want := range map[int64]string{
+		0: "0", 999: "999", 1000: "1,000", 18_000_123: "18,000,123",
+	} {
 		if got := grouped(n); got != want {
 			t.Errorf("grouped(%d) = %q, want %q", n, got, want)
 		}

@@ -32,8 +32,9 @@ func (rs *rows) placed(record []string, err error) (at span, bad error) {
 	parse, ok := errors.AsType[*csv.ParseError](err)
 	if err != nil && !ok {
 		if errors.Is(err, errTooLong) {
-			return at, fmt.Errorf("line %d: %w: is a quote left open? Line %d and all after it were not read",
-				rs.end+1, err, rs.end+1)
+			return at,
+				fmt.Errorf("line %d: %w: is a quote left open? Line %d and all after it were not read",
+					rs.end+1, err, rs.end+1)
 		}
 		return at, fmt.Errorf("read row %d: %w", rs.read+1, err)
 	}

@@ -39,16 +39,19 @@ func TestAnOpenQuoteIsNamedWithWhatItSwallows(t *testing.T) {
 		{"behind a cell of two lines", lined(10, map[int]string{4: "\"m\nn\",\"4,1"}),
 			[]Refusal{{5, "a quote is left open; lines 4 to 11 were not read"}}, 8, 2},
 		{"closed by chance, with other cells", lined(10, map[int]string{4: `"m,4,1`, 7: `m",7`}),
-			[]Refusal{{4, "has 2 fields, the header has 3 (lines 4 to 7 are one row, by its quotes)"}}, 0, 5},
+			[]Refusal{{4, "has 2 fields, the header has 3 (lines 4 to 7 are one row, by its quotes)"}},
+			0, 5},
 		{"closed by chance, with another count", lined(10, map[int]string{4: `m,"4,1`, 7: `m",7`}),
-			[]Refusal{{4, `in must be an integer from 0, not "4,1\nm,5,1\nm,6,1\nm" (lines 4 to 7 are one row, by its quotes)`}}, 0, 5},
+			[]Refusal{{4, `in must be an integer from 0, not "4,1\nm,5,1\nm,6,1\nm" ` +
+				`(lines 4 to 7 are one row, by its quotes)`}}, 0, 5},
 		{"within a line", lined(10, map[int]string{4: `"m"x,4,1`}),
 			[]Refusal{{4, `is not CSV: extraneous or missing " in quoted-field`}}, 0, 8},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t)
 			got, _ := run(t, write(t, s, tt.text))
-			if !slices.Equal(got.Refusals, tt.want) || got.UnreadLines != tt.unread || got.Accepted != tt.accepted {
+			if !slices.Equal(got.Refusals, tt.want) || got.UnreadLines != tt.unread ||
+				got.Accepted != tt.accepted {
 				t.Errorf("got %+v\nwant %+v", got, tt)
 			}
 		})
@@ -61,14 +64,17 @@ func TestACellThatHoldsRowsIsNoted(t *testing.T) {
 		text string
 		want string
 	}{
-		"rows":     {lined(10, map[int]string{4: `"m,4,1`, 7: `m",7,1`}), "lines 4 to 7 are one row by its quotes"},
-		"two rows": {lined(10, map[int]string{4: `"m,4,1`, 5: `m",7,1`}), "lines 4 to 5 are one row by its quotes"},
-		"a text":   {lined(10, map[int]string{4: "\"Dear all,\nonce, again, 5 things\n\",4,1"}), ""},
+		"rows": {lined(10, map[int]string{4: `"m,4,1`, 7: `m",7,1`}),
+			"lines 4 to 7 are one row by its quotes"},
+		"two rows": {lined(10, map[int]string{4: `"m,4,1`, 5: `m",7,1`}),
+			"lines 4 to 5 are one row by its quotes"},
+		"a text": {lined(10, map[int]string{4: "\"Dear all,\nonce, again, 5 things\n\",4,1"}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			got, _ := run(t, write(t, s, tt.text))
-			if notes := strings.Join(got.Notes, "\n"); (tt.want == "") != (notes == "") || !strings.Contains(notes, tt.want) {
+			notes := strings.Join(got.Notes, "\n")
+			if (tt.want == "") != (notes == "") || !strings.Contains(notes, tt.want) {
 				t.Errorf("got notes %q, want %q", got.Notes, tt.want)
 			}
 		})
@@ -80,7 +86,9 @@ func TestAnOpenQuoteOfAMebibyteNamesItsLine(t *testing.T) {
 	text := lined(50, map[int]string{40: `"m,1,2`}) + strings.Repeat("m,1,2\n", maxRow/3)
 	var out bytes.Buffer
 	_, err := Run(t.Context(), write(t, s, text), &out, io.Discard)
-	if want := "line 40: row is longer than 1048576 bytes: is a quote left open? Line 40 and all after it were not read"; err == nil || !strings.Contains(err.Error(), want) {
+	want := "line 40: row is longer than 1048576 bytes: is a quote left open? Line 40 and all after" +
+		" it were not read"
+	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}
 }

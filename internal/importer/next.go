@@ -17,12 +17,14 @@ func (r *Result) notes(o Options, byContent bool) []string {
 		note("%s", warning)
 	}
 	if r.Conflicts > 0 && byContent {
-		note("%s of the refused rows were counted before with another feature, token column, time column "+
-			"or zone, and stay counted so; to count them as well: %s",
+		note(
+			"%s of the refused rows were counted before with another feature, token column, time column "+
+				"or zone, and stay counted so; to count them as well: %s",
 			grouped(r.Conflicts), o.command("--source", o.sourceName()))
 	}
 	if r.Conflicts > 0 && !byContent {
-		note("%s of the refused rows have ids that the server knows with other content, which stays counted",
+		note(
+			"%s of the refused rows have ids that the server knows with other content, which stays counted",
 			grouped(r.Conflicts))
 	}
 	if mendable := r.Refused - r.Conflicts; mendable > 0 {
@@ -36,8 +38,10 @@ func (r *Result) notes(o Options, byContent bool) []string {
 			o.command("--source", o.sourceName()))
 	case o.Timestamp == "" && o.Source == "":
 		// A source would now count again what has just been accepted.
-		note("%s rows look like rows that were counted before and were not counted again; where files of "+
-			"different periods have rows that look alike, give each file a --source from the first import on",
+		note(
+			"%s rows look like rows that were counted before and were not counted again; where files of "+
+				"different periods have rows that look alike, give each file a --source from the first"+
+				" import on",
 			grouped(r.Duplicates))
 	}
 	return notes
@@ -46,15 +50,17 @@ func (r *Result) notes(o Options, byContent bool) []string {
 // notes say what a person should know of how the rows were read.
 func (rs *rows) notes(o Options) (notes []string) {
 	if *rs.cols.local && o.Zone == "" {
-		notes = append(notes, "times and dates that name no zone were read as UTC; --zone NAME reads them in another")
+		notes = append(notes,
+			"times and dates that name no zone were read as UTC; --zone NAME reads them in another")
 	}
 	if rs.odd > 0 {
 		others := ""
 		if rs.odd > 1 {
 			others = fmt.Sprintf(" (and %s more like that)", grouped(rs.odd-1))
 		}
-		notes = append(notes, fmt.Sprintf("%s are one row by its quotes, and hold what looks like rows of their "+
-			"own%s: is a quote left open there?", rs.firstOdd, others))
+		notes = append(notes,
+			fmt.Sprintf("%s are one row by its quotes, and hold what looks like rows of their "+
+				"own%s: is a quote left open there?", rs.firstOdd, others))
 	}
 	return notes
 }
@@ -85,7 +91,8 @@ func (r *Result) goOn(now time.Time) string {
 	case until == nil:
 		return "run it again to go on: no row counts twice"
 	case now.Before(*until):
-		return fmt.Sprintf("run it again before %s to go on: no row counts twice", until.Format(time.RFC3339))
+		return fmt.Sprintf("run it again before %s to go on: no row counts twice",
+			until.Format(time.RFC3339))
 	}
 	return "the server has begun to forget its rows, so they would count again: " +
 		"take those that are counted out of the file before running it again"

@@ -42,7 +42,8 @@ func newRealServer(t *testing.T) *server {
 	if err := s.dir.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	api := ingest.New(ingest.Options{DB: env.AppDB, Valkey: valkey, Dedupe: 3 * time.Hour, Now: time.Now, Log: log, Tenants: s.dir, Live: s.live})
+	api := ingest.New(ingest.Options{DB: env.AppDB, Valkey: valkey, Dedupe: 3 * time.Hour,
+		Now: time.Now, Log: log, Tenants: s.dir, Live: s.live})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +64,8 @@ func newRealServer(t *testing.T) *server {
 // tenant adds one without a quota.
 func (s *server) tenant(name string) {
 	s.Helper()
-	if _, err := s.env.DB.ExecContext(s.Context(), "INSERT INTO tenants (name) VALUES ($1)", name); err != nil {
+	if _, err := s.env.DB.ExecContext(s.Context(), "INSERT INTO tenants (name) VALUES ($1)",
+		name); err != nil {
 		s.Fatal(err)
 	}
 	if err := s.live.Refresh(s.Context()); err != nil {

@@ -26,7 +26,9 @@ func write(t *testing.T, s *fakeServer, text string) Options {
 	}
 	return Options{
 		File: file, Tenant: "acme-corp", Feature: "gpt-4-turbo", Tokens: "in+out",
-		Client: &client.Client{URL: s.URL, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }},
+		Client: &client.Client{URL: s.URL, Sleep: func(ctx context.Context, _ time.Duration) error {
+			return ctx.Err()
+		}},
 	}
 }
 
@@ -60,15 +62,18 @@ func TestImportCountsEveryRowOnce(t *testing.T) {
 	if !slices.Equal(s.batches, []int{10, 10, 5}) {
 		t.Errorf("got batches %v", s.batches)
 	}
-	if first.Rows != 25 || first.Accepted != 25 || first.Duplicates+first.Refused != 0 || first.Tokens != sum || s.total() != sum || !first.Complete {
+	if first.Rows != 25 || first.Accepted != 25 || first.Duplicates+first.Refused != 0 ||
+		first.Tokens != sum || s.total() != sum || !first.Complete {
 		t.Errorf("got %+v and %d on the server; want 25 rows, %d tokens", first, s.total(), sum)
 	}
-	if want := "accepted                25\nduplicate                0\nrefused                  0\ntokens                 975\n"; !strings.HasPrefix(out, want) {
+	if want := "accepted                25\nduplicate                0\nrefused" +
+		"                  0\ntokens                 975\n"; !strings.HasPrefix(out, want) {
 		t.Errorf("got report\n%s", out)
 	}
 	o.Batch = 7
 	again, _ := run(t, o)
-	if again.Accepted != 0 || again.Duplicates != 25 || again.Tokens != sum || s.total() != sum || again.IDPrefix != first.IDPrefix {
+	if again.Accepted != 0 || again.Duplicates != 25 || again.Tokens != sum || s.total() != sum ||
+		again.IDPrefix != first.IDPrefix {
 		t.Errorf("the second time: got %+v and %d on the server", again, s.total())
 	}
 }
@@ -119,7 +124,8 @@ func TestRowsThatAreNoEventsAreSkipped(t *testing.T) {
 		{8, `in must be an integer from 0, not "99999999999999999999"`},
 		{9, "in must be at most 1000000000000"},
 		{10, "tokens must be at most 1000000000000"},
-		{11, `at must be a time like "2006-01-02T15:04:05Z", "2006-01-02 15:04:05" or "2006-01-02", or seconds since 1970, not "yesterday"`},
+		{11, `at must be a time like "2006-01-02T15:04:05Z", "2006-01-02 15:04:05" or "2006-01-02", ` +
+			`or seconds since 1970, not "yesterday"`},
 		{12, `at must be in 1970 to 9999, not "0001-01-01 00:00:00"`},
 		{13, `at must be in 1970 to 9999, not "9999-12-31T23:59:59-10:00"`},
 		{14, "has 2 fields, the header has 3"},
@@ -133,10 +139,12 @@ func TestRowsThatAreNoEventsAreSkipped(t *testing.T) {
 	if !slices.Equal(got.Skips, []Refusal{{16, "is empty"}}) {
 		t.Errorf("skipped %+v", got.Skips)
 	}
-	if got.Accepted != 4 || got.Skipped != 1 || got.Refused != int64(len(want)) || got.Rows != 5+int64(len(want)) || s.total() != 4818+1+4 {
+	if got.Accepted != 4 || got.Skipped != 1 || got.Refused != int64(len(want)) ||
+		got.Rows != 5+int64(len(want)) || s.total() != 4818+1+4 {
 		t.Errorf("got %+v and %d on the server", got, s.total())
 	}
-	if at := s.events["march-1"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 10, 0, 0, 979960000, time.UTC)) {
+	if at := s.events["march-1"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 10, 0, 0, 979960000,
+		time.UTC)) {
 		t.Errorf("row 1 is at %v", at)
 	}
 	if at := s.events["march-2"].Timestamp; !at.Equal(time.Date(2026, 3, 20, 8, 0, 0, 0, time.UTC)) {
@@ -153,11 +161,13 @@ func TestServerRefusalsNameTheFirst20(t *testing.T) {
 	o := write(t, s, text)
 	o.Timestamp, o.Batch, o.JSON = "at", 16, true
 	got, out := run(t, o)
-	if got.Accepted != 30 || got.Refused != 30 || len(got.Refusals) != 20 || got.Refusals[19].Line != 40 || s.total() != 60 {
+	if got.Accepted != 30 || got.Refused != 30 || len(got.Refusals) != 20 ||
+		got.Refusals[19].Line != 40 || s.total() != 60 {
 		t.Errorf("got %+v and %d on the server", got, s.total())
 	}
 	var decoded Result
-	if err := json.Unmarshal([]byte(out), &decoded); err != nil || decoded.Refused != 30 || strings.Count(out, "\n") != 1 {
+	err := json.Unmarshal([]byte(out), &decoded)
+	if err != nil || decoded.Refused != 30 || strings.Count(out, "\n") != 1 {
 		t.Errorf("got %v from %s", err, out)
 	}
 	o.JSON = false
@@ -174,7 +184,8 @@ func TestConflictingRowsAreDropped(t *testing.T) {
 	changed := write(t, s, "in,out\n1,1\n2,9\n3,3\n4,4\n")
 	changed.IDPrefix = "march"
 	got, _ := run(t, changed)
-	if got.Accepted != 1 || got.Duplicates != 2 || !slices.Equal(got.Refusals, []Refusal{{3, "id was used for another event"}}) || s.total() != 20 {
+	if got.Accepted != 1 || got.Duplicates != 2 ||
+		!slices.Equal(got.Refusals, []Refusal{{3, "id was used for another event"}}) || s.total() != 20 {
 		t.Errorf("got %+v and %d on the server", got, s.total())
 	}
 }
@@ -271,8 +282,10 @@ func TestARowThatIsStillBeingWritten(t *testing.T) {
 		total      int64
 		whole      int64 // after another import
 	}{
-		{"in,out\n1,1\n2,2\n3,1", "5\n", []Refusal{{4, "was still being written when it was read"}}, 6, 24},
-		{"\ufeffin,out\n1,1\n3,1", "5\n", []Refusal{{3, "was still being written when it was read"}}, 2, 20},
+		{"in,out\n1,1\n2,2\n3,1", "5\n",
+			[]Refusal{{4, "was still being written when it was read"}}, 6, 24},
+		{"\ufeffin,out\n1,1\n3,1", "5\n",
+			[]Refusal{{3, "was still being written when it was read"}}, 2, 20},
 		{"in,out\n1,1\n2,2\n", "3,15\n", []Refusal{}, 6, 24},
 		{"in,out\n1,1\n3,1", "", []Refusal{}, 6, 6},
 	} {

@@ -71,7 +71,8 @@ func (s *sender) post(ctx context.Context, batch []row) (client.Result, error) {
 	defer cancel()
 	got, err := s.client.Post(ctx, events)
 	if err == nil && got.Accepted+got.Duplicates != int64(len(events)) {
-		return got, fmt.Errorf("server took %d events and knew %d of %d", got.Accepted, got.Duplicates, len(events))
+		return got, fmt.Errorf("server took %d events and knew %d of %d",
+			got.Accepted, got.Duplicates, len(events))
 	}
 	return got, err
 }

@@ -70,7 +70,8 @@ func (s *fakeServer) check(w http.ResponseWriter, events []client.Event) bool {
 	var invalid, conflicts []client.FieldError
 	for i, e := range events {
 		if e.Tenant == "nobody" {
-			refuse(w, 404, "/problems/unknown-tenant", []client.FieldError{{Index: &i, Field: "tenant", Detail: "is unknown"}})
+			refuse(w, 404, "/problems/unknown-tenant",
+				[]client.FieldError{{Index: &i, Field: "tenant", Detail: "is unknown"}})
 			return false
 		}
 		if e.Tenant == "archived" {
@@ -86,7 +87,8 @@ func (s *fakeServer) check(w http.ResponseWriter, events []client.Event) bool {
 			invalid = append(invalid, client.FieldError{Index: &i, Field: "timestamp", Detail: why})
 		}
 		if old, seen := s.events[e.ID]; seen && old != e {
-			conflicts = append(conflicts, client.FieldError{Index: &i, Field: "id", Detail: "was used for another event"})
+			conflicts = append(conflicts,
+				client.FieldError{Index: &i, Field: "id", Detail: "was used for another event"})
 		}
 	}
 	switch {
@@ -124,5 +126,6 @@ func (s *fakeServer) total() (tokens int64) {
 func refuse(w http.ResponseWriter, status int, kind string, errs []client.FieldError) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(client.Problem{Type: kind, Title: "Refused", Status: status, Errors: errs})
+	json.NewEncoder(w).Encode(client.Problem{Type: kind, Title: "Refused", Status: status,
+		Errors: errs})
 }

@@ -51,12 +51,15 @@ func TestFormsOfAFile(t *testing.T) {
 		{"CR and a BOM", "\ufeff" + strings.ReplaceAll(text, "\n", "\r"), []string{crs}},
 		{"UTF-16 LE", encoded(utf16(unicode.LittleEndian, unicode.UseBOM), text), []string{"UTF-16"}},
 		{"UTF-16 BE", encoded(utf16(unicode.BigEndian, unicode.UseBOM), text), []string{"UTF-16"}},
-		{"UTF-16 LE without BOM", encoded(utf16(unicode.LittleEndian, unicode.IgnoreBOM), text), []string{"UTF-16"}},
-		{"UTF-16 BE without BOM", encoded(utf16(unicode.BigEndian, unicode.IgnoreBOM), text), []string{"UTF-16"}},
+		{"UTF-16 LE without BOM", encoded(utf16(unicode.LittleEndian, unicode.IgnoreBOM), text),
+			[]string{"UTF-16"}},
+		{"UTF-16 BE without BOM", encoded(utf16(unicode.BigEndian, unicode.IgnoreBOM), text),
+			[]string{"UTF-16"}},
 		{"UTF-32", encoded(utf32.UTF32(utf32.LittleEndian, utf32.UseBOM), text), []string{"UTF-32"}},
 		{"Windows-1252", encoded(charmap.Windows1252, text), []string{"Windows-1252"}},
 		{"gzip", zipped(text), []string{"gzip"}},
-		{"all at once", zipped(encoded(utf16(unicode.LittleEndian, unicode.UseBOM), strings.ReplaceAll(separated("\t"), "\n", "\r"))),
+		{"all at once", zipped(encoded(utf16(unicode.LittleEndian, unicode.UseBOM),
+			strings.ReplaceAll(separated("\t"), "\n", "\r"))),
 			[]string{"gzip", "UTF-16", crs, "separated by tabs"}},
 		{"semicolons", separated(";"), []string{"separated by semicolons"}},
 		{"bars", separated("|"), []string{"separated by bars"}},
@@ -66,13 +69,15 @@ func TestFormsOfAFile(t *testing.T) {
 			o := write(t, s, tt.text)
 			var out, errs bytes.Buffer
 			got, err := Run(t.Context(), o, &out, &errs)
-			if err != nil || got.Accepted+got.Duplicates != 2 || got.Tokens != 10 || before > 0 && len(s.events) != before {
+			if err != nil || got.Accepted+got.Duplicates != 2 || got.Tokens != 10 ||
+				before > 0 && len(s.events) != before {
 				t.Fatalf("got %+v, %v; %d ids after %d", got, err, len(s.events), before)
 			}
 			if !slices.Equal(got.Input, append([]string{}, tt.found...)) {
 				t.Errorf("the report says %q", got.Input)
 			}
-			if len(tt.found) > 0 && !strings.HasPrefix(errs.String(), "the input is "+strings.Join(tt.found, ", ")) {
+			if len(tt.found) > 0 &&
+				!strings.HasPrefix(errs.String(), "the input is "+strings.Join(tt.found, ", ")) {
 				t.Errorf("it says %q", &errs)
 			}
 		})
@@ -81,8 +86,10 @@ func TestFormsOfAFile(t *testing.T) {
 
 func TestWhatIsNoTextIsNamed(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
-		"zstd":     {"\x28\xb5\x2f\xfd\x24", "packed with zstd, which is not read here: unpack it with `zstd -dc FILE | flagmeter import -`"},
-		"workbook": {"PK\x03\x04\x14\x00", "the input is a zip file or a workbook: save the sheet as CSV"},
+		"zstd": {"\x28\xb5\x2f\xfd\x24", "packed with zstd, which is not read here: unpack it with" +
+			" `zstd -dc FILE | flagmeter import -`"},
+		"workbook": {"PK\x03\x04\x14\x00",
+			"the input is a zip file or a workbook: save the sheet as CSV"},
 		"binary":   {"\x7fELF\x02\x01\x01\x00\n", "the input is no text"},
 		"bad gzip": {"\x1f\x8b\x00\x00\x00\x00\x00\x00\x00\x00\x00", "unpack gzip: gzip: invalid header"},
 		"blank":    {"\n\n", "the file has empty lines only"},

@@ -90,7 +90,8 @@ func localTime(s string, zone *time.Location) (at time.Time, known bool) {
 			continue
 		}
 		hour, minute, second := wall.Clock()
-		at := time.Date(wall.Year(), wall.Month(), wall.Day(), hour, minute, second, wall.Nanosecond(), zone)
+		at := time.Date(wall.Year(), wall.Month(), wall.Day(), hour, minute, second,
+			wall.Nanosecond(), zone)
 		shows := func(t time.Time) bool { return t.Hour() == hour && t.Minute() == minute }
 		switch before := at.Add(-time.Hour); {
 		case !shows(at):

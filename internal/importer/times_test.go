@@ -54,8 +54,10 @@ func TestParseTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		at, _, err := parseTime(tt.text, zone)
-		if err != nil && !strings.Contains(err.Error(), tt.want) || err == nil && at.Format(time.RFC3339Nano) != tt.want {
-			t.Errorf("%q in %s: got %s, %v, want %s", tt.text, tt.zone, at.Format(time.RFC3339Nano), err, tt.want)
+		if err != nil && !strings.Contains(err.Error(), tt.want) ||
+			err == nil && at.Format(time.RFC3339Nano) != tt.want {
+			t.Errorf("%q in %s: got %s, %v, want %s",
+				tt.text, tt.zone, at.Format(time.RFC3339Nano), err, tt.want)
 		}
 	}
 }
@@ -66,7 +68,10 @@ func TestTimesWithoutAZoneAreNoted(t *testing.T) {
 	for _, tt := range []struct {
 		at, zone string
 		noted    bool
-	}{{"2026-03-20 10:00:00", "", true}, {"2026-03-20", "", true}, {"2026-03-20 10:00:00", "UTC", false}, {"2026-03-20T10:00:00Z", "", false}} {
+	}{
+		{"2026-03-20 10:00:00", "", true}, {"2026-03-20", "", true},
+		{"2026-03-20 10:00:00", "UTC", false}, {"2026-03-20T10:00:00Z", "", false},
+	} {
 		o := write(t, s, "at,in,out\n"+tt.at+",1,1\n")
 		o.Timestamp, o.Zone, o.Source = "at", tt.zone, tt.zone+"x"
 		if _, report := run(t, o); strings.Contains(report, note) != tt.noted {

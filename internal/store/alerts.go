@@ -57,7 +57,8 @@ type Attempt struct {
 	Status     *int      `db:"status"` // of the HTTP answer; nil: there was none
 	Error      *string   `db:"error"`  // nil: the message was taken
 	DurationMS int64     `db:"duration_ms"`
-	Answer     *string   `db:"answer"` // of one that failed, its beginning without secrets; nil: nothing is kept
+	// of one that failed, its beginning without secrets; nil: nothing is kept
+	Answer *string `db:"answer"`
 }
 
 // AlertStates are those that an AlertQuery may ask for.
@@ -80,10 +81,12 @@ type AlertQuery struct {
 func Alerts(ctx context.Context, q sqlx.QueryerContext, ask AlertQuery) ([]Alert, error) {
 	var alerts []Alert
 	err := sqlx.SelectContext(ctx, q, &alerts, `
-		SELECT a.id, coalesce(t.display_name, a.tenant) AS tenant, threshold, used, quota, period_start::text, period_end::text, fired_at, cleared_at
+		SELECT a.id, coalesce(t.display_name, a.tenant) AS tenant, threshold, used, quota,
+			period_start::text, period_end::text, fired_at, cleared_at
 		FROM alerts a JOIN tenants t ON t.name = a.tenant
 		WHERE ($1 = '' OR a.tenant = $1)
-			AND CASE $2 WHEN '' THEN true WHEN 'open' THEN cleared_at IS NULL WHEN 'cleared' THEN cleared_at IS NOT NULL
+			AND CASE $2 WHEN '' THEN true WHEN 'open' THEN cleared_at IS NULL
+				WHEN 'cleared' THEN cleared_at IS NOT NULL
 				ELSE EXISTS (SELECT FROM deliveries d WHERE d.alert_id = a.id AND d.status = $2) END
 			AND ($5::uuid = $6::uuid OR (fired_at, a.id) < ($4::timestamptz, $5::uuid))
 		ORDER BY fired_at DESC, a.id DESC LIMIT $3`,
@@ -106,11 +109,15 @@ func Alerts(ctx context.Context, q sqlx.QueryerContext, ask AlertQuery) ([]Alert
 	return alerts, nil
 }
 
-func deliveriesOf(ctx context.Context, q sqlx.QueryerContext, alerts []uuid.UUID) ([]Delivery, error) {
+func deliveriesOf(
+	ctx context.Context, q sqlx.QueryerContext, alerts []uuid.UUID,
+) ([]Delivery, error) {
 	var deliveries []Delivery
 	err := sqlx.SelectContext(ctx, q, &deliveries, `
-		SELECT id, alert_id, kind, event, target = 'default' AS is_default, coalesce(slack_webhook_id, webhook_id) AS webhook, status,
-			CASE WHEN status = 'pending' THEN next_attempt_at END AS next_attempt_at, delivered_at, last_error
+		SELECT id, alert_id, kind, event, target = 'default' AS is_default,
+			coalesce(slack_webhook_id, webhook_id) AS webhook, status,
+			CASE WHEN status = 'pending' THEN next_attempt_at END AS next_attempt_at,
+				delivered_at, last_error
 		FROM deliveries WHERE alert_id = ANY ($1) ORDER BY created_at, id`, pq.Array(alerts))
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries: %w", err)
@@ -122,7 +129,8 @@ func deliveriesOf(ctx context.Context, q sqlx.QueryerContext, alerts []uuid.UUID
 	}
 	var attempts []Attempt
 	err = sqlx.SelectContext(ctx, q, &attempts, `
-		SELECT delivery_id, at, status, CASE WHEN duration_ms IS NULL THEN 'no outcome recorded' ELSE error END AS error,
+		SELECT delivery_id, at, status, CASE WHEN duration_ms IS NULL THEN 'no outcome recorded'
+			ELSE error END AS error,
 			coalesce(duration_ms, 0) AS duration_ms, answer
 		FROM delivery_attempts WHERE delivery_id = ANY ($1) ORDER BY id`, pq.Array(ids))
 	if err != nil {
@@ -146,7 +154,8 @@ type ResendQuery struct {
 // webhooks know. It returns how many. One that is pending already is left alone.
 func Resend(ctx context.Context, e sqlx.ExecerContext, ask ResendQuery) (int64, error) {
 	res, err := e.ExecContext(ctx, `
-		UPDATE deliveries d SET status = 'pending', attempts = 0, next_attempt_at = now(), give_up_at = now() + interval '24 hours'
+		UPDATE deliveries d SET status = 'pending', attempts = 0, next_attempt_at = now(),
+			give_up_at = now() + interval '24 hours'
 		FROM alerts a
 		WHERE a.id = d.alert_id AND ($1 = '' OR a.tenant = $1)
 			AND CASE WHEN cardinality($2::uuid[]) = 0 THEN d.status = 'dead'

@@ -63,8 +63,11 @@ func APIKeysVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
 
 // LiveAPIKeys returns every key that is neither revoked nor, at now, expired, in order of
 // creation. Keys whose row cannot be read are in odd instead, and do not work.
-func LiveAPIKeys(ctx context.Context, q sqlx.QueryerContext, now time.Time) (keys []APIKey, odd []OddRow, err error) {
-	return apiKeys(ctx, q, "WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)"+inOrder, now)
+func LiveAPIKeys(
+	ctx context.Context, q sqlx.QueryerContext, now time.Time,
+) (keys []APIKey, odd []OddRow, err error) {
+	return apiKeys(ctx, q,
+		"WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)"+inOrder, now)
 }
 
 // APIKeyQuery says which keys to list.
@@ -78,7 +81,9 @@ type APIKeyQuery struct {
 
 // APIKeys returns a page of the keys, revoked and expired ones included, in order of creation.
 // Those whose row cannot be read are in odd instead, and count for the limit.
-func APIKeys(ctx context.Context, q sqlx.QueryerContext, ask APIKeyQuery) (keys []APIKey, odd []OddRow, err error) {
+func APIKeys(
+	ctx context.Context, q sqlx.QueryerContext, ask APIKeyQuery,
+) (keys []APIKey, odd []OddRow, err error) {
 	where, args := "WHERE (created_at, id) > ($1, $2)", []any{ask.AfterCreated, ask.AfterID}
 	if ask.Tenant != "" {
 		where, args = where+" AND tenant = $3", append(args, ask.Tenant)
@@ -88,19 +93,24 @@ func APIKeys(ctx context.Context, q sqlx.QueryerContext, ask APIKeyQuery) (keys 
 
 const inOrder = " ORDER BY created_at, id"
 
-func apiKeys(ctx context.Context, q sqlx.QueryerContext, which string, args ...any) (keys []APIKey, odd []OddRow, err error) {
+func apiKeys(
+	ctx context.Context, q sqlx.QueryerContext, which string, args ...any,
+) (keys []APIKey, odd []OddRow, err error) {
 	keys = []APIKey{}
 	skip := func(row string, err error) {
-		odd = append(odd, OddRow{Table: "api_keys", Row: row, Reason: err.Error(), Instead: "the key does not work"})
+		odd = append(odd,
+			OddRow{Table: "api_keys", Row: row, Reason: err.Error(), Instead: "the key does not work"})
 	}
 	err = eachRow(ctx, q, func(k APIKey) {
-		if k.ExpiresAt.Time.Year() > 9999 || k.CreatedAt.Year() > 9999 || k.LastUsedAt.Time.Year() > 9999 {
+		if k.ExpiresAt.Time.Year() > 9999 || k.CreatedAt.Year() > 9999 ||
+			k.LastUsedAt.Time.Year() > 9999 {
 			skip(k.ID.String(), errYear)
 			return
 		}
 		keys = append(keys, k)
 	}, skip, `SELECT id, hash, session_key, name, scope, more_scopes, tenant, created_at, expires_at,
-		rate_limit, rate_burst, revoked_at, last_used_at, created_by, open_mode FROM api_keys `+which, args...)
+		rate_limit, rate_burst, revoked_at, last_used_at, created_by, open_mode
+		FROM api_keys `+which, args...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read API keys: %w", err)
 	}
@@ -109,8 +119,11 @@ func apiKeys(ctx context.Context, q sqlx.QueryerContext, which string, args ...a
 
 // FindAPIKey returns the key of that id or, if hash is not nil, of that SHA-256. It returns
 // ErrNoKey if there is none, and any other error if its row cannot be read.
-func FindAPIKey(ctx context.Context, q sqlx.QueryerContext, id uuid.UUID, hash []byte) (APIKey, error) {
-	found, odd, err := apiKeys(ctx, q, "WHERE CASE WHEN $2::bytea IS NULL THEN id = $1 ELSE hash = $2 END", id, hash)
+func FindAPIKey(
+	ctx context.Context, q sqlx.QueryerContext, id uuid.UUID, hash []byte,
+) (APIKey, error) {
+	found, odd, err := apiKeys(ctx, q,
+		"WHERE CASE WHEN $2::bytea IS NULL THEN id = $1 ELSE hash = $2 END", id, hash)
 	if err != nil {
 		return APIKey{}, err
 	}
@@ -124,11 +137,15 @@ func FindAPIKey(ctx context.Context, q sqlx.QueryerContext, id uuid.UUID, hash [
 }
 
 // RevokeAPIKeys marks those of the keys revoked that are not yet; at has a time for each. It locks
-// the version before a key, as lockAPIKeys does: in another order the two could wait for each other.
-func RevokeAPIKeys(ctx context.Context, e sqlx.ExecerContext, ids []uuid.UUID, at []time.Time) error {
-	_, err := e.ExecContext(ctx, `WITH locked AS MATERIALIZED (SELECT version FROM api_keys_version FOR UPDATE)
+// the version before a key, as lockAPIKeys does: in another order the two could deadlock.
+func RevokeAPIKeys(
+	ctx context.Context, e sqlx.ExecerContext, ids []uuid.UUID, at []time.Time,
+) error {
+	_, err := e.ExecContext(ctx,
+		`WITH locked AS MATERIALIZED (SELECT version FROM api_keys_version FOR UPDATE)
 		UPDATE api_keys AS k SET revoked_at = r.at
-		FROM locked, unnest($1::uuid[], $2::timestamptz[]) AS r (id, at) WHERE k.id = r.id AND k.revoked_at IS NULL`, pq.Array(ids), pq.Array(at))
+		FROM locked, unnest($1::uuid[], $2::timestamptz[]) AS r (id, at) WHERE k.id = r.id
+			AND k.revoked_at IS NULL`, pq.Array(ids), pq.Array(at))
 	if err != nil {
 		return fmt.Errorf("revoke API keys: %w", err)
 	}
@@ -140,7 +157,8 @@ func RevokeAPIKeys(ctx context.Context, e sqlx.ExecerContext, ids []uuid.UUID, a
 func UseAPIKeys(ctx context.Context, e sqlx.ExecerContext, ids []uuid.UUID, at []time.Time) error {
 	_, err := e.ExecContext(ctx, `UPDATE api_keys AS k SET last_used_at = u.at
 		FROM unnest($1::uuid[], $2::timestamptz[]) AS u (id, at)
-		WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at <= u.at - interval '1 minute')`, pq.Array(ids), pq.Array(at))
+		WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at <= u.at - interval '1 minute')`,
+		pq.Array(ids), pq.Array(at))
 	if err != nil {
 		return fmt.Errorf("note the use of API keys: %w", err)
 	}

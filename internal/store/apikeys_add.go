@@ -38,8 +38,8 @@ func (e *KeyLimitError) Error() string {
 }
 
 // AddAPIKey stores a key within limits, which are judged at k.CreatedAt. Several processes that add
-// keys at once share the limits. It returns a *KeyLimitError if there are too many, ErrNoTenant if the
-// key is bound to a tenant that does not exist, and ErrMakerRevoked.
+// keys at once share the limits. It returns a *KeyLimitError if there are too many, ErrNoTenant if
+// the key is bound to a tenant that does not exist, and ErrMakerRevoked.
 func AddAPIKey(ctx context.Context, db *sqlx.DB, k APIKey, limits KeyLimits) error {
 	tx, err := db.BeginTxx(ctx, nil)
 	if err != nil {
@@ -55,7 +55,8 @@ func AddAPIKey(ctx context.Context, db *sqlx.DB, k APIKey, limits KeyLimits) err
 	if err := limits.judge(ctx, tx, k); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO api_keys (id, hash, session_key, name, scope, more_scopes, tenant,
+	_, err = tx.ExecContext(ctx,
+		`INSERT INTO api_keys (id, hash, session_key, name, scope, more_scopes, tenant,
 			created_at, expires_at, rate_limit, rate_burst, created_by, open_mode)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		k.ID, k.Hash, k.SessionKey, k.Name, k.Scope, notNull(k.MoreScopes), k.Tenant,
@@ -100,7 +101,8 @@ func judgeLive(ctx context.Context, tx *sqlx.Tx, tenant string, most int, now ti
 	}
 	var live int
 	err := tx.GetContext(ctx, &live, `SELECT count(*) FROM api_keys
-		WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1) AND ($2 = '' OR tenant = $2)`, now, tenant)
+		WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)
+			AND ($2 = '' OR tenant = $2)`, now, tenant)
 	if err != nil {
 		return fmt.Errorf("count API keys: %w", err)
 	}
@@ -123,7 +125,8 @@ func judgeNew(ctx context.Context, tx *sqlx.Tx, tenant string, most int, now tim
 		return fmt.Errorf("count new API keys: %w", err)
 	}
 	if len(made) > 0 {
-		return &KeyLimitError{Tenant: tenant, Most: most, After: max(made[0].Add(time.Hour).Sub(now), time.Second)}
+		return &KeyLimitError{Tenant: tenant, Most: most,
+			After: max(made[0].Add(time.Hour).Sub(now), time.Second)}
 	}
 	return nil
 }

@@ -23,14 +23,16 @@ type StoredEvent struct {
 // EventsAfter returns up to limit events of a tenant in the order of time and id: those from
 // after on, behind the one with the id afterID if that is not empty, and before the instant
 // before. There is no index by tenant: it reads all events of that time.
-func EventsAfter(ctx context.Context, q sqlx.QueryerContext, tenant string, after time.Time, afterID string, before time.Time, limit int) ([]StoredEvent, error) {
+func EventsAfter(ctx context.Context, q sqlx.QueryerContext, tenant string, after time.Time,
+	afterID string, before time.Time, limit int) ([]StoredEvent, error) {
 	var behind *string
 	if afterID != "" {
 		behind = &afterID
 	}
 	var events []StoredEvent
 	err := sqlx.SelectContext(ctx, q, &events, `SELECT `+record.Columns+` FROM events
-		WHERE tenant = $1 AND created_at >= $2 AND created_at < $3 AND ($4::uuid IS NULL OR (created_at, id) > ($2, $4))
+		WHERE tenant = $1 AND created_at >= $2 AND created_at < $3
+			AND ($4::uuid IS NULL OR (created_at, id) > ($2, $4))
 		ORDER BY created_at, id LIMIT $5`, tenant, after, before, behind, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)

@@ -18,7 +18,8 @@ func TenantKey(
 	ctx context.Context, q sqlx.QueryerContext, name string,
 ) (key, shown string, err error) {
 	err = q.QueryRowxContext(ctx, `SELECT t.name, coalesce(t.display_name, t.name)
-		FROM tenant_names n JOIN tenants t ON t.name = n.tenant WHERE n.name = $1 OR normalize(n.name, NFC) = $2
+		FROM tenant_names n JOIN tenants t ON t.name = n.tenant WHERE n.name = $1
+			OR normalize(n.name, NFC) = $2
 		ORDER BY n.name <> $1, n.name LIMIT 1`, name, meter.Normal(name)).Scan(&key, &shown)
 	if errors.Is(err, sql.ErrNoRows) {
 		if wrong := meter.CheckReserved(name); wrong != "" {

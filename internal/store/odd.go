@@ -27,13 +27,15 @@ type OddRow struct {
 // LogOdd logs an ERROR for each row.
 func LogOdd(log *slog.Logger, odd []OddRow) {
 	for _, r := range odd {
-		log.Error("a row cannot be read: correct it, see 'flagmeter doctor'", "table", r.Table, "row", r.Row, "reason", r.Reason, "instead", r.Instead)
+		log.Error("a row cannot be read: correct it, see 'flagmeter doctor'",
+			"table", r.Table, "row", r.Row, "reason", r.Reason, "instead", r.Instead)
 	}
 }
 
 // eachRow reads the rows of a query one by one, so that one that does not fit T costs only
 // itself: it is handed to odd, with its first column and why. The error is one of the query.
-func eachRow[T any](ctx context.Context, q sqlx.QueryerContext, use func(T), odd func(row string, err error), query string, args ...any) error {
+func eachRow[T any](ctx context.Context, q sqlx.QueryerContext, use func(T), odd func(row string,
+	err error), query string, args ...any) error {
 	rows, err := q.QueryxContext(ctx, query, args...)
 	if err != nil {
 		return err

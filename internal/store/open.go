@@ -28,7 +28,9 @@ func Open(databaseURL string, maxConns int, silence time.Duration) (*sqlx.DB, er
 		return nil, errors.New("DATABASE_URL must look like postgres://user:password@host:5432/database")
 	}
 	query := u.Query()
-	for name, value := range map[string]string{"connect_timeout": "5", "application_name": "flagmeter"} {
+	for name, value := range map[string]string{
+		"connect_timeout": "5", "application_name": "flagmeter",
+	} {
 		if query.Get(name) == "" {
 			query.Set(name, value)
 		}

@@ -21,7 +21,8 @@ func TestOpenNamesTheProgramAndBoundsThePool(t *testing.T) {
 	}
 	defer db.Close()
 	var name string
-	if err := db.GetContext(t.Context(), &name, "SHOW application_name"); err != nil || name != "flagmeter" {
+	if err := db.GetContext(t.Context(), &name, "SHOW application_name"); err != nil ||
+		name != "flagmeter" {
 		t.Errorf("application_name %q, %v", name, err)
 	}
 	if got := db.Stats().MaxOpenConnections; got != 3 {
@@ -41,18 +42,25 @@ func TestOpenDoesNotConnect(t *testing.T) {
 }
 
 func TestOpenHidesThePasswordOfABadURL(t *testing.T) {
-	for _, raw := range []string{"", "s3cret", "mysql://u:s3cret@host/db", "postgres://u:s3cret/x@host/db", "postgres://u:s3cret%zz@host/db",
-		"host=localhost password=s3cret", "postgres://u:s3cret@host:port/db"} {
+	for _, raw := range []string{
+		"", "s3cret", "mysql://u:s3cret@host/db", "postgres://u:s3cret/x@host/db",
+		"postgres://u:s3cret%zz@host/db",
+		"host=localhost password=s3cret", "postgres://u:s3cret@host:port/db",
+	} {
 		db, err := store.Open(raw, 1, 0)
 		if err == nil {
 			db.Close()
 			t.Errorf("%q is accepted", raw)
-		} else if strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "DATABASE_URL") {
+		} else if strings.Contains(err.Error(), "s3cret") ||
+			!strings.Contains(err.Error(), "DATABASE_URL") {
 			t.Errorf("%q: %v", raw, err)
 		}
 	}
-	for _, raw := range []string{"postgres://u:s3cret@127.0.0.1:1/db?sslmode=nonsense", "postgres://u:s3cret@127.0.0.1:1/db?connect_timeout=s3cret",
-		"postgres://u@127.0.0.1:1/db?password=s3cret&sslmode=s3cret"} {
+	for _, raw := range []string{
+		"postgres://u:s3cret@127.0.0.1:1/db?sslmode=nonsense",
+		"postgres://u:s3cret@127.0.0.1:1/db?connect_timeout=s3cret",
+		"postgres://u@127.0.0.1:1/db?password=s3cret&sslmode=s3cret",
+	} {
 		db, err := store.Open(raw, 1, 0)
 		if err == nil {
 			err = db.PingContext(t.Context())

@@ -36,9 +36,12 @@ func (s PartitionState) LastDay() (day time.Time, ok bool) {
 
 // Partitions tells how far the partitions of Events or Rollups reach. It may be called with the
 // rights of any role.
-func Partitions(ctx context.Context, q sqlx.QueryerContext, table string, now time.Time) (PartitionState, error) {
+func Partitions(
+	ctx context.Context, q sqlx.QueryerContext, table string, now time.Time,
+) (PartitionState, error) {
 	var s PartitionState
-	err := sqlx.GetContext(ctx, q, &s, `SELECT CASE WHEN isfinite(oldest) THEN oldest END AS oldest, until, default_rows FROM partition_state($1, $2)`, table, now)
+	err := sqlx.GetContext(ctx, q, &s, `SELECT CASE WHEN isfinite(oldest) THEN oldest END AS oldest,
+		until, default_rows FROM partition_state($1, $2)`, table, now)
 	if err != nil {
 		return s, fmt.Errorf("read partitions of %s: %w", table, err)
 	}
@@ -84,7 +87,8 @@ func KeptSince(ctx context.Context, q sqlx.QueryerContext) (Kept, error) {
 // missing of which the snapshot does not know that they were dropped. Rows can be read and
 // written meanwhile.
 func HoldPartitions(ctx context.Context, tx sqlx.ExecerContext) error {
-	if _, err := tx.ExecContext(ctx, "LOCK TABLE ONLY events, ONLY rollups IN ACCESS SHARE MODE"); err != nil {
+	_, err := tx.ExecContext(ctx, "LOCK TABLE ONLY events, ONLY rollups IN ACCESS SHARE MODE")
+	if err != nil {
 		return fmt.Errorf("hold partitions: %w", err)
 	}
 	return nil

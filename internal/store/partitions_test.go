@@ -25,12 +25,15 @@ func TestPartitionsTellGapsAndStrays(t *testing.T) {
 	if s := state("2026-03-10T12:00:00Z"); s.Until.Valid || s.Oldest.Valid || s.DefaultRows != 0 {
 		t.Errorf("without partitions: %+v", s)
 	}
-	for _, days := range [][2]string{{"2026-03-09", "2026-03-11"}, {"2026-03-13", "2026-03-14"}} { // the 12th is missing
-		if _, err := env.AppDB.Exec("SELECT create_partitions('events', $1, $2)", days[0]+"T00:00:00Z", days[1]+"T00:00:00Z"); err != nil {
+	// the 12th is missing
+	for _, days := range [][2]string{{"2026-03-09", "2026-03-11"}, {"2026-03-13", "2026-03-14"}} {
+		if _, err := env.AppDB.Exec("SELECT create_partitions('events', $1, $2)",
+			days[0]+"T00:00:00Z", days[1]+"T00:00:00Z"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := env.DB.Exec(`INSERT INTO events VALUES (gen_random_uuid(), 'acme', 'chat', 1, '2026-03-12T00:00:00Z'),
+	if _, err := env.DB.Exec(`INSERT INTO events
+		VALUES (gen_random_uuid(), 'acme', 'chat', 1, '2026-03-12T00:00:00Z'),
 		(gen_random_uuid(), 'acme', 'chat', 1, '2026-03-11T23:59:59Z')`); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +48,8 @@ func TestPartitionsTellGapsAndStrays(t *testing.T) {
 		t.Errorf("in the gap: %+v", s)
 	}
 	// What lies in the default partition moves into its own.
-	if _, err := env.AppDB.Exec("SELECT create_partitions('events', '2026-03-10T00:00:00Z', '2026-03-10T00:00:00Z')"); err != nil {
+	if _, err := env.AppDB.Exec("SELECT create_partitions('events', '2026-03-10T00:00:00Z'," +
+		" '2026-03-10T00:00:00Z')"); err != nil {
 		t.Fatal(err)
 	}
 	s = state("2026-03-10T12:00:00Z")

@@ -26,16 +26,21 @@ type MinuteUsage struct {
 
 // MinuteUsages adds up rollups for each key, minute by minute. None before the unix minute
 // from is read; that tells Postgres how little of the table is asked for.
-func MinuteUsages(ctx context.Context, q sqlx.QueryerContext, keys []TenantMinutes, from int64) ([]MinuteUsage, error) {
+func MinuteUsages(
+	ctx context.Context, q sqlx.QueryerContext, keys []TenantMinutes, from int64,
+) ([]MinuteUsage, error) {
 	names, first, last := make([]string, len(keys)), make([]int64, len(keys)), make([]int64, len(keys))
 	for i, k := range keys {
 		names[i], first[i], last[i] = k.Tenant, k.First, k.Last
 	}
 	var rows []MinuteUsage
-	err := sqlx.SelectContext(ctx, q, &rows, `SELECT tenant, (extract(epoch FROM minute) / 60)::bigint AS minute, `+saturatedSum("total_tokens")+` AS tokens
+	err := sqlx.SelectContext(ctx, q, &rows, `SELECT tenant,
+		(extract(epoch FROM minute) / 60)::bigint AS minute, `+saturatedSum("total_tokens")+` AS tokens
 		FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS k (name, first, last)
-		JOIN rollups r ON r.tenant = k.name AND r.minute BETWEEN to_timestamp(k.first * 60) AND to_timestamp(k.last * 60) AND r.minute >= $4
-		GROUP BY tenant, r.minute`, pq.Array(names), pq.Array(first), pq.Array(last), time.Unix(from*60, 0).UTC())
+		JOIN rollups r ON r.tenant = k.name AND r.minute >= $4
+			AND r.minute BETWEEN to_timestamp(k.first * 60) AND to_timestamp(k.last * 60)
+		GROUP BY tenant, r.minute`, pq.Array(names), pq.Array(first), pq.Array(last),
+		time.Unix(from*60, 0).UTC())
 	if err != nil {
 		return nil, fmt.Errorf("add up settled minutes: %w", err)
 	}
@@ -75,7 +80,8 @@ func SeriesUsages(ctx context.Context, q sqlx.QueryerContext, s Series) ([]Serie
 	if s.Split {
 		feature, group = "feature", "1, 2"
 	}
-	table, at, starts, from, to := "rollups", "minute", any(pq.Array(s.Starts)), any(s.Starts[0]), any(s.Starts[last])
+	table, at, starts, from, to := "rollups", "minute", any(pq.Array(s.Starts)), any(s.Starts[0]),
+		any(s.Starts[last])
 	kind := "timestamptz"
 	if s.Days != nil {
 		table, at, kind = "usage_daily", "day", "date"
@@ -86,9 +92,11 @@ func SeriesUsages(ctx context.Context, q sqlx.QueryerContext, s Series) ([]Serie
 		starts, from, to = pq.Array(days), days[0], days[last]
 	}
 	var rows []SeriesUsage
-	err := sqlx.SelectContext(ctx, q, &rows, `SELECT width_bucket(`+at+`, $1::`+kind+`[]) - 1 AS interval, `+feature+` AS feature, `+
-		saturatedSum("total_tokens")+` AS tokens, `+saturatedSum("events")+` AS events
-		FROM `+table+` WHERE tenant = $2 AND `+at+` >= $3 AND `+at+` < $4 AND ($5::text IS NULL OR feature = $5) GROUP BY `+group,
+	err := sqlx.SelectContext(ctx, q, &rows,
+		`SELECT width_bucket(`+at+`, $1::`+kind+`[]) - 1 AS interval, `+feature+` AS feature, `+
+			saturatedSum("total_tokens")+` AS tokens, `+saturatedSum("events")+` AS events
+		FROM `+table+` WHERE tenant = $2
+			AND `+at+` >= $3 AND `+at+` < $4 AND ($5::text IS NULL OR feature = $5) GROUP BY `+group,
 		starts, s.Tenant, from, to, s.Feature)
 	if err != nil {
 		return nil, fmt.Errorf("add up settled series: %w", err)

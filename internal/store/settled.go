@@ -21,13 +21,16 @@ type PeriodUsage struct {
 }
 
 // PeriodUsages adds up usage_daily for each key: at most 31 rows a feature.
-func PeriodUsages(ctx context.Context, q sqlx.QueryerContext, keys []meter.TenantDays) ([]PeriodUsage, error) {
+func PeriodUsages(
+	ctx context.Context, q sqlx.QueryerContext, keys []meter.TenantDays,
+) ([]PeriodUsage, error) {
 	names, from, to := make([]string, len(keys)), make([]string, len(keys)), make([]string, len(keys))
 	for i, k := range keys {
 		names[i], from[i], to[i] = k.Tenant, k.From.String(), k.To.String()
 	}
 	var rows []PeriodUsage
-	err := sqlx.SelectContext(ctx, q, &rows, `SELECT tenant, feature, `+saturatedSum("total_tokens")+` AS tokens, `+saturatedSum("events")+` AS events
+	err := sqlx.SelectContext(ctx, q, &rows, `SELECT tenant, feature,
+		`+saturatedSum("total_tokens")+` AS tokens, `+saturatedSum("events")+` AS events
 		FROM unnest($1::text[], $2::date[], $3::date[]) AS k (name, first, after)
 		JOIN usage_daily u ON u.tenant = k.name AND u.day >= k.first AND u.day < k.after
 		GROUP BY tenant, feature`, pq.Array(names), pq.Array(from), pq.Array(to))
@@ -47,7 +50,8 @@ var snapshotOptions = sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly
 
 // Snapshot runs read in one read-only transaction that sees a single state of the
 // database, for at most limit.
-func Snapshot(ctx context.Context, db *sqlx.DB, limit time.Duration, read func(ctx context.Context, tx *sqlx.Tx) error) error {
+func Snapshot(ctx context.Context, db *sqlx.DB, limit time.Duration, read func(ctx context.Context,
+	tx *sqlx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	tx, err := db.BeginTxx(ctx, &snapshotOptions)

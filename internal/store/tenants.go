@@ -38,7 +38,8 @@ type tenantRow struct {
 	Aliases     pq.StringArray `db:"aliases"`
 }
 
-const selectTenants = `SELECT name, monthly_quota, billing_day, timezone, thresholds, rate_limit, rate_burst, enforce,
+const selectTenants = `SELECT name, monthly_quota, billing_day, timezone, thresholds, rate_limit,
+	rate_burst, enforce,
 	archived_at IS NOT NULL AS archived, coalesce(display_name, '') AS display_name, aliases
 	FROM tenants LEFT JOIN (SELECT tenant, array_agg(name ORDER BY name) AS aliases
 		FROM tenant_names WHERE name <> tenant GROUP BY tenant) AS n ON n.tenant = name
@@ -57,7 +58,9 @@ func TenantsVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
 // replaced by its default, and named in odd: its tenant goes on to be metered, and all others
 // with the settings that they have. So it is with time zones: Go and Postgres do not know
 // exactly the same ones.
-func Tenants(ctx context.Context, q sqlx.QueryerContext) (tenants []meter.Tenant, odd []OddRow, err error) {
+func Tenants(
+	ctx context.Context, q sqlx.QueryerContext,
+) (tenants []meter.Tenant, odd []OddRow, err error) {
 	tenants = []meter.Tenant{}
 	found := func(row, reason, instead string) {
 		odd = append(odd, OddRow{Table: "tenants", Row: row, Reason: reason, Instead: instead})
@@ -78,7 +81,8 @@ func Tenants(ctx context.Context, q sqlx.QueryerContext) (tenants []meter.Tenant
 		tenants = append(tenants, meter.Tenant{
 			Name: r.Name, Quota: r.Quota.Int64, BillingDay: r.BillingDay, Zone: zone,
 			Thresholds: r.Thresholds.all, Archived: r.Archived,
-			Rate: meter.NewRate(r.RateLimit.Int64, r.RateBurst.Int64), OwnRate: r.RateLimit.Valid, Enforce: enforce,
+			Rate: meter.NewRate(r.RateLimit.Int64, r.RateBurst.Int64), OwnRate: r.RateLimit.Valid,
+			Enforce:     enforce,
 			DisplayName: r.DisplayName, Aliases: r.Aliases,
 		})
 	}, func(row string, err error) { found(row, err.Error(), "the row is skipped") }, selectTenants)
@@ -98,13 +102,18 @@ func AddTenant(ctx context.Context, e sqlx.ExecerContext, t meter.Tenant) (bool,
 
 // AddTenants inserts tenants of the given names with the settings of like, in one
 // statement, and returns how many there were not yet. Its errors are those of AddTenant.
-func AddTenants(ctx context.Context, e sqlx.ExecerContext, names []string, like meter.Tenant) (int64, error) {
+func AddTenants(
+	ctx context.Context, e sqlx.ExecerContext, names []string, like meter.Tenant,
+) (int64, error) {
 	// In order of names, so that two statements about the same ones cannot deadlock.
-	res, err := e.ExecContext(ctx, `INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds, rate_limit, rate_burst, enforce)
-		SELECT DISTINCT name, nullif($2::bigint, 0), $3::int, $4, $5::int[], $6::int, $7::int, $8 FROM unnest($1::text[]) AS n (name) ORDER BY name
+	res, err := e.ExecContext(ctx, `INSERT INTO tenants (name, monthly_quota, billing_day, timezone,
+		thresholds, rate_limit, rate_burst, enforce)
+		SELECT DISTINCT name, nullif($2::bigint, 0), $3::int, $4, $5::int[], $6::int, $7::int, $8
+		FROM unnest($1::text[]) AS n (name) ORDER BY name
 		ON CONFLICT (name) DO NOTHING`,
 		pq.Array(names), like.Quota, like.BillingDay, like.Zone.String(), pq.Array(like.Thresholds),
-		sql.NullInt64{Int64: like.Rate.PerSecond, Valid: like.OwnRate}, burstColumn(like.Rate), like.Enforce.String())
+		sql.NullInt64{Int64: like.Rate.PerSecond, Valid: like.OwnRate}, burstColumn(like.Rate),
+		like.Enforce.String())
 	if err != nil {
 		return 0, fmt.Errorf("add tenant: %w", refusal(err))
 	}
@@ -152,12 +161,16 @@ func ChangeTenant(ctx context.Context, e sqlx.ExecerContext, name string, c Tena
 	}
 	res, err := e.ExecContext(ctx, `UPDATE tenants SET
 		monthly_quota = CASE WHEN $2::bigint IS NULL THEN monthly_quota ELSE nullif($2, 0) END,
-		billing_day = coalesce($3, billing_day), timezone = coalesce($4, timezone), thresholds = coalesce($5, thresholds),
-		archived_at = CASE WHEN $6::boolean IS NULL THEN archived_at WHEN $6 THEN coalesce(archived_at, now()) END,
-		rate_limit = CASE WHEN $7 THEN $8::int ELSE rate_limit END, rate_burst = CASE WHEN $7 THEN $9::int ELSE rate_burst END,
+		billing_day = coalesce($3, billing_day), timezone = coalesce($4, timezone),
+			thresholds = coalesce($5, thresholds),
+		archived_at = CASE WHEN $6::boolean IS NULL THEN archived_at
+			WHEN $6 THEN coalesce(archived_at, now()) END,
+		rate_limit = CASE WHEN $7 THEN $8::int ELSE rate_limit END, rate_burst = CASE WHEN $7 THEN $9::int
+			ELSE rate_burst END,
 		enforce = coalesce($10, enforce)
 		WHERE name = $1`, name, c.Quota, c.BillingDay, zone, pq.Array(c.Thresholds), c.Archived,
-		c.Rate != nil, sql.NullInt64{Int64: rate.PerSecond, Valid: rate.Own}, burstColumn(rate.Rate), enforce)
+		c.Rate != nil, sql.NullInt64{Int64: rate.PerSecond, Valid: rate.Own},
+		burstColumn(rate.Rate), enforce)
 	if err != nil {
 		return fmt.Errorf("change tenant: %w", refusal(err))
 	}

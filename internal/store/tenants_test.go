@@ -18,8 +18,9 @@ func initech(t *testing.T) meter.Tenant {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return meter.Tenant{Name: "initech", Quota: 5, BillingDay: 31, Zone: berlin, Thresholds: []int{50, 100},
-		Rate: meter.Rate{PerSecond: 5, Burst: 70}, OwnRate: true, Enforce: meter.EnforceStrict}
+	return meter.Tenant{Name: "initech", Quota: 5, BillingDay: 31, Zone: berlin,
+		Thresholds: []int{50, 100},
+		Rate:       meter.Rate{PerSecond: 5, Burst: 70}, OwnRate: true, Enforce: meter.EnforceStrict}
 }
 
 func TestTenantsReturnsWhatWasAdded(t *testing.T) {
@@ -42,7 +43,8 @@ func TestTenantsReturnsWhatWasAdded(t *testing.T) {
 }
 
 func equal(a, b meter.Tenant) bool {
-	return a.Name == b.Name && a.Quota == b.Quota && a.BillingDay == b.BillingDay && a.Archived == b.Archived &&
+	return a.Name == b.Name && a.Quota == b.Quota && a.BillingDay == b.BillingDay &&
+		a.Archived == b.Archived &&
 		a.Zone.String() == b.Zone.String() && slices.Equal(a.Thresholds, b.Thresholds) &&
 		a.Rate == b.Rate && a.OwnRate == b.OwnRate && a.Enforce == b.Enforce
 }
@@ -59,14 +61,25 @@ func TestChangeTenantChangesOnlyWhatIsGiven(t *testing.T) {
 		{"nothing", store.TenantChange{}, func(*meter.Tenant) {}},
 		{"quota", store.TenantChange{Quota: &quota}, func(t *meter.Tenant) { t.Quota = 7 }},
 		{"no quota", store.TenantChange{Quota: &none}, func(t *meter.Tenant) { t.Quota = 0 }},
-		{"billing day", store.TenantChange{BillingDay: &day}, func(t *meter.Tenant) { t.BillingDay = 15 }},
+		{"billing day", store.TenantChange{BillingDay: &day}, func(t *meter.Tenant) {
+			t.BillingDay = 15
+		}},
 		{"zone", store.TenantChange{Zone: time.UTC}, func(t *meter.Tenant) { t.Zone = time.UTC }},
-		{"thresholds", store.TenantChange{Thresholds: []int{90}}, func(t *meter.Tenant) { t.Thresholds = []int{90} }},
-		{"no thresholds", store.TenantChange{Thresholds: []int{}}, func(t *meter.Tenant) { t.Thresholds = nil }},
-		{"rate", store.TenantChange{Rate: &store.RateChange{Rate: meter.Rate{PerSecond: 8, Burst: 8}, Own: true}},
+		{"thresholds", store.TenantChange{Thresholds: []int{90}}, func(t *meter.Tenant) {
+			t.Thresholds = []int{90}
+		}},
+		{"no thresholds", store.TenantChange{Thresholds: []int{}}, func(t *meter.Tenant) {
+			t.Thresholds = nil
+		}},
+		{"rate", store.TenantChange{
+			Rate: &store.RateChange{Rate: meter.Rate{PerSecond: 8, Burst: 8}, Own: true}},
 			func(t *meter.Tenant) { t.Rate = meter.Rate{PerSecond: 8, Burst: 8} }},
-		{"no rate", store.TenantChange{Rate: &store.RateChange{Own: true}}, func(t *meter.Tenant) { t.Rate = meter.Rate{} }},
-		{"default rate", store.TenantChange{Rate: &store.RateChange{}}, func(t *meter.Tenant) { t.Rate, t.OwnRate = meter.Rate{}, false }},
+		{"no rate", store.TenantChange{Rate: &store.RateChange{Own: true}}, func(t *meter.Tenant) {
+			t.Rate = meter.Rate{}
+		}},
+		{"default rate", store.TenantChange{Rate: &store.RateChange{}}, func(t *meter.Tenant) {
+			t.Rate, t.OwnRate = meter.Rate{}, false
+		}},
 		{"soft", store.TenantChange{Enforce: &soft}, func(t *meter.Tenant) { t.Enforce = soft }},
 		{"not enforced", store.TenantChange{Enforce: &off}, func(t *meter.Tenant) { t.Enforce = off }},
 		{"archived", store.TenantChange{Archived: &yes}, func(t *meter.Tenant) { t.Archived = true }},
@@ -87,7 +100,8 @@ func TestChangeTenantChangesOnlyWhatIsGiven(t *testing.T) {
 			}
 			want := initech(t)
 			tt.want(&want)
-			if got, _, err := store.Tenants(t.Context(), tx); err != nil || len(got) != 1 || !equal(got[0], want) {
+			if got, _, err := store.Tenants(t.Context(), tx); err != nil || len(got) != 1 ||
+				!equal(got[0], want) {
 				t.Errorf("got %+v, %v; want %+v", got, err, want)
 			}
 		})
@@ -102,10 +116,12 @@ func TestArchivingAgainKeepsTheFirstTime(t *testing.T) {
 	var archived [2]time.Time
 	for i := range archived {
 		yes := true
-		if err := store.ChangeTenant(t.Context(), env.DB, "initech", store.TenantChange{Archived: &yes}); err != nil {
+		if err := store.ChangeTenant(t.Context(), env.DB, "initech",
+			store.TenantChange{Archived: &yes}); err != nil {
 			t.Fatal(err)
 		}
-		if err := env.DB.GetContext(t.Context(), &archived[i], "SELECT archived_at FROM tenants"); err != nil {
+		err := env.DB.GetContext(t.Context(), &archived[i], "SELECT archived_at FROM tenants")
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +137,8 @@ func TestTenantErrors(t *testing.T) {
 	if _, err := store.AddTenant(t.Context(), env.DB, nowhere); !errors.Is(err, store.ErrUnknownZone) {
 		t.Errorf("add with an unknown zone: %v", err)
 	}
-	if err := store.ChangeTenant(t.Context(), env.DB, "initech", store.TenantChange{}); !errors.Is(err, store.ErrNoTenant) {
+	if err := store.ChangeTenant(t.Context(), env.DB, "initech", store.TenantChange{}); !errors.Is(err,
+		store.ErrNoTenant) {
 		t.Errorf("change without a tenant: %v", err)
 	}
 	if _, err := store.AddTenant(t.Context(), env.DB, initech(t)); err != nil {

@@ -43,7 +43,8 @@ func encode(all []meter.Tenant, kept []store.KeptFeature) (tenants, names []byte
 	}
 	rows, named := make([]copied, len(all)), []copiedNames{}
 	for i, t := range all {
-		rows[i] = copied{Name: t.Name, Quota: t.Quota, BillingDay: t.BillingDay, Timezone: t.Zone.String(),
+		rows[i] = copied{Name: t.Name, Quota: t.Quota, BillingDay: t.BillingDay,
+			Timezone:   t.Zone.String(),
 			Thresholds: t.Thresholds, Archived: t.Archived}
 		if t.OwnRate {
 			rows[i].Rate = &t.Rate
@@ -67,7 +68,9 @@ func encode(all []meter.Tenant, kept []store.KeptFeature) (tenants, names []byte
 // decode reads both copies, in whatever version they were written. names may be nil: the version
 // before has written tenants alone. What of a tenant cannot be read is replaced as store.Tenants
 // does, and named in odd.
-func decode(tenants, names []byte) (all []meter.Tenant, kept []store.KeptFeature, odd []store.OddRow, err error) {
+func decode(
+	tenants, names []byte,
+) (all []meter.Tenant, kept []store.KeptFeature, odd []store.OddRow, err error) {
 	var rows []jsontext.Value // each is read strictly below, so that an odd one is left out alone
 	if err := strict.Unmarshal(tenants, &rows, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
@@ -89,7 +92,8 @@ func decode(tenants, names []byte) (all []meter.Tenant, kept []store.KeptFeature
 	for _, row := range rows {
 		var r copied
 		found := func(reason, instead string) {
-			odd = append(odd, store.OddRow{Table: "copy of tenants", Row: r.Name, Reason: reason, Instead: instead})
+			odd = append(odd,
+				store.OddRow{Table: "copy of tenants", Row: r.Name, Reason: reason, Instead: instead})
 		}
 		if err := strict.Unmarshal(row, &r); err != nil {
 			found(err.Error(), "the row is skipped")
@@ -109,7 +113,8 @@ func (r copied) tenant(found func(reason, instead string)) meter.Tenant {
 		found(fmt.Sprintf("timezone %q is not known here", r.Timezone), "UTC")
 		zone = time.UTC
 	}
-	t := meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone, Thresholds: r.Thresholds, Archived: r.Archived}
+	t := meter.Tenant{Name: r.Name, Quota: r.Quota, BillingDay: r.BillingDay, Zone: zone,
+		Thresholds: r.Thresholds, Archived: r.Archived}
 	if r.Rate != nil {
 		t.Rate, t.OwnRate = *r.Rate, true
 	}

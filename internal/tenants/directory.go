@@ -77,7 +77,8 @@ func (d *Directory) Start(ctx context.Context) error {
 	d.noteOdd(odd)
 	// Version -1: the first Refresh that reaches Postgres loads the table.
 	d.list.Store(newList(-1, all, kept))
-	d.log.Warn("postgres is away: started with the copy of the tenants in valkey", "tenants", len(all), "error", fromPostgres)
+	d.log.Warn("postgres is away: started with the copy of the tenants in valkey",
+		"tenants", len(all), "error", fromPostgres)
 	return nil
 }
 
@@ -132,7 +133,8 @@ func (d *Directory) Create(ctx context.Context, names []string, like meter.Tenan
 		if refreshed := d.Refresh(ctx); err == nil || refreshed != nil {
 			return refreshed
 		}
-		missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, ok := d.Get(name); return ok })
+		missing := slices.DeleteFunc(slices.Clone(names),
+			func(name string) bool { _, ok := d.Get(name); return ok })
 		switch len(missing) {
 		case 0:
 			return nil

@@ -63,21 +63,24 @@ func TestAnEditBySQLIsInForceAfterARefresh(t *testing.T) {
 	}
 	r.exec("INSERT INTO tenants (name) VALUES ('zed'), ('acme')")
 	r.refresh()
-	if got := r.get("acme"); got.Quota != 0 || got.BillingDay != 1 || got.Zone != time.UTC || !slices.Equal(got.Thresholds, []int{80}) || got.Archived {
+	if got := r.get("acme"); got.Quota != 0 || got.BillingDay != 1 || got.Zone != time.UTC ||
+		!slices.Equal(got.Thresholds, []int{80}) || got.Archived {
 		t.Errorf("defaults: %+v", got)
 	}
 	if all := r.All(); len(all) != 2 || all[0].Name != "acme" || all[1].Name != "zed" {
 		t.Errorf("all: %+v, want acme and zed", all)
 	}
 
-	r.exec(`UPDATE tenants SET monthly_quota = 500, billing_day = 31, timezone = 'Asia/Tokyo', thresholds = '{100,50}', archived_at = now()
+	r.exec(`UPDATE tenants SET monthly_quota = 500, billing_day = 31, timezone = 'Asia/Tokyo',
+		thresholds = '{100,50}', archived_at = now()
 		WHERE name = 'acme'`)
 	if got := r.get("acme"); got.Quota != 0 {
 		t.Errorf("before the refresh: %+v", got)
 	}
 	r.refresh()
 	got := r.get("acme")
-	if got.Quota != 500 || got.BillingDay != 31 || got.Zone.String() != "Asia/Tokyo" || !slices.Equal(got.Thresholds, []int{50, 100}) || !got.Archived {
+	if got.Quota != 500 || got.BillingDay != 31 || got.Zone.String() != "Asia/Tokyo" ||
+		!slices.Equal(got.Thresholds, []int{50, 100}) || !got.Archived {
 		t.Errorf("after it: %+v", got)
 	}
 
@@ -137,7 +140,8 @@ func TestAZoneThatGoDoesNotKnowIsReported(t *testing.T) {
 	if got := r.get("fine").Zone.String(); got != "Europe/Berlin" {
 		t.Errorf("zone %s, want Europe/Berlin", got)
 	}
-	if log := r.out.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "row=posix") || strings.Contains(log, "row=fine") {
+	if log := r.out.String(); !strings.Contains(log, "level=ERROR") ||
+		!strings.Contains(log, "row=posix") || strings.Contains(log, "row=fine") {
 		t.Errorf("log: %s", log)
 	}
 }
@@ -145,8 +149,10 @@ func TestAZoneThatGoDoesNotKnowIsReported(t *testing.T) {
 func TestADirectoryStartsFromTheCopyWhilePostgresIsAway(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, stacktest.Own(t))
-	r.exec(`INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds, archived_at, rate_limit, rate_burst, enforce)
-		VALUES ('acme "é" \ 🦉', 9223372036854775807, 31, 'America/Sao_Paulo', '{50,80}', NULL, 5, 7, 'strict'),
+	r.exec(`INSERT INTO tenants (name, monthly_quota, billing_day, timezone, thresholds, archived_at,
+		rate_limit, rate_burst, enforce)
+		VALUES ('acme "é" \ 🦉', 9223372036854775807, 31, 'America/Sao_Paulo', '{50,80}', NULL, 5,
+			7, 'strict'),
 		('gone', NULL, 1, 'UTC', '{}', now(), 0, NULL, 'off')`)
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -182,7 +188,8 @@ func TestADirectoryStartsFromTheCopyWhilePostgresIsAway(t *testing.T) {
 }
 
 func equal(a, b meter.Tenant) bool {
-	return a.Name == b.Name && a.Quota == b.Quota && a.BillingDay == b.BillingDay && a.Archived == b.Archived &&
+	return a.Name == b.Name && a.Quota == b.Quota && a.BillingDay == b.BillingDay &&
+		a.Archived == b.Archived &&
 		a.Zone.String() == b.Zone.String() && slices.Equal(a.Thresholds, b.Thresholds) &&
 		a.Rate == b.Rate && a.OwnRate == b.OwnRate && a.Enforce == b.Enforce
 }
@@ -191,19 +198,22 @@ func TestADirectoryWithNeitherTableNorCopyDoesNotStart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, stacktest.Own(t))
 	r.env.Stack.Postgres.Kill()
-	if err := r.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "no copy of the tenants") {
+	if err := r.Start(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "no copy of the tenants") {
 		t.Errorf("without a copy: %v", err)
 	}
 	for _, broken := range []string{"", "{", `{"name":"a"}`} {
 		if err := r.valkey.TenantsCopy().Save(t.Context(), []byte(broken)); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "decode copy of tenants") {
+		err := r.Start(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "decode copy of tenants") {
 			t.Errorf("with the copy %q: %v", broken, err)
 		}
 	}
 	r.env.Stack.Valkey.Kill()
-	if err := r.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "load copy of tenants") {
+	err := r.Start(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "load copy of tenants") {
 		t.Errorf("without Valkey: %v", err)
 	}
 }
@@ -237,12 +247,15 @@ func TestTheCopyIsRenewedWhenValkeyIsBack(t *testing.T) {
 
 func TestCreateKeepsWhatExists(t *testing.T) {
 	r := newRig(t, stacktest.New(t))
-	r.exec("INSERT INTO tenants (name, monthly_quota, archived_at) VALUES ('old', 5, NULL), ('gone', 6, now())")
+	r.exec("INSERT INTO tenants (name, monthly_quota, archived_at)" +
+		" VALUES ('old', 5, NULL), ('gone', 6, now())")
 	like := meter.Tenant{Quota: 100, BillingDay: 15, Zone: time.UTC, Thresholds: []int{90}}
-	if err := r.Create(t.Context(), []string{"new", "old", "gone", "new", `a'"\{},é`}, like); err != nil {
+	err := r.Create(t.Context(), []string{"new", "old", "gone", "new", `a'"\{},é`}, like)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.get("new"); got.Quota != 100 || got.BillingDay != 15 || !slices.Equal(got.Thresholds, []int{90}) {
+	got := r.get("new")
+	if got.Quota != 100 || got.BillingDay != 15 || !slices.Equal(got.Thresholds, []int{90}) {
 		t.Errorf("new: %+v", got)
 	}
 	if old, gone := r.get("old"), r.get("gone"); old.Quota != 5 || gone.Quota != 6 || !gone.Archived {

@@ -55,7 +55,8 @@ func (d *Directory) addMissing(ctx context.Context, t meter.Tenant) (isNew bool,
 		return false, err
 	}
 	if isNew && t.Archived {
-		if err := store.ChangeTenant(ctx, tx, t.Name, store.TenantChange{Archived: &t.Archived}); err != nil {
+		if err := store.ChangeTenant(ctx, tx, t.Name,
+			store.TenantChange{Archived: &t.Archived}); err != nil {
 			return false, err
 		}
 	}

@@ -48,10 +48,12 @@ func TestTheCopyHasEveryName(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.leads(later, "acme", "acme", "two", "three")
-	if got, _ := later.Get("three"); got.Shown() != "two" || !slices.Equal(got.Aliases, []string{"three", "two"}) {
+	got, _ := later.Get("three")
+	if got.Shown() != "two" || !slices.Equal(got.Aliases, []string{"three", "two"}) {
 		t.Errorf("%+v", got)
 	}
-	if !slices.EqualFunc(later.All(), want, equal) || !later.Keeps("globex", "chat ") || later.Keeps("acme", "chat ") || later.Keeps("globex", "chat") {
+	if !slices.EqualFunc(later.All(), want, equal) || !later.Keeps("globex", "chat ") ||
+		later.Keeps("acme", "chat ") || later.Keeps("globex", "chat") {
 		t.Errorf("%+v", later.All())
 	}
 	// What the version before reads, and compares with its own copy, is the same to the byte.
@@ -69,7 +71,8 @@ func TestTheCopyHasEveryName(t *testing.T) {
 func TestACopyOfTheVersionBefore(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, stacktest.Own(t))
-	if err := r.valkey.TenantsCopy().Save(t.Context(), []byte(`[{"name":"acme","billingDay":1,"timezone":"UTC","thresholds":[80]}]`)); err != nil {
+	if err := r.valkey.TenantsCopy().Save(t.Context(),
+		[]byte(`[{"name":"acme","billingDay":1,"timezone":"UTC","thresholds":[80]}]`)); err != nil {
 		t.Fatal(err)
 	}
 	r.env.Stack.Postgres.Kill()
@@ -86,7 +89,8 @@ func TestACopyOfTheVersionBefore(t *testing.T) {
 // they look, because usage may be counted under them.
 func TestMissingNamesAreAdded(t *testing.T) {
 	r := newRig(t, stacktest.New(t))
-	r.exec(`BEGIN; SET LOCAL flagmeter.keep_names = 'on'; INSERT INTO tenants (name) VALUES ('acme'), ('shop '), ('globex'), ('kept'); COMMIT`)
+	r.exec(`BEGIN; SET LOCAL flagmeter.keep_names = 'on'; INSERT INTO tenants (name)
+		VALUES ('acme'), ('shop '), ('globex'), ('kept'); COMMIT`)
 	r.rename("acme", "two", "three")
 	r.rename("shop ", "shop 2")
 	r.rename("globex", "taken", "free")
@@ -107,7 +111,9 @@ func TestMissingNamesAreAdded(t *testing.T) {
 	r.leads(r.Directory, "globex", "globex", "free")
 	r.leads(r.Directory, "taken", "taken")
 	r.leads(r.Directory, "kept", "kept", "kept-3")
-	for key, shown := range map[string]string{"acme": "three", "shop ": "shop 2", "globex": "free", "kept": "kept-3"} {
+	for key, shown := range map[string]string{
+		"acme": "three", "shop ": "shop 2", "globex": "free", "kept": "kept-3",
+	} {
 		if got := r.get(key); got.Shown() != shown {
 			t.Errorf("%s is shown as %q, want %q", key, got.Shown(), shown)
 		}
@@ -120,7 +126,8 @@ func TestMissingNamesAreAdded(t *testing.T) {
 // BenchmarkGet is what it costs to find a tenant by its key, by an alias, and not at all.
 func BenchmarkGet(b *testing.B) {
 	d := New(nil, nil, nil)
-	d.list.Store(newList(1, []meter.Tenant{{Name: "acme-corp", Aliases: []string{"acme-holding"}}, {Name: "globex"}}, nil))
+	d.list.Store(newList(1,
+		[]meter.Tenant{{Name: "acme-corp", Aliases: []string{"acme-holding"}}, {Name: "globex"}}, nil))
 	for _, name := range []string{"acme-corp", "acme-holding", "nobody"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

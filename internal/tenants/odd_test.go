@@ -16,15 +16,19 @@ func TestOneOddRowFreezesNobody(t *testing.T) {
 	r := newRig(t, stacktest.New(t))
 	r.exec("INSERT INTO tenants (name, monthly_quota) VALUES ('acme', 5)")
 	r.refresh()
-	r.exec(`ALTER TABLE tenants DROP CONSTRAINT tenants_thresholds_no_null, DROP CONSTRAINT tenants_thresholds_one_dimension,
+	r.exec(`ALTER TABLE tenants DROP CONSTRAINT tenants_thresholds_no_null,
+		DROP CONSTRAINT tenants_thresholds_one_dimension,
 		DROP CONSTRAINT tenants_thresholds_differ, DROP CONSTRAINT tenants_enforce_check`)
-	r.exec(`INSERT INTO tenants (name, thresholds, enforce) VALUES ('null', '{80,NULL}', 'off'), ('deep', '{{90},{80}}', 'soft'), ('low', '[0:1]={70,60}', 'off'), ('new', '{80}', 'gate')`)
+	r.exec(`INSERT INTO tenants (name, thresholds, enforce) VALUES ('null', '{80,NULL}', 'off'),
+		('deep', '{{90},{80}}', 'soft'), ('low', '[0:1]={70,60}', 'off'), ('new', '{80}', 'gate')`)
 	r.exec("UPDATE tenants SET monthly_quota = 7 WHERE name = 'acme'")
 	r.refresh()
 	if got := r.get("acme").Quota; got != 7 {
 		t.Errorf("the quota of another tenant is %d, want 7", got)
 	}
-	for name, want := range map[string][]int{"null": {80}, "deep": {80, 90}, "low": {60, 70}, "new": {80}} {
+	for name, want := range map[string][]int{
+		"null": {80}, "deep": {80, 90}, "low": {60, 70}, "new": {80},
+	} {
 		if got := r.get(name).Thresholds; !slices.Equal(got, want) {
 			t.Errorf("thresholds of %s: %v, want %v", name, got, want)
 		}
@@ -47,12 +51,15 @@ func TestOneOddRowFreezesNobody(t *testing.T) {
 
 // TestAnOddRowOfTheCopyIsSkipped starts from a copy that another version has left.
 func TestAnOddRowOfTheCopyIsSkipped(t *testing.T) {
-	all, _, odd, err := decode([]byte(`[{"name":"a","timezone":"Nowhere/Land","billingDay":1},{"name":"b","timezone":"UTC","enforce":"gate","quota":5},
+	all, _, odd, err := decode([]byte(
+		`[{"name":"a","timezone":"Nowhere/Land","billingDay":1},
+		{"name":"b","timezone":"UTC","enforce":"gate","quota":5},
 		{"name":"c","timezone":"UTC","thresholds":"80"},{"name":"d","timezone":"Europe/Berlin"}]`), nil)
 	if err != nil || len(odd) != 3 || len(all) != 3 {
 		t.Fatalf("%+v, %+v, %v", all, odd, err)
 	}
-	if all[0].Zone != time.UTC || all[1].Quota != 5 || all[1].Enforce != meter.EnforceOff || all[2].Zone.String() != "Europe/Berlin" || odd[2].Row != "c" {
+	if all[0].Zone != time.UTC || all[1].Quota != 5 || all[1].Enforce != meter.EnforceOff ||
+		all[2].Zone.String() != "Europe/Berlin" || odd[2].Row != "c" {
 		t.Errorf("%+v, %+v", all, odd)
 	}
 }

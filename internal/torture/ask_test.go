@@ -120,5 +120,6 @@ func (r *rig) awaitFlushes(ctx context.Context, n int) error {
 // awaitAcks waits until n more events are acknowledged.
 func (r *rig) awaitAcks(ctx context.Context, n int) error {
 	before := r.journal.acks()
-	return eventually(ctx, fmt.Sprint(n, " more acknowledgements"), func() bool { return r.journal.acks() >= before+n })
+	return eventually(ctx, fmt.Sprint(n, " more acknowledgements"),
+		func() bool { return r.journal.acks() >= before+n })
 }

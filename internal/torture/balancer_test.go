@@ -19,7 +19,8 @@ type balancer struct {
 }
 
 func newBalancer(addrs ...string) *balancer {
-	return &balancer{addrs: addrs, inner: &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute}}
+	return &balancer{addrs: addrs,
+		inner: &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute}}
 }
 
 // order returns the addresses, each time beginning with another.

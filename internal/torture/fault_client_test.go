@@ -20,16 +20,20 @@ const shortWindow = 2 * time.Second
 func clientFaults() []fault {
 	toIngest := []string{ingest, valkey, front}
 	return []fault{
-		{name: "identical-posts-with-id", touches: toIngest, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			return r.postIdentical(ctx, random, func(id string) (string, http.Header) {
-				return fmt.Sprintf(`{"tenant":"acme-corp","feature":"same","tokens":7,"id":%q}`, id), http.Header{}
-			})
-		}},
-		{name: "identical-posts-with-header", touches: toIngest, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			return r.postIdentical(ctx, random, func(id string) (string, http.Header) {
-				return `{"tenant":"acme-corp","feature":"same","tokens":7}`, http.Header{"Idempotency-Key": {id}}
-			})
-		}},
+		{name: "identical-posts-with-id", touches: toIngest,
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				return r.postIdentical(ctx, random, func(id string) (string, http.Header) {
+					return fmt.Sprintf(`{"tenant":"acme-corp","feature":"same","tokens":7,"id":%q}`, id),
+						http.Header{}
+				})
+			}},
+		{name: "identical-posts-with-header", touches: toIngest,
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				return r.postIdentical(ctx, random, func(id string) (string, http.Header) {
+					return `{"tenant":"acme-corp","feature":"same","tokens":7}`,
+						http.Header{"Idempotency-Key": {id}}
+				})
+			}},
 		{name: "retry-after-the-dedupe-window", touches: toIngest, alone: true,
 			prepare: func(p *prepare) { p.dedupe = shortWindow },
 			inject:  retryLate},
@@ -48,8 +52,11 @@ func httpClient(spread *balancer) *http.Client {
 }
 
 // post posts a body once and notes a failure.
-func (r *rig) post(ctx context.Context, body string, header http.Header) (answer posted, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://ingest/events", strings.NewReader(body))
+func (r *rig) post(
+	ctx context.Context, body string, header http.Header,
+) (answer posted, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://ingest/events",
+		strings.NewReader(body))
 	if err != nil {
 		return answer, err
 	}
@@ -72,9 +79,12 @@ func (r *rig) post(ctx context.Context, body string, header http.Header) (answer
 // postIdentical posts one event a hundred times at once, to both ingests: one of the answers
 // says accepted, the others duplicate. A request that fails is repeated, and may have been
 // the one.
-func (r *rig) postIdentical(ctx context.Context, random *rand.Rand, request func(id string) (string, http.Header)) error {
+func (r *rig) postIdentical(
+	ctx context.Context, random *rand.Rand, request func(id string) (string, http.Header),
+) error {
 	const times = 100
-	e := client.Event{Tenant: "acme-corp", Feature: "same", Tokens: 7, ID: fmt.Sprintf("same-%x", random.Uint64())}
+	e := client.Event{Tenant: "acme-corp", Feature: "same", Tokens: 7,
+		ID: fmt.Sprintf("same-%x", random.Uint64())}
 	body, header := request(e.ID)
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -106,8 +116,10 @@ func (r *rig) postIdentical(ctx context.Context, random *rand.Rand, request func
 	if total.Accepted+total.Duplicates > 0 {
 		r.journal.ack([]client.Event{e})
 	}
-	if total.Accepted+total.Duplicates != times || total.Accepted > 1 || total.Accepted < 1 && failed == 0 || r.alone && failed > 0 {
-		return fmt.Errorf("%d identical requests were answered: %d accepted, %d duplicates; %d attempts failed", times, total.Accepted, total.Duplicates, failed)
+	if total.Accepted+total.Duplicates != times || total.Accepted > 1 ||
+		total.Accepted < 1 && failed == 0 || r.alone && failed > 0 {
+		return fmt.Errorf("%d identical requests were answered: %d accepted, %d duplicates;"+
+			" %d attempts failed", times, total.Accepted, total.Duplicates, failed)
 	}
 	return nil
 }
@@ -116,7 +128,8 @@ func (r *rig) postIdentical(ctx context.Context, random *rand.Rand, request func
 // twice the window, when its id is forgotten: then it is another event, of any content.
 func retryLate(ctx context.Context, r *rig, random *rand.Rand) error {
 	e := client.Event{Tenant: "acme-corp", Feature: "late retry", Tokens: 7, ID: "again"}
-	body := fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":%d,"id":%q}`, e.Tenant, e.Feature, e.Tokens, e.ID)
+	body := fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":%d,"id":%q}`,
+		e.Tenant, e.Feature, e.Tokens, e.ID)
 	var answers []posted
 	for i := range 3 {
 		if i == 2 {

@@ -29,8 +29,12 @@ func firstOf(t time.Time, later int) time.Time {
 var clockSteps = []clockStep{
 	{"ahead", func(time.Time) time.Duration { return time.Hour }},
 	{"behind", func(time.Time) time.Duration { return -time.Hour }},
-	{"into-next-month", func(now time.Time) time.Duration { return firstOf(now, 1).Add(-beforeMidnight).Sub(now) }},
-	{"into-last-month", func(now time.Time) time.Duration { return firstOf(now, 0).Add(-beforeMidnight).Sub(now) }},
+	{"into-next-month", func(now time.Time) time.Duration {
+		return firstOf(now, 1).Add(-beforeMidnight).Sub(now)
+	}},
+	{"into-last-month", func(now time.Time) time.Duration {
+		return firstOf(now, 0).Add(-beforeMidnight).Sub(now)
+	}},
 }
 
 // clockFaults set the clock of one ingest, one flusher, the alerter, or all processes. Those
@@ -44,10 +48,19 @@ func clockFaults() []fault {
 			touches []string
 			pick    func(*rig, *rand.Rand) []*process
 		}{
-			{"ingest", []string{ingest}, func(r *rig, random *rand.Rand) []*process { return r.ingests[random.IntN(2):][:1] }},
-			{"flusher", []string{flusher}, func(r *rig, random *rand.Rand) []*process { return r.flushers[random.IntN(2):][:1] }},
-			{"alerter", []string{alerts, postgres, back}, func(r *rig, _ *rand.Rand) []*process { return []*process{r.alerter} }},
-			{"all", []string{ingest, flusher, alerts, postgres, back}, func(r *rig, _ *rand.Rand) []*process { return r.processes() }},
+			{"ingest", []string{ingest}, func(r *rig, random *rand.Rand) []*process {
+				return r.ingests[random.IntN(2):][:1]
+			}},
+			{"flusher", []string{flusher}, func(r *rig, random *rand.Rand) []*process {
+				return r.flushers[random.IntN(2):][:1]
+			}},
+			{"alerter", []string{alerts, postgres, back}, func(r *rig, _ *rand.Rand) []*process {
+				return []*process{r.alerter}
+			}},
+			{"all", []string{ingest, flusher, alerts, postgres, back},
+				func(r *rig, _ *rand.Rand) []*process {
+					return r.processes()
+				}},
 		} {
 			faults = append(faults, fault{name: "clock-" + who.name + "-" + s.name, touches: who.touches,
 				inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
@@ -70,7 +83,8 @@ func clockFaults() []fault {
 				}})
 		}
 	}
-	return append(faults, fault{name: "clock-flusher-ahead-of-old-views", touches: []string{flusher, ingest, valkey, postgres, front, back}, inject: outdate})
+	return append(faults, fault{name: "clock-flusher-ahead-of-old-views",
+		touches: []string{flusher, ingest, valkey, postgres, front, back}, inject: outdate})
 }
 
 // outdate sets the clocks of the flushers ahead once more while ingests have not heard of
@@ -107,7 +121,9 @@ func (r *rig) awaitComparison(ctx context.Context) error {
 }
 
 // stepClocks sets clocks, makes sure that they are set, calls do, and sets them right.
-func (r *rig) stepClocks(ctx context.Context, whose []*process, step func(time.Time) time.Duration, do func() error) error {
+func (r *rig) stepClocks(
+	ctx context.Context, whose []*process, step func(time.Time) time.Duration, do func() error,
+) error {
 	now := time.Now()
 	by := step(now).Truncate(time.Second)
 	r.load.skew(true)

@@ -25,17 +25,20 @@ func dataFaults() []fault {
 // dead_events, whole, and hold nothing up; their usage counts. Put back by hand when
 // the reason is gone, they are where they belong.
 func poison(ctx context.Context, r *rig, random *rand.Rand) error {
-	if _, err := r.db.ExecContext(ctx, "ALTER TABLE events ADD CONSTRAINT poison CHECK (feature <> 'poison') NOT VALID"); err != nil {
+	if _, err := r.db.ExecContext(ctx,
+		"ALTER TABLE events ADD CONSTRAINT poison CHECK (feature <> 'poison') NOT VALID"); err != nil {
 		return fmt.Errorf("make Postgres refuse events: %w", err)
 	}
-	defer r.db.ExecContext(context.Background(), "ALTER TABLE events DROP CONSTRAINT IF EXISTS poison") // if it has not come to that
+	// if it has not come to that
+	defer r.db.ExecContext(context.Background(), "ALTER TABLE events DROP CONSTRAINT IF EXISTS poison")
 	began := time.Now()
 	poisoned := 0
 	for range 5 { // a request each, so that several groups have some
 		events := make([]client.Event, 20)
 		for i := range events {
 			// An hour back: their sums need not wait for the end of a minute.
-			events[i] = client.Event{Tenant: "globex", Feature: "healthy", Tokens: 1 + int64(i), ID: fmt.Sprintf("poison-%x", random.Uint64()), Timestamp: began.Add(-time.Hour)}
+			events[i] = client.Event{Tenant: "globex", Feature: "healthy", Tokens: 1 + int64(i),
+				ID: fmt.Sprintf("poison-%x", random.Uint64()), Timestamp: began.Add(-time.Hour)}
 			if i%5 == 3 {
 				events[i].Feature = "poison"
 				poisoned++
@@ -74,14 +77,16 @@ func (r *rig) putBack(ctx context.Context) error {
 	}
 	defer tx.Rollback() // does nothing after Commit
 	var lines []string
-	err = tx.SelectContext(ctx, &lines, "DELETE FROM dead_events RETURNING convert_from(content, 'UTF8')")
+	err = tx.SelectContext(ctx, &lines,
+		"DELETE FROM dead_events RETURNING convert_from(content, 'UTF8')")
 	if err == nil {
 		_, err = tx.ExecContext(ctx, "ALTER TABLE events DROP CONSTRAINT poison")
 	}
 	for _, line := range lines {
 		if err == nil {
 			f := strings.Split(line, "\t") // no name here needs an escape
-			_, err = tx.ExecContext(ctx, "INSERT INTO events (id, tenant, feature, tokens, created_at, idempotency_key) VALUES ($1, $2, $3, $4, $5, $6)",
+			_, err = tx.ExecContext(ctx, "INSERT INTO events"+
+				" (id, tenant, feature, tokens, created_at, idempotency_key) VALUES ($1, $2, $3, $4, $5, $6)",
 				f[0], f[1], f[2], f[3], f[4], f[5])
 		}
 	}
@@ -107,8 +112,11 @@ type auditReport struct {
 }
 
 // audit runs flagmeter audit. That there is drift is no error.
-func (r *rig) audit(ctx context.Context, tenant string, from, to time.Time, more ...string) (report auditReport, err error) {
-	args := append([]string{"audit", "--json", "--tenant", tenant, "--from", from.Format(time.RFC3339), "--to", to.Format(time.RFC3339)}, more...)
+func (r *rig) audit(
+	ctx context.Context, tenant string, from, to time.Time, more ...string,
+) (report auditReport, err error) {
+	args := append([]string{"audit", "--json", "--tenant", tenant, "--from", from.Format(time.RFC3339),
+		"--to", to.Format(time.RFC3339)}, more...)
 	cmd := exec.CommandContext(ctx, r.alerter.argv[0], args...)
 	cmd.Env = []string{"DATABASE_URL=" + r.postgreses.DatabaseURL, "VALKEY_URL=" + r.valkeys.ValkeyURL}
 	out, err := cmd.Output()
@@ -125,11 +133,13 @@ func (r *rig) audit(ctx context.Context, tenant string, from, to time.Time, more
 // corrupt falsifies one row of rollups and deletes another, of events that arrived a moment
 // ago. An audit must find just that, and its repair, beside working flushers, mend it.
 func corrupt(ctx context.Context, r *rig, random *rand.Rand) error {
-	day := time.Now().Add(-50 * time.Hour).Truncate(time.Minute) // where the load posts next to nothing
+	// where the load posts next to nothing
+	day := time.Now().Add(-50 * time.Hour).Truncate(time.Minute)
 	events := make([]client.Event, 20)
 	for i := range events {
-		events[i] = client.Event{Tenant: "initech", Feature: fmt.Sprint("audited ", i%2), Tokens: 100 + int64(i),
-			ID: fmt.Sprintf("audited-%x", random.Uint64()), Timestamp: day}
+		events[i] = client.Event{Tenant: "initech", Feature: fmt.Sprint("audited ", i%2),
+			Tokens: 100 + int64(i),
+			ID:     fmt.Sprintf("audited-%x", random.Uint64()), Timestamp: day}
 	}
 	post := client.Client{URL: "http://ingest", HTTP: httpClient(r.load.spread)}
 	if _, err := post.Post(ctx, events); err != nil {
@@ -138,13 +148,15 @@ func corrupt(ctx context.Context, r *rig, random *rand.Rand) error {
 	r.journal.ack(events)
 	if err := eventually(ctx, "the rollups of both features", func() bool {
 		var n int
-		err := r.db.GetContext(ctx, &n, "SELECT count(*) FROM rollups WHERE tenant = 'initech' AND minute = $1 AND feature LIKE 'audited _' AND events >= 10", day)
+		err := r.db.GetContext(ctx, &n, "SELECT count(*) FROM rollups WHERE tenant = 'initech'"+
+			" AND minute = $1 AND feature LIKE 'audited _' AND events >= 10", day)
 		return err == nil && n == 2
 	}); err != nil {
 		return err
 	}
 	for _, statement := range []string{
-		"UPDATE rollups SET total_tokens = total_tokens + 4711, events = events + 2 WHERE feature = 'audited 0' AND minute = $1",
+		"UPDATE rollups SET total_tokens = total_tokens + 4711, events = events + 2" +
+			" WHERE feature = 'audited 0' AND minute = $1",
 		"DELETE FROM rollups WHERE feature = 'audited 1' AND minute = $1",
 	} {
 		if _, err := r.db.ExecContext(ctx, statement, day); err != nil {

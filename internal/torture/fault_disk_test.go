@@ -95,9 +95,11 @@ func (p *prepare) mount(size string) string {
 	if err := os.Mkdir(dir, 0o711); err != nil {
 		p.t.Fatal(err)
 	}
-	out, err := exec.CommandContext(p.t.Context(), "mount", "-t", "tmpfs", "-o", "size="+size+",mode=0711", "tmpfs", dir).CombinedOutput()
+	out, err := exec.CommandContext(p.t.Context(), "mount", "-t", "tmpfs", "-o",
+		"size="+size+",mode=0711", "tmpfs", dir).CombinedOutput()
 	if err != nil {
-		p.t.Skipf("this scenario needs a small file system of its own, and none can be mounted: %v: %s", err, out)
+		p.t.Skipf("this scenario needs a small file system of its own, and none can be mounted: %v: %s",
+			err, out)
 	}
 	p.t.Cleanup(func() {
 		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {

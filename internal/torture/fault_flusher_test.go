@@ -20,32 +20,38 @@ const (
 
 func flusherFaults() []fault {
 	faults := []fault{
-		{name: "flusher-kill", touches: []string{flusher}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			p := r.flushers[random.IntN(2)]
-			pause(ctx, random, 0, time.Second) // anywhere between two ticks
-			if err := p.kill(); err != nil {
-				return err
-			}
-			pause(ctx, random, 0, time.Second)
-			return p.start("")
-		}},
-		{name: "flusher-freeze", touches: []string{flusher, postgres, valkey, back}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			p := r.flushers[random.IntN(2)]
-			pause(ctx, random, 0, time.Second)
-			if err := p.freeze(); err != nil {
-				return err
-			}
-			takenOver := r.awaitFlushes(ctx, 5)
-			if err := p.thaw(); err != nil {
-				return err
-			}
-			return takenOver
-		}},
-		{name: "flusher-freeze-in-transaction", touches: []string{flusher, postgres, valkey, back}, inject: freezeInTransaction},
+		{name: "flusher-kill", touches: []string{flusher},
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				p := r.flushers[random.IntN(2)]
+				pause(ctx, random, 0, time.Second) // anywhere between two ticks
+				if err := p.kill(); err != nil {
+					return err
+				}
+				pause(ctx, random, 0, time.Second)
+				return p.start("")
+			}},
+		{name: "flusher-freeze", touches: []string{flusher, postgres, valkey, back},
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				p := r.flushers[random.IntN(2)]
+				pause(ctx, random, 0, time.Second)
+				if err := p.freeze(); err != nil {
+					return err
+				}
+				takenOver := r.awaitFlushes(ctx, 5)
+				if err := p.thaw(); err != nil {
+					return err
+				}
+				return takenOver
+			}},
+		{name: "flusher-freeze-in-transaction", touches: []string{flusher, postgres, valkey, back},
+			inject: freezeInTransaction},
 	}
 	for step := stepDurable; step <= stepDrop; step++ {
-		faults = append(faults, fault{name: fmt.Sprint("flusher-kill-step-", step), touches: []string{flusher}, long: step == stepDrop,
-			inject: func(ctx context.Context, r *rig, random *rand.Rand) error { return r.killAfter(ctx, step) }})
+		faults = append(faults, fault{name: fmt.Sprint("flusher-kill-step-", step),
+			touches: []string{flusher}, long: step == stepDrop,
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				return r.killAfter(ctx, step)
+			}})
 	}
 	return faults
 }

@@ -10,30 +10,32 @@ import (
 
 func ingestFaults() []fault {
 	return []fault{
-		{name: "ingest-kill", touches: []string{ingest}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			p := r.ingests[random.IntN(2)]
-			if err := p.kill(); err != nil {
-				return err
-			}
-			pause(ctx, random, 0, 500*time.Millisecond)
-			if err := p.start(""); err != nil {
-				return err
-			}
-			return r.awaitReady(ctx, p)
-		}},
+		{name: "ingest-kill", touches: []string{ingest},
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				p := r.ingests[random.IntN(2)]
+				if err := p.kill(); err != nil {
+					return err
+				}
+				pause(ctx, random, 0, 500*time.Millisecond)
+				if err := p.start(""); err != nil {
+					return err
+				}
+				return r.awaitReady(ctx, p)
+			}},
 		{name: "ingest-deploy", touches: []string{ingest, valkey, front}, inject: deploy},
-		{name: "ingest-start-without-postgres", touches: []string{ingest, postgres, valkey}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			r.postgreses.Postgres.Kill()
-			p := r.ingests[random.IntN(2)]
-			if err := p.restart(""); err != nil {
-				return err
-			}
-			started := r.awaitReady(ctx, p) // ready means that events are accepted
-			if err := r.postgreses.Postgres.Restart(ctx); err != nil {
-				return err
-			}
-			return started
-		}},
+		{name: "ingest-start-without-postgres", touches: []string{ingest, postgres, valkey},
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				r.postgreses.Postgres.Kill()
+				p := r.ingests[random.IntN(2)]
+				if err := p.restart(""); err != nil {
+					return err
+				}
+				started := r.awaitReady(ctx, p) // ready means that events are accepted
+				if err := r.postgreses.Postgres.Restart(ctx); err != nil {
+					return err
+				}
+				return started
+			}},
 	}
 }
 

@@ -11,53 +11,64 @@ import (
 
 func postgresFaults() []fault {
 	return []fault{
-		{name: "postgres-kill", touches: []string{postgres}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			r.postgreses.Postgres.Kill()
-			pause(ctx, random, 0, 2*time.Second)
-			return r.postgreses.Postgres.Restart(ctx)
-		}},
-		{name: "postgres-restart", touches: []string{postgres}, inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
-			return r.postgreses.Postgres.Restart(ctx)
-		}},
-		{name: "postgres-away", touches: []string{postgres}, alone: true, inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
-			return r.withoutPostgres(ctx, 60*time.Second)
-		}},
-		{name: "postgres-terminate-backends", touches: []string{postgres}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			for range 3 {
-				_, err := r.db.ExecContext(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'flagmeter'")
-				if err != nil {
-					return fmt.Errorf("terminate backends: %w", err)
+		{name: "postgres-kill", touches: []string{postgres},
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				r.postgreses.Postgres.Kill()
+				pause(ctx, random, 0, 2*time.Second)
+				return r.postgreses.Postgres.Restart(ctx)
+			}},
+		{name: "postgres-restart", touches: []string{postgres},
+			inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
+				return r.postgreses.Postgres.Restart(ctx)
+			}},
+		{name: "postgres-away", touches: []string{postgres}, alone: true,
+			inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
+				return r.withoutPostgres(ctx, 60*time.Second)
+			}},
+		{name: "postgres-terminate-backends", touches: []string{postgres},
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				for range 3 {
+					_, err := r.db.ExecContext(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"+
+						" WHERE application_name = 'flagmeter'")
+					if err != nil {
+						return fmt.Errorf("terminate backends: %w", err)
+					}
+					pause(ctx, random, 0, time.Second)
 				}
-				pause(ctx, random, 0, time.Second)
-			}
-			return nil
-		}},
+				return nil
+			}},
 		// Postgres then ends all its backends and recovers.
-		{name: "postgres-kill-backend", touches: []string{postgres}, inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
-			return r.killBackend(ctx, "application_name = 'flagmeter'")
-		}},
-		{name: "postgres-kill-backend-in-copy", touches: []string{flusher, valkey, postgres, back}, inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
-			return r.inCopy(ctx, func() error { return r.killBackend(ctx, copying) })
-		}},
-		{name: "postgres-kill-in-copy", touches: []string{flusher, valkey, postgres, back}, inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
-			return r.inCopy(ctx, func() error {
-				r.postgreses.Postgres.Kill()
-				return r.postgreses.Postgres.Restart(ctx)
-			})
-		}},
-		{name: "postgres-kill-in-commit", touches: []string{flusher, valkey, postgres, back}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			return r.stopFlusher(ctx, stepAdd, func(p *process) error {
-				if err := p.thaw(); err != nil {
-					return err
-				}
-				pause(ctx, random, 20*time.Millisecond, 24*time.Millisecond) // see package failpoint
-				r.postgreses.Postgres.Kill()
-				return r.postgreses.Postgres.Restart(ctx)
-			})
-		}},
-		{name: "postgres-commit-reply-lost", touches: []string{flusher, valkey, postgres, back}, inject: loseCommitReply},
+		{name: "postgres-kill-backend", touches: []string{postgres},
+			inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
+				return r.killBackend(ctx, "application_name = 'flagmeter'")
+			}},
+		{name: "postgres-kill-backend-in-copy", touches: []string{flusher, valkey, postgres, back},
+			inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
+				return r.inCopy(ctx, func() error { return r.killBackend(ctx, copying) })
+			}},
+		{name: "postgres-kill-in-copy", touches: []string{flusher, valkey, postgres, back},
+			inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
+				return r.inCopy(ctx, func() error {
+					r.postgreses.Postgres.Kill()
+					return r.postgreses.Postgres.Restart(ctx)
+				})
+			}},
+		{name: "postgres-kill-in-commit", touches: []string{flusher, valkey, postgres, back},
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				return r.stopFlusher(ctx, stepAdd, func(p *process) error {
+					if err := p.thaw(); err != nil {
+						return err
+					}
+					pause(ctx, random, 20*time.Millisecond, 24*time.Millisecond) // see package failpoint
+					r.postgreses.Postgres.Kill()
+					return r.postgreses.Postgres.Restart(ctx)
+				})
+			}},
+		{name: "postgres-commit-reply-lost", touches: []string{flusher, valkey, postgres, back},
+			inject: loseCommitReply},
 		// A backend that neither answers nor goes away: to its client, a half-open connection.
-		{name: "postgres-freeze-backends", touches: []string{flusher, valkey, postgres, back}, long: true, inject: freezeBackends},
+		{name: "postgres-freeze-backends", touches: []string{flusher, valkey, postgres, back}, long: true,
+			inject: freezeBackends},
 	}
 }
 
@@ -75,7 +86,8 @@ func (r *rig) withoutPostgres(ctx context.Context, away time.Duration) error {
 	if err != nil {
 		return err
 	}
-	r.t.Logf("Postgres away for %s: %d events acknowledged, %d requests failed, Valkey's memory grew by %.1f MB, %d bytes an event",
+	r.t.Logf("Postgres away for %s: %d events acknowledged, %d requests failed,"+
+		" Valkey's memory grew by %.1f MB, %d bytes an event",
 		away, acks, failures, float64(after-before)/1e6, (after-before)/int64(max(acks, 1)))
 	if err := r.postgreses.Postgres.Restart(ctx); err != nil {
 		return err
@@ -92,7 +104,8 @@ const copying = "application_name = 'flagmeter' AND state = 'active' AND query L
 // killBackend sends SIGKILL to a backend and waits until Postgres is back.
 func (r *rig) killBackend(ctx context.Context, where string) error {
 	var pid int
-	if err := r.db.GetContext(ctx, &pid, "SELECT pid FROM pg_stat_activity WHERE "+where+" ORDER BY random() LIMIT 1"); err != nil {
+	if err := r.db.GetContext(ctx, &pid,
+		"SELECT pid FROM pg_stat_activity WHERE "+where+" ORDER BY random() LIMIT 1"); err != nil {
 		return fmt.Errorf("find a backend: %w", err)
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -148,7 +161,8 @@ func loseCommitReply(ctx context.Context, r *rig, _ *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	return eventually(ctx, "a flusher to find the batches in the ledger", func() bool { return r.ledgerHits(ctx) > 0 })
+	return eventually(ctx, "a flusher to find the batches in the ledger",
+		func() bool { return r.ledgerHits(ctx) > 0 })
 }
 
 // ledgerHits is how many batches the flushers have found in the ledger since they were started.
@@ -167,7 +181,8 @@ func (r *rig) ledgerHits(ctx context.Context) float64 {
 // they thaw.
 func freezeBackends(ctx context.Context, r *rig, _ *rand.Rand) error {
 	var pids []int
-	err := r.db.SelectContext(ctx, &pids, "SELECT pid FROM pg_stat_activity WHERE application_name = 'flagmeter' AND state = 'idle'")
+	err := r.db.SelectContext(ctx, &pids,
+		"SELECT pid FROM pg_stat_activity WHERE application_name = 'flagmeter' AND state = 'idle'")
 	if err != nil {
 		return fmt.Errorf("find backends: %w", err)
 	}

@@ -25,29 +25,35 @@ var everything = []string{ingest, flusher, alerts, valkey, postgres, front, back
 func rewindFaults() []fault {
 	const old, empty = true, false
 	return []fault{
-		{name: "rewind-old-file", touches: everything, long: true, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			return r.rewind(ctx, random, old, quiet)
-		}},
-		{name: "rewind-empty", touches: everything, long: true, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			return r.rewind(ctx, random, empty, quiet)
-		}},
-		{name: "rewind-old-file-under-load", touches: everything, alone: true, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			return r.rewind(ctx, random, old, underLoad)
-		}},
-		{name: "rewind-empty-under-load", touches: everything, alone: true, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			return r.rewind(ctx, random, empty, underLoad)
-		}},
+		{name: "rewind-old-file", touches: everything, long: true,
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				return r.rewind(ctx, random, old, quiet)
+			}},
+		{name: "rewind-empty", touches: everything, long: true,
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				return r.rewind(ctx, random, empty, quiet)
+			}},
+		{name: "rewind-old-file-under-load", touches: everything, alone: true,
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				return r.rewind(ctx, random, old, underLoad)
+			}},
+		{name: "rewind-empty-under-load", touches: everything, alone: true,
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				return r.rewind(ctx, random, empty, underLoad)
+			}},
 		// Valkey's clock jumps ahead by more than a day: the numbers of the groups expire. What
 		// such a jump does to event ids is in docs/RELIABILITY.md.
 		{name: "valkey-forgets-groups", touches: everything, long: true, inject: forgetGroups},
 		// The batches of a flusher whose clock was ahead say nothing about when they were made.
-		{name: "rewind-after-clock-flusher-ahead", touches: everything, alone: true, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			err := r.stepClocks(ctx, r.flushers, clockSteps[0].step, func() error { return r.awaitFlushes(ctx, 4) })
-			if err != nil {
-				return err
-			}
-			return r.rewind(ctx, random, empty, quiet)
-		}},
+		{name: "rewind-after-clock-flusher-ahead", touches: everything, alone: true,
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				err := r.stepClocks(ctx, r.flushers, clockSteps[0].step,
+					func() error { return r.awaitFlushes(ctx, 4) })
+				if err != nil {
+					return err
+				}
+				return r.rewind(ctx, random, empty, quiet)
+			}},
 	}
 }
 
@@ -66,11 +72,13 @@ func quiet(ctx context.Context, r *rig) (goOn func(), err error) {
 
 func underLoad(ctx context.Context, r *rig) (goOn func(), err error) {
 	var last uuid.UUID
-	err = r.db.GetContext(ctx, &last, "SELECT id FROM flushes WHERE kind = 'raw' ORDER BY seq DESC, id DESC LIMIT 1")
+	err = r.db.GetContext(ctx, &last,
+		"SELECT id FROM flushes WHERE kind = 'raw' ORDER BY seq DESC, id DESC LIMIT 1")
 	if err != nil {
 		return func() {}, fmt.Errorf("look for the last flush: %w", err)
 	}
-	seconds, nanos := last.Time().UnixTime() // sealed then: what was acknowledged before is in it, or was flushed earlier
+	// sealed then: what was acknowledged before is in it, or was flushed earlier
+	seconds, nanos := last.Time().UnixTime()
 	flushed := time.Unix(seconds, nanos)
 	// An acknowledgement that was on its way when Valkey died is noted a moment later.
 	return func() {
@@ -81,7 +89,8 @@ func underLoad(ctx context.Context, r *rig) (goOn func(), err error) {
 
 // rewind puts Valkey's data of some seconds ago back, or none. The loss must be noticed and
 // reported, and recovered from without help.
-func (r *rig) rewind(ctx context.Context, random *rand.Rand, old bool, prepare func(context.Context, *rig) (func(), error)) error {
+func (r *rig) rewind(ctx context.Context, random *rand.Rand, old bool, prepare func(context.Context,
+	*rig) (func(), error)) error {
 	data, copied, err := r.copyData(ctx)
 	if err != nil {
 		return err
@@ -152,7 +161,8 @@ func (r *rig) copyData(ctx context.Context) (data, copied string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("ask Valkey for its directory: %w", err)
 	}
-	data, copied = filepath.Join(setting["dir"], "appendonlydir"), filepath.Join(r.dir, "appendonlydir-copy")
+	data, copied = filepath.Join(setting["dir"], "appendonlydir"),
+		filepath.Join(r.dir, "appendonlydir-copy")
 	// Files are replaced when they are rewritten, which is begun at 64 MB.
 	if err := r.rdb.ConfigSet(ctx, "auto-aof-rewrite-percentage", "0").Err(); err != nil {
 		return "", "", fmt.Errorf("keep Valkey from rewriting its file: %w", err)
@@ -184,13 +194,15 @@ func (r *rig) rewinds(ctx context.Context) (n int, err error) {
 // flushers say that it is over.
 func (r *rig) checkAlarm(ctx context.Context) error {
 	var marker string
-	if err := r.db.GetContext(ctx, &marker, "SELECT id FROM flushes WHERE kind = 'rewind' ORDER BY seq DESC LIMIT 1"); err != nil {
+	if err := r.db.GetContext(ctx, &marker,
+		"SELECT id FROM flushes WHERE kind = 'rewind' ORDER BY seq DESC LIMIT 1"); err != nil {
 		return fmt.Errorf("look for the recovery in the ledger: %w", err)
 	}
 	logged := false
 	for _, p := range r.flushers {
 		for line := range bytes.Lines(p.output()) {
-			if !bytes.Contains(line, []byte("VALKEY HAS LOST WRITES")) || !bytes.Contains(line, []byte(marker)) {
+			if !bytes.Contains(line, []byte("VALKEY HAS LOST WRITES")) ||
+				!bytes.Contains(line, []byte(marker)) {
 				continue
 			}
 			logged = true

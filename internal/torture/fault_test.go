@@ -36,7 +36,8 @@ const (
 func everyFault() []fault {
 	var all []fault
 	for _, some := range [][]fault{
-		ingestFaults(), flusherFaults(), alerterFaults(), valkeyFaults(), postgresFaults(), networkFaults(), diskFaults(),
+		ingestFaults(), flusherFaults(), alerterFaults(), valkeyFaults(), postgresFaults(),
+		networkFaults(), diskFaults(),
 		clockFaults(), clientFaults(), rewindFaults(), dataFaults(),
 	} {
 		all = append(all, some...)

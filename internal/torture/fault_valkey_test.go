@@ -12,37 +12,42 @@ import (
 
 func valkeyFaults() []fault {
 	return []fault{
-		{name: "valkey-kill", touches: []string{valkey}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			r.valkeys.Valkey.Kill()
-			pause(ctx, random, 0, time.Second)
-			return r.valkeys.Valkey.Restart(ctx)
-		}},
-		{name: "valkey-restart", touches: []string{valkey}, inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
-			return r.valkeys.Valkey.Restart(ctx)
-		}},
+		{name: "valkey-kill", touches: []string{valkey},
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				r.valkeys.Valkey.Kill()
+				pause(ctx, random, 0, time.Second)
+				return r.valkeys.Valkey.Restart(ctx)
+			}},
+		{name: "valkey-restart", touches: []string{valkey},
+			inject: func(ctx context.Context, r *rig, _ *rand.Rand) error {
+				return r.valkeys.Valkey.Restart(ctx)
+			}},
 		// For longer than ingest is patient: what it gave up lies in Valkey's sockets and is
 		// executed when that wakes up.
-		{name: "valkey-freeze", touches: []string{valkey, front, back}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			pid, err := r.infoNumber(ctx, "process_id")
-			if err != nil {
-				return err
-			}
-			if err := syscall.Kill(int(pid), syscall.SIGSTOP); err != nil {
-				return fmt.Errorf("freeze Valkey: %w", err)
-			}
-			pause(ctx, random, 6*time.Second, 8*time.Second)
-			return syscall.Kill(int(pid), syscall.SIGCONT)
-		}},
-		{name: "valkey-script-flush", touches: []string{valkey}, inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
-			for range 5 {
-				if err := r.rdb.ScriptFlush(ctx).Err(); err != nil {
-					return fmt.Errorf("flush scripts: %w", err)
+		{name: "valkey-freeze", touches: []string{valkey, front, back},
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				pid, err := r.infoNumber(ctx, "process_id")
+				if err != nil {
+					return err
 				}
-				pause(ctx, random, 0, 400*time.Millisecond)
-			}
-			return nil
-		}},
-		{name: "valkey-full", touches: []string{valkey, postgres, flusher, ingest, front, back}, inject: fillValkey},
+				if err := syscall.Kill(int(pid), syscall.SIGSTOP); err != nil {
+					return fmt.Errorf("freeze Valkey: %w", err)
+				}
+				pause(ctx, random, 6*time.Second, 8*time.Second)
+				return syscall.Kill(int(pid), syscall.SIGCONT)
+			}},
+		{name: "valkey-script-flush", touches: []string{valkey},
+			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
+				for range 5 {
+					if err := r.rdb.ScriptFlush(ctx).Err(); err != nil {
+						return fmt.Errorf("flush scripts: %w", err)
+					}
+					pause(ctx, random, 0, 400*time.Millisecond)
+				}
+				return nil
+			}},
+		{name: "valkey-full", touches: []string{valkey, postgres, flusher, ingest, front, back},
+			inject: fillValkey},
 	}
 }
 
@@ -64,7 +69,8 @@ func fillValkey(ctx context.Context, r *rig, _ *rand.Rand) (err error) {
 		}
 	}()
 	before := r.journal.fulls()
-	full := eventually(ctx, "an answer that Valkey is full", func() bool { return r.journal.fulls() > before })
+	full := eventually(ctx, "an answer that Valkey is full",
+		func() bool { return r.journal.fulls() > before })
 	if err := r.postgreses.Postgres.Restart(ctx); err != nil {
 		return err
 	}

@@ -46,7 +46,8 @@ type span struct {
 }
 
 func newJournal() *journal {
-	return &journal{start: time.Now(), acked: map[string]note{}, unknown: map[string]note{}, failed: map[string]int{}, times: map[string]int{}}
+	return &journal{start: time.Now(), acked: map[string]note{}, unknown: map[string]note{},
+		failed: map[string]int{}, times: map[string]int{}}
 }
 
 // key names an event: by its id, or by its tokens, which no other event of its feature has.

@@ -98,7 +98,8 @@ func (l *load) badClock(p *client.Problem) bool {
 }
 
 // run starts a client that posts what next returns, pause on average after each answer.
-func (l *load) run(sending, trying context.Context, name string, pause time.Duration, next func(name string, n int, random *rand.Rand) []client.Event) {
+func (l *load) run(sending, trying context.Context, name string, pause time.Duration,
+	next func(name string, n int, random *rand.Rand) []client.Event) {
 	random := rand.New(rand.NewPCG(uint64(l.seed), uint64(len(name))<<32+uint64(name[len(name)-1])))
 	// Half of the clients give up an attempt before ingest does, and so repeat events that
 	// are still in its hands.
@@ -168,7 +169,9 @@ func (l *load) client(timeout time.Duration, repeated *bool) *client.Client {
 		URL:     "http://ingest",
 		HTTP:    &http.Client{Timeout: timeout, Transport: l.spread},
 		OnRetry: func(err error, _ time.Duration) { *repeated = true; l.journal.fail(err) },
-		Jitter:  func(limit time.Duration) time.Duration { return rand.N(min(limit, 300*time.Millisecond)) },
+		Jitter: func(limit time.Duration) time.Duration {
+			return rand.N(min(limit, 300*time.Millisecond))
+		},
 	}
 }
 
@@ -178,8 +181,10 @@ func (l *load) mixed(most int) func(string, int, *rand.Rand) []client.Event {
 		events := make([]client.Event, most-random.IntN(most/2+1))
 		for i := range events {
 			events[i] = client.Event{
-				Tenant: tenants[random.IntN(len(tenants))].name, Feature: fmt.Sprint("feature ", random.IntN(4)),
-				Tokens: 1 + random.Int64N(1000), ID: fmt.Sprintf("%s-%d-%d", name, n, i), Timestamp: moment(random),
+				Tenant:  tenants[random.IntN(len(tenants))].name,
+				Feature: fmt.Sprint("feature ", random.IntN(4)),
+				Tokens:  1 + random.Int64N(1000), ID: fmt.Sprintf("%s-%d-%d", name, n, i),
+				Timestamp: moment(random),
 			}
 		}
 		return events
@@ -195,8 +200,9 @@ func backfill(size int) func(string, int, *rand.Rand) []client.Event {
 		for i := range events {
 			events[i] = client.Event{
 				Tenant: tenant, Feature: fmt.Sprint("backfill ", i%280), Tokens: 1 + random.Int64N(1000),
-				ID:        fmt.Sprintf("%s-%d-%d", name, n, i),
-				Timestamp: time.Now().Add(-2*time.Minute - time.Duration(random.Int64N(int64(33*24*time.Hour)))),
+				ID: fmt.Sprintf("%s-%d-%d", name, n, i),
+				Timestamp: time.Now().Add(
+					-2*time.Minute - time.Duration(random.Int64N(int64(33*24*time.Hour)))),
 			}
 		}
 		return events
@@ -231,7 +237,8 @@ func anonymous(feature string, size int) func(string, int, *rand.Rand) []client.
 	return func(_ string, n int, _ *rand.Rand) []client.Event {
 		events := make([]client.Event, size)
 		for i := range events {
-			events[i] = client.Event{Tenant: anonymousTenant, Feature: feature, Tokens: int64(n*size + i + 1)}
+			events[i] = client.Event{Tenant: anonymousTenant, Feature: feature,
+				Tokens: int64(n*size + i + 1)}
 		}
 		return events
 	}
@@ -254,5 +261,6 @@ func keyed(feature string, size int) func(string, int, *rand.Rand) []client.Even
 // spend lets the tenants with a quota use it up, one after another.
 func spend(_ string, n int, _ *rand.Rand) []client.Event {
 	tenant := quotaTenants[min(n/quotaSteps, len(quotaTenants)-1)]
-	return []client.Event{{Tenant: tenant, Feature: "chat", Tokens: quotaStep, ID: fmt.Sprint("quota-", n)}}
+	return []client.Event{
+		{Tenant: tenant, Feature: "chat", Tokens: quotaStep, ID: fmt.Sprint("quota-", n)}}
 }

@@ -57,7 +57,8 @@ func (n *nemesis) draw(others []fault) fault {
 
 // overlaps reports whether f and o break or need the same part.
 func (f fault) overlaps(o fault) bool {
-	return slices.ContainsFunc(f.touches, func(part string) bool { return slices.Contains(o.touches, part) })
+	return slices.ContainsFunc(f.touches,
+		func(part string) bool { return slices.Contains(o.touches, part) })
 }
 
 // inject injects a fault and waits until events are acknowledged again. It is finished even
@@ -75,5 +76,6 @@ func (r *rig) inject(f fault, random *rand.Rand) {
 		r.t.Errorf("fault %s, %.1f s after the start: %v", f.name, began.Seconds(), err)
 		return
 	}
-	r.t.Logf("%6.1f s  %s, %.1f s", began.Seconds(), f.name, (time.Since(r.journal.start) - began).Seconds())
+	r.t.Logf("%6.1f s  %s, %.1f s",
+		began.Seconds(), f.name, (time.Since(r.journal.start) - began).Seconds())
 }

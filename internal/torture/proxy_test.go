@@ -28,7 +28,9 @@ func newProxy(t *testing.T, rawURL string) (*proxy, string) {
 	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy has some loggers of its own
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	scheme, listen, store := u.Scheme, address(t), u.Host
-	p := &proxy{fresh: func() *toxiproxy.Proxy { return toxiproxy.NewProxy(server, scheme, listen, store) }}
+	p := &proxy{fresh: func() *toxiproxy.Proxy {
+		return toxiproxy.NewProxy(server, scheme, listen, store)
+	}}
 	p.Proxy = p.fresh()
 	if err := p.Start(); err != nil {
 		t.Fatal(fmt.Errorf("start the proxy to %s: %w", scheme, err))
@@ -60,7 +62,8 @@ var silence = []toxic{replies("timeout", `"timeout":0`), requests("timeout", `"t
 // harm adds toxics, to connections that exist as well.
 func (p *proxy) harm(toxics ...toxic) error {
 	for _, x := range toxics {
-		text := fmt.Sprintf(`{"type":%q,"stream":%q,"toxicity":%g,"attributes":{%s}}`, x.kind, x.direction, x.share, x.attributes)
+		text := fmt.Sprintf(`{"type":%q,"stream":%q,"toxicity":%g,"attributes":{%s}}`,
+			x.kind, x.direction, x.share, x.attributes)
 		if _, err := p.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
 			return fmt.Errorf("add toxic %s: %w", x.kind, err)
 		}

@@ -102,11 +102,14 @@ func newRig(t *testing.T, g *guard, seed int64, o options) *rig {
 	r.back.valkey, valkey[1] = newProxy(t, r.valkeys.ValkeyURL)
 	r.back.postgres, postgres[1] = newProxy(t, r.postgreses.DatabaseURL)
 	role := func(name, role, addrName string, side int) *process {
-		p := &process{t: t, name: name, argv: []string{program.path, role}, addr: address(t), pgid: g.pgid,
-			log: filepath.Join(g.dir, name+".log"), clock: filepath.Join(g.dir, name+".clock")}
+		p := &process{t: t, name: name, argv: []string{program.path, role}, addr: address(t),
+			pgid: g.pgid,
+			log:  filepath.Join(g.dir, name+".log"), clock: filepath.Join(g.dir, name+".clock")}
 		p.env = []string{
-			"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + postgres[side], "VALKEY_URL=" + valkey[side], addrName + "=" + p.addr,
-			"SLACK_WEBHOOK_URL=" + r.slack.url, "WEBHOOK_ALLOW_PRIVATE=true", "DRAIN_TIME=1s", "AUTH=off", clockEnv + "=" + p.clock,
+			"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + postgres[side], "VALKEY_URL=" + valkey[side],
+			addrName + "=" + p.addr,
+			"SLACK_WEBHOOK_URL=" + r.slack.url, "WEBHOOK_ALLOW_PRIVATE=true", "DRAIN_TIME=1s", "AUTH=off",
+			clockEnv + "=" + p.clock,
 		}
 		if o.dedupe > 0 {
 			p.env = append(p.env, "DEDUPE_WINDOW="+o.dedupe.String())
@@ -128,7 +131,8 @@ func newRig(t *testing.T, g *guard, seed int64, o options) *rig {
 		}
 	}
 	r.journal = newJournal()
-	r.load = &load{t: t, journal: r.journal, seed: seed, crossings: o.crossings, spread: newBalancer(r.ingests[0].addr, r.ingests[1].addr)}
+	r.load = &load{t: t, journal: r.journal, seed: seed, crossings: o.crossings,
+		spread: newBalancer(r.ingests[0].addr, r.ingests[1].addr)}
 	r.watcher = &watcher{rig: r, used: map[meter.Day]tokens{}}
 	r.load.watch = r.watcher.watch
 	r.load.begin()
@@ -172,11 +176,13 @@ func (r *rig) addTenants() {
 		}
 	}
 	for _, tenant := range tenants {
-		add("INSERT INTO tenants (name, timezone, billing_day) VALUES ($1, $2, $3)", tenant.name, tenant.zone, tenant.billingDay)
+		add("INSERT INTO tenants (name, timezone, billing_day) VALUES ($1, $2, $3)",
+			tenant.name, tenant.zone, tenant.billingDay)
 	}
 	add("INSERT INTO tenants (name) VALUES ($1), ($2)", anonymousTenant, watchedTenant)
 	for i, name := range quotaTenants {
-		add("INSERT INTO tenants (name, monthly_quota, thresholds) VALUES ($1, $2, '{50,100}')", name, quota)
+		add("INSERT INTO tenants (name, monthly_quota, thresholds) VALUES ($1, $2, '{50,100}')",
+			name, quota)
 		if i >= byDefault { // a URL of their own each: one takes a message a second
 			add("INSERT INTO slack_webhooks (tenant, url) VALUES ($1, $2)", name, r.slack.url+"/"+name)
 		}

@@ -28,8 +28,9 @@ func (r *rig) settle(ctx context.Context) {
 	before := r.liveUsage(ctx)
 	valkey := scripts.New(r.rdb, 1)
 	last := flush.New(flush.Options{
-		DB: r.db, Valkey: valkey, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
-		Now: func() time.Time { return time.Now().Add(ahead) },
+		DB: r.db, Valkey: valkey, Log: slog.New(slog.DiscardHandler),
+		Registerer: prometheus.NewRegistry(),
+		Now:        func() time.Time { return time.Now().Add(ahead) },
 	})
 	err := eventually(ctx, "the last batches to reach Postgres", func() bool {
 		if _, err := last.RunOnce(ctx); err != nil {
@@ -44,7 +45,8 @@ func (r *rig) settle(ctx context.Context) {
 	after := r.liveUsage(ctx)
 	for name, u := range after {
 		if before[name].TotalTokens != u.TotalTokens {
-			r.t.Errorf("live usage of %s was %d tokens before its last minutes were closed, and is %d after that",
+			r.t.Errorf(
+				"live usage of %s was %d tokens before its last minutes were closed, and is %d after that",
 				name, before[name].TotalTokens, u.TotalTokens)
 		}
 		r.checkLive(ctx, name, u)
@@ -66,7 +68,8 @@ func (r *rig) liveUsage(ctx context.Context) map[string]usage {
 				continue
 			}
 			if i > 0 && u.TotalTokens != live[name].TotalTokens {
-				r.t.Errorf("%s says %d tokens for %s, %s says %d", p.name, u.TotalTokens, name, r.ingests[0].name, live[name].TotalTokens)
+				r.t.Errorf("%s says %d tokens for %s, %s says %d",
+					p.name, u.TotalTokens, name, r.ingests[0].name, live[name].TotalTokens)
 			}
 			live[name] = u
 		}
@@ -90,8 +93,10 @@ func (r *rig) checkLive(ctx context.Context, tenant string, u usage) {
 		Tokens  int64  `db:"tokens"`
 		Events  int64  `db:"events"`
 	}
-	if err := r.db.SelectContext(ctx, &rows, `SELECT feature, sum(tokens)::bigint AS tokens, count(*) AS events FROM events
-		WHERE tenant = $1 AND created_at >= $2 AND created_at < $3 GROUP BY feature`, tenant, u.PeriodStart, u.PeriodEnd); err != nil {
+	if err := r.db.SelectContext(ctx, &rows, `SELECT feature, sum(tokens)::bigint AS tokens,
+		count(*) AS events FROM events
+		WHERE tenant = $1 AND created_at >= $2 AND created_at < $3 GROUP BY feature`, tenant,
+		u.PeriodStart, u.PeriodEnd); err != nil {
 		r.t.Errorf("add up the events of %s: %v", tenant, err)
 		return
 	}

@@ -44,7 +44,8 @@ func (j *journal) table(found findings) string {
 	fmt.Fprintln(w, "fault\ttimes\tacked\tlost\tdoubled\tlongest s without ack\t")
 	for _, fault := range slices.Sorted(maps.Keys(rows)) {
 		x := rows[fault]
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%.2f\t\n", fault, x.times, x.acked, x.lost, x.doubled, x.gap.Seconds())
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%.2f\t\n", fault, x.times, x.acked, x.lost, x.doubled,
+			x.gap.Seconds())
 	}
 	w.Flush() // a strings.Builder takes everything
 	return text.String()
@@ -58,6 +59,8 @@ func (j *journal) totals(found findings, ran time.Duration) string {
 	for _, reason := range slices.Sorted(maps.Keys(j.failed)) {
 		failed = append(failed, fmt.Sprintf("%s: %d", reason, j.failed[reason]))
 	}
-	return fmt.Sprintf("%d events acknowledged in %.0f s (%.0f/s); of %d with unknown outcome %d counted; %d lost as announced; failed requests: %s",
-		len(j.acked), ran.Seconds(), float64(len(j.acked))/ran.Seconds(), len(j.unknown), found.unknownIn, found.known, strings.Join(failed, ", "))
+	return fmt.Sprintf("%d events acknowledged in %.0f s (%.0f/s); of %d with unknown outcome %d"+
+		" counted; %d lost as announced; failed requests: %s",
+		len(j.acked), ran.Seconds(), float64(len(j.acked))/ran.Seconds(), len(j.unknown), found.unknownIn,
+		found.known, strings.Join(failed, ", "))
 }

@@ -12,8 +12,9 @@ import (
 
 var (
 	duration = flag.Duration("duration", 45*time.Second, "how long TestTorture injects faults")
-	seed     = flag.Int64("seed", 0, "fixes the order of the faults; 0: a random one, which is printed")
-	all      = flag.Bool("all", false, "run every scenario of TestFault")
+	seed     = flag.Int64("seed", 0,
+		"fixes the order of the faults; 0: a random one, which is printed")
+	all = flag.Bool("all", false, "run every scenario of TestFault")
 )
 
 // few are the scenarios that run without being asked for.
@@ -79,8 +80,10 @@ func (r *rig) finish() {
 	found := r.checkEvents(ctx)
 	r.checkSums(ctx)
 	told, repeated := r.checkAlerts(ctx)
-	r.t.Logf("seed %d\n%s%s; %d alerts told, %d messages repeated", r.seed, r.journal.table(found), r.journal.totals(found, ran), told, repeated)
-	r.t.Logf("live usage was compared %d times while faults were at work; %d answers were stale", r.watcher.compared, r.watcher.stale)
+	r.t.Logf("seed %d\n%s%s; %d alerts told, %d messages repeated",
+		r.seed, r.journal.table(found), r.journal.totals(found, ran), told, repeated)
+	r.t.Logf("live usage was compared %d times while faults were at work; %d answers were stale",
+		r.watcher.compared, r.watcher.stale)
 	if r.watcher.compared == 0 && !r.journal.lossy() {
 		r.t.Error("live usage was never compared")
 	}

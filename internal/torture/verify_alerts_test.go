@@ -32,7 +32,9 @@ func (r *rig) crossings(ctx context.Context) (map[crossing]bool, error) {
 		Tokens int64     `db:"tokens"`
 		At     time.Time `db:"created_at"`
 	}
-	if err := r.db.SelectContext(ctx, &events, "SELECT tenant, tokens, created_at FROM events WHERE tenant LIKE 'quota-%'"); err != nil {
+	err := r.db.SelectContext(ctx, &events,
+		"SELECT tenant, tokens, created_at FROM events WHERE tenant LIKE 'quota-%'")
+	if err != nil {
 		return nil, fmt.Errorf("read the events of tenants with a quota: %w", err)
 	}
 	used := map[crossing]int64{}
@@ -64,8 +66,10 @@ type alert struct {
 func (a alert) crossing() crossing { return crossing{a.Tenant, a.Period, a.Threshold} }
 
 func (r *rig) alerts(ctx context.Context) (all []alert, err error) {
-	err = r.db.SelectContext(ctx, &all, `SELECT a.id, a.tenant, a.period_start - date '1970-01-01' AS period, a.threshold,
-		d.id IS NOT NULL AS announced, coalesce(d.attempts, 0) AS attempts, coalesce(d.status, '') AS status
+	err = r.db.SelectContext(ctx, &all,
+		`SELECT a.id, a.tenant, a.period_start - date '1970-01-01' AS period, a.threshold,
+		d.id IS NOT NULL AS announced, coalesce(d.attempts, 0) AS attempts,
+			coalesce(d.status, '') AS status
 		FROM alerts a LEFT JOIN deliveries d ON d.alert_id = a.id`)
 	if err != nil {
 		return nil, fmt.Errorf("read alerts: %w", err)
@@ -103,7 +107,8 @@ func (r *rig) awaitAlerts(ctx context.Context) error {
 		return missing+pending == 0
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %d alerts are missing, and %d deliveries are pending", err, missing, pending)
+		return fmt.Errorf("%w: %d alerts are missing, and %d deliveries are pending",
+			err, missing, pending)
 	}
 	return nil
 }
@@ -143,10 +148,12 @@ func (r *rig) checkAlerts(ctx context.Context) (messages, repeated int) {
 	for _, a := range alerts {
 		c, sent := a.crossing(), r.slack.count(a.ID)
 		switch {
-		case !a.Announced && (sent > 0 || highest[crossing{tenant: c.tenant, period: c.period}] == c.threshold):
+		case !a.Announced &&
+			(sent > 0 || highest[crossing{tenant: c.tenant, period: c.period}] == c.threshold):
 			r.t.Errorf("alert %s of %s has no delivery, Slack got it %d times", a.ID, c, sent)
 		case a.Announced && (a.Status != "delivered" || sent < 1 || sent > a.Attempts):
-			r.t.Errorf("alert %s of %s: %s after %d attempts, Slack got it %d times", a.ID, c, a.Status, a.Attempts, sent)
+			r.t.Errorf("alert %s of %s: %s after %d attempts, Slack got it %d times",
+				a.ID, c, a.Status, a.Attempts, sent)
 		case a.Announced:
 			messages++
 			repeated += sent - 1

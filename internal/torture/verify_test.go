@@ -17,7 +17,8 @@ func (r *rig) checkEvents(ctx context.Context) findings {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 
-	rows, err := r.db.QueryxContext(ctx, `SELECT coalesce(idempotency_key, tenant || '/' || feature || '/' || tokens),
+	rows, err := r.db.QueryxContext(ctx,
+		`SELECT coalesce(idempotency_key, tenant || '/' || feature || '/' || tokens),
 		min(tenant), min(feature), min(tokens), count(*) FROM events GROUP BY 1`)
 	if err != nil {
 		r.t.Errorf("read events: %v", err)
@@ -48,7 +49,8 @@ func (r *rig) checkEvents(ctx context.Context) findings {
 			report("event %s is in Postgres as %+v, and was sent as %+v", key, got, sent)
 		}
 		if want := max(j.times[key], 1); count != want {
-			report("event %s is in Postgres %d times and should be %d times; acknowledged: %v, %.1f s after the start", key, count, want, acked, sent.at.Seconds())
+			report("event %s is in Postgres %d times and should be %d times; acknowledged: %v, %.1f"+
+				" s after the start", key, count, want, acked, sent.at.Seconds())
 			for _, fault := range j.faultsAt(sent.at) {
 				found.doubled[fault]++
 			}
@@ -64,7 +66,8 @@ func (r *rig) checkEvents(ctx context.Context) findings {
 		if j.mayBeLost(sent.at) {
 			found.known++
 		} else {
-			report("event %s was acknowledged %.1f s after the start and is not in Postgres", key, sent.at.Seconds())
+			report("event %s was acknowledged %.1f s after the start and is not in Postgres",
+				key, sent.at.Seconds())
 		}
 		for _, fault := range j.faultsAt(sent.at) {
 			found.lost[fault]++
@@ -85,16 +88,23 @@ func reporter(errorf func(string, ...any)) func(string, ...any) {
 
 // sums are the pairs of tables that must agree; each query returns what differs.
 var sums = map[string]string{
-	"events and rollups": `SELECT format('%s, %s, %s: events have %s/%s, rollups %s/%s', tenant, feature, minute, e.tokens, e.n, r.tokens, r.n)
-		FROM (SELECT tenant, feature, date_trunc('minute', created_at) AS minute, sum(tokens) AS tokens, count(*) AS n FROM events GROUP BY 1, 2, 3) e
-		FULL JOIN (SELECT tenant, feature, minute, total_tokens AS tokens, events AS n FROM rollups) r USING (tenant, feature, minute)
+	"events and rollups": `SELECT format('%s, %s, %s: events have %s/%s, rollups %s/%s', tenant,
+		feature, minute, e.tokens, e.n, r.tokens, r.n)
+		FROM (SELECT tenant, feature, date_trunc('minute', created_at) AS minute, sum(tokens) AS tokens,
+			count(*) AS n FROM events GROUP BY 1, 2, 3) e
+		FULL JOIN (SELECT tenant, feature, minute, total_tokens AS tokens, events AS n FROM rollups)
+			r USING (tenant, feature, minute)
 		WHERE (e.tokens, e.n) IS DISTINCT FROM (r.tokens, r.n) LIMIT 10`,
-	"events and usage_daily": `SELECT format('%s, %s, %s: events have %s/%s, usage_daily %s/%s', tenant, feature, day, e.tokens, e.n, u.tokens, u.n)
-		FROM (SELECT v.tenant, v.feature, (v.created_at AT TIME ZONE t.timezone)::date AS day, sum(v.tokens) AS tokens, count(*) AS n
+	"events and usage_daily": `SELECT format('%s, %s, %s: events have %s/%s, usage_daily %s/%s',
+		tenant, feature, day, e.tokens, e.n, u.tokens, u.n)
+		FROM (SELECT v.tenant, v.feature, (v.created_at AT TIME ZONE t.timezone)::date AS day,
+			sum(v.tokens) AS tokens, count(*) AS n
 			FROM events v JOIN tenants t ON t.name = v.tenant GROUP BY 1, 2, 3) e
-		FULL JOIN (SELECT tenant, feature, day, total_tokens AS tokens, events AS n FROM usage_daily) u USING (tenant, feature, day)
+		FULL JOIN (SELECT tenant, feature, day, total_tokens AS tokens, events AS n FROM usage_daily) u
+			USING (tenant, feature, day)
 		WHERE (e.tokens, e.n) IS DISTINCT FROM (u.tokens, u.n) LIMIT 10`,
-	"dead_events and nothing": `SELECT format('%s of batch %s: %s', kind, batch, reason) FROM dead_events LIMIT 10`,
+	"dead_events and nothing": `SELECT format('%s of batch %s: %s', kind, batch, reason)
+		FROM dead_events LIMIT 10`,
 }
 
 // checkSums compares the tables with each other.

@@ -47,7 +47,8 @@ func (w *watcher) watch(sending, trying context.Context) {
 // post posts event n and notes what it means for usage.
 func (w *watcher) post(ctx context.Context, c *client.Client, n int64, repeated *bool) {
 	now := time.Now()
-	e := client.Event{Tenant: watchedTenant, Feature: "chat", Tokens: n, ID: fmt.Sprint("watched-", n), Timestamp: now}
+	e := client.Event{Tenant: watchedTenant, Feature: "chat", Tokens: n, ID: fmt.Sprint("watched-", n),
+		Timestamp: now}
 	events := []client.Event{e}
 	*repeated = false
 	_, err := c.Post(ctx, events)
