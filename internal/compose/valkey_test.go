@@ -133,3 +133,18 @@ func appendOnlyFile(t *testing.T, m *machine) (string, []byte) {
 	}
 	return files[0], content
 }
+
+// TestValkeyIsMendedBeforeItStarts: in both files, as the account of the data. The image changes to
+// that account only for a command that begins with valkey-server.
+func TestValkeyIsMendedBeforeItStarts(t *testing.T) {
+	for _, file := range []string{"docker-compose.yml", "compose.dev.yml"} {
+		s := load(t, file).Services["valkey"]
+		want := []string{"/bin/sh", "/flagmeter/mend-aof.sh", "/data", "valkey-server"}
+		if len(s.Command) < 4 || !slices.Equal(s.Command[:4], want) {
+			t.Errorf("%s: Valkey is started by %q", file, s.Command)
+		}
+		if s.User != "999:1000" {
+			t.Errorf("%s: Valkey runs as %q", file, s.User)
+		}
+	}
+}
