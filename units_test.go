@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,39 @@ func TestSystemdTakesTheUnits(t *testing.T) {
 		// Of 100: the lower, the less it may do. It is 12 to 14.
 		analyze("security", "--offline=true", "--no-pager", "--threshold=15", name)
 	}
+	if _, err := os.Stat("/lib/systemd/system/valkey-server.service"); err == nil {
+		all = append(all, "valkey-server.service") // Debian's, with our drop-in
+	}
 	analyze(append([]string{"verify", filepath.Join(dir, "flagmeter-ingest.socket"),
 		filepath.Join(dir, "flagmeter-backup.timer")}, all...)...)
+}
+
+// TestValkeyIsMendedBeforeItStarts holds the drop-in for Debian's unit, which lets the unit run nothing
+// else but Valkey, against the guide.
+func TestValkeyIsMendedBeforeItStarts(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(units, "valkey-server.service.d/flagmeter.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, err := unit.DeserializeOptions(strings.NewReader(string(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]string{}
+	for _, o := range options {
+		said[o.Name] = o.Value
+	}
+	guide, err := os.ReadFile("docs/DEPLOY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := strings.Fields(said["ExecStartPre"])
+	if len(command) != 3 || !strings.Contains(string(guide), "scripts/compose/mend-aof.sh "+command[1]+"\n") {
+		t.Errorf("the guide does not install what runs before Valkey: %q", command)
+	}
+	for _, program := range []string{command[0], "/usr/bin/valkey-check-aof"} {
+		if !slices.Contains(strings.Fields(said["ExecPaths"]), program) {
+			t.Errorf("the unit may not run %s", program)
+		}
+	}
 }

@@ -95,10 +95,11 @@ func newMachine(t *testing.T) *machine {
 	m.here = strings.NewReplacer(
 		"/run/secrets/", dir+"/secrets/",
 		"/flagmeter/postgres.sql", repository+"/grafana/postgres.sql",
+		"/flagmeter/mend-aof.sh", dir+"/mend-aof.sh",
 		"/etc/valkey/valkey.conf", dir+"/valkey.conf",
 		"/etc/prometheus/", repository+"/grafana/prometheus/",
 		"=/prometheus", "="+dir+"/prometheus",
-		"dir /data", "dir "+dir+"/data",
+		"/data", dir+"/data",
 		"/backups", dir+"/backups",
 		"-h postgres ", fmt.Sprintf("-h 127.0.0.1 -p %d ", m.pg),
 		"@postgres:5432", fmt.Sprintf("@127.0.0.1:%d", m.pg),
@@ -107,7 +108,9 @@ func newMachine(t *testing.T) *machine {
 	for _, name := range []string{"owner_url", "app_url", "ingest_url", "flusher_url", "valkey_url", "valkey_ingest_url", "valkey_flusher_url", "valkey_alerter_url"} {
 		m.rewrite(dir+"/secrets/"+name, dir+"/secrets/"+name)
 	}
-	m.rewrite(root+"/scripts/compose/valkey.conf", dir+"/valkey.conf")
+	for _, name := range []string{"valkey.conf", "mend-aof.sh"} {
+		m.rewrite(root+"/scripts/compose/"+name, dir+"/"+name)
+	}
 	return m
 }
 

@@ -93,23 +93,8 @@ func TestStackRuns(t *testing.T) {
 
 func startValkey(t *testing.T, m *machine, s types.ServiceConfig) {
 	t.Helper()
-	argv := append(m.args(s.Command), "--port", fmt.Sprint(m.valkey), "--bind", "127.0.0.1")
-	if _, err := exec.LookPath(argv[0]); err != nil {
-		argv[0] = "redis-server"
-	}
-	m.start(m.command(argv[0], argv[1:]...), time.Duration(*s.StopGracePeriod))
-
-	connect := func(name, secret string) *redis.Client {
-		password := ""
-		if secret != "" {
-			password = read(t, m.dir+"/secrets/"+secret)
-		}
-		c := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", m.valkey), Username: name, Password: password, MaxRetries: -1})
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	admin := connect("default", "valkey_admin_password")
-	eventually(t, "reach Valkey", func() error { return admin.Ping(t.Context()).Err() })
+	_, admin := runValkey(t, m, s)
+	connect := func(name, secret string) *redis.Client { return valkeyClient(t, m, name, secret) }
 	for name, want := range map[string]string{"appendonly": "yes", "appendfsync": "always", "save": "", "maxmemory-policy": "noeviction",
 		"maxmemory": fmt.Sprint(300 << 20), "hash-max-listpack-entries": "128"} {
 		if got := admin.ConfigGet(t.Context(), name).Val()[name]; got != want {

@@ -55,7 +55,7 @@ func startValkey(ctx context.Context, d *dir, bin binary, o Options) (*Server, s
 			if err := room.write("valkey.conf", conf); err != nil {
 				return nil, fmt.Errorf("write the configuration of Valkey: %w", err)
 			}
-			if err := mendTornTail(context.WithoutCancel(ctx), room, bin.path); err != nil {
+			if err := mendTornTail(context.WithoutCancel(ctx), room, bin.path, o.Log); err != nil {
 				return nil, err
 			}
 			return []string{bin.path, "valkey.conf"}, nil

@@ -56,6 +56,7 @@ type process struct {
 	log   string // the file with all that it has written
 	pid   int
 	ended chan error
+	over  bool // stop has ended it
 }
 
 // start runs the API with the tenants victim (the neighbour's) and attacker, and with settings
@@ -180,8 +181,13 @@ func (d *deployment) await(what string, holds func() bool) {
 	}
 }
 
-// stop ends the process, and fails the test unless it has been running until then.
+// stop ends the process, and fails the test unless it has been running until then. The test's end
+// does it for a process that was not stopped before.
 func (p *process) stop() {
+	if p.over {
+		return
+	}
+	p.over = true
 	select {
 	case err := <-p.ended:
 		p.t.Errorf("%s has ended: %v\n%s", p.role, err, p.tail())
