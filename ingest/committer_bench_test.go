@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
@@ -27,11 +28,12 @@ func BenchmarkCommitter(b *testing.B) {
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					s := newSubmission(0, len(events))
-					var content requestContent
+					var sent record.Request
 					if c.key != "" {
-						s.carry(sentUnder(uuid.NewString(), ""), len(events))
+						sent = sentUnder(uuid.NewString(), "")
 					}
+					s := newSubmissionUnder(sent, 0, len(events))
+					var content requestContent
 					for i, e := range events {
 						if c.key != "" {
 							content.add(&e)

@@ -144,8 +144,7 @@ func (s *Server) sort(events []meter.Event, key string, now time.Time, who *auth
 		}
 		shard := scripts.ShardOf(e.Tenant, len(byShard))
 		if byShard[shard] == nil {
-			byShard[shard] = newSubmission(shard, len(events))
-			byShard[shard].carry(sent, len(events))
+			byShard[shard] = newSubmissionUnder(sent, shard, len(events))
 		}
 		id := eventID(e)
 		if id.ID != "" {

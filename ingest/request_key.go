@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
-	"slices"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/record"
@@ -52,13 +51,6 @@ func sentUnder(key, tenant string) record.Request {
 		return record.Request{Key: key, Scope: record.OfTenant}
 	}
 	return record.Request{Key: key, Scope: record.OfAll}
-}
-
-// carry has the lines of the events that will be added say what request they came in.
-func (s *submission) carry(sent record.Request, events int) {
-	if s.sent = sent; sent.Key != "" {
-		s.lines = slices.Grow(s.lines, events*(lineSize+len(sent.Key)+len("\t\t1000\td")))
-	}
 }
 
 // giveKey has the submissions of a request remembered under its key, one id each.

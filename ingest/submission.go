@@ -71,10 +71,20 @@ var submissions = sync.Pool{New: func() any { return &submission{done: make(chan
 
 // newSubmission returns an empty one that will hold up to the given number of events.
 func newSubmission(shard, events int) *submission {
+	return newSubmissionUnder(record.Request{}, shard, events)
+}
+
+// newSubmissionUnder is newSubmission for events whose lines say what request they came in, if that
+// has a key.
+func newSubmissionUnder(sent record.Request, shard, events int) *submission {
 	s := submissions.Get().(*submission)
-	s.shard = shard
+	s.shard, s.sent = shard, sent
 	s.items = slices.Grow(s.items, events)
-	s.lines = slices.Grow(s.lines, events*lineSize)
+	size := lineSize
+	if sent.Key != "" {
+		size += len(sent.Key) + len("\t\t1000\td")
+	}
+	s.lines = slices.Grow(s.lines, events*size)
 	return s
 }
 
