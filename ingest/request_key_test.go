@@ -307,6 +307,9 @@ func TestALargeRequestWithAKeyCountsOnce(t *testing.T) {
 	if accepted.Load() != events || a.remembered(0) != 1 {
 		t.Errorf("%d accepted and %d ids remembered, want %d and 1", accepted.Load(), a.remembered(0), events)
 	}
+	if got := value(t, a.server.metrics.seen); got < 3*events {
+		t.Errorf("the metric says %v events were seen before, want %d or more", got, 3*events)
+	}
 	before := a.state()
 	a.refused(a.postKeyed("k", ndjsonType, withoutIDs(2)), http.StatusConflict, "idempotency-key-conflict")
 	a.unchanged(before)

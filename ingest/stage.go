@@ -67,7 +67,8 @@ func (c *committer) stageOne(s *submission) *Problem {
 			for _, one := range seen {
 				item := owner[one.Index]
 				if item == ofRequest {
-					c.unstage(s) // which has no part yet
+					c.metrics.seenBefore(len(s.items) - 1) // it stands for all events
+					c.unstage(s)                           // which has no part yet
 					return c.seenRequest(s, one)
 				}
 				switch {
