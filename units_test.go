@@ -151,8 +151,8 @@ func TestSystemdTakesTheUnits(t *testing.T) {
 		filepath.Join(dir, "flagmeter-backup.timer")}, all...)...)
 }
 
-// TestValkeyIsMendedBeforeItStarts holds the drop-in for Debian's unit, which lets the unit run nothing
-// else but Valkey, against the guide.
+// TestValkeyIsMendedBeforeItStarts holds the drop-in for Debian's unit, which lets the unit run
+// nothing else but Valkey, against the guide.
 func TestValkeyIsMendedBeforeItStarts(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join(units, "valkey-server.service.d/flagmeter.conf"))
 	if err != nil {
@@ -171,7 +171,8 @@ func TestValkeyIsMendedBeforeItStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := strings.Fields(said["ExecStartPre"])
-	if len(command) != 3 || !strings.Contains(string(guide), "scripts/compose/mend-aof.sh "+command[1]+"\n") {
+	if len(command) != 3 ||
+		!strings.Contains(string(guide), "scripts/compose/mend-aof.sh "+command[1]+"\n") {
 		t.Errorf("the guide does not install what runs before Valkey: %q", command)
 	}
 	for _, program := range []string{command[0], "/usr/bin/valkey-check-aof"} {

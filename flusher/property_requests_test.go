@@ -22,14 +22,16 @@ type keyedBatch struct {
 // unless Valkey has lost all of it. Then it is counted anew.
 func (m *machine) Repeat(t *rapid.T) {
 	const retries = 30 * time.Minute // before a timestamp gets too old
-	recent := slices.DeleteFunc(slices.Clone(m.keyed), func(b *keyedBatch) bool { return m.rig.now().Sub(b.at) > retries })
+	recent := slices.DeleteFunc(slices.Clone(m.keyed),
+		func(b *keyedBatch) bool { return m.rig.now().Sub(b.at) > retries })
 	if len(recent) == 0 {
 		t.Skip("no request was sent under a key lately")
 	}
 	b := rapid.SampledFrom(recent).Draw(t, "request")
 	status, answer := m.rig.postUnder(b.key, b.body)
 	if !b.lost {
-		if want := fmt.Sprintf(`{"accepted":0,"duplicates":%d,`, len(b.events)); status != http.StatusOK || !strings.HasPrefix(answer, want) {
+		want := fmt.Sprintf(`{"accepted":0,"duplicates":%d,`, len(b.events))
+		if status != http.StatusOK || !strings.HasPrefix(answer, want) {
 			t.Fatalf("%s again: %d %s, want %s", b.key, status, answer, want)
 		}
 		return
@@ -46,7 +48,8 @@ func (m *machine) Repeat(t *rapid.T) {
 		}
 		return
 	}
-	if status != http.StatusOK || !strings.HasPrefix(answer, fmt.Sprintf(`{"accepted":%d,"duplicates":0,`, len(b.events))) {
+	if status != http.StatusOK ||
+		!strings.HasPrefix(answer, fmt.Sprintf(`{"accepted":%d,"duplicates":0,`, len(b.events))) {
 		t.Fatalf("%s, which was lost, again: %d %s", b.key, status, answer)
 	}
 	b.events, b.at, b.lost = again, m.rig.now(), false
@@ -59,7 +62,9 @@ func (m *machine) loseKeyed(t *rapid.T) {
 		Key    string `db:"request_key"`
 		Events int
 	}
-	if err := m.rig.DB.Select(&rows, "SELECT request_key, count(*) AS events FROM events WHERE request_key IS NOT NULL GROUP BY 1"); err != nil {
+	err := m.rig.DB.Select(&rows,
+		"SELECT request_key, count(*) AS events FROM events WHERE request_key IS NOT NULL GROUP BY 1")
+	if err != nil {
 		t.Fatal(err)
 	}
 	stored := map[string]int{}

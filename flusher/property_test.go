@@ -112,7 +112,8 @@ func newMachine(t *rapid.T, r *rig) *machine {
 		m.readers = append(m.readers, r.amid())
 		m.fresh = append(m.fresh, time.Time{})
 	}
-	if _, err := m.flushers[0].RunOnce(context.Background()); err != nil { // before that, no key is accepted
+	// before that, no key is accepted
+	if _, err := m.flushers[0].RunOnce(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range m.readers {

@@ -56,8 +56,10 @@ func (r *rig) postKeyed(key, body string) (status, accepted, duplicates int) {
 // wantKeyed sends a request under a key and expects what it counts.
 func (r *rig) wantKeyed(key, body string, accepted, duplicates int) {
 	r.t.Helper()
-	if status, a, d := r.postKeyed(key, body); status != http.StatusOK || a != accepted || d != duplicates {
-		r.t.Errorf("%s under %s: %d, %d accepted and %d duplicates, want %d and %d", body, key, status, a, d, accepted, duplicates)
+	status, a, d := r.postKeyed(key, body)
+	if status != http.StatusOK || a != accepted || d != duplicates {
+		r.t.Errorf("%s under %s: %d, %d accepted and %d duplicates, want %d and %d",
+			body, key, status, a, d, accepted, duplicates)
 	}
 }
 
@@ -105,10 +107,12 @@ func TestLinesOfBothFormsArrive(t *testing.T) {
 	r.advance(time.Minute)
 	r.settle()
 	r.wantTokens("acme", 28, 7)
-	if n := r.count(`SELECT count(*) FROM events WHERE request_key = 'a\b' AND tokens = request_place + 1 OR request_key = 'k' AND tokens = request_place + 4`); n != 5 {
+	if n := r.count(`SELECT count(*) FROM events WHERE request_key = 'a\b'
+		AND tokens = request_place + 1 OR request_key = 'k' AND tokens = request_place + 4`); n != 5 {
 		t.Errorf("%d events have key and place, want 5", n)
 	}
-	group := strings.Join([]string{longLine("acme", 8, "x", 1), longLine("acme", "many", "x", 2), line("acme", "many"), line("acme", 9),
+	group := strings.Join([]string{longLine("acme", 8, "x", 1), longLine("acme", "many", "x", 2),
+		line("acme", "many"), line("acme", 9),
 		longLine("acme", 10, "x", 2) + "\tmore"}, "\n")
 	if err := r.Valkey.RPush(context.Background(), "fm:{0}:raw", group).Err(); err != nil {
 		t.Fatal(err)
@@ -177,7 +181,8 @@ func TestAnOlderFlusherCannotBuryLongerLines(t *testing.T) {
 	if _, err := tx.Exec("ROLLBACK TO SAVEPOINT half"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(insert, uuid.New(), "raw", []byte(long)); err == nil || refused(err) || !strings.Contains(err.Error(), "too old") {
+	if _, err := tx.Exec(insert, uuid.New(), "raw", []byte(long)); err == nil || refused(err) ||
+		!strings.Contains(err.Error(), "too old") {
 		t.Errorf("to bury it: %v, want a failure that ends the transaction", err)
 	}
 }
@@ -187,7 +192,9 @@ func TestAnOlderFlusherCannotBuryLongerLines(t *testing.T) {
 func TestRecoveryDropsRepeatedRequests(t *testing.T) {
 	r := newRigWith(t, "acme", "globex")
 	r.settle()
-	one, two := batchOf("acme", 1, 2, 2), `[{"tenant":"acme","feature":"chat","tokens":10,"id":"e1"},{"tenant":"globex","feature":"chat","tokens":20}]`
+	one, two := batchOf("acme", 1, 2, 2),
+		`[{"tenant":"acme","feature":"chat","tokens":10,"id":"e1"},`+
+			`{"tenant":"globex","feature":"chat","tokens":20}]`
 	r.wantKeyed("one", one, 3, 0)
 	r.wantKeyed("two", two, 2, 0)
 	r.wantKeyed("three", batchOf("acme", 5, 6), 2, 0)
@@ -201,7 +208,8 @@ func TestRecoveryDropsRepeatedRequests(t *testing.T) {
 	r.wantKeyed("order", batchOf("acme", 40, 30), 2, 0)
 	r.wantKeyed("new", batchOf("acme", 100, 100), 2, 0)
 	r.lose()
-	if n := r.count("SELECT count(*) FROM dead_events WHERE reason LIKE 'the Idempotency-Key%'"); n != 4 {
+	n := r.count("SELECT count(*) FROM dead_events WHERE reason LIKE 'the Idempotency-Key%'")
+	if n != 4 {
 		t.Errorf("%d dead events, want the four of requests that should have been refused", n)
 	}
 	r.wantTokens("acme", 5+10+11+70+200, 3+1+2+2+2)
@@ -255,10 +263,13 @@ func TestRecoveryPutsKeysBack(t *testing.T) {
 			r.settle()
 			now := record.NewIDs()
 			for _, e := range []struct{ tenant, key, scope string }{
-				{"acme", "a", "t"}, {"acme", "b", "d"}, {"globex", "b", "d"}, {"acme", "c", "s"}, {"globex", "c", "s"},
+				{"acme", "a", "t"}, {"acme", "b", "d"}, {"globex", "b", "d"}, {"acme", "c", "s"},
+				{"globex", "c", "s"},
 			} {
-				if _, err := r.DB.Exec(`INSERT INTO events (id, tenant, feature, tokens, created_at, request_key, request_place, request_scope)
-					VALUES ($1, $2, 'chat', 0, $3, $4, 1, $5)`, now.Next(time.Now()), e.tenant, r.now(), e.key, e.scope); err != nil {
+				if _, err := r.DB.Exec(`INSERT INTO events
+					(id, tenant, feature, tokens, created_at, request_key, request_place, request_scope)
+					VALUES ($1, $2, 'chat', 0, $3, $4, 1, $5)`,
+					now.Next(time.Now()), e.tenant, r.now(), e.key, e.scope); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -276,9 +287,12 @@ func TestRecoveryPutsKeysBack(t *testing.T) {
 			} else {
 				r.lose()
 			}
-			ids := []scripts.EventID{scripts.RequestKey("acme", "a", "x"), scripts.RequestKey("", "b", "x"), scripts.RequestKey("", "c", "x"),
-				scripts.RequestKey("", "a", "x"), scripts.RequestKey("acme", "b", "x"), scripts.RequestKey("globex", "a", "x")}
-			out, _, err := r.valkey.Ingest(t.Context(), 0, scripts.Group{Committer: "test", Number: 1, IDs: ids}, time.Hour, scripts.Query{})
+			ids := []scripts.EventID{scripts.RequestKey("acme", "a", "x"), scripts.RequestKey("", "b", "x"),
+				scripts.RequestKey("", "c", "x"),
+				scripts.RequestKey("", "a", "x"), scripts.RequestKey("acme", "b", "x"),
+				scripts.RequestKey("globex", "a", "x")}
+			out, _, err := r.valkey.Ingest(t.Context(), 0,
+				scripts.Group{Committer: "test", Number: 1, IDs: ids}, time.Hour, scripts.Query{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -145,7 +145,9 @@ const underKey = "keyed-"
 
 // post posts the n-th events of a client. Those that have a key are posted twice at times: unless
 // writes were lost, the second time all of them are duplicates.
-func (l *load) post(ctx context.Context, c *client.Client, name string, n int, events []client.Event) error {
+func (l *load) post(
+	ctx context.Context, c *client.Client, name string, n int, events []client.Event,
+) error {
 	if !strings.HasPrefix(name, underKey) {
 		_, err := c.Post(ctx, events)
 		return err
