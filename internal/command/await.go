@@ -129,6 +129,9 @@ var risks = map[scripts.Fsync]struct{ should, risk string }{
 // be seen: a server before Redis 7.2, or an access list without WAITAOF.
 func (p *process) checkDurability(ctx context.Context) {
 	nodes, err := p.valkey.DurableNodes(ctx)
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		p.log.Warn("cannot check that valkey keeps what it acknowledges", "error", err)
 		return

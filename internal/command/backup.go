@@ -136,7 +136,7 @@ func keepBackups(
 	if err != nil {
 		return err
 	}
-	if err := job.Look(ctx); err != nil {
+	if err := job.Look(ctx); err != nil && ctx.Err() == nil {
 		log.Warn("could not look at the backups that there are", "error", err)
 	}
 	jobs := schedule.New(log, registry)

@@ -40,6 +40,9 @@ func enterRetention(
 // checkRetention warns of settings by which this flusher would drop what the database keeps.
 func (p *process) checkRetention(ctx context.Context) {
 	policy, set, err := schema.Policy(ctx, p.db)
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		p.log.Warn("cannot see for how long the database keeps rows", "error", err)
 		return

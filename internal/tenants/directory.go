@@ -10,6 +10,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -24,14 +25,17 @@ type Directory struct {
 	refreshing sync.Mutex
 	copy       []byte // what Valkey should hold, nil until the table was loaded from Postgres
 	namesCopy  []byte // the same for what copy has no place for
-	copyFails  bool   // the last attempt to renew it failed
+	copyHealth loop.Health
 	list       atomic.Pointer[list]
 	unreadable atomic.Int64
 }
 
 // New returns an empty directory; Start or Refresh fills it.
 func New(db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger) *Directory {
-	d := &Directory{db: db, valkey: valkey, log: log}
+	d := &Directory{db: db, valkey: valkey, log: log, copyHealth: loop.Health{
+		Log: log, Level: slog.LevelWarn,
+		Failing: "the copy of the tenants in valkey cannot be renewed",
+		Working: "the copy of the tenants in valkey is renewed again"}}
 	d.list.Store(&list{version: -1})
 	return d
 }
@@ -114,10 +118,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	if err = d.valkey.TenantNamesCopy().Renew(ctx, d.namesCopy); err == nil {
 		err = d.valkey.TenantsCopy().Renew(ctx, d.copy)
 	}
-	if err != nil && !d.copyFails {
-		d.log.Warn("could not renew the copy of the tenants in valkey", "error", err)
-	}
-	d.copyFails = err != nil
+	d.copyHealth.Note(ctx, err)
 	return nil
 }
 
