@@ -10,6 +10,7 @@
 //	submission       submission.go  one request's events: COPY lines, sums, ids
 //	queue            queue.go       whose turn it is, by what each flow costs (cost.go)
 //	stage            stage.go       large requests are stored part by part before
+//	judge            judge.go       and judged part by part, if they have many limits
 //	group            group.go       the submissions of concurrent requests in one
 //	committer        committer.go   one call of ingest.lua a group
 //
@@ -43,6 +44,10 @@
 // group is; nothing is given up then, since it may be counted. A request whose id is in a
 // staged one is answered 503 until that is decided.
 //
+// The cost of a call contains its limits: rates, quotas by the number of hashes in which usage must
+// be looked up (3, and one more for each minute that Postgres is away), and new features. Limits
+// that would take more than 3 ms are judged in parts too (see Limits).
+//
 // # Limits
 //
 //	limiter          limiter.go       which limits hold for a request; refuse what is certain
@@ -67,6 +72,17 @@
 // is sent again after a lost reply has the same number: if it was applied, the script says
 // so and charges nothing; if it was refused, nothing was written or answered, so it may be
 // judged anew. Hence a group has one outcome, and is charged once.
+//
+// The limits of a staged request may be too many for the call that counts it: 10,000 tenants with
+// rates, quotas and features would take 80,000 commands. Then judge.lua judges them in parts of
+// 3 ms, each tenant's in one: it looks at every part, which writes nothing, and takes every part if
+// none refuses. What it takes of quotas it holds: until the request is counted or given up, held tokens
+// are neither used nor free. Another request that fits only if they are free is answered 503, so
+// nobody is refused for what may not be counted. The call that counts the request finds by the
+// number of parts that all of it is held, and ends the hold, so the judgement is exact for all
+// processes. Holds live as long as what is staged: a crash leaves them for a minute at most. If a
+// part refuses after others were taken, because another request was faster in between, the rates
+// that were taken stay charged, and features stay known for 35 days; quotas are given back.
 //
 //   - Rates are GCRA by Valkey's clock, a tenant's and a key's. A request needs room for all
 //     its events, also those that turn out to be duplicates, and pays for those counted. A refusal is remembered until it may
