@@ -64,6 +64,7 @@ func newCommitter(shard int, o Options, l *limiter, m *metrics) *committer {
 // submit queues s and reports whether there was room.
 func (c *committer) submit(s *submission) bool {
 	s.queued = time.Now()
+	s.limitCost = c.costOfLimits(s)
 	if s.cost() > maxCallCost {
 		return c.large.push(s)
 	}
@@ -146,7 +147,11 @@ func (c *committer) commit(g *group) {
 			call.Known, call.KnownSeq = c.known, c.knownSeq
 		}
 		reading := c.live.Read(g.tenants())
-		limits, unknown := c.limits(g, call.Counters, reading)
+		var limits *groupLimits
+		var unknown []*submission
+		if !g.judged() {
+			limits, unknown = c.limits(g, call.Counters, reading)
+		}
 		if len(unknown) > 0 {
 			version := reading.Version()
 			g.remove(func(s *submission) bool { return slices.Contains(unknown, s) })
@@ -190,6 +195,8 @@ func (c *committer) commit(g *group) {
 			if limits != nil {
 				c.features.add(limits.Features, outcome.MostFeatures)
 				rates = limits.statuses(outcome.Levels)
+			} else if g.judged() {
+				rates = map[*submission][]rateStatus{g.submissions[0]: g.submissions[0].rates}
 			}
 			g.answer(reading.Usage(tokens, c.now()), rates)
 			return

@@ -10,6 +10,7 @@
 //	submission       submission.go  one request's events: COPY lines, sums, ids
 //	queue            queue.go       whose turn it is, by what each flow costs (cost.go)
 //	stage            stage.go       large requests are stored part by part before
+//	judge            judge.go       and judged part by part, if they have many limits
 //	group            group.go       the submissions of concurrent requests in one
 //	committer        committer.go   one call of ingest.lua a group
 //
@@ -62,6 +63,10 @@
 // group is; nothing is given up then, since it may be counted. A request whose id is in a
 // staged one is answered 503 until that is decided.
 //
+// The cost of a call contains its limits: rates, quotas by the number of hashes in which usage must
+// be looked up (3, and one more for each minute that Postgres is away), and new features. Limits
+// that would take more than 3 ms are judged in parts too (see Limits).
+//
 // # Limits
 //
 //	limiter          limiter.go       which limits hold for a request; refuse what is certain
@@ -79,6 +84,14 @@
 // Each process charges those that it has judged (limiter.go), and refuses a request before it
 // reads the body if not even one event would pass.
 //
+// Processes do not share what they charge for refusals and duplicates: of P processes each judges as
+// many of a tenant's as its rate allows, so the deployment judges P times as many. What is counted
+// is exact all the same; P is 1, and 2 during a deployment. The decision is to leave it so. To share
+// it, a refused call would have to write, and wait for the disk with its group, where now it is a read;
+// or the next counting call of the tenant would carry it, which a client whose requests are all
+// refused never makes. What that saves is small: a refusal takes 60 µs of Valkey's processor alone,
+// and 3 µs in a group of 100. RATE_GUARD is of each process for the same reason.
+//
 // A request that exceeds a limit must not fail its neighbours in the group, nor be counted. So
 // a group with one is not applied: the script names the requests, in their order as if
 // those before that keep within the limits were counted; they are answered, and the rest is
@@ -86,6 +99,17 @@
 // is sent again after a lost reply has the same number: if it was applied, the script says
 // so and charges nothing; if it was refused, nothing was written or answered, so it may be
 // judged anew. Hence a group has one outcome, and is charged once.
+//
+// The limits of a staged request may be too many for the call that counts it: 10,000 tenants with
+// rates, quotas and features would take 80,000 commands. Then judge.lua judges them in parts of
+// 3 ms, each tenant's in one: it looks at every part, which writes nothing, and takes every part if
+// none refuses. What it takes of quotas it holds: until the request is counted or given up, held tokens
+// are neither used nor free. Another request that fits only if they are free is answered 503, so
+// nobody is refused for what may not be counted. The call that counts the request finds by the
+// number of parts that all of it is held, and ends the hold, so the judgement is exact for all
+// processes. Holds live as long as what is staged: a crash leaves them for a minute at most. If a
+// part refuses after others were taken, because another request was faster in between, the rates
+// that were taken stay charged, and features stay known for 35 days; quotas are given back.
 //
 //   - Rates are GCRA by Valkey's clock, a tenant's and a key's. A request needs room for all
 //     its events, also those that turn out to be duplicates, and pays for those counted. A refusal is remembered until it may

@@ -21,12 +21,16 @@ type group struct {
 	cost        int
 	staged      bool                     // its only submission is stored already
 	ids         map[scripts.EventID]bool // tenant and id only; nil while there are none
+	quotas      map[string]bool          // tenants whose quota its cost contains
 }
 
 // full reports whether the group should not grow further.
 func (g *group) full() bool {
 	return g.staged || g.cost >= maxGroupCost || g.bytes >= maxGroupBytes || g.events >= maxGroupEvents
 }
+
+// judged reports whether the limits of its only submission were judged in parts.
+func (g *group) judged() bool { return g.staged && g.submissions[0].judged() }
 
 // add puts s into the group, unless that is full, or already holds an event with one of its ids:
 // ingest.lua can judge the second only after the first is stored. A staged one is alone.
@@ -61,9 +65,26 @@ func (g *group) add(s *submission) bool {
 	g.submissions = append(g.submissions, s)
 	g.bytes += len(s.lines)
 	g.events += len(s.items)
-	g.cost += s.cost()
+	g.cost += g.costOf(s)
 	g.staged = s.staged != nil
 	return true
+}
+
+// costOf is what s adds to the cost: the quota of a tenant that is in the group is looked up once.
+func (g *group) costOf(s *submission) int {
+	cost := s.cost()
+	if s.limitCost.quotas == 0 || len(s.tenants) != 1 {
+		return cost
+	}
+	name := s.tenants[0].Name
+	if g.quotas[name] {
+		return cost - s.limitCost.quotas
+	}
+	if g.quotas == nil {
+		g.quotas = map[string]bool{}
+	}
+	g.quotas[name] = true
+	return cost
 }
 
 // call is the group as ingest.lua takes it; owner[i] is the item with the i-th id, or ofRequest.

@@ -145,30 +145,38 @@ func (c *committer) refuse(g *group, l *groupLimits, refusals []scripts.Refusal,
 		s := l.asked[r.Request]
 		gone[s] = true
 		c.unstage(s)
-		switch r.Reason {
-		case scripts.OverRate:
-			over := l.charges[r.Which]
-			for _, cost := range l.Requests[r.Request].Costs {
-				if cost.Rate == r.Which {
-					over.events = cost.Events
-				}
-			}
-			c.metrics.limited()
-			s.done <- answer{problem: problemRateLimited(over, r.Wait)}
-		case scripts.OverQuota:
-			c.metrics.usedUp()
-			c.limiter.charge(s, nil)
-			s.done <- answer{problem: problemQuotaExceeded(l.tenants[r.Which], r.Used, tokensNeeded(l.Requests[r.Request].Needs, r.Which), l.ends[r.Which])}
-		case scripts.OverFeatures:
-			c.metrics.tooManyFeatures()
-			c.limiter.charge(s, nil)
-			c.features.isFull(l.Features[r.Which].Tenant, c.now())
-			s.done <- answer{problem: problemFeatureLimit(s, l.Features[r.Which], r.Used, l.MostFeatures)}
-		default:
-			s.done <- answer{outdated: &version}
-		}
+		s.done <- c.refusal(l, r, version)
 	}
 	g.remove(func(s *submission) bool { return gone[s] })
+}
+
+// refusal is the answer to a submission that exceeds a limit.
+func (c *committer) refusal(l *groupLimits, r scripts.Refusal, version usage.Version) answer {
+	s, request := l.asked[r.Request], l.Requests[r.Request]
+	switch r.Reason {
+	case scripts.OverRate:
+		over := l.charges[r.Which]
+		for _, cost := range request.Costs {
+			if cost.Rate == r.Which {
+				over.events = cost.Events
+			}
+		}
+		c.metrics.limited()
+		return answer{problem: problemRateLimited(over, r.Wait)}
+	case scripts.OverQuota:
+		c.metrics.usedUp()
+		c.limiter.charge(s, nil)
+		asked := tokensNeeded(request.Needs, r.Which)
+		return answer{problem: problemQuotaExceeded(l.tenants[r.Which], r.Used, asked, l.ends[r.Which])}
+	case scripts.OverFeatures:
+		c.metrics.tooManyFeatures()
+		c.limiter.charge(s, nil)
+		c.features.isFull(l.Features[r.Which].Tenant, c.now())
+		return answer{problem: problemFeatureLimit(s, l.Features[r.Which], r.Used, l.MostFeatures)}
+	case scripts.Held:
+		return answer{problem: problemHeld(l.tenants[r.Which])}
+	}
+	return answer{outdated: &version}
 }
 
 // statuses are what the RateLimit headers of each submission say: of several tenants, about

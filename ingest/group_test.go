@@ -68,6 +68,22 @@ func TestAGroupTakesNoMoreThanItsLimit(t *testing.T) {
 	}
 }
 
+// While Postgres is away, what many tenants have used is looked up in many hashes.
+func TestAGroupEndsByWhatItsLimitsCost(t *testing.T) {
+	// That of one tenant is looked up once.
+	for name, want := range map[string]int{"tenant-%d": 8, "tenant": 30} {
+		c := &committer{queue: newQueue(0)}
+		for n := range 30 {
+			tenant := meter.Tenant{Name: strings.ReplaceAll(name, "%d", fmt.Sprint(n))}
+			c.queue.push(&submission{tenants: []meter.Tenant{tenant}, items: make([]item, 1),
+				limitCost: limitCost{quotas: 1000}})
+		}
+		if got := len(c.collect().submissions); got != want {
+			t.Errorf("%s: a group of %d requests, want %d", name, got, want)
+		}
+	}
+}
+
 func TestAGroupCostsNoMoreThanItsLimit(t *testing.T) {
 	c := &committer{queue: newQueue(0)}
 	for request := range 5 {

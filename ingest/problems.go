@@ -34,6 +34,12 @@ func problemOnItsWay(index int) *Problem {
 	return p
 }
 
+// problemHeld is about a quota of which a large request that is being counted may take the rest.
+func problemHeld(t meter.Tenant) *Problem {
+	return problemUnavailable(fmt.Sprintf("a large request is being counted that may use up "+
+		"the quota of tenant %q; nothing was counted", clip(t.Shown())))
+}
+
 // problemCrowded is about a request that there is no memory for.
 func problemCrowded() *Problem {
 	return problemUnavailable("the memory for requests is used up: send the same again later, in smaller parts if it is large; nothing was counted")

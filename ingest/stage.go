@@ -24,8 +24,9 @@ func (c *committer) stage(ctx context.Context) {
 			if c.late(s) {
 				continue
 			}
-			if problem := c.stageOne(s); problem != nil {
-				s.done <- answer{problem: problem}
+			if no := c.prepare(s); no != nil {
+				c.unstage(s)
+				s.done <- *no
 			} else if !c.queue.push(s) {
 				c.unstage(s)
 				s.done <- answer{problem: problemBusy()}
@@ -34,10 +35,27 @@ func (c *committer) stage(ctx context.Context) {
 	}
 }
 
-// stageOne stores s and leaves out what was counted before. If all of it was, nothing is stored.
-func (c *committer) stageOne(s *submission) *Problem {
+// prepare stores s, and judges it if its limits are too many for the call that counts it. It
+// returns the answer to a request that will not be counted.
+func (c *committer) prepare(s *submission) *answer {
 	ctx, cancel := context.WithDeadline(context.Background(), s.queued.Add(patience))
 	defer cancel()
+	for {
+		if problem := c.stageOne(ctx, s); problem != nil {
+			return &answer{problem: problem}
+		}
+		if s.staged == nil { // all of it was counted before
+			return nil
+		}
+		if no, stored := c.judge(ctx, s); stored {
+			return no
+		}
+		c.unstage(s)
+	}
+}
+
+// stageOne stores s and leaves out what was counted before. If all of it was, nothing is stored.
+func (c *committer) stageOne(ctx context.Context, s *submission) *Problem {
 	s.staged = scripts.NewStaged()
 	duplicate, conflicts := map[int]bool{}, []int(nil)
 	for from := 0; from < len(s.items); {
@@ -129,8 +147,11 @@ func (c *committer) unstage(s *submission) {
 	if err := c.valkey.Unstage(ctx, c.shard, s.staged); err != nil {
 		c.log.Warn("a large request that was refused stays in valkey for a minute", "error", err)
 	}
-	s.staged = nil
+	s.staged, s.rates = nil, nil
 }
+
+// judged reports whether the limits of s were judged in parts.
+func (s *submission) judged() bool { return s.staged != nil && s.staged.Judged > 0 }
 
 // partEnd is the end of the part that begins at an item.
 func (s *submission) partEnd(from int) int {

@@ -23,18 +23,22 @@ const lateMinutes = 2
 // owns it until it is queued, the committer until it is answered, and then the handler
 // again, which releases it.
 type submission struct {
-	shard    int
-	items    []item
-	ids      int                // of items that have one, and of request
-	request  scripts.EventID    // by the Idempotency-Key of all its events; ID is "" if there is none
-	places   map[string][]int32 // of each tenant's items; nil until itemsOf is asked
-	staged   *scripts.Staged    // where Valkey has it already; nil while it has not
-	sent     record.Request     // what every line says of request, but for the place
-	tenants  []meter.Tenant     // of the events, each once
-	named    map[string]bool    // names of tenants, nil while there is one
-	queued   time.Time          // monotonic
-	caller   caller
-	limited  bool // by a rate or a quota
+	shard   int
+	items   []item
+	ids     int                // of items that have one, and of request
+	request scripts.EventID    // by the Idempotency-Key of all its events; ID is "" if there is none
+	places  map[string][]int32 // of each tenant's items; nil until itemsOf is asked
+	staged  *scripts.Staged    // where Valkey has it already; nil while it has not
+	sent    record.Request     // what every line says of request, but for the place
+	tenants []meter.Tenant     // of the events, each once
+	named   map[string]bool    // names of tenants, nil while there is one
+	queued  time.Time          // monotonic
+	caller  caller
+	limited bool // by a rate or a quota
+	// limitCost is what its limits cost; set when it is queued.
+	limitCost limitCost
+	// rates are the limits that it was held against in parts, before the call that counts it.
+	rates    []rateStatus
 	accepted int
 	// duplicates are events that were counted before, here or in an earlier request.
 	duplicates int

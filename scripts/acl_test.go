@@ -82,13 +82,15 @@ var sent = map[string]struct {
 	scripts, commands string
 	before            string // by the version before, which may run beside this one
 }{
-	"flagmeter_ingest": {"ingest seen limits counters stage unstage usage parts series changed shards",
-		"ping select info waitaof script|load evalsha multi exec hset hget set get zadd zrange zrem", "hincrby hsetnx"},
+	"flagmeter_ingest": {"ingest seen limits counters stage judge unstage usage parts series changed shards",
+		"ping select info waitaof script|load evalsha multi exec hset hget set get zadd zrange zrem",
+		"hincrby hsetnx hexists"},
 	"flagmeter_flusher": {"seal ack drop queue rewind remember seen features forget resume shards",
 		"ping select info waitaof script|load evalsha multi exec lrange hscan set get zrange zscore", ""},
 	"flagmeter_alerter": {"usage parts changed shards",
 		"ping select script|load evalsha multi exec hget hset get zrange", ""},
-	"flagmeter": {"*", "ping select info waitaof script|load evalsha multi exec hscan lindex llen exists", "hincrby hsetnx"},
+	"flagmeter": {"*", "ping select info waitaof script|load evalsha multi exec hscan lindex llen exists",
+		"hincrby hsetnx hexists"},
 }
 
 var called = regexp.MustCompile(`call\('([A-Z]+)'`)
@@ -163,7 +165,7 @@ var reach = map[string]string{
 	"fm:{7}:group:c": "w--", "fm:{7}:slices": "ww-", "fm:{7}:seen:1:a": "ww-", "fm:{7}:seq": "wwr", "fm:{7}:accepted": "ww-", "fm:{7}:flushed": "ww-", "fm:{7}:reads": "ww-",
 	"fm:{7}:rate:t:acme": "w--", "fm:{7}:features:acme": "ww-", "fm:{7}:dropped": "wwr", "fm:{7}:order": "ww-", "fm:{7}:rewound": "wwr",
 	"fm:{7}:changed": "wrr", "fm:{7}:look": "w-r", "fm:{7}:durable": "ww-", "fm:tenants": "w-r", "fm:keys": "w--", "fm:keys:revoked": "w--",
-	"fm:shards": "www", "fm:other": "---", "other": "---",
+	"fm:{7}:holding": "w--", "fm:shards": "www", "fm:other": "---", "other": "---",
 }
 
 // TestNoRoleReachesTheKeysOfAnother asks Valkey whether each role could read and write each key.

@@ -9,6 +9,17 @@ local index_size = 2048
 local most_values = 1000 -- of one command: unpack is limited to about 8,000
 local unit = 1000000000
 
+-- get calls use(i, value) for each field i of a hash that exists.
+local function get(hash, fields, use)
+  for from = 1, #fields, most_values do
+    local to = math.min(from + most_values - 1, #fields)
+    local values = redis.call('HMGET', hash, unpack(fields, from, to))
+    for i = 1, to - from + 1 do
+      if values[i] then use(from + i - 1, values[i]) end
+    end
+  end
+end
+
 -- split returns a decimal integer from 0 to 2^63-1 as high, low: high * 10^9 + low. A Lua
 -- number loses integers above 2^53, and neither part comes near it.
 local function split(amount)

@@ -16,7 +16,8 @@
 //
 // A request too large for one call takes another way in: stage.lua stores it part by part in a
 // raw:<id> and a sum:<id> that nobody sees, and ingest.lua seals both when all is there;
-// unstage.lua gives it up. No script's time grows with what a tenant has stored before: the
+// unstage.lua gives it up. If its limits are too many for one call, judge.lua judges and holds them
+// part by part in between. No script's time grows with what a tenant has stored before: the
 // index of its counters is cut into fields of 2 kB (counters.lua).
 //
 // A Valkey that comes back without writes it had acknowledged is found out by seq and

@@ -107,7 +107,7 @@ var ErrOldGroup = errors.New("a later group of this committer is applied")
 // After ErrRewound do not: whether an earlier call applied it is not known any more.
 func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Duration, q Query) (Outcome, []int64, error) {
 	calls := []call{v.ingestCall(shard, g, dedupe, q, uuid.Must(uuid.NewV7()).String())}
-	oneCall := len(q.Tenants) <= queryChunk
+	oneCall := len(q.Tenants) <= v.queryChunk(shard)
 	if oneCall {
 		calls = append(calls, usageCall(shard, q, "tokens"))
 	}
@@ -123,7 +123,7 @@ func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Dur
 	}
 	var tokens []int64
 	if oneCall {
-		tokens, err = parseTokens(cmds[1], len(q.Tenants))
+		tokens, err = v.parseTokens(shard, cmds[1], len(q.Tenants))
 	} else {
 		tokens, err = v.Tokens(ctx, shard, q)
 	}
@@ -136,14 +136,15 @@ func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Dur
 func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, q Query, batch string) call {
 	sum, parts := "", ""
 	if s := g.Staged; s != nil {
-		batch, sum, parts = s.Raw, s.Sum, fmt.Sprintf("%d %s", s.Parts, s.Token)
+		batch, sum, parts = s.Raw, s.Sum, fmt.Sprintf("%d %d %s", s.Parts, s.Judged, s.Token)
 	}
 	hashes := g.hashes()
 	tenants, events := sumUp(g.Counters)
-	keys := make([]string, 0, 16+len(hashes)+3)
+	keys := make([]string, 0, 17+len(hashes)+3)
 	keys = append(keys, rawKey(shard), rawBytesKey(shard), groupKey(shard, g.Committer), seqKey(shard),
 		sealedRawKey(shard), rawPrefix(shard)+batch, minutesKey(shard), orderKey(shard), rewoundKey(shard), slicesKey(shard),
-		acceptedKey(shard), changedKey(shard), lookKey(shard), stagedKey(shard), sealedSumKey(shard), readsKey(shard))
+		acceptedKey(shard), changedKey(shard), lookKey(shard), stagedKey(shard), sealedSumKey(shard),
+		readsKey(shard), holdingKey(shard))
 	fields := 0
 	for _, h := range hashes {
 		keys = append(keys, h.key(shard))

@@ -19,7 +19,8 @@
 -- KEYS[14] staged    zset: pairs of staged batches
 -- KEYS[15] sealed:sum zset: sum batches that wait for Postgres
 -- KEYS[16] reads     string: what lines the flusher that worked last reads
--- KEYS[17 .. 16+H]   hashes the counters go to: minutes, late
+-- KEYS[17] holding   zset: large requests that hold something of a quota, see judge.lua
+-- KEYS[18 .. 17+H]   hashes the counters go to: minutes, late
 -- then, only with limits: late, settled, dropped
 --
 -- ARGV[1] number of this group: greater than that of every group this committer sent before
@@ -37,7 +38,8 @@
 -- ARGV[13] limits of the requests in the group, JSON as limits.lua says, or ''
 -- ARGV[14] number of events
 -- ARGV[15] batch id of the staged sum batch, '' if nothing is staged
--- ARGV[16] number of parts in which it was staged, and its token: "<parts> <token>"
+-- ARGV[16] in how many parts it was staged, in how many it was judged, 0 if limits judge it now,
+--          and its token: "<parts> <parts> <token>"
 -- ARGV[17] T  ARGV[18] H  ARGV[19] form of the lines, 0 if every flusher reads them
 -- then T tenants, each once
 -- then for each hash the unix minute ('' for late), and its number F of counters
@@ -62,14 +64,14 @@
 local raw, rawbytes, group, seq, sealed_raw = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local batch, minutes, order, rewound, slices = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local accepted, changed, look, staged, sealed_sum = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-local fixed_keys, fixed_args = 16, 19
+local reads, holding, fixed_keys, fixed_args = KEYS[16], KEYS[17], 17, 19
 local number, group_ttl, lines, batch_size = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local batch_id, window, bucket_prefix, ids = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local request_prefix = ARGV[9]
 local witness, known, known_seq = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
 local limits = ARGV[13] ~= '' and cjson.decode(ARGV[13])
 local events, sum_id = ARGV[14], ARGV[15]
-local parts, token = string.match(ARGV[16], '^(%d+) (%S+)$')
+local parts, judged, token = string.match(ARGV[16], '^(%d+) (%d+) (%S+)$')
 local tenants, hashes, form = tonumber(ARGV[17]), tonumber(ARGV[18]), tonumber(ARGV[19])
 local first_hash = fixed_args + tenants + 1
 local first_counter = first_hash + 2 * hashes
@@ -99,14 +101,18 @@ if last > tonumber(number) then return {'old'} end
 
 -- Check: is every flusher that works one that reads the lines?
 if form > 0 then
-  local left, reads = string.match(redis.call('GET', KEYS[16]) or '', '^(%d+) (%d+)$')
-  if left ~= at or tonumber(reads) < form then return {'unread'} end
+  local left, read = string.match(redis.call('GET', reads) or '', '^(%d+) (%d+)$')
+  if left ~= at or tonumber(read) < form then return {'unread'} end
 end
 
 -- Check: is what was staged still there?
 if sum_id ~= '' then
   local state, stored = redis.call('GET', request_prefix .. token), redis.call('LLEN', batch)
-  if state ~= 'open' or stored ~= tonumber(parts) then return {'unstaged'} end
+  local verdicts = '0'
+  if judged ~= '0' then
+    verdicts = redis.call('HGET', request_prefix .. token .. ':judged', 'n')
+  end
+  if state ~= 'open' or stored ~= tonumber(parts) or verdicts ~= judged then return {'unstaged'} end
 end
 
 -- Check: do rates allow the requests? They come first: a look-up of ids is what they are to spare.
@@ -125,7 +131,7 @@ end
 if limits then
   local k = fixed_keys + hashes
   local refused = limiter.others({minutes = minutes, sealed_sum = sealed_sum,
-    late = KEYS[k + 1], settled = KEYS[k + 2], dropped = KEYS[k + 3]})
+    late = KEYS[k + 1], settled = KEYS[k + 2], dropped = KEYS[k + 3], holding = holding})
   if refused then return {'refused', limiter.refused, limiter.levels()} end
 end
 
@@ -147,7 +153,13 @@ for h = 1, hashes do
   if minute ~= '' then redis.call('ZADD', minutes, minute, minute) end
 end
 local present = redis.call('GET', look) or '0'
-for t = fixed_args + 1, fixed_args + tenants do redis.call('ZADD', changed, present, ARGV[t]) end
+for from = fixed_args + 1, fixed_args + tenants, most_values do
+  local marks = {}
+  for t = from, math.min(from + most_values - 1, fixed_args + tenants) do
+    marks[#marks + 1], marks[#marks + 2] = present, ARGV[t]
+  end
+  redis.call('ZADD', changed, unpack(marks))
+end
 
 -- Store the events. A full list is sealed here, so that no batch outgrows the
 -- flusher's memory however long Postgres is away. Staged batches are sealed as they are: the
@@ -156,6 +168,10 @@ if sum_id ~= '' then
   redis.call('ZREM', staged, batch_id .. ' ' .. sum_id)
   local longer_than_ids = 2 * window + 60000
   redis.call('SET', request_prefix .. token, 'counted', 'PX', longer_than_ids)
+  if judged ~= '0' then
+    redis.call('UNLINK', request_prefix .. token .. ':judged')
+    redis.call('ZREM', holding, token)
+  end
   redis.call('ZADD', sealed_raw, redis.call('INCR', order), batch_id)
   redis.call('ZADD', sealed_sum, redis.call('INCR', order), sum_id)
 elseif lines ~= '' then

@@ -64,6 +64,11 @@ func stagedKey(shard int) string { return prefix(shard) + "staged" }
 // requestPrefix + token (string, TTL) is what became of a large request: "open" or "counted".
 func requestPrefix(shard int) string { return prefix(shard) + "request:" }
 
+// judgedKey (hash, TTL) is what a large request was judged for, see judge.lua, and holdingKey
+// (zset) the tokens of those that hold something of a quota.
+func judgedKey(shard int, token string) string { return requestPrefix(shard) + token + ":judged" }
+func holdingKey(shard int) string              { return prefix(shard) + "holding" }
+
 // settledKey (zset) are the sum batches that are in Postgres and are kept a while
 // for readers whose view of Postgres is older: member id, score as above.
 func settledKey(shard int) string { return prefix(shard) + "settled" }

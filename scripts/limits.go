@@ -69,6 +69,8 @@ const (
 	OverRate     Reason = "rate"
 	OverQuota    Reason = "quota"
 	OverFeatures Reason = "features"
+	// Held says that there is room only if a large request on its way is given up: try again.
+	Held Reason = "held"
 	// UnknownUsage says that the caller's view of Postgres is too old to tell what is used.
 	UnknownUsage Reason = "view"
 )
@@ -116,7 +118,7 @@ func (l *Limits) encode(shard int, q Query) string {
 	all := map[string]any{"rates": rates, "quotas": quotas, "features": features, "most": l.MostFeatures, "requests": requests}
 	if len(quotas) > 0 {
 		all["view"] = map[string]any{"seq": q.Seq, "lacks": q.Lacks, "settled": append([]string{}, q.Settled...),
-			"minute": minutePrefix(shard), "sum": sumPrefix(shard)}
+			"minute": minutePrefix(shard), "sum": sumPrefix(shard), "request": requestPrefix(shard)}
 	}
 	text, err := json.Marshal(all)
 	if err != nil { // nothing in it can fail

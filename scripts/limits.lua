@@ -5,9 +5,9 @@
 -- limits is a table, made of JSON:
 --   rates     {{key, rate, burst}, ...}: events a second (1 to 10^6), events (1 to 10^9)
 --   quotas    {{tenant, first day, day after the last, settled, quota}, ...}: tokens
---   view      {seq =, lacks =, minute = prefix, sum = prefix, settled = {id, ...}}: what the
---             caller knows from Postgres, see usage.lua; lacks is the order of the first sum
---             batch that it may not know
+--   view      {seq =, lacks =, minute = prefix, sum = prefix, request = prefix,
+--             settled = {id, ...}}: what the caller knows from Postgres, see usage.lua; lacks is
+--             the order of the first sum batch that it may not know
 --   features  {{key, feature, search}, ...}: those that are new to the caller; search is 1 if
 --             it has not lately been told that the tenant has no room
 --   most      features that a tenant may have
@@ -24,15 +24,20 @@
 -- Quotas. settled and what Valkey holds beyond it is what a tenant has used, to the token, as
 -- long as no batch that the view lacks has been dropped (package usage has the argument).
 --
+-- A large request that is judged part by part, before it is counted, holds what it takes of quotas
+-- (judge.lua). What a request may have only if such a one is given up is neither accepted nor
+-- refused: it must be tried again.
+--
 -- Features. A hash has, for each feature of a tenant, the UTC day on which somebody was last
 -- new to it, and forgets those that nobody has used for longer than feature_days.
 --
 -- A refused request is not charged here, because nothing is written: its process does that
 -- (ingest/limiter.go).
 --
--- Cost, beside that of the call: 2 commands a rate, 2 a quota and hash of counters (see
--- usage.lua), 3 a feature. To search a tenant without room for features that can be forgotten
--- reads all that it has.
+-- Cost, beside that of the call: 2 commands a rate; 2 look-ups a quota and hash of counters, and
+-- one for each large request that holds something; 2 look-ups a feature and 3 commands a tenant of
+-- features. To search a tenant without room for features that can be forgotten reads all that
+-- it has. ingest/cost.go has the figures.
 
 local micro = 1000000
 local feature_days, day_us = 35, 86400 * 1000000
@@ -40,12 +45,12 @@ local feature_days, day_us = 35, 86400 * 1000000
 -- limiting returns what the requests of a group are held against, in this order:
 --   rates()       which rates refuse a request
 --   others(keys)  which quotas and numbers of features refuse one; keys are those of minutes,
---                 late, sealed_sum, settled and dropped
+--                 late, sealed_sum, settled, dropped and holding
 -- Both decide on the requests in their order, each as if those before it that may be counted
 -- were counted, and return whether one is refused. They write nothing.
 --   refused       {request, reason, i, value, ...}, each request once: 'rate' and the us to
---                 wait, 'quota' and the tokens used, 'features' and their number, 'view' if it
---                 cannot be told what is used
+--                 wait, 'quota' and the tokens used, 'held' if that is up to a large request,
+--                 'features' and their number, 'view' if it cannot be told what is used
 --   levels()      of the buckets, as they are after the call, in millionths of an event
 --   charge()      writes what all requests take: to be called only if none is refused; returns
 --                 the largest number of features
@@ -55,7 +60,7 @@ local function limiting(limits, seq)
   local now = time[1] * micro + time[2]
   local rates, quotas, features = limits.rates or {}, limits.quotas or {}, limits.features or {}
   local refused, level, before, sets = {}, {}, {}, {}
-  local today, has = math.floor(now / day_us), {}
+  local today, has, gone = math.floor(now / day_us), {}, {}
 
   for i, r in ipairs(rates) do
     local key, rate, burst = r[1], r[2], r[3]
@@ -87,11 +92,11 @@ local function limiting(limits, seq)
   end
 
   -- An amount of tokens is {high, low}, see counters.lua.
-  local function plus(n, tokens)
-    local high, low = split(tokens)
+  local function add(n, high, low)
     local carry = math.floor((n[2] + low) / unit)
     return {n[1] + high + carry, n[2] + low - carry * unit}
   end
+  local function plus(n, tokens) return add(n, split(tokens)) end
   local function exceeds(n, tokens)
     local high, low = split(tokens)
     return n[1] > high or n[1] == high and n[2] > low
@@ -112,18 +117,40 @@ local function limiting(limits, seq)
         if not leave_out[id] then hashes[#hashes + 1] = view.sum .. id end
       end
     end
-    for i, q in ipairs(quotas) do
-      local tenant, from, to = q[1], q[2], q[3]
-      used[i] = plus({0, 0}, q[4])
-      for _, hash in ipairs(hashes) do
-        for day in string.gmatch(call('HGET', hash, 'd\t' .. tenant) or '', '[^\n]+') do
+    local days_of = {}
+    for i, q in ipairs(quotas) do days_of[i], used[i] = 'd\t' .. q[1], plus({0, 0}, q[4]) end
+    for _, hash in ipairs(hashes) do
+      local sums, quota = {}, {}
+      get(hash, days_of, function(i, days)
+        local tenant, from, to = quotas[i][1], quotas[i][2], quotas[i][3]
+        for day in string.gmatch(days, '[^\n]+') do
           if tonumber(day) >= from and tonumber(day) < to then
-            used[i] = plus(used[i], call('HGET', hash, 's\t' .. day .. '\t' .. tenant))
+            sums[#sums + 1] = 's\t' .. day .. '\t' .. tenant
+            quota[#sums] = i
           end
         end
-      end
+      end)
+      get(hash, sums, function(n, tokens) used[quota[n]] = plus(used[quota[n]], tokens) end)
     end
     return used
+  end
+
+  -- held_now returns what large requests on their way hold of each quota, nil for nothing.
+  local function held_now(keys)
+    local held, fields = {}, {}
+    gone.key = keys.holding
+    for _, token in ipairs(call('ZRANGE', keys.holding, 0, -1)) do
+      local request = limits.view.request .. token
+      if call('GET', request) == 'open' then
+        for i, q in ipairs(quotas) do fields[i] = 'q\t' .. q[1] end
+        get(request .. ':judged', fields, function(i, tokens)
+          held[i] = plus(held[i] or {0, 0}, tokens)
+        end)
+      else
+        gone[#gone + 1] = token
+      end
+    end
+    return held
   end
 
   -- sets are the features of each tenant that has new ones: their number, which of
@@ -131,10 +158,16 @@ local function limiting(limits, seq)
   local function read_features()
     for i, f in ipairs(features) do
       local set = sets[f[1]]
-        or {count = call('HLEN', f[1]), search = f[3] == 1, forget = {}, asked = {}}
-      sets[f[1]] = set
+      if not set then
+        set = {count = call('HLEN', f[1]), search = f[3] == 1, forget = {}, asked = {},
+          names = {}, at = {}}
+        sets[f[1]] = set
+      end
       set.asked[f[2]] = true
-      has[i] = call('HEXISTS', f[1], f[2]) == 1
+      set.names[#set.names + 1], set.at[#set.at + 1] = f[2], i
+    end
+    for key, set in pairs(sets) do
+      get(key, set.names, function(n) has[set.at[n]] = true end)
     end
   end
   -- forget finds room among the features of a tenant, unless the caller has lately tried.
@@ -172,12 +205,18 @@ local function limiting(limits, seq)
 
   local function judge_others(keys)
     local used = #quotas > 0 and used_now(keys)
+    local held = used and held_now(keys)
     read_features()
     for n, request in ipairs(limits.requests) do
-      local needs, spent, full = request.quotas or {}, nil, nil
+      local needs, spent, waits, full = request.quotas or {}, nil, nil, nil
       for c = 1, used and #needs or 0, 3 do
-        local before = plus(used[needs[c]], needs[c + 1])
-        if not spent and exceeds(before, quotas[needs[c]][5]) then spent = needs[c] end
+        local i = needs[c]
+        local before, quota = plus(used[i], needs[c + 1]), quotas[i][5]
+        if exceeds(before, quota) then
+          spent = spent or i
+        elseif held[i] and exceeds(add(before, held[i][1], held[i][2]), quota) then
+          waits = waits or i
+        end
       end
       if #needs > 0 and not used then
         refuse(n, 'view', 0, '')
@@ -185,6 +224,8 @@ local function limiting(limits, seq)
         local u = used[spent]
         local text = u[1] > 0 and format('%.0f%09.0f', u[1], u[2]) or format('%.0f', u[2])
         refuse(n, 'quota', spent, text)
+      elseif waits then
+        refuse(n, 'held', waits, '')
       else
         full = take(request.features or {})
         if full then
@@ -209,8 +250,15 @@ local function limiting(limits, seq)
       if empty > 0 then call('SET', r[1], format('%.0f %.0f', level[i], now), 'PX', empty) end
     end
     local largest = 0
-    for _, f in ipairs(features) do call('HSET', f[1], f[2], today) end
+    if #gone > 0 then call('ZREM', gone.key, unpack(gone, 1, math.min(#gone, most_values))) end
     for key, set in pairs(sets) do
+      for from = 1, #set.names, most_values do
+        local days = {}
+        for n = from, math.min(from + most_values - 1, #set.names) do
+          days[#days + 1], days[#days + 2] = set.names[n], today
+        end
+        call('HSET', key, unpack(days))
+      end
       for from = 1, #set.forget, most_values do
         call('HDEL', key, unpack(set.forget, from, math.min(from + most_values - 1, #set.forget)))
       end

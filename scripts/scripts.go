@@ -28,6 +28,9 @@ var ingestLua string
 //go:embed stage.lua
 var stageLua string
 
+//go:embed judge.lua
+var judgeLua string
+
 //go:embed unstage.lua
 var unstageLua string
 
@@ -82,6 +85,7 @@ var reshardLua string
 var (
 	ingestScript   = newScript("ingest", ingestLua, countersLua, seenLua, limitsLua)
 	stageScript    = newScript("stage", stageLua, countersLua, seenLua)
+	judgeScript    = newScript("judge", judgeLua, countersLua, limitsLua)
 	unstageScript  = newScript("unstage", unstageLua)
 	sealScript     = newScript("seal", sealLua)
 	ackScript      = newScript("ack", ackLua)
@@ -123,6 +127,8 @@ type Valkey struct {
 	shards int
 	// witness is the largest seq this process knows of, by shard, see Witness.
 	witness []atomic.Int64
+	// hashes is in how many hashes of counters usage was last looked up, by shard.
+	hashes  []atomic.Int64
 	heads   []atomic.Pointer[head]   // of the queue, by shard
 	seconds *prometheus.HistogramVec // of calls, by script; nil if nobody wants to know
 }
@@ -130,7 +136,8 @@ type Valkey struct {
 // New returns the scripts of a deployment with the given number of shards, at least 1.
 func New(rdb redis.UniversalClient, shards int) *Valkey {
 	shards = max(shards, 1)
-	return &Valkey{rdb: rdb, shards: shards, witness: make([]atomic.Int64, shards), heads: make([]atomic.Pointer[head], shards)}
+	return &Valkey{rdb: rdb, shards: shards, witness: make([]atomic.Int64, shards),
+		hashes: make([]atomic.Int64, shards), heads: make([]atomic.Pointer[head], shards)}
 }
 
 // Shards is the number of shards.

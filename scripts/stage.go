@@ -20,6 +20,8 @@ type Staged struct {
 	// Token marks the request's event ids, which count once it does.
 	Token string
 	Parts int // stored so far
+	// Judged is in how many parts Judge has taken its limits; 0 if Group.Limits has them.
+	Judged int
 }
 
 // NewStaged names a pair of batches that holds nothing yet.
@@ -84,7 +86,8 @@ func (v *Valkey) Stage(ctx context.Context, shard int, s *Staged, p StagedPart,
 // Unstage gives up a pair, unless it is sealed: a call of Ingest whose reply was lost may have
 // done that.
 func (v *Valkey) Unstage(ctx context.Context, shard int, s *Staged) error {
-	if _, err := v.run(ctx, nil, call{unstageScript, s.keys(shard), []any{s.pair()}}); err != nil {
+	keys := append(s.keys(shard), holdingKey(shard), judgedKey(shard, s.Token))
+	if _, err := v.run(ctx, nil, call{unstageScript, keys, []any{s.pair(), s.Token}}); err != nil {
 		return fmt.Errorf("give up a staged request: %w", err)
 	}
 	return nil

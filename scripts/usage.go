@@ -24,23 +24,21 @@ type Query struct {
 	Lacks int64
 }
 
-// queryChunk is how many tenants one call adds up: about 0.4 ms of Valkey's time for each
-// open minute, late hash or batch, of which there are 2 or 3 while the flusher works.
-const queryChunk = 250
-
 // Tokens returns the unsettled tokens of each tenant of q, in q's order. It makes a
-// call for every 250 tenants, so that none holds up Valkey for more than a ms or two.
-// ErrRewound says that the sums would not fit what the caller knows from Postgres.
+// call for every 250 tenants, fewer if there are many hashes, so that none holds up Valkey for
+// more than a ms or two. ErrRewound says that the sums would not fit what the caller knows from
+// Postgres.
 func (v *Valkey) Tokens(ctx context.Context, shard int, q Query) ([]int64, error) {
 	tokens := make([]int64, 0, len(q.Tenants))
-	for start := 0; start < len(q.Tenants); start += queryChunk {
+	for start, end := 0, 0; start < len(q.Tenants); start = end {
+		end = min(start+v.queryChunk(shard), len(q.Tenants))
 		part := q
-		part.Tenants = q.Tenants[start:min(start+queryChunk, len(q.Tenants))]
+		part.Tenants = q.Tenants[start:end]
 		cmds, err := v.run(ctx, nil, usageCall(shard, part, "tokens"))
 		if err != nil {
 			return nil, fmt.Errorf("add up unsettled tokens: %w", err)
 		}
-		sums, err := parseTokens(cmds[0], len(part.Tenants))
+		sums, err := v.parseTokens(shard, cmds[0], len(part.Tenants))
 		if err != nil {
 			return nil, err
 		}
@@ -48,6 +46,14 @@ func (v *Valkey) Tokens(ctx context.Context, shard int, q Query) ([]int64, error
 	}
 	return tokens, nil
 }
+
+// Hashes is in how many hashes of counters this process has last looked up usage: open minutes,
+// late events and sum batches, of which there are 2 or 3 while the flusher works, and one more for
+// every minute that Postgres is away.
+func (v *Valkey) Hashes(shard int) int { return max(3, int(v.hashes[shard].Load())) }
+
+// queryChunk is how many tenants one call adds up: it takes some 1.5 µs for a tenant and hash.
+func (v *Valkey) queryChunk(shard int) int { return max(1, min(250, 1000/v.Hashes(shard))) }
 
 // mostCounters is how many counters one call adds up by feature, about 10 ms of Valkey's time.
 const mostCounters = 10_000
@@ -102,11 +108,12 @@ func unsettledKeys(shard int) []string {
 	return []string{minutesKey(shard), lateKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
 }
 
-func parseTokens(cmd *redis.Cmd, tenants int) ([]int64, error) {
+func (v *Valkey) parseTokens(shard int, cmd *redis.Cmd, tenants int) ([]int64, error) {
 	parts, err := cmd.Int64Slice()
-	if err != nil || len(parts) != 2*tenants {
+	if err != nil || len(parts) != 2*tenants+1 {
 		return nil, fmt.Errorf("add up unsettled tokens: %d parts for %d tenants: %w", len(parts), tenants, err)
 	}
+	v.hashes[shard].Store(parts[2*tenants])
 	tokens := make([]int64, tenants)
 	for i := range tokens {
 		tokens[i] = join(parts[2*i], parts[2*i+1])

@@ -11,7 +11,7 @@
 -- ARGV[7 .. 6+S] ids of sum batches to leave out
 -- then, for each tenant, 3 values: name, first day, day after the last
 --
--- Returns, for 'tokens', two integers a tenant: high, low;
+-- Returns, for 'tokens', two integers a tenant: high, low; and behind them the number of hashes;
 --         for 'features', a list a tenant of feature, high, low, events, ...
 --   where tokens = high * 10^9 + low, see counters.lua, and the list is empty for tenants whose
 --   counters are more than may be looked at: the numbers of those, 1.., follow as a last list;
@@ -43,17 +43,6 @@ end
 for _, zset in ipairs({sealed_sum, settled}) do
   for _, id in ipairs(redis.call('ZRANGE', zset, 0, -1)) do
     if not leave_out[id] then hashes[#hashes + 1] = sum_prefix .. id end
-  end
-end
-
--- get calls use(i, value) for each field i that exists.
-local function get(hash, fields, use)
-  for from = 1, #fields, most_values do
-    local to = math.min(from + most_values - 1, #fields)
-    local values = redis.call('HMGET', hash, unpack(fields, from, to))
-    for i = 1, to - from + 1 do
-      if values[i] then use(from + i - 1, values[i]) end
-    end
   end
 end
 
@@ -109,6 +98,7 @@ if what == 'tokens' then
       high_low[2 * i] = high_low[2 * i] + low
     end)
   end
+  high_low[2 * tenants + 1] = #hashes
   return high_low
 end
 

@@ -115,9 +115,27 @@ func TestFeaturesOfSeveralTenantsAreInTheirOrder(t *testing.T) {
 	}
 }
 
-func TestTokensOfMoreTenantsThanOneCallTakes(t *testing.T) {
-	const tenants = 3*queryChunk + 7
+// The more hashes there are, the fewer tenants a call adds up.
+func TestCallsAreShortInManyHashes(t *testing.T) {
 	r := newRig(t)
+	before := r.queryChunk(0)
+	for n := range 60 {
+		one := chat(1)
+		one.Minute -= int64(n)
+		r.add(one)
+	}
+	if got := r.tokens("acme"); got != 60 {
+		t.Errorf("%d tokens, want 60", got)
+	}
+	if r.Hashes(0) != 61 || before != 250 || r.queryChunk(0) != 16 {
+		t.Errorf("%d hashes; a call takes %d tenants and took %d before",
+			r.Hashes(0), r.queryChunk(0), before)
+	}
+}
+
+func TestTokensOfMoreTenantsThanOneCallTakes(t *testing.T) {
+	r := newRig(t)
+	tenants := 3*r.queryChunk(0) + 7
 	var counters []Counter
 	var q Query
 	var want []int64
