@@ -64,7 +64,7 @@ func TestTLSToPostgres(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var encrypted bool
-			db, err := store.Open(edit(address, "", c.host, c.parameters...), 1, store.Silence)
+			db, err := store.Open(edit(address, "", c.host, c.parameters...), 1, store.QueryTimeout)
 			if err == nil {
 				defer db.Close()
 				err = db.GetContext(t.Context(), &encrypted,

@@ -59,7 +59,7 @@ func (a *Alerter) check(ctx context.Context) (result Result, err error) {
 			return result, errors.Join(append(errs, ctx.Err())...)
 		}
 		result.Tenants++
-		fired, cleared, err := a.look(ctx, now, u, open[u.Tenant.Name])
+		fired, cleared, err := a.evaluate(ctx, now, u, open[u.Tenant.Name])
 		if err != nil {
 			errs = append(errs, fmt.Errorf("write alerts of %q: %w", u.Tenant.Name, err))
 		}
@@ -122,10 +122,10 @@ func (g *agenda) keep(known []meter.Usage) {
 	}
 }
 
-// look decides about one tenant and writes what follows. If something is to be told, the
+// evaluate decides about one tenant and writes what follows. If something is to be told, the
 // figures are read once more, with the features, and decide again: a message says what
 // it was decided by.
-func (a *Alerter) look(
+func (a *Alerter) evaluate(
 	ctx context.Context, now time.Time, u meter.Usage, open []OpenAlert,
 ) (fired, cleared int, err error) {
 	decisions := Decide(u, open)

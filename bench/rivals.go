@@ -50,7 +50,7 @@ func serve(ctx context.Context, name string) error {
 	if !ok {
 		return fmt.Errorf("no rival is called %q", name)
 	}
-	db, err := store.Open(os.Getenv("DATABASE_URL"), 16, store.Silence)
+	db, err := store.Open(os.Getenv("DATABASE_URL"), 16, store.QueryTimeout)
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// amounts is what sum batches add to rollups and usage_daily together: one row a
+// deltas is what sum batches add to rollups and usage_daily together: one row a
 // key, since an upsert may touch a row once only.
-type amounts struct {
+type deltas struct {
 	minutes map[scripts.MinuteKey]scripts.Count
 	days    map[scripts.DayKey]scripts.Count
 }
@@ -31,11 +31,11 @@ type dayRow struct {
 	scripts.Count
 }
 
-func newAmounts() amounts {
-	return amounts{map[scripts.MinuteKey]scripts.Count{}, map[scripts.DayKey]scripts.Count{}}
+func newAmounts() deltas {
+	return deltas{map[scripts.MinuteKey]scripts.Count{}, map[scripts.DayKey]scripts.Count{}}
 }
 
-func (a amounts) addSum(sum scripts.Sum) error {
+func (a deltas) addSum(sum scripts.Sum) error {
 	for key, n := range sum.Minutes {
 		if err := addTo(a.minutes, key, n); err != nil {
 			return err
@@ -60,7 +60,7 @@ func addTo[K comparable](m map[K]scripts.Count, key K, n scripts.Count) error {
 
 // minuteRows are the rows of rollups in key order, the same in every flusher, so
 // that two of them take row locks in the same order.
-func (a amounts) minuteRows() []minuteRow {
+func (a deltas) minuteRows() []minuteRow {
 	rows := make([]minuteRow, 0, len(a.minutes))
 	for key, n := range a.minutes {
 		rows = append(rows, minuteRow{key, n})
@@ -72,7 +72,7 @@ func (a amounts) minuteRows() []minuteRow {
 }
 
 // dayRows are the rows of usage_daily in key order.
-func (a amounts) dayRows() []dayRow {
+func (a deltas) dayRows() []dayRow {
 	rows := make([]dayRow, 0, len(a.days))
 	for key, n := range a.days {
 		rows = append(rows, dayRow{key, n})

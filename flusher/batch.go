@@ -47,7 +47,7 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 	}
 	var batches []*batch
 	for i, s := range sealed.Raw {
-		b := &batch{Batch: s, kind: ledger.Raw, position: sealed.Seq, groups: groups[i]}
+		b := &batch{Batch: s, kind: ledger.Raw, position: sealed.Position, groups: groups[i]}
 		for line := range b.lines() {
 			b.rows++
 			b.tokens += record.Tokens(line)
@@ -59,7 +59,7 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 		if err != nil {
 			return nil, err
 		}
-		b := &batch{Batch: s, kind: ledger.Sum, position: sealed.Seq, sum: sum, rows: int64(len(sum.Minutes))}
+		b := &batch{Batch: s, kind: ledger.Sum, position: sealed.Position, sum: sum, rows: int64(len(sum.Minutes))}
 		tenants := map[string]bool{}
 		for key, n := range sum.Days {
 			tenants[key.Tenant] = true

@@ -11,7 +11,7 @@ import (
 // rememberFeatures puts back which features each tenant has lately used: their number is
 // limited, see limits.lua. It is a part of step 15. Ages are by Postgres' clock.
 func (f *Flusher) rememberFeatures(ctx context.Context, shard int, marker string) error {
-	rows, err := f.patient.QueryxContext(ctx, `SELECT tenant, feature, floor(extract(epoch FROM max(updated_at)) / 86400)::bigint
+	rows, err := f.longQueryDB.QueryxContext(ctx, `SELECT tenant, feature, floor(extract(epoch FROM max(updated_at)) / 86400)::bigint
 		FROM usage_daily WHERE updated_at > now() - $1 * interval '1 hour' GROUP BY tenant, feature ORDER BY tenant`,
 		scripts.FeaturesFor/time.Hour)
 	if err != nil {

@@ -49,14 +49,14 @@ const (
 // Flusher moves batches from Valkey to Postgres. RunOnce may be called from several
 // goroutines and processes; calls on one Flusher wait for each other.
 type Flusher struct {
-	db      *sqlx.DB
-	patient *sqlx.DB // waits for long statements
-	valkey  *scripts.Valkey
-	dedupe  time.Duration
-	now     func() time.Time
-	log     *slog.Logger
-	metrics *metrics
-	audit   *audit.Job
+	db          *sqlx.DB
+	longQueryDB *sqlx.DB // waits for long statements
+	valkey      *scripts.Valkey
+	dedupe      time.Duration
+	now         func() time.Time
+	log         *slog.Logger
+	metrics     *metrics
+	audit       *audit.Job
 	// retention is how long a table's rows are kept; 0 is for ever.
 	retention map[string]time.Duration
 	// registerer gets the metrics of its jobs.
@@ -68,8 +68,8 @@ type Flusher struct {
 	settledSince map[int]map[string]time.Time
 	// stuck is stuckLimit, shorter in tests.
 	stuck time.Duration
-	// rewound is the marker of the loss of writes that is being dealt with, by shard.
-	rewound map[int]string
+	// recovering is the marker of the loss of writes that is being dealt with, by shard.
+	recovering map[int]string
 	// after is called after each step; an error ends the run there, as a crash would.
 	after func(step) error
 }
@@ -134,7 +134,7 @@ func (f *Flusher) flush(ctx context.Context, shard int) (done Result, more bool,
 	if err != nil {
 		return done, false, err
 	}
-	f.valkey.Witness(shard, end)
+	f.valkey.Known(shard, end)
 	openFrom := f.now().Unix() / 60
 	sealed, err := f.valkey.Seal(ctx, shard, openFrom, batchesPerFlush) // steps 1 and 2
 	if errors.Is(err, scripts.ErrRewound) {

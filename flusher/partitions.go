@@ -64,7 +64,7 @@ func (f *Flusher) createPartitions(ctx context.Context, table string) error {
 		f.log.Error("rows had no partition and lie in the default one, they are moved now", "table", table, "rows", before.DefaultRows)
 	}
 	var made int
-	if err := f.patient.GetContext(ctx, &made, "SELECT create_partitions($1, $2, $3)", table, now.Add(-partitionsBehind), now.Add(partitionsAhead)); err != nil {
+	if err := f.longQueryDB.GetContext(ctx, &made, "SELECT create_partitions($1, $2, $3)", table, now.Add(-partitionsBehind), now.Add(partitionsAhead)); err != nil {
 		return fmt.Errorf("create partitions of %s: %w", table, err)
 	}
 	if made > 0 {

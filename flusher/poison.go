@@ -14,7 +14,7 @@ import (
 // in, each row it refuses goes to dead_events with the reason.
 func putByHalves(ctx context.Context, tx transaction, batches []*batch) (done Result, err error) {
 	for _, b := range batches {
-		h := halves{tx: tx, batch: b, done: b.holds()}
+		h := bisector{tx: tx, batch: b, done: b.holds()}
 		if err := h.put(ctx); err != nil {
 			return done, err
 		}
@@ -23,14 +23,14 @@ func putByHalves(ctx context.Context, tx transaction, batches []*batch) (done Re
 	return done, nil
 }
 
-// halves is the bisection of one batch.
-type halves struct {
+// bisector is the bisection of one batch.
+type bisector struct {
 	tx    transaction
 	batch *batch
 	done  Result
 }
 
-func (h *halves) put(ctx context.Context) error {
+func (h *bisector) put(ctx context.Context) error {
 	err := bisect(ctx, h, slices.Collect(h.batch.lines()),
 		func(part []string) error { return copyEvents(ctx, h.tx.conn, "events", part) },
 		func(line string) ([]byte, error) {
@@ -61,7 +61,7 @@ func (h *halves) put(ctx context.Context) error {
 
 // bisect puts rows in between savepoints, by halves where Postgres refuses them. A
 // single bad row in n costs about 2 log2 n statements.
-func bisect[R any](ctx context.Context, h *halves, rows []R, put func([]R) error, encode func(R) ([]byte, error)) error {
+func bisect[R any](ctx context.Context, h *bisector, rows []R, put func([]R) error, encode func(R) ([]byte, error)) error {
 	if len(rows) == 0 {
 		return nil
 	}

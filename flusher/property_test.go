@@ -89,7 +89,7 @@ func newMachine(t *rapid.T, r *rig) *machine {
 	}
 	// The ingest server has known an earlier machine: the empty database must look like a
 	// recovered one to it, not like a loss.
-	seq, err := r.valkey.Seq(context.Background(), 0)
+	seq, err := r.valkey.Position(context.Background(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,11 +23,11 @@ type Queue struct {
 	now    func() time.Time
 	log    *slog.Logger
 	reg    prometheus.Registerer
-	last   atomic.Pointer[look]
+	last   atomic.Pointer[sample]
 }
 
-// look is what one look has seen.
-type look struct {
+// sample is what one sample has seen.
+type sample struct {
 	queue  scripts.Queue
 	server *scripts.Server // nil if Valkey does not tell
 	at     time.Time       // monotonic
@@ -53,12 +53,12 @@ func NewQueue(valkey *scripts.Valkey, now func() time.Time, log *slog.Logger, re
 // Run looks every second until ctx is done.
 func (q *Queue) Run(ctx context.Context) {
 	jobs := schedule.New(q.log, q.reg)
-	jobs.Add("queue", lookEvery, q.Look)
+	jobs.Add("queue", lookEvery, q.Sample)
 	jobs.Run(ctx)
 }
 
-// Look looks once. After an error nothing is told of the queue until the next look.
-func (q *Queue) Look(ctx context.Context) error {
+// Sample looks once. After an error nothing is told of the queue until the next look.
+func (q *Queue) Sample(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	queue, err := q.valkey.Queue(ctx)
@@ -66,7 +66,7 @@ func (q *Queue) Look(ctx context.Context) error {
 		q.last.Store(nil)
 		return err
 	}
-	seen := &look{queue: queue, at: time.Now()}
+	seen := &sample{queue: queue, at: time.Now()}
 	if server, err := q.valkey.Server(ctx); err == nil { // an ACL may forbid it
 		seen.server = &server
 	}

@@ -22,7 +22,7 @@ func (r *rig) watch(ahead time.Duration) (*Queue, *prometheus.Registry) {
 // looks looks and returns what is published.
 func looks(t *testing.T, q *Queue, registry *prometheus.Registry) map[string]float64 {
 	t.Helper()
-	if err := q.Look(t.Context()); err != nil {
+	if err := q.Sample(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return metricstest.Values(t, registry)
@@ -127,7 +127,7 @@ func TestValkeyMetricsFollowValkey(t *testing.T) {
 		t.Errorf("without an append-only file: %v", got)
 	}
 	env.Stack.Valkey.Kill()
-	if err := q.Look(t.Context()); err == nil {
+	if err := q.Sample(t.Context()); err == nil {
 		t.Error("a look at a Valkey that is gone succeeds")
 	}
 	if got := metricstest.Values(t, registry); got["queue_up"] != 0 || len(got) != 1 {

@@ -17,7 +17,7 @@ import (
 // usage_daily by the difference: step 12. Besides the rows touched, those may be wrong
 // whose events reached Postgres while their counters were still open, and are lost. Rows of
 // days that are no longer kept in events stay, and so does one of which no event is left.
-func (t *taking) rebuild(ctx context.Context) error {
+func (t *recoveryTx) rebuild(ctx context.Context) error {
 	_, err := t.tx.ExecContext(ctx, `INSERT INTO touched SELECT DISTINCT tenant, feature, date_trunc('minute', created_at)
 		FROM events WHERE id >= $1`, t.since)
 	if err != nil {
@@ -58,7 +58,7 @@ func (t *taking) rebuild(ctx context.Context) error {
 // suspect minute to its last: a late event of last month does not cost reading a month, and
 // a thousand of them, spread over a day, do not cost reading the day a thousand times. The
 // index on created_at finds a stretch of time only where hardly any event is late.
-func (t *taking) count(ctx context.Context) error {
+func (t *recoveryTx) count(ctx context.Context) error {
 	var days []struct{ First, Last time.Time }
 	err := t.tx.SelectContext(ctx, &days, `SELECT min(minute) AS first, max(minute) AS last FROM suspect GROUP BY date_trunc('day', minute, 'UTC')`)
 	if err != nil {
@@ -80,7 +80,7 @@ func (t *taking) count(ctx context.Context) error {
 // moveDays adds what the rebuilt rows differ by to usage_daily, on the day of the
 // minute in the tenant's present zone: the day that the event was counted on when it was
 // acknowledged is not known.
-func (t *taking) moveDays(ctx context.Context) error {
+func (t *recoveryTx) moveDays(ctx context.Context) error {
 	var rows []struct {
 		Tenant, Feature string
 		Minute          int64
@@ -102,7 +102,7 @@ func (t *taking) moveDays(ctx context.Context) error {
 		}
 		moved.days[key] = scripts.Count{Tokens: n.Tokens + r.Tokens, Events: n.Events + r.Events}
 	}
-	h := halves{tx: t.tx, batch: &batch{Batch: scripts.Batch{ID: t.marker}, kind: ledger.Sum}}
+	h := bisector{tx: t.tx, batch: &batch{Batch: scripts.Batch{ID: t.recoveryID}, kind: ledger.Sum}}
 	err = bisect(ctx, &h, moved.dayRows(),
 		func(part []dayRow) error { return addDays(ctx, t.tx, part) },
 		func(r dayRow) ([]byte, error) { return json.Marshal(deadDay(r)) })

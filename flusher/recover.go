@@ -32,7 +32,7 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 		return done, err
 	}
 	if !ok { // another flusher has dealt with it
-		f.over(shard)
+		f.endRecovery(shard)
 		return done, nil
 	}
 	f.alarm(ctx, shard, r)
@@ -51,7 +51,7 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 		return done, err
 	}
 	if r.Restored || r.Moved {
-		if err := f.valkey.Forget(ctx, shard, r.Marker); err != nil { // step 14a
+		if err := f.valkey.Forget(ctx, shard, r.ID); err != nil { // step 14a
 			return done, err
 		}
 	}
@@ -59,18 +59,18 @@ func (f *Flusher) recover(ctx context.Context, shard int) (done Result, err erro
 	if err != nil {
 		return done, err
 	}
-	if err := f.rememberFeatures(ctx, shard, r.Marker); err != nil {
+	if err := f.rememberFeatures(ctx, shard, r.ID); err != nil {
 		return done, err
 	}
 	if err := f.after(stepRemember); err != nil {
 		return done, err
 	}
-	if err := f.valkey.Resume(ctx, shard, r.Marker, newSeq); err != nil { // step 16
+	if err := f.valkey.Resume(ctx, shard, r.ID, newSeq); err != nil { // step 16
 		return done, err
 	}
 	done.Rewinds = 1
-	f.over(shard)
-	f.log.Warn("recovered from lost writes, events are accepted again", "shard", shard, "id", r.Marker,
+	f.endRecovery(shard)
+	f.log.Warn("recovered from lost writes, events are accepted again", "shard", shard, "id", r.ID,
 		"batches", done.Batches, "events", done.Events, "rollups", done.Rows, "event_ids", remembered)
 	return done, f.after(stepResume)
 }
@@ -93,27 +93,27 @@ func stored(batches []scripts.Batch) []scripts.Stored {
 	return all
 }
 
-// over notes that no loss of the shard is being dealt with any more.
-func (f *Flusher) over(shard int) {
-	delete(f.rewound, shard)
-	if len(f.rewound) == 0 {
+// endRecovery notes that no loss of the shard is being dealt with any more.
+func (f *Flusher) endRecovery(shard int) {
+	delete(f.recovering, shard)
+	if len(f.recovering) == 0 {
 		f.metrics.rewound.Set(0)
 	}
 }
 
 // alarm says once what has happened.
 func (f *Flusher) alarm(ctx context.Context, shard int, r scripts.Rewound) {
-	if f.rewound[shard] == r.Marker {
+	if f.recovering[shard] == r.ID {
 		return
 	}
-	f.rewound[shard] = r.Marker
+	f.recovering[shard] = r.ID
 	if r.Restored { // somebody has said so
 		f.log.Warn("postgres was restored from a backup: what valkey still holds is brought into it now, and events are accepted again when that is done",
-			"shard", shard, "id", r.Marker, "seq", r.Seq, "seq_of_backup", r.Witness, "raw_batches", len(r.Raw), "sum_batches", len(r.Sums))
+			"shard", shard, "id", r.ID, "seq", r.Position, "seq_of_backup", r.HighWater, "raw_batches", len(r.Raw), "sum_batches", len(r.Sums))
 		return
 	}
 	if r.Moved {
-		f.log.Warn("SHARDS was changed: what postgres knows of event ids is brought into this shard now, and events are accepted again when that is done", "shard", shard, "id", r.Marker)
+		f.log.Warn("SHARDS was changed: what postgres knows of event ids is brought into this shard now, and events are accepted again when that is done", "shard", shard, "id", r.ID)
 		return
 	}
 	f.metrics.rewinds.Inc()
@@ -122,22 +122,22 @@ func (f *Flusher) alarm(ctx context.Context, shard int, r scripts.Rewound) {
 		lastFlush = at.UTC().Format(time.RFC3339)
 	}
 	noticed := "unknown"
-	if id, err := uuid.Parse(r.Marker); err == nil {
+	if id, err := uuid.Parse(r.ID); err == nil {
 		noticed = record.TimeOf(id).UTC().Format(time.RFC3339)
 	}
 	f.log.Error("VALKEY HAS LOST WRITES IT HAD ACKNOWLEDGED: older data were put back, or its append-only file was cut. "+
 		"Events are refused until this is recovered, which begins now: everything left in Valkey goes to Postgres, nothing twice, "+
 		"and sums are made again from events. Lost for good are events that were acknowledged after the last flush before the loss. "+
 		"Check Valkey's volume and appendfsync, run `flagmeter audit`, and compare with your clients' logs from the last flush on.",
-		"shard", shard, "id", r.Marker, "reason", r.Reason, "noticed", noticed, "last_flush", lastFlush,
-		"seq", r.Seq, "seq_known", r.Witness, "raw_batches", len(r.Raw), "sum_batches", len(r.Sums))
+		"shard", shard, "id", r.ID, "reason", r.Reason, "noticed", noticed, "last_flush", lastFlush,
+		"seq", r.Position, "seq_known", r.HighWater, "raw_batches", len(r.Raw), "sum_batches", len(r.Sums))
 }
 
 // takeAll brings everything that is left in Valkey into Postgres, in one transaction, and
 // returns the seq from which Valkey is to go on: steps 11 to 13. known is the ledger's
 // seq before step 10.
 func (f *Flusher) takeAll(ctx context.Context, shard int, known ledger.Position, r scripts.Rewound) (newSeq ledger.Position, done Result, err error) {
-	tx, err := f.begin(ctx, f.patient)
+	tx, err := f.begin(ctx, f.longQueryDB)
 	if err != nil {
 		return 0, done, err
 	}
@@ -145,7 +145,7 @@ func (f *Flusher) takeAll(ctx context.Context, shard int, known ledger.Position,
 	if err := tx.exclude(ctx, shard); err != nil {
 		return 0, done, errors.Join(err, f.evict(ctx, err))
 	}
-	if p, ok, err := ledger.PositionOf(ctx, tx, r.Marker); err != nil || ok { // committed already
+	if p, ok, err := ledger.PositionOf(ctx, tx, r.ID); err != nil || ok { // committed already
 		return p, done, err
 	}
 	seq, err := ledger.End(ctx, tx, shard)
@@ -157,9 +157,9 @@ func (f *Flusher) takeAll(ctx context.Context, shard int, known ledger.Position,
 		// from Valkey may be from before it.
 		return 0, done, fmt.Errorf("%w: it has %d, before it had %d", errOvertaken, seq, known)
 	}
-	newSeq = max(seq, r.Witness, r.Seq).NextEpoch()
+	newSeq = max(seq, r.HighWater, r.Position).NextEpoch()
 
-	t := taking{tx: tx, shard: shard, seq: newSeq, marker: r.Marker}
+	t := recoveryTx{tx: tx, shard: shard, position: newSeq, recoveryID: r.ID}
 	if err := t.begin(ctx); err != nil {
 		return 0, done, err
 	}
@@ -172,10 +172,10 @@ func (f *Flusher) takeAll(ctx context.Context, shard int, known ledger.Position,
 	if err := t.rebuild(ctx); err != nil { // step 12
 		return 0, done, err
 	}
-	entered, err := ledger.Enter(ctx, tx, ledger.Entry{ID: r.Marker, Shard: shard, Kind: ledger.Recovery,
+	entered, err := ledger.Enter(ctx, tx, ledger.Entry{ID: r.ID, Shard: shard, Kind: ledger.Recovery,
 		Position: newSeq, Rows: t.done.Events, Tokens: t.done.Tokens, Drained: true})
 	if err == nil && !entered { // nobody can: the lock is held, and it was not there
-		err = fmt.Errorf("%w: it has recovery %s", errOvertaken, r.Marker)
+		err = fmt.Errorf("%w: it has recovery %s", errOvertaken, r.ID)
 	}
 	if err != nil {
 		return 0, done, err
@@ -204,11 +204,11 @@ func (f *Flusher) remember(ctx context.Context, shard int, r scripts.Rewound) (n
 	if err != nil {
 		return 0, err
 	}
-	if err := f.valkey.Remember(ctx, shard, r.Marker, f.dedupe, keys); err != nil {
+	if err := f.valkey.Remember(ctx, shard, r.ID, f.dedupe, keys); err != nil {
 		return 0, err
 	}
 	n = len(keys)
-	rows, err := f.patient.QueryxContext(ctx, `SELECT tenant, idempotency_key FROM events
+	rows, err := f.longQueryDB.QueryxContext(ctx, `SELECT tenant, idempotency_key FROM events
 		WHERE id >= $1 AND idempotency_key IS NOT NULL`, from)
 	if err != nil {
 		return n, fmt.Errorf("read event ids: %w", err)
@@ -218,7 +218,7 @@ func (f *Flusher) remember(ctx context.Context, shard int, r scripts.Rewound) (n
 	part := make([]scripts.EventID, 0, chunk)
 	flush := func() error {
 		n += len(part)
-		err := f.valkey.Remember(ctx, shard, r.Marker, f.dedupe, part)
+		err := f.valkey.Remember(ctx, shard, r.ID, f.dedupe, part)
 		part = part[:0]
 		return err
 	}
@@ -248,7 +248,7 @@ func (f *Flusher) remember(ctx context.Context, shard int, r scripts.Rewound) (n
 // rememberedUntil is the end of the window whose event ids remember puts back.
 func (f *Flusher) rememberedUntil(ctx context.Context, shard int, r scripts.Rewound) (at time.Time, err error) {
 	if r.Restored {
-		at, ok, err := ledger.LastCommit(ctx, f.db, shard, r.Witness)
+		at, ok, err := ledger.LastCommit(ctx, f.db, shard, r.HighWater)
 		if err != nil || ok {
 			return at, err
 		}

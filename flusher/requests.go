@@ -20,7 +20,7 @@ import (
 // event under a key that Postgres has, without such a one, belongs to a request that should have
 // been refused: it goes to dead_events. What was flushed before the loss and came back is there
 // under its own id, and a repeat of itself.
-func (t *taking) dropRepeatedRequests(ctx context.Context) error {
+func (t *recoveryTx) dropRepeatedRequests(ctx context.Context) error {
 	var first uuid.UUID
 	err := t.tx.GetContext(ctx, &first,
 		"SELECT id FROM recovered WHERE request_key IS NOT NULL ORDER BY id LIMIT 1")
@@ -47,7 +47,7 @@ func (t *taking) dropRepeatedRequests(ctx context.Context) error {
 		FROM again a WHERE NOT EXISTS (SELECT FROM before b WHERE b.request_key = a.request_key
 			AND b.space = `+space("a")+` AND b.request_place = a.request_place
 			AND b.tenant = a.tenant AND b.feature = a.feature AND b.tokens = a.tokens)`,
-		record.FirstID(record.TimeOf(first).Add(-window)), window.Milliseconds(), t.marker)
+		record.FirstID(record.TimeOf(first).Add(-window)), window.Milliseconds(), t.recoveryID)
 	if err != nil {
 		return fmt.Errorf("drop repeated requests: %w", err)
 	}
@@ -69,7 +69,7 @@ func space(row string) string {
 // remembered for an unknown content, and answered 409.
 func (f *Flusher) requestKeys(ctx context.Context, shard int, from uuid.UUID,
 	r scripts.Rewound) (keys []scripts.EventID, err error) {
-	rows, err := f.patient.QueryxContext(ctx, `SELECT DISTINCT `+space("e")+` AS space, request_key,
+	rows, err := f.longQueryDB.QueryxContext(ctx, `SELECT DISTINCT `+space("e")+` AS space, request_key,
 			request_scope = $2 AS spread, tenant
 		FROM events e WHERE id >= $1 AND request_key IS NOT NULL
 		ORDER BY request_key, space, spread DESC`, from, string(record.OfShards))

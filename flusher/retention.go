@@ -61,7 +61,7 @@ func (f *Flusher) dropPartitions(ctx context.Context, table string) error {
 // dropPartition drops the oldest one that ends by before; nil means that there is none.
 func (f *Flusher) dropPartition(ctx context.Context, table string, before time.Time) (name *string, err error) {
 	for attempt := 1; ; attempt++ {
-		err = f.patient.GetContext(ctx, &name, "SELECT drop_old_partition($1, $2)", table, before)
+		err = f.longQueryDB.GetContext(ctx, &name, "SELECT drop_old_partition($1, $2)", table, before)
 		var busy *pq.Error
 		if attempt == dropAttempts || !errors.As(err, &busy) || busy.Code.Name() != "lock_not_available" {
 			return name, err

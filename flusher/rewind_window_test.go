@@ -14,11 +14,11 @@ import (
 // lose makes the rig's Valkey look as if it had lost a hand-out, and recovers.
 func (r *rig) lose() {
 	r.t.Helper()
-	seq, err := r.valkey.Seq(context.Background(), 0)
+	seq, err := r.valkey.Position(context.Background(), 0)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.valkey.Witness(0, seq+1)
+	r.valkey.Known(0, seq+1)
 	done, err := r.flusher().RunOnce(context.Background())
 	if err != nil || done.Rewinds != 1 {
 		r.t.Fatalf("recovery: %+v, %v", done, err)

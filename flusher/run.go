@@ -20,10 +20,10 @@ import (
 // Options are what a flusher works with. All are required but Patient.
 type Options struct {
 	DB *sqlx.DB
-	// Patient is DB with connections that wait for long statements (store.Patience), for
+	// LongQueryDB is DB with connections that wait for long statements (store.LongQueryTimeout), for
 	// recoveries and audits; nil is DB.
-	Patient *sqlx.DB
-	Valkey  *scripts.Valkey
+	LongQueryDB *sqlx.DB
+	Valkey      *scripts.Valkey
 	// Dedupe is how long an event id is remembered, the same as ingest's.
 	Dedupe time.Duration
 	// EventsRetention and RollupsRetention are how long raw events and rollups are kept, from
@@ -36,14 +36,14 @@ type Options struct {
 
 // New returns a flusher.
 func New(o Options) *Flusher {
-	patient := cmp.Or(o.Patient, o.DB)
+	patient := cmp.Or(o.LongQueryDB, o.DB)
 	return &Flusher{
-		db: o.DB, patient: patient, valkey: o.Valkey, dedupe: o.Dedupe, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
+		db: o.DB, longQueryDB: patient, valkey: o.Valkey, dedupe: o.Dedupe, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
 		audit:        audit.NewJob(audit.Options{DB: patient, Valkey: o.Valkey, Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
 		retention:    map[string]time.Duration{store.Events: o.EventsRetention, store.Rollups: o.RollupsRetention},
 		registerer:   o.Registerer,
 		settledSince: map[int]map[string]time.Time{},
-		rewound:      map[int]string{},
+		recovering:   map[int]string{},
 		stuck:        stuckLimit,
 		after:        func(s step) error { failpoint.After("flusher", int(s)); return nil },
 	}

@@ -18,13 +18,13 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// taking is the transaction of a recovery: everything that Valkey holds goes to
+// recoveryTx is the transaction of a recovery: everything that Valkey holds goes to
 // Postgres, unless it is there.
-type taking struct {
-	tx     transaction
-	shard  int
-	seq    ledger.Position // the recovery's own
-	marker string
+type recoveryTx struct {
+	tx         transaction
+	shard      int
+	position   ledger.Position // the recovery's own
+	recoveryID string
 
 	since   uuid.UUID               // ids of events before this one are settled
 	kept    time.Time               // since when events and rollups are kept
@@ -35,7 +35,7 @@ type taking struct {
 
 // begin makes the tables of the transaction: recovered are raw events, touched the keys
 // of rollups that may be wrong, own the tenants of the shard.
-func (t *taking) begin(ctx context.Context) error {
+func (t *recoveryTx) begin(ctx context.Context) error {
 	if err := store.HoldPartitions(ctx, t.tx); err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (t *taking) begin(ctx context.Context) error {
 
 // take enters all batches into the ledger and the raw events that are new into events:
 // step 11. Batches are read one at a time, however many have piled up.
-func (t *taking) take(ctx context.Context, r scripts.Rewound) error {
+func (t *recoveryTx) take(ctx context.Context, r scripts.Rewound) error {
 	for _, b := range r.Raw {
 		if err := t.takeBatch(ctx, scripts.Sealed{Raw: []scripts.Batch{b}}); err != nil {
 			return err
@@ -109,8 +109,8 @@ func (t *taking) take(ctx context.Context, r scripts.Rewound) error {
 
 // takeBatch claims a batch and, if it was not in the ledger, notes what it is about. The
 // amounts of a sum are not added: Postgres may have them under another id.
-func (t *taking) takeBatch(ctx context.Context, one scripts.Sealed) error {
-	one.Seq, one.More = t.seq, true
+func (t *recoveryTx) takeBatch(ctx context.Context, one scripts.Sealed) error {
+	one.Position, one.More = t.position, true
 	read, err := t.tx.f.read(ctx, t.shard, one)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (t *taking) takeBatch(ctx context.Context, one scripts.Sealed) error {
 			}
 			continue
 		}
-		h := halves{tx: t.tx, batch: b}
+		h := bisector{tx: t.tx, batch: b}
 		err := bisect(ctx, &h, slices.Collect(b.lines()),
 			func(part []string) error { return copyEvents(ctx, t.tx.conn, "recovered", part) },
 			func(line string) ([]byte, error) { return []byte(line), nil })
@@ -141,7 +141,7 @@ func (t *taking) takeBatch(ctx context.Context, one scripts.Sealed) error {
 }
 
 // touch notes the rows of rollups that a sum is about.
-func (t *taking) touch(ctx context.Context, sum scripts.Sum) error {
+func (t *recoveryTx) touch(ctx context.Context, sum scripts.Sum) error {
 	n := len(sum.Minutes)
 	tenants, features, minutes := make([]string, 0, n), make([]string, 0, n), make([]int64, 0, n)
 	for key := range sum.Minutes {
@@ -159,13 +159,13 @@ func (t *taking) touch(ctx context.Context, sum scripts.Sum) error {
 // dropForgotten moves recovered events of days that are no longer kept to dead_events: that they
 // are not in events does not say that they were never counted. Nobody may send one so old; they
 // come from a Valkey that was put back from long ago, and were counted then.
-func (t *taking) dropForgotten(ctx context.Context) error {
+func (t *recoveryTx) dropForgotten(ctx context.Context) error {
 	var n int64
 	err := t.tx.GetContext(ctx, &n, `WITH old AS (DELETE FROM recovered WHERE created_at < $1 RETURNING *),
 		dead AS (INSERT INTO dead_events (batch, kind, content, reason)
 			SELECT $2, 'raw', convert_to(`+record.Text+`, 'UTF8'),
 				'recovered from lost writes, and of a day that is no longer kept: it cannot be told whether it was counted' FROM old)
-		SELECT count(*) FROM old`, t.kept, t.marker)
+		SELECT count(*) FROM old`, t.kept, t.recoveryID)
 	if err != nil {
 		return fmt.Errorf("leave out events that are no longer kept: %w", err)
 	}
@@ -176,7 +176,7 @@ func (t *taking) dropForgotten(ctx context.Context) error {
 // dropRepeated drops recovered events whose client id Postgres had within the dedupe
 // window before: they were accepted again because Valkey had forgotten the id. One
 // whose content differs should have been refused; it goes to dead_events.
-func (t *taking) dropRepeated(ctx context.Context) error {
+func (t *recoveryTx) dropRepeated(ctx context.Context) error {
 	var first uuid.UUID
 	err := t.tx.GetContext(ctx, &first, "SELECT id FROM recovered WHERE idempotency_key IS NOT NULL ORDER BY id LIMIT 1")
 	if errors.Is(err, sql.ErrNoRows) {
@@ -194,7 +194,7 @@ func (t *taking) dropRepeated(ctx context.Context) error {
 		INSERT INTO dead_events (batch, kind, content, reason)
 		SELECT $3, 'raw', convert_to(`+record.Text+`, 'UTF8'),
 			'its id was used for another event' FROM again WHERE NOT same`,
-		record.FirstID(record.TimeOf(first).Add(-window)), window.Milliseconds(), t.marker)
+		record.FirstID(record.TimeOf(first).Add(-window)), window.Milliseconds(), t.recoveryID)
 	if err != nil {
 		return fmt.Errorf("drop repeated events: %w", err)
 	}

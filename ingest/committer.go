@@ -21,12 +21,12 @@ const (
 	// attemptLimit bounds one call, so that a dead connection leaves time for another.
 	attemptLimit = 2 * time.Second
 
-	// A group of gatherFrom requests or more is a sign of load: then the next one waits up
-	// to gatherLimit for as many. With 64 connections on two busy cores, groups grow from
+	// A group of lingerFrom requests or more is a sign of load: then the next one waits up
+	// for as long as linger for as many. With 64 connections on two busy cores, groups grow from
 	// 25 to 50 requests, and a request costs all processes together a tenth less, because
 	// each group costs Valkey 0.4 ms for its fsync.
-	gatherFrom  = 8
-	gatherLimit = 2 * time.Millisecond
+	lingerFrom = 8
+	linger     = 2 * time.Millisecond
 )
 
 // committer commits the submissions of one shard, a group at a time.
@@ -36,22 +36,22 @@ type committer struct {
 	number int64  // of the last group built
 	// known is the number of the last group known to be applied, with the seq of its
 	// outcome and the time: what Valkey may not forget.
-	known    int64
-	knownSeq ledger.Position
-	knownAt  time.Time
-	valkey   *scripts.Valkey
-	live     *usage.Live
-	dedupe   time.Duration
-	now      func() time.Time
-	log      *slog.Logger
-	limiter  *limiter
-	metrics  *metrics
-	features features
+	known         int64
+	knownPosition ledger.Position
+	knownAt       time.Time
+	valkey        *scripts.Valkey
+	live          *usage.Live
+	dedupe        time.Duration
+	now           func() time.Time
+	log           *slog.Logger
+	limiter       *limiter
+	metrics       *metrics
+	features      features
 
-	queue    *queue
-	large    *queue        // those that are staged first
-	held     []*submission // had no place in the group before
-	expected int           // how many submissions the next group waits for, a little
+	queue  *queue
+	large  *queue        // those that are staged first
+	held   []*submission // had no place in the group before
+	target int           // how many submissions the next group waits for, a little
 }
 
 func newCommitter(shard int, o Options, l *limiter, m *metrics) *committer {
@@ -91,7 +91,7 @@ func (c *committer) run(ctx context.Context) {
 }
 
 // collect makes a group of what was held back and of what has queued up, by turn of the flows, and
-// waits up to gatherLimit while those are fewer than expected.
+// waits as long as linger while those are fewer than expected.
 func (c *committer) collect() *group {
 	g := &group{}
 	waiting := c.held
@@ -110,11 +110,11 @@ func (c *committer) collect() *group {
 			}
 			continue
 		}
-		if len(g.submissions) >= c.expected {
+		if len(g.submissions) >= c.target {
 			return g
 		}
 		if limit == nil {
-			limit = time.After(gatherLimit)
+			limit = time.After(linger)
 		}
 		select {
 		case <-c.queue.pushed:
@@ -128,9 +128,9 @@ func (c *committer) collect() *group {
 // expect sets how many submissions the group after one of n will wait for: nearly as many
 // as were with the server while that was committed.
 func (c *committer) expect(n int) {
-	c.expected = 0
-	if n >= gatherFrom {
-		c.expected = (n + c.queue.len()) * 9 / 10
+	c.target = 0
+	if n >= lingerFrom {
+		c.target = (n + c.queue.len()) * 9 / 10
 	}
 }
 
@@ -144,7 +144,7 @@ func (c *committer) commit(g *group) {
 		c.number++
 		call, owner := g.call(c.name, c.number)
 		if time.Since(c.knownAt) < scripts.KnownFor {
-			call.Known, call.KnownSeq = c.known, c.knownSeq
+			call.Known, call.KnownAt = c.known, c.knownPosition
 		}
 		reading := c.live.Read(g.tenants())
 		var limits *groupLimits
@@ -153,7 +153,7 @@ func (c *committer) commit(g *group) {
 			limits, unknown = c.limits(g, call.Counters, reading)
 		}
 		if len(unknown) > 0 {
-			version := reading.Version()
+			version := reading.ViewID()
 			g.remove(func(s *submission) bool { return slices.Contains(unknown, s) })
 			for _, s := range unknown {
 				s.done <- answer{outdated: &version}
@@ -185,10 +185,10 @@ func (c *committer) commit(g *group) {
 			c.metrics.seenBefore(eventsSeen(outcome.Seen, owner))
 			c.drop(g, outcome.Seen, owner)
 		case len(outcome.Refused) > 0:
-			c.refuse(g, limits, outcome.Refused, reading.Version())
+			c.refuse(g, limits, outcome.Refused, reading.ViewID())
 		default:
 			if len(call.Counters) > 0 {
-				c.known, c.knownSeq, c.knownAt = call.Number, outcome.Seq, time.Now()
+				c.known, c.knownPosition, c.knownAt = call.Number, outcome.Position, time.Now()
 			}
 			c.metrics.counted(g.accepted())
 			var rates map[*submission][]rateStatus

@@ -10,10 +10,10 @@ import (
 // preflightAge is how long a browser may remember what it was allowed, in seconds.
 const preflightAge = 600
 
-// lend lets pages of the given origins use the API, each with a token that it sends in
+// withCORS lets pages of the given origins use the API, each with a token that it sends in
 // Authorization: their cookies count for nothing, and no answer allows them any.
 // Without origins there is no CORS at all. The same origins may open GET /live.
-func (s *Server) lend(next http.Handler) http.Handler {
+func (s *Server) withCORS(next http.Handler) http.Handler {
 	origins := s.origins
 	if len(origins) == 0 {
 		return next

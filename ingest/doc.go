@@ -137,7 +137,7 @@
 // # The way of a question
 //
 //	query            query.go       parameters, or a problem that names each wrong one
-//	sheet, row       row.go         all tenants at one time (usage.Overview)
+//	listSnapshot     row.go         all tenants at one time (usage.Overview)
 //	page             list.go        sort, search, cursor
 //	series           series.go      one tenant over time (usage.Series)
 //	table            csv.go         the same as CSV; events_csv.go streams raw events

@@ -101,7 +101,7 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 			whole()
 			return
 		}
-		if !s.still(r) {
+		if !s.stillValid(r) {
 			panic(http.ErrAbortHandler)
 		}
 		if events, err = pages.next(r.Context()); err != nil {

@@ -32,7 +32,7 @@ var errFeedFull = errors.New("too many live clients")
 // distinct query, whoever waits for it. Nothing runs while there is no client.
 type feeds struct {
 	live   *usage.Live
-	sheets *sheets
+	sheets *snapshotter
 	log    *slog.Logger
 	// every is the time from one state to the next.
 	every time.Duration
@@ -77,7 +77,7 @@ type feed struct {
 	renewed  chan struct{} // closed when current changes
 }
 
-func newFeeds(live *usage.Live, sheets *sheets, log *slog.Logger) *feeds {
+func newFeeds(live *usage.Live, sheets *snapshotter, log *slog.Logger) *feeds {
 	return &feeds{live: live, sheets: sheets, log: log, every: time.Second, most: maxFeedClients, all: map[feedQuery]*feed{},
 		by: map[budget.Holder]int{}, listsBy: map[budget.Holder]int{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 }
@@ -221,7 +221,7 @@ func (f *feeds) due(onlyNew bool) ([]*feed, bool) {
 
 // renew makes the present state of each feed. What cannot be read stays as it is, and stale.
 func (f *feeds) renew(ctx context.Context, all []*feed) error {
-	var sheet *sheet
+	var sheet *listSnapshot
 	var failed error
 	for _, feed := range all {
 		var next *feedState
@@ -279,9 +279,9 @@ func (f *feed) present() *feedState {
 	return f.current
 }
 
-// look returns the present state, what to send to a client that has have, nil if nothing,
+// next returns the present state, what to send to a client that has have, nil if nothing,
 // and a channel that is closed when there is another state.
-func (f *feed) look(have *feedState) (now *feedState, frame []byte, renewed <-chan struct{}) {
+func (f *feed) next(have *feedState) (now *feedState, frame []byte, renewed <-chan struct{}) {
 	f.mu.Lock()
 	now, renewed = f.current, f.renewed
 	switch {

@@ -22,7 +22,7 @@ type groupLimits struct {
 
 // limits are those of the group with these counters; nil if there are none. unknown are
 // the submissions of which the reading cannot tell what their tenants have used.
-func (c *committer) limits(g *group, counters []scripts.Counter, reading usage.Reading) (l *groupLimits, unknown []*submission) {
+func (c *committer) limits(g *group, counters []scripts.Counter, reading usage.Lookup) (l *groupLimits, unknown []*submission) {
 	var fresh map[scripts.Feature]int
 	l = &groupLimits{Limits: scripts.Limits{MostFeatures: c.limiter.mostFeatures}}
 	if c.limiter.mostFeatures > 0 {
@@ -102,7 +102,7 @@ func (l *groupLimits) rate(c charge) int {
 
 // needs is what s takes of the quotas of its tenants in their current periods: what is dated
 // into another one is accepted. ok is false if the reading does not know one of them.
-func (l *groupLimits) needs(s *submission, place map[string]int, reading usage.Reading) (needs []scripts.Need, ok bool) {
+func (l *groupLimits) needs(s *submission, place map[string]int, reading usage.Lookup) (needs []scripts.Need, ok bool) {
 	for _, t := range s.tenants {
 		if !enforced(t) {
 			continue
@@ -139,7 +139,7 @@ func (c *committer) noteLevels(l *groupLimits, levels []int64, at time.Time) {
 }
 
 // refuse answers the submissions that exceed a limit and takes them out of the group.
-func (c *committer) refuse(g *group, l *groupLimits, refusals []scripts.Refusal, version usage.Version) {
+func (c *committer) refuse(g *group, l *groupLimits, refusals []scripts.Refusal, version usage.ViewID) {
 	gone := map[*submission]bool{}
 	for _, r := range refusals {
 		s := l.asked[r.Request]
@@ -151,7 +151,7 @@ func (c *committer) refuse(g *group, l *groupLimits, refusals []scripts.Refusal,
 }
 
 // refusal is the answer to a submission that exceeds a limit.
-func (c *committer) refusal(l *groupLimits, r scripts.Refusal, version usage.Version) answer {
+func (c *committer) refusal(l *groupLimits, r scripts.Refusal, version usage.ViewID) answer {
 	s, request := l.asked[r.Request], l.Requests[r.Request]
 	switch r.Reason {
 	case scripts.OverRate:

@@ -23,7 +23,7 @@ func (s *Server) guard(need auth.Need, next httprouter.Handle) httprouter.Handle
 			who, err = s.byKey(who)
 		}
 		if err == nil && !who.May(need) {
-			s.metrics.unwelcome("403")
+			s.metrics.authRefused("403")
 			WriteProblem(w, problemForbidden(need))
 			return
 		}
@@ -41,10 +41,10 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	case errors.Is(err, auth.ErrNotReady):
 		WriteProblem(w, problemStarting())
 	case errors.Is(err, auth.ErrCrossOrigin):
-		s.metrics.unwelcome("403")
+		s.metrics.authRefused("403")
 		WriteProblem(w, problemForeignPage())
 	default:
-		s.metrics.unwelcome("401")
+		s.metrics.authRefused("401")
 		w.Header()["Www-Authenticate"] = challenge
 		WriteProblem(w, problemUnauthorized())
 	}
@@ -52,8 +52,8 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 
 var challenge = []string{"Bearer"}
 
-// still reports whether the credential of a request that goes on for long is still good.
-func (s *Server) still(r *http.Request) bool {
+// stillValid reports whether the credential of a request that goes on for long is stillValid good.
+func (s *Server) stillValid(r *http.Request) bool {
 	return s.gate == nil || s.gate.Still(auth.Of(r.Context()))
 }
 

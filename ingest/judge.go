@@ -18,7 +18,7 @@ func (c *committer) judge(ctx context.Context, s *submission) (no *answer, store
 	g := &group{submissions: []*submission{s}}
 	reading := c.live.Read(s.tenants)
 	l, unknown := c.limits(g, s.sums.counters, reading)
-	version := reading.Version()
+	version := reading.ViewID()
 	if len(unknown) > 0 {
 		return &answer{outdated: &version}, true
 	}

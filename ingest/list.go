@@ -124,20 +124,20 @@ func searchable(name string) string { return meter.Normal(strings.ToLower(name))
 
 // page is a part of a list.
 type page struct {
-	*sheet
+	*listSnapshot
 	rows     []*row
 	matching int    // rows of the whole list
 	next     string // the cursor of what follows; empty at the end
 }
 
-// page makes a page of a sheet, with its rows encoded.
-func (l listQuery) page(s *sheet) *page {
+// page makes a page of a snapshot, with its rows encoded.
+func (l listQuery) page(s *listSnapshot) *page {
 	type placed struct {
 		*row
 		position
 	}
 	s = s.of(l.only)
-	p, list := &page{sheet: s}, make([]placed, 0, len(s.rows))
+	p, list := &page{listSnapshot: s}, make([]placed, 0, len(s.rows))
 	for _, r := range s.rows {
 		if !l.matches(r) {
 			continue

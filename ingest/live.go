@@ -65,7 +65,7 @@ func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed, r *
 	alive := time.NewTimer(aliveEvery)
 	defer alive.Stop()
 	for {
-		now, frame, renewed := feed.look(have)
+		now, frame, renewed := feed.next(have)
 		if now != nil && now != have {
 			have = now
 		}
@@ -98,7 +98,7 @@ func (s *Server) tell(ctx context.Context, conn *websocket.Conn, feed *feed, r *
 		case <-s.feeds.stop:
 			return websocket.StatusGoingAway, "the server is stopping"
 		}
-		if !s.still(r) { // a feed is renewed every second
+		if !s.stillValid(r) { // a feed is renewed every second
 			return websocket.StatusPolicyViolation, "the credential is no longer valid"
 		}
 	}

@@ -155,24 +155,26 @@ func TestALaggardIsToldTheDifference(t *testing.T) {
 	of := func(name string, n int) *row {
 		return &row{Recent: recentOf(name), head: fmt.Appendf(nil, `"tenant":%q,"totalTokens":%d`, name, n), sparkline: []byte(`,"sparkline":[0]`)}
 	}
-	at := func(rows ...*row) *feedState { return &feedState{page: &page{sheet: &sheet{}, rows: rows}} }
+	at := func(rows ...*row) *feedState {
+		return &feedState{page: &page{listSnapshot: &listSnapshot{}, rows: rows}}
+	}
 	a, b := of("a", 1), of("b", 1)
 	feed := &feed{renewed: make(chan struct{})}
 	first := at(a, b)
 	feed.publish(first)
 	feed.publish(at(a, of("b", 2)))
 	feed.publish(at(of("b", 2), of("c", 1)))
-	now, frame, _ := feed.look(first)
+	now, frame, _ := feed.next(first)
 	const tail = `,"matching":0,"next":null,"totals":{"tenants":0,"totalTokens":0,"overQuota":0,"nearQuota":0,"eventsPerSecond":0.0},"asOf":"0001-01-01T00:00:00Z","stale":false}`
 	want := `{"type":"change","tenants":[{"tenant":"b","totalTokens":2},{"tenant":"c","totalTokens":1,"sparkline":[0]}],"order":["b","c"],"gone":["a"]` + tail
 	if string(frame) != want {
 		t.Errorf("\n got %s\nwant %s", frame, want)
 	}
-	if _, frame, _ := feed.look(now); frame != nil {
+	if _, frame, _ := feed.next(now); frame != nil {
 		t.Errorf("when it knows all: %s", frame)
 	}
 	feed.publish(at(of("b", 2), of("c", 1)))
-	if _, frame, _ := feed.look(now); frame != nil {
+	if _, frame, _ := feed.next(now); frame != nil {
 		t.Errorf("when nothing has changed: %s", frame)
 	}
 }

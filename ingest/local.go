@@ -13,7 +13,7 @@ import (
 func (s *Server) onlyLocal(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if header := httpd.NotLocal(r, s.origins...); header != "" {
-			s.metrics.unwelcome("403")
+			s.metrics.authRefused("403")
 			WriteProblem(w, problemNotLocal(header))
 			return
 		}

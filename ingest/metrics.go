@@ -119,8 +119,8 @@ func (m *metrics) tooManyFeatures() {
 	}
 }
 
-// unwelcome counts a request that was refused with 401 or 403.
-func (m *metrics) unwelcome(status string) {
+// authRefused counts a request that was refused with 401 or 403.
+func (m *metrics) authRefused(status string) {
 	if m != nil {
 		m.refused.WithLabelValues(status).Inc()
 	}

@@ -220,7 +220,7 @@ func (s *Server) submit(sub *submission) {
 const renewLimit = 2 * time.Second
 
 // resubmit commits what could not be judged with an outdated view of Postgres with a new one.
-func (s *Server) resubmit(ctx context.Context, sub *submission, outdated *usage.Version) (got answer) {
+func (s *Server) resubmit(ctx context.Context, sub *submission, outdated *usage.ViewID) (got answer) {
 	ctx, cancel := context.WithTimeout(ctx, renewLimit)
 	defer cancel()
 	for outdated != nil {

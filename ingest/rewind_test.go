@@ -35,7 +35,7 @@ func TestALossOfWritesIsAnsweredWith503(t *testing.T) {
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	if err := a.valkey.Resume(t.Context(), 0, loss.Marker, ledger.Epoch); err != nil {
+	if err := a.valkey.Resume(t.Context(), 0, loss.ID, ledger.Epoch); err != nil {
 		t.Fatal(err)
 	}
 	if p := a.counted(acme(2, `,"id":"e2"`)); !p.Usage[0].Stale {

@@ -32,22 +32,22 @@ type totals struct {
 	eventsRate float64 // below 0: not told
 }
 
-// sheet is all tenants at one time. Its rows are shared by all lists made of it.
-type sheet struct {
+// listSnapshot is all tenants at one time. Its rows are shared by all lists made of it.
+type listSnapshot struct {
 	rows   []*row // by name
 	totals totals
 	asOf   time.Time
 	stale  bool
 }
 
-// sheets makes a sheet of each overview. A row whose figures are still the same is taken from
-// the sheet before, encoded: for 10,000 tenants that is most of the work. It is safe for
+// snapshotter makes a snapshot of each overview. A row whose figures are still the same is taken from
+// the snapshot before, encoded: for 10,000 tenants that is most of the work. It is safe for
 // concurrent use.
-type sheets struct{ last atomic.Pointer[sheet] }
+type snapshotter struct{ last atomic.Pointer[listSnapshot] }
 
-func (s *sheets) of(o usage.Overview) *sheet {
-	next := &sheet{rows: make([]*row, len(o.Tenants)), asOf: o.AsOf, stale: o.Stale, totals: totals{eventsRate: o.EventsPerSecond}}
-	var before []*row // those of the last sheet that are not passed yet; both are by name
+func (s *snapshotter) of(o usage.Overview) *listSnapshot {
+	next := &listSnapshot{rows: make([]*row, len(o.Tenants)), asOf: o.AsOf, stale: o.Stale, totals: totals{eventsRate: o.EventsPerSecond}}
+	var before []*row // those of the last snapshot that are not passed yet; both are by name
 	sameMinute := false
 	if last := s.last.Load(); last != nil {
 		before, sameMinute = last.rows, last.asOf.Truncate(time.Minute).Equal(o.AsOf.Truncate(time.Minute))
@@ -71,12 +71,12 @@ func (s *sheets) of(o usage.Overview) *sheet {
 	return next
 }
 
-// of is the sheet of one tenant, or of all for "". How busy the others are is not told.
-func (s *sheet) of(tenant string) *sheet {
+// of is the snapshot of one tenant, or of all for "". How busy the others are is not told.
+func (s *listSnapshot) of(tenant string) *listSnapshot {
 	if tenant == "" {
 		return s
 	}
-	own := &sheet{asOf: s.asOf, totals: totals{eventsRate: -1}}
+	own := &listSnapshot{asOf: s.asOf, totals: totals{eventsRate: -1}}
 	at, ok := slices.BinarySearchFunc(s.rows, tenant, func(r *row, name string) int { return strings.Compare(r.Tenant.Name, name) })
 	if !ok {
 		return own

@@ -33,7 +33,7 @@ func TestTopTenantsAreTheLargestAndNoMore(t *testing.T) {
 	}
 	look := func() map[string]float64 {
 		t.Helper()
-		if err := a.server.top.look(t.Context()); err != nil {
+		if err := a.server.top.refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return a.metrics()
@@ -99,7 +99,7 @@ func everySeries(tb testing.TB) *api {
 	for _, name := range names {
 		a.counted(fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":1}`, name))
 	}
-	if err := a.server.top.look(tb.Context()); err != nil {
+	if err := a.server.top.refresh(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
 	return a

@@ -66,10 +66,10 @@ type Options struct {
 	OnlyLocal bool
 	// KeyLimits bound how many API keys POST /keys makes; zero: nothing does.
 	KeyLimits store.KeyLimits
-	// Embedders are the origins whose pages may show the dashboard in a frame.
-	Embedders []string
-	// Linger is how long Run goes on answering after its end has begun.
-	Linger time.Duration
+	// FrameAncestors are the origins whose pages may show the dashboard in a frame.
+	FrameAncestors []string
+	// DrainDelay is how long Run goes on answering after its end has begun.
+	DrainDelay time.Duration
 	// CORSOrigins are the origins of other hosts whose pages may use the API.
 	CORSOrigins []string
 	// PublicURL is where browsers reach the API through a proxy, without a path; empty: where
@@ -122,7 +122,7 @@ type Server struct {
 	committers []*committer
 	draining   atomic.Bool
 
-	sheets       sheets
+	sheets       snapshotter
 	bodies       sync.Pool // of *[]byte: answers of GET /tenants
 	feeds        *feeds
 	feedPatience time.Duration // how long a client may take for a frame
@@ -138,8 +138,8 @@ type route struct {
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
-		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: record.NewIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.Linger,
-		gate: o.Gate, keyLimits: o.KeyLimits, local: o.OnlyLocal, embedders: o.Embedders, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: record.NewIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.DrainDelay,
+		gate: o.Gate, keyLimits: o.KeyLimits, local: o.OnlyLocal, embedders: o.FrameAncestors, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
 	s.dedupeWindow = dedupeSeconds(o.Dedupe)
 	s.limits = httpd.Standard()
 	s.limits.Connections = o.Connections
@@ -187,7 +187,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		s.top.addTo(jobs)
 		running.Go(func() { jobs.Run(commits) })
 	}
-	http := httpd.Server{Handler: s.Handler(), Log: s.log, Limits: s.limits, Linger: s.linger, Draining: func() {
+	http := httpd.Server{Handler: s.Handler(), Log: s.log, Limits: s.limits, DrainDelay: s.linger, Draining: func() {
 		s.draining.Store(true)
 		s.feeds.end()
 	}}
@@ -266,7 +266,7 @@ func (s *Server) routes() (_ http.Handler, all []route) {
 	if s.registry != nil {
 		plain(auth.ToReadAll, "/metrics", httpd.Scrape(s.registry))
 	}
-	handler := s.lend(escapedPaths(router))
+	handler := s.withCORS(escapedPaths(router))
 	if s.local {
 		handler = s.onlyLocal(handler)
 	}

@@ -25,7 +25,7 @@ func (s *Server) postSession(w http.ResponseWriter, r *http.Request, _ httproute
 	case err != nil:
 		s.refuse(w, err)
 	case !who.May(auth.ToRead):
-		s.metrics.unwelcome("403")
+		s.metrics.authRefused("403")
 		WriteProblem(w, problemForbidden(auth.ToRead))
 	default:
 		s.writeSession(w, who)

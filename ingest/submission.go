@@ -66,7 +66,7 @@ type answer struct {
 	rates []rateStatus
 	// outdated is not nil if it was not counted because what its tenants have used cannot be
 	// told with that view of Postgres.
-	outdated *usage.Version
+	outdated *usage.ViewID
 }
 
 // submissions are kept for reuse: most requests are one event, and making one anew costs

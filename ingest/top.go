@@ -44,10 +44,10 @@ func newTopTenants(live *usage.Live, n int, reg *prometheus.Registry) *topTenant
 }
 
 // addTo makes looking a job.
-func (t *topTenants) addTo(jobs *schedule.Jobs) { jobs.Add("top_tenants", topEvery, t.look) }
+func (t *topTenants) addTo(jobs *schedule.Jobs) { jobs.Add("top_tenants", topEvery, t.refresh) }
 
-// look finds the tenants with the largest usage.
-func (t *topTenants) look(ctx context.Context) error {
+// refresh finds the tenants with the largest usage.
+func (t *topTenants) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, topLimit)
 	defer cancel()
 	all, err := t.live.All(ctx)

@@ -119,7 +119,7 @@ func TestSumBatchesAreThoseWaitingAndThoseSettled(t *testing.T) {
 	if err := r.Drop(t.Context(), 0, []string{sums[1].ID, "unknown"}); err != nil {
 		t.Fatal(err)
 	}
-	want.Settled, want.Dropped = sums[:1], sums[1].Seq
+	want.Settled, want.DroppedThrough = sums[:1], sums[1].Number
 	if got, err := r.SumBatches(t.Context(), 0); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("after a drop: got %+v, %v; want %+v", got, err, want)
 	}

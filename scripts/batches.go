@@ -15,8 +15,8 @@ import (
 
 // Batch is a sealed, immutable part of a shard's events (raw) or counters (sum).
 type Batch struct {
-	ID  string // a UUID
-	Seq int64  // order of sealing within the shard
+	ID     string // a UUID
+	Number int64  // order of sealing within the shard
 }
 
 // Sealed is what a call of seal.lua hands out.
@@ -27,8 +27,8 @@ type Sealed struct {
 	// More says that further batches wait beyond these, or something that is over could
 	// not be sealed yet.
 	More bool
-	// Seq is the shard's position with this hand-out.
-	Seq ledger.Position
+	// Position is the shard's position with this hand-out.
+	Position ledger.Position
 }
 
 // ErrNotDurable reports that Valkey has not synced its append-only file in time.
@@ -40,7 +40,7 @@ var ErrNotDurable = errors.New("valkey did not sync its append-only file in time
 // them, it would hand their events out again under new ids. At once with
 // appendfsync always. ErrRewound says that Valkey has lost writes: see SealAll.
 func (v *Valkey) Seal(ctx context.Context, shard int, openFrom int64, most int) (Sealed, error) {
-	args := []any{openFrom, rawPrefix(shard), sumPrefix(shard), minutePrefix(shard), most, v.witness[shard].Load(), record.Form}
+	args := []any{openFrom, rawPrefix(shard), sumPrefix(shard), minutePrefix(shard), most, v.highWater[shard].Load(), record.Form}
 	for range most + 1 {
 		args = append(args, uuid.Must(uuid.NewV7()).String())
 	}
@@ -55,8 +55,8 @@ func (v *Valkey) Seal(ctx context.Context, shard int, openFrom int64, most int) 
 		return Sealed{}, fmt.Errorf("seal: unexpected reply of %d parts", len(reply))
 	}
 	out := Sealed{More: reply[3] == int64(1)}
-	out.Seq = position(reply[4])
-	v.Witness(shard, out.Seq)
+	out.Position = position(reply[4])
+	v.Known(shard, out.Position)
 	if out.Raw, err = parseBatches(reply[0]); err != nil {
 		return Sealed{}, err
 	}
@@ -108,7 +108,7 @@ func (v *Valkey) node(ctx context.Context, shard int) (*Valkey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the master of shard %d: %w", shard, err)
 	}
-	return &Valkey{rdb: node, shards: v.shards, witness: v.witness, heads: v.heads, seconds: v.seconds}, nil
+	return &Valkey{rdb: node, shards: v.shards, highWater: v.highWater, heads: v.heads, seconds: v.seconds}, nil
 }
 
 func parseBatches(reply any) ([]Batch, error) {
@@ -119,7 +119,7 @@ func parseBatches(reply any) ([]Batch, error) {
 		if err != nil {
 			return nil, fmt.Errorf("seal: unexpected seq: %w", err)
 		}
-		batches = append(batches, Batch{ID: fmt.Sprint(parts[i]), Seq: int64(seq)})
+		batches = append(batches, Batch{ID: fmt.Sprint(parts[i]), Number: int64(seq)})
 	}
 	return batches, nil
 }
@@ -184,15 +184,15 @@ func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
 	if err != nil {
 		return fmt.Errorf("drop settled batches: %w", err)
 	}
-	v.Witness(shard, ledger.Position(at))
+	v.Known(shard, ledger.Position(at))
 	return nil
 }
 
 // SumBatches are the sum batches that a shard holds at one instant.
 type SumBatches struct {
 	Waiting, Settled []Batch
-	// Dropped is the largest Seq of a batch that was dropped before, 0 if none was.
-	Dropped int64
+	// DroppedThrough is the largest Number of a batch that was dropped before, 0 if none was.
+	DroppedThrough int64
 }
 
 // SumBatches returns all sum batches of a shard.
@@ -205,7 +205,7 @@ func (v *Valkey) SumBatches(ctx context.Context, shard int) (all SumBatches, err
 		return all, fmt.Errorf("list sum batches: %w", err)
 	}
 	all.Waiting, all.Settled = batchesOf(waiting.Val()), batchesOf(settled.Val())
-	if all.Dropped, err = dropped.Int64(); err != nil && !errors.Is(err, redis.Nil) {
+	if all.DroppedThrough, err = dropped.Int64(); err != nil && !errors.Is(err, redis.Nil) {
 		return all, fmt.Errorf("list sum batches: %w", err)
 	}
 	return all, nil
@@ -232,7 +232,7 @@ func batchesOf(members []redis.Z) []Batch {
 	batches := make([]Batch, len(members))
 	for i, m := range members {
 		id, _ := m.Member.(string)
-		batches[i] = Batch{ID: id, Seq: int64(m.Score)}
+		batches[i] = Batch{ID: id, Number: int64(m.Score)}
 	}
 	return batches
 }

@@ -229,10 +229,10 @@ func BenchmarkRewind(b *testing.B) {
 					b.Fatalf("%t, %v", ok, err)
 				}
 				r.ack(ids(all.Raw), ids(all.Sums))
-				if err := r.Remember(b.Context(), 0, all.Marker, window, remembered); err != nil {
+				if err := r.Remember(b.Context(), 0, all.ID, window, remembered); err != nil {
 					b.Fatal(err)
 				}
-				if err := r.Resume(b.Context(), 0, all.Marker, all.Seq); err != nil {
+				if err := r.Resume(b.Context(), 0, all.ID, all.Position); err != nil {
 					b.Fatal(err)
 				}
 			})

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// Look is a reader's place in the changes of one shard: the zero value is the beginning.
-type Look int64
+// ChangeCursor is a reader's place in the changes of one shard: the zero value is the beginning.
+type ChangeCursor int64
 
-// Changed returns the tenants of a shard whose usage has grown by an event acknowledged
+// ChangesSince returns the tenants of a shard whose usage has grown by an event acknowledged
 // since the look before was taken, or may have, and the look to pass next time. ok is false if
 // Valkey does not know that look any more, because it has lost writes: then any tenant's
 // usage may differ from what the caller knows.
@@ -16,7 +16,7 @@ type Look int64
 // An event is acknowledged by the call that marks its tenant, so an acknowledged event is
 // either in what this returns or in what the next call will. If the reply is lost, passing
 // the same look again returns all of it again.
-func (v *Valkey) Changed(ctx context.Context, shard int, before Look) (tenants []string, next Look, ok bool, err error) {
+func (v *Valkey) ChangesSince(ctx context.Context, shard int, before ChangeCursor) (tenants []string, next ChangeCursor, ok bool, err error) {
 	reply, err := v.changed(ctx, []string{changedKey(shard), lookKey(shard)}, int64(before))
 	if err != nil {
 		return nil, before, false, fmt.Errorf("list changed tenants: %w", err)
@@ -38,9 +38,9 @@ func (v *Valkey) changed(ctx context.Context, keys []string, args ...any) ([]any
 	return reply, nil
 }
 
-func parseChanged(reply []any) (tenants []string, next Look, batches []string) {
+func parseChanged(reply []any) (tenants []string, next ChangeCursor, batches []string) {
 	number, _ := reply[0].(int64)
-	return texts(reply[1]), Look(number), texts(reply[2])
+	return texts(reply[1]), ChangeCursor(number), texts(reply[2])
 }
 
 func texts(reply any) []string {

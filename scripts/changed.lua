@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Tells whose usage has grown since the caller's last look, and begins the next look.
 -- Nothing is taken away: any number of readers each find all that is new to them.
+-- Uses position.lua, which Go puts before it.
 --
 -- KEYS[1] changed  KEYS[2] look
 -- ARGV[1] number that the caller's last look has returned, 0 if there was none
@@ -20,11 +21,8 @@ local changed, look, since = KEYS[1], KEYS[2], tonumber(ARGV[1])
 local batches, n = {}, 0
 
 if #KEYS > 2 then
-  local sum_prefix, witness = ARGV[2], tonumber(ARGV[3])
-  local at = tonumber(redis.call('GET', KEYS[5]) or 0)
-  if at < witness or at >= witness + 4294967296 or redis.call('EXISTS', KEYS[6]) == 1 then
-    return redis.error_reply('REWOUND valkey has lost writes')
-  end
+  local sum_prefix, lost = ARGV[2], misfit(KEYS[5], KEYS[6], tonumber(ARGV[3]))
+  if lost then return lost end
   for _, zset in ipairs({KEYS[3], KEYS[4]}) do
     local ids = redis.call('ZRANGE', zset, 0, -1, 'WITHSCORES')
     for i = 1, #ids, 2 do

@@ -7,9 +7,9 @@ import (
 )
 
 // changed expects the tenants that are new since look and returns the next one.
-func (r *rig) changed(look Look, want ...string) Look {
+func (r *rig) changed(look ChangeCursor, want ...string) ChangeCursor {
 	r.Helper()
-	got, next, ok, err := r.Changed(r.Context(), 0, look)
+	got, next, ok, err := r.ChangesSince(r.Context(), 0, look)
 	slices.Sort(got)
 	if err != nil || !ok || !slices.Equal(got, want) {
 		r.Errorf("since %d: got %q, %v, %v; want %q", look, got, ok, err, want)
@@ -73,7 +73,7 @@ func TestChangedNoticesThatLooksAreLost(t *testing.T) {
 	if err := r.client.Del(r.Context(), lookKey(0), changedKey(0)).Err(); err != nil {
 		t.Fatal(err)
 	}
-	_, next, ok, err := r.Changed(r.Context(), 0, look)
+	_, next, ok, err := r.ChangesSince(r.Context(), 0, look)
 	if ok || err != nil {
 		t.Errorf("lost looks are not noticed: %v", err)
 	}

@@ -43,10 +43,10 @@ type Group struct {
 	// most once. A group may have nothing but ids.
 	IDs []EventID
 	// Known is the number of the last group that this committer knows to be applied, 0
-	// if it knows none or that is longer ago than KnownFor, and KnownSeq the Seq of its
+	// if it knows none or that is longer ago than KnownFor, and KnownAt the Position of its
 	// outcome. If Valkey does not know that group, it has lost writes.
-	Known    int64
-	KnownSeq ledger.Position
+	Known   int64
+	KnownAt ledger.Position
 	// Limits are what its requests may not exceed; nil if nothing limits them.
 	Limits *Limits
 	// Staged is where Stage has stored the lines and counters of the group, which is one
@@ -83,8 +83,8 @@ type Outcome struct {
 	MostFeatures int
 	// Overflow is the index of the counter that would exceed 2^63-1, else -1.
 	Overflow int
-	// Seq is the shard's number of hand-outs when the group was applied.
-	Seq ledger.Position
+	// Position is the shard's number of hand-outs when the group was applied.
+	Position ledger.Position
 }
 
 // Seen says that the event id at Index of Group.IDs is inside the dedupe window,
@@ -117,7 +117,7 @@ func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Dur
 		return Outcome{}, nil, fmt.Errorf("ingest group: %w", err)
 	}
 	outcome, parseErr := parseOutcome(cmds[0], &g)
-	v.Witness(shard, outcome.Seq)
+	v.Known(shard, outcome.Position)
 	if parseErr != nil || err != nil {
 		return outcome, nil, parseErr
 	}
@@ -158,7 +158,7 @@ func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, q Query, b
 	args := make([]any, 0, 19+len(tenants)+2*len(hashes)+2*fields)
 	args = append(args, g.Number, groupTTL.Milliseconds(), g.Lines, sealBytes, batch,
 		windowMillis(dedupe), seenPrefix(shard), packIDs(g.IDs), requestPrefix(shard),
-		v.witness[shard].Load(), g.Known, g.KnownSeq, limits,
+		v.highWater[shard].Load(), g.Known, g.KnownAt, limits,
 		events, sum, parts, len(tenants), len(hashes), g.Form)
 	for _, tenant := range tenants {
 		args = append(args, tenant)
@@ -193,7 +193,7 @@ func parseOutcome(cmd *redis.Cmd, g *Group) (Outcome, error) {
 	switch reply[0] {
 	case "ok":
 		if len(reply) > 1 {
-			out.Seq = position(reply[1])
+			out.Position = position(reply[1])
 		}
 		if len(reply) > 3 {
 			most, _ := reply[3].(int64)

@@ -1,7 +1,7 @@
 #!lua
--- Applies one group of events, or nothing of it. Uses counters.lua, seen.lua and limits.lua,
--- which Go puts before it. A group is either small enough for one call, or a single request
--- whose events stage.lua has stored in batches that nobody sees yet: then this shows them.
+-- Applies one group of events, or nothing of it. A group is either small enough for one call, or a
+-- single request whose events stage.lua has stored in batches that no reader sees yet: then this
+-- seals them. Uses position.lua, counters.lua, seen.lua and limits.lua, which Go puts before it.
 --
 -- KEYS[1] raw        list: receives the lines
 -- KEYS[2] rawbytes   integer: size of raw
@@ -32,7 +32,7 @@
 -- ARGV[7] prefix of the buckets of ids
 -- ARGV[8] N ids of 20 bytes, see seen.lua; each at most once
 -- ARGV[9] prefix of the keys of large requests
--- ARGV[10] witness: the largest seq that the caller knows of
+-- ARGV[10] high water: the largest seq that the caller knows of
 -- ARGV[11] number of the last group that this committer knows to be applied, 0 if none
 -- ARGV[12] seq when it was applied
 -- ARGV[13] limits of the requests in the group, JSON as limits.lua says, or ''
@@ -68,7 +68,7 @@ local reads, holding, fixed_keys, fixed_args = KEYS[16], KEYS[17], 17, 19
 local number, group_ttl, lines, batch_size = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local batch_id, window, bucket_prefix, ids = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 local request_prefix = ARGV[9]
-local witness, known, known_seq = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
+local high_water, known, known_seq = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
 local limits = ARGV[13] ~= '' and cjson.decode(ARGV[13])
 local events, sum_id = ARGV[14], ARGV[15]
 local parts, judged, token = string.match(ARGV[16], '^(%d+) (%d+) (%S+)$')
@@ -85,18 +85,16 @@ if last == tonumber(number) then
   return {'ok', tonumber(at), limiter.levels(), 0} -- they contain what the earlier call has taken
 end
 
--- Check: is everything still there that the caller knows of? A recovery moves seq by
--- 2^32; groups from before it need not be there.
+-- Check: is everything still there that the caller knows of? Groups from before a recovery need
+-- not be there.
 local lost
-if tonumber(at) < tonumber(witness) then
-  lost = 'seq is ' .. at .. ' and was ' .. witness
-elseif known > 0 and last < known and tonumber(at) < known_seq + 4294967296 then
+if tonumber(at) < tonumber(high_water) then
+  lost = 'seq is ' .. at .. ' and was ' .. high_water
+elseif known > 0 and last < known and not recovered_since(tonumber(at), known_seq) then
   lost = 'the last group of a committer is ' .. last .. ' and was ' .. known
 end
-if lost then redis.call('SET', rewound, batch_id .. ' ' .. witness .. ' ' .. lost, 'NX') end
-if redis.call('EXISTS', rewound) == 1 then
-  return redis.error_reply('REWOUND valkey has lost writes')
-end
+local loss = noticed(rewound, batch_id, high_water, lost)
+if loss then return loss end
 if last > tonumber(number) then return {'old'} end
 
 -- Check: is every flusher that works one that reads the lines?

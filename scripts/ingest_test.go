@@ -205,7 +205,7 @@ func TestIngestSealsAFullRawListItself(t *testing.T) {
 		t.Errorf("order %q, raw %.40q, rawbytes %q", dump["fm:{0}:order"], dump["fm:{0}:raw"], dump["fm:{0}:rawbytes"])
 	}
 	waiting := r.seal(now).Raw
-	if len(waiting) != 2 || waiting[0].Seq != 1 {
+	if len(waiting) != 2 || waiting[0].Number != 1 {
 		t.Fatalf("waiting: %+v, want the full one, numbered 1, and the rest", waiting)
 	}
 	if got := r.lines(waiting[0].ID); !slices.Equal(got, []string{half, half}) {

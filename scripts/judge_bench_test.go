@@ -54,7 +54,7 @@ func BenchmarkJudge(b *testing.B) {
 			s := NewStaged()
 			r.stagePart(s, part("a", chat(1)))
 			measure(b, r, nil, func(int) {
-				j, err := r.Judge(b.Context(), 0, s, &l, Query{Lacks: 1000}, true)
+				j, err := r.Judge(b.Context(), 0, s, &l, Query{MissingFrom: 1000}, true)
 				if err != nil || j.Unstaged || len(j.Refused) > 0 {
 					b.Fatalf("%+v, %v", j, err)
 				}

@@ -12,7 +12,7 @@ import (
 // judge holds a staged request against limits.
 func (r *rig) judge(s *Staged, l Limits, take bool) Judgement {
 	r.Helper()
-	j, err := r.Judge(r.Context(), 0, s, &l, Query{Lacks: 1000}, take)
+	j, err := r.Judge(r.Context(), 0, s, &l, Query{MissingFrom: 1000}, take)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestWhatACrashHoldsIsForgotten(t *testing.T) {
 	if ttl := r.client.PTTL(t.Context(), judgedKey(0, s.Token)).Val(); ttl <= 0 || ttl > stagedFor {
 		t.Errorf("what it holds stays for %v", ttl)
 	}
-	if got := r.judged(quota(5, 0, 1), Query{Lacks: 1000}, chat(1)); reason(got.Refused) != Held {
+	if got := r.judged(quota(5, 0, 1), Query{MissingFrom: 1000}, chat(1)); reason(got.Refused) != Held {
 		t.Errorf("while it holds all: %+v", got)
 	}
 	if err := r.client.PExpire(t.Context(), key, time.Millisecond).Err(); err != nil {
@@ -129,7 +129,7 @@ func TestWhatACrashHoldsIsForgotten(t *testing.T) {
 	}
 	for r.client.Exists(t.Context(), key).Val() > 0 {
 	}
-	if got := r.judged(quota(5, 0, 5), Query{Lacks: 1000}, chat(5)); len(got.Refused) > 0 {
+	if got := r.judged(quota(5, 0, 5), Query{MissingFrom: 1000}, chat(5)); len(got.Refused) > 0 {
 		t.Errorf("when it is forgotten: %+v", got)
 	}
 	if left := r.dump()[holdingKey(0)]; left != "" {
@@ -147,7 +147,7 @@ func TestManyTokensAreHeld(t *testing.T) {
 		quota int64
 		want  Reason
 	}{{900_000_000, OverQuota}, {1_000_000_000, Held}, {1_800_000_000, Held}, {1_800_000_001, ""}} {
-		out := r.judged(quota(c.quota, 0, 1), Query{Lacks: 1000}, chat(1))
+		out := r.judged(quota(c.quota, 0, 1), Query{MissingFrom: 1000}, chat(1))
 		if reason(out.Refused) != c.want {
 			t.Errorf("of %d: %+v; want %q", c.quota, out, c.want)
 		}
@@ -194,7 +194,7 @@ func TestHeldTokensAreNeitherUsedNorFree(t *testing.T) {
 			switch {
 			case action == "small":
 				l := needs(most, tokens)
-				out := r.judged(l, Query{Lacks: 1000}, counter(tenant, "chat", tokens))
+				out := r.judged(l, Query{MissingFrom: 1000}, counter(tenant, "chat", tokens))
 				check(tokens, out.Refused)
 				if len(out.Refused) == 0 {
 					used += tokens
@@ -249,13 +249,13 @@ func TestQuotasOfManyTenantsAtOnce(t *testing.T) {
 	}
 	r.add(counters...)
 	l.Requests[0].Needs = l.Requests[0].Needs[1:] // the first has no quota left
-	if out := r.judged(l, Query{Lacks: 1000}, chat(1)); len(out.Refused) > 0 {
+	if out := r.judged(l, Query{MissingFrom: 1000}, chat(1)); len(out.Refused) > 0 {
 		t.Errorf("one token left of each: %+v", out.Refused)
 	}
 	last := counters[len(counters)-1]
 	last.Tokens, last.Minute = 1, last.Minute-1
 	r.add(last)
-	out := r.judged(l, Query{Lacks: 1000}, chat(1))
+	out := r.judged(l, Query{MissingFrom: 1000}, chat(1))
 	want := Refusal{Request: 0, Reason: OverQuota, Which: tenants - 1, Used: tenants - 1}
 	if len(out.Refused) != 1 || out.Refused[0] != want {
 		t.Errorf("none left of the last: %+v", out.Refused)

@@ -117,7 +117,7 @@ func (l *Limits) encode(shard int, q Query) string {
 	}
 	all := map[string]any{"rates": rates, "quotas": quotas, "features": features, "most": l.MostFeatures, "requests": requests}
 	if len(quotas) > 0 {
-		all["view"] = map[string]any{"seq": q.Seq, "lacks": q.Lacks, "settled": append([]string{}, q.Settled...),
+		all["view"] = map[string]any{"seq": q.Position, "missing_from": q.MissingFrom, "settled": append([]string{}, q.Settled...),
 			"minute": minutePrefix(shard), "sum": sumPrefix(shard), "request": requestPrefix(shard)}
 	}
 	text, err := json.Marshal(all)

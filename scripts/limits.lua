@@ -1,12 +1,12 @@
 -- What the requests of a group may not exceed: rates of events, quotas of tokens, numbers
 -- of features. A part of ingest.lua, before which Go puts it; it does nothing by itself.
--- Uses counters.lua.
+-- Uses position.lua and counters.lua.
 --
 -- limits is a table, made of JSON:
 --   rates     {{key, rate, burst}, ...}: events a second (1 to 10^6), events (1 to 10^9)
 --   quotas    {{tenant, first day, day after the last, settled, quota}, ...}: tokens
---   view      {seq =, lacks =, minute = prefix, sum = prefix, request = prefix,
---             settled = {id, ...}}: what the caller knows from Postgres, see usage.lua; lacks is
+--   view      {seq =, missing_from =, minute = prefix, sum = prefix, request = prefix,
+--             settled = {id, ...}}: what the caller knows from Postgres, see usage.lua; missing_from is
 --             the order of the first sum batch that it may not know
 --   features  {{key, feature, search}, ...}: those that are new to the caller; search is 1 if
 --             it has not lately been told that the tenant has no room
@@ -105,9 +105,7 @@ local function limiting(limits, seq)
   -- used_now returns what each quota's tenant has used, or nil if the view does not tell.
   local function used_now(keys)
     local view, hashes, leave_out, used = limits.view, {keys.late}, {}, {}
-    -- A recovery moves seq by 2^32.
-    local recovered = seq >= view.seq + 4294967296
-    if recovered or tonumber(call('GET', keys.dropped) or 0) >= view.lacks then return nil end
+    if recovered_since(seq, view.seq) or tonumber(call('GET', keys.dropped) or 0) >= view.missing_from then return nil end
     for _, id in ipairs(view.settled or {}) do leave_out[id] = true end
     for _, minute in ipairs(call('ZRANGE', keys.minutes, 0, -1)) do
       hashes[#hashes + 1] = view.minute .. minute

@@ -242,7 +242,7 @@ func TestAQuotaCountsEverythingThatTheViewDoesNot(t *testing.T) {
 		used     int64
 	}{{nil, 31}, {[]string{waiting}, 23}, {[]string{settled}, 15}, {[]string{settled, waiting}, 7}} {
 		before := r.dump()
-		q := Query{Settled: c.leaveOut, Lacks: 1000}
+		q := Query{Settled: c.leaveOut, MissingFrom: 1000}
 		out := r.judged(quota(c.used+100, 50, 51, 50, 1), q, chat(1))
 		requests, reasons := refusedRequests(out)
 		if !slices.Equal(requests, []int{0, 2}) || reasons[0] != OverQuota || out.Refused[0].Used != c.used+50 || out.Refused[1].Used != c.used+100 {
@@ -265,7 +265,7 @@ func TestQuotasBeyondWhatALuaNumberHolds(t *testing.T) {
 	} {
 		l := quota(c.quota, c.settled, c.tokens, math.MaxInt64)
 		l.Requests = append(l.Requests, Request{Costs: nil})
-		out := r.judged(l, Query{Lacks: 1}, chat(1))
+		out := r.judged(l, Query{MissingFrom: 1}, chat(1))
 		var used int64
 		if len(out.Refused) == 0 {
 			t.Fatalf("%+v: nothing is refused", c)
@@ -287,11 +287,11 @@ func TestAViewThatLacksADroppedBatchRefuses(t *testing.T) {
 	sums := r.seal(now).Sums
 	r.ack(nil, ids(sums))
 	ask := func(lacks int64, seq ledger.Position) []Reason {
-		out := r.judged(quota(100, 0, 1), Query{Lacks: lacks, Seq: seq}, chat(1))
+		out := r.judged(quota(100, 0, 1), Query{MissingFrom: lacks, Position: seq}, chat(1))
 		_, reasons := refusedRequests(out)
 		return reasons
 	}
-	order := sums[0].Seq
+	order := sums[0].Number
 	if got := ask(order, 0); len(got) > 0 {
 		t.Errorf("before it is dropped: %v", got)
 	}

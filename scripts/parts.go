@@ -14,8 +14,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// Part is what one hash of counters has of a tenant and a day.
-type Part struct {
+// BatchUsage is what one hash of counters has of a tenant and a day.
+type BatchUsage struct {
 	// Batch is the id of the sum batch; empty while the hash is open.
 	Batch string
 	// Minute is the unix minute of the hash, 0 if it is of late events, and OneRequest.
@@ -30,46 +30,46 @@ type SumBatch struct {
 	// Minute is the unix minute it was made from, 0 if from late events. OneRequest says that it
 	// was made from one large request: it never was an open hash.
 	Minute int64
-	order  float64
+	number float64
 }
 
 // OneRequest stands for the minute of a batch that Stage has made.
 const OneRequest = -1
 
-// Grown is what has happened in a shard since a look before.
-type Grown struct {
+// ChangesAndBatches is what has happened in a shard since a look before.
+type ChangesAndBatches struct {
 	// Tenants have acknowledged events since that look; All is set if it may be anybody.
 	Tenants []string
 	All     bool
 	// Next is the look to pass next time.
-	Next Look
+	Next ChangeCursor
 	// Batches are all sum batches that Valkey held at the look, in the order of sealing.
 	Batches []SumBatch
 }
 
-// Grown is Changed together with the sum batches of the same moment. seq is the largest seq of
+// ChangesAndBatches is Changed together with the sum batches of the same moment. seq is the largest seq of
 // the shard that the caller's view of Postgres contains; ErrRewound says that batches
 // would not fit it.
-func (v *Valkey) Grown(ctx context.Context, shard int, seq ledger.Position, before Look) (Grown, error) {
+func (v *Valkey) ChangesAndBatches(ctx context.Context, shard int, seq ledger.Position, before ChangeCursor) (ChangesAndBatches, error) {
 	keys := []string{changedKey(shard), lookKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
 	reply, err := v.changed(ctx, keys, int64(before), sumPrefix(shard), seq)
 	if err != nil {
-		return Grown{}, fmt.Errorf("look at unsettled usage: %w", err)
+		return ChangesAndBatches{}, fmt.Errorf("look at unsettled usage: %w", err)
 	}
 	tenants, next, batches := parseChanged(reply)
-	g := Grown{Tenants: tenants, All: next < before, Next: next}
+	g := ChangesAndBatches{Tenants: tenants, All: next < before, Next: next}
 	for b := range slices.Chunk(batches, 3) {
 		order, err := strconv.ParseFloat(b[1], 64)
 		if err != nil {
-			return Grown{}, fmt.Errorf("look at unsettled usage: %w", err)
+			return ChangesAndBatches{}, fmt.Errorf("look at unsettled usage: %w", err)
 		}
 		minute, err := parseMinute(b[2])
 		if err != nil {
-			return Grown{}, fmt.Errorf("look at unsettled usage: %w", err)
+			return ChangesAndBatches{}, fmt.Errorf("look at unsettled usage: %w", err)
 		}
-		g.Batches = append(g.Batches, SumBatch{ID: b[0], Minute: minute, order: order})
+		g.Batches = append(g.Batches, SumBatch{ID: b[0], Minute: minute, number: order})
 	}
-	slices.SortFunc(g.Batches, func(a, b SumBatch) int { return cmp.Compare(a.order, b.order) })
+	slices.SortFunc(g.Batches, func(a, b SumBatch) int { return cmp.Compare(a.number, b.number) })
 	return g, nil
 }
 
@@ -83,9 +83,9 @@ func partsTenants(hashes int) int { return max(1, partsWork/max(1, hashes)) }
 // Parts lists what each tenant, by its place, has in open minutes, late events and every sum
 // batch but known. hashes is about how many that are: it decides how many tenants one
 // call reads. A tenant's parts are of one moment, those of two tenants need not be.
-// seq and ErrRewound are those of Grown.
-func (v *Valkey) Parts(ctx context.Context, shard int, seq ledger.Position, known, tenants []string, hashes int) ([][]Part, error) {
-	parts := make([][]Part, len(tenants))
+// seq and ErrRewound are those of ChangesAndBatches.
+func (v *Valkey) Parts(ctx context.Context, shard int, seq ledger.Position, known, tenants []string, hashes int) ([][]BatchUsage, error) {
+	parts := make([][]BatchUsage, len(tenants))
 	size := partsTenants(hashes)
 	// Two at a time: Valkey works on one while this process reads the answer to the other,
 	// and still gets to other clients between them.
@@ -102,7 +102,7 @@ func (v *Valkey) Parts(ctx context.Context, shard int, seq ledger.Position, know
 }
 
 // parts is one call of parts.lua.
-func (v *Valkey) parts(ctx context.Context, shard int, seq ledger.Position, known, tenants []string, parts [][]Part) error {
+func (v *Valkey) parts(ctx context.Context, shard int, seq ledger.Position, known, tenants []string, parts [][]BatchUsage) error {
 	cmds, err := v.run(ctx, nil, partsCall(shard, seq, known, tenants))
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (v *Valkey) parts(ctx context.Context, shard int, seq ledger.Position, know
 			}
 			n = 0
 			i := numbers[0] - 1
-			parts[i] = append(parts[i], Part{Batch: hash[0], Minute: minute, Day: meter.Day(numbers[1]), Tokens: numbers[2]})
+			parts[i] = append(parts[i], BatchUsage{Batch: hash[0], Minute: minute, Day: meter.Day(numbers[1]), Tokens: numbers[2]})
 		}
 	}
 	return nil

@@ -10,9 +10,9 @@ import (
 )
 
 // grown is a look that must not fail.
-func (r *rig) grown(before Look) Grown {
+func (r *rig) grown(before ChangeCursor) ChangesAndBatches {
 	r.Helper()
-	g, err := r.Grown(r.Context(), 0, 0, before)
+	g, err := r.ChangesAndBatches(r.Context(), 0, 0, before)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -20,7 +20,7 @@ func (r *rig) grown(before Look) Grown {
 }
 
 // parts are those of tenants beside known.
-func (r *rig) partsOf(known []string, tenants ...string) [][]Part {
+func (r *rig) partsOf(known []string, tenants ...string) [][]BatchUsage {
 	r.Helper()
 	parts, err := r.Parts(r.Context(), 0, 0, known, tenants, 4)
 	if err != nil {
@@ -35,15 +35,15 @@ func TestPartsTellHashesApart(t *testing.T) {
 	yesterday := chat(32)
 	yesterday.Day--
 	r.add(yesterday, counter("acme", "image", 64), counter("zed", "chat", big))
-	open := []Part{
+	open := []BatchUsage{
 		{Minute: 0, Day: today, Tokens: 4},
 		{Minute: now - 1, Day: today, Tokens: 2},
 		{Minute: now, Day: today, Tokens: 65},
 		{Minute: now, Day: today - 1, Tokens: 32},
 	}
-	sums := []Part{{Batch: waiting, Day: today, Tokens: 8}, {Batch: settled, Day: today, Tokens: 16}}
+	sums := []BatchUsage{{Batch: waiting, Day: today, Tokens: 8}, {Batch: settled, Day: today, Tokens: 16}}
 	got := r.partsOf(nil, "zed", "nobody", "acme")
-	if want := []Part{{Minute: now, Day: today, Tokens: big}}; !slices.Equal(got[0], want) || got[1] != nil {
+	if want := []BatchUsage{{Minute: now, Day: today, Tokens: big}}; !slices.Equal(got[0], want) || got[1] != nil {
 		t.Errorf("zed and nobody: %+v", got[:2])
 	}
 	if want := slices.Concat(open, sums); !slices.Equal(got[2], want) {
@@ -66,7 +66,7 @@ func TestPartsOfMoreTenantsThanOneCallTakes(t *testing.T) {
 	}
 	r.add(counters...)
 	for i, parts := range r.partsOf(nil, tenants...) {
-		want := []Part{{Minute: now, Day: today, Tokens: int64(i)}}
+		want := []BatchUsage{{Minute: now, Day: today, Tokens: int64(i)}}
 		if i%3 == 0 {
 			want = nil
 		}
@@ -92,7 +92,7 @@ func TestGrownNamesTenantsAndBatches(t *testing.T) {
 	}
 	want := []SumBatch{{ID: sealed.Sums[0].ID}, {ID: sealed.Sums[1].ID, Minute: now}}
 	for i := range second.Batches {
-		second.Batches[i].order = 0
+		second.Batches[i].number = 0
 	}
 	if !slices.Equal(second.Batches, want) {
 		t.Errorf("batches %+v, want %+v", second.Batches, want)
@@ -112,7 +112,7 @@ func TestPartsAndGrownAreRefusedWhenValkeyHasLostWrites(t *testing.T) {
 	r := newRig(t)
 	r.add(chat(1))
 	for _, seq := range []ledger.Position{1, -ledger.Epoch} { // 1 was never reached; a recovery has happened since
-		if _, err := r.Grown(t.Context(), 0, seq, 0); !errors.Is(err, ErrRewound) {
+		if _, err := r.ChangesAndBatches(t.Context(), 0, seq, 0); !errors.Is(err, ErrRewound) {
 			t.Errorf("grown since seq %d: %v", seq, err)
 		}
 		if _, err := r.Parts(t.Context(), 0, seq, nil, []string{"acme"}, 4); !errors.Is(err, ErrRewound) {

@@ -13,8 +13,8 @@ const postgresRestored = "postgres was restored from a backup"
 
 // Marked is what a shard knew when it was told that Postgres was restored.
 type Marked struct {
-	// Seq is its number of hand-outs.
-	Seq ledger.Position
+	// Position is its number of hand-outs.
+	Position ledger.Position
 	// Flushed is how many events have left it for Postgres, see flushedKey.
 	Flushed int64
 	// Waiting are the ids of the raw batches that have not.
@@ -33,7 +33,7 @@ func (v *Valkey) MarkRestored(ctx context.Context, shard int, seq ledger.Positio
 	if len(reply) != 3 {
 		return m, fmt.Errorf("note that postgres was restored: unexpected reply of %d parts", len(reply))
 	}
-	m.Seq = position(reply[0])
+	m.Position = position(reply[0])
 	m.Flushed, _ = reply[1].(int64)
 	waiting, _ := reply[2].([]any)
 	for _, id := range waiting {

@@ -20,11 +20,11 @@ import (
 // with it (SealAll ... Resume), nothing is accepted and nothing is sealed.
 var ErrRewound = errors.New("valkey has lost writes")
 
-// Witness says that the shard has reached a position: so the ledger says, or a view. What the
+// Known says that the shard has reached a position: so the ledger says, or a view. What the
 // replies of Seal and Ingest say is noted without being told. If Valkey turns out to be
 // behind that, Seal and Ingest return ErrRewound.
-func (v *Valkey) Witness(shard int, at ledger.Position) {
-	known := &v.witness[shard]
+func (v *Valkey) Known(shard int, at ledger.Position) {
+	known := &v.highWater[shard]
 	for have := known.Load(); have < int64(at); have = known.Load() {
 		if known.CompareAndSwap(have, int64(at)) {
 			return
@@ -32,8 +32,8 @@ func (v *Valkey) Witness(shard int, at ledger.Position) {
 	}
 }
 
-// Seq is the shard's present number of hand-outs.
-func (v *Valkey) Seq(ctx context.Context, shard int) (ledger.Position, error) {
+// Position is the shard's present number of hand-outs.
+func (v *Valkey) Position(ctx context.Context, shard int) (ledger.Position, error) {
 	at, err := v.rdb.Get(ctx, seqKey(shard)).Int64()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return 0, fmt.Errorf("read the position of shard %d: %w", shard, err)
@@ -49,10 +49,10 @@ func position(reply any) ledger.Position {
 
 // Rewound is a shard that has lost writes, with all that is left in it.
 type Rewound struct {
-	// Marker is the id, a UUID of version 7, under which the loss was noticed.
-	Marker string
-	// Witness is the largest seq known to who noticed it, Seq the shard's own.
-	Witness, Seq ledger.Position
+	// ID is the id, a UUID of version 7, under which the loss was noticed.
+	ID string
+	// HighWater is the largest seq known to who noticed it, Position the shard's own.
+	HighWater, Position ledger.Position
 	// Reason says what was noticed.
 	Reason string
 	// Restored says that it was Postgres that has lost writes, see MarkRestored; Moved that
@@ -99,12 +99,12 @@ func parseRewound(reply []any) (r Rewound, ok bool, err error) {
 	if len(parts) != 3 {
 		return r, false, fmt.Errorf("seal everything: unexpected marker %q", reply[0])
 	}
-	r.Marker, r.Reason, r.Restored, r.Moved = parts[0], parts[2], parts[2] == postgresRestored, parts[2] == shardsChanged
-	witness, err := strconv.ParseInt(parts[1], 10, 64)
+	r.ID, r.Reason, r.Restored, r.Moved = parts[0], parts[2], parts[2] == postgresRestored, parts[2] == shardsChanged
+	highWater, err := strconv.ParseInt(parts[1], 10, 64)
 	if err != nil {
 		return r, false, fmt.Errorf("seal everything: unexpected marker: %w", err)
 	}
-	r.Witness, r.Seq = ledger.Position(witness), position(reply[1])
+	r.HighWater, r.Position = ledger.Position(highWater), position(reply[1])
 	if r.Raw, err = parseBatches(reply[3]); err != nil {
 		return r, false, err
 	}

@@ -41,7 +41,7 @@ func (r *rig) refused() {
 
 func TestAValkeyBehindAWitnessAcceptsNothing(t *testing.T) {
 	for name, witness := range map[string]func(r *rig){
-		"the ledger's hand-out": func(r *rig) { r.Witness(0, 100) },
+		"the ledger's hand-out": func(r *rig) { r.Known(0, 100) },
 		"an own hand-out": func(r *rig) {
 			r.seal(now)
 			r.client.Del(r.Context(), seqKey(0))
@@ -69,11 +69,11 @@ func TestACommitterMissesItsLastGroup(t *testing.T) {
 	last := r.group(chat(1))
 	out := r.try(last)
 	next := r.group(chat(1))
-	next.Known, next.KnownSeq = last.Number, out.Seq
+	next.Known, next.KnownAt = last.Number, out.Position
 	r.ingest(next)
 
 	lost := r.group(chat(1))
-	lost.Known, lost.KnownSeq = next.Number+1, out.Seq // more than Valkey knows of
+	lost.Known, lost.KnownAt = next.Number+1, out.Position // more than Valkey knows of
 	if _, _, err := r.Ingest(t.Context(), 0, lost, window, Query{}); !errors.Is(err, ErrRewound) {
 		t.Errorf("got %v, want ErrRewound", err)
 	}
@@ -84,10 +84,10 @@ func TestAGroupFromBeforeARecoveryIsNotMissed(t *testing.T) {
 	r := newRig(t)
 	r.client.Set(t.Context(), seqKey(0), int64(ledger.Epoch), 0)
 	g := r.group(chat(1))
-	g.Known, g.KnownSeq = 500, 0
+	g.Known, g.KnownAt = 500, 0
 	r.ingest(g)
 	g = r.group(chat(1))
-	g.Known, g.KnownSeq = 500, 1
+	g.Known, g.KnownAt = 500, 1
 	if _, _, err := r.Ingest(t.Context(), 0, g, window, Query{}); !errors.Is(err, ErrRewound) {
 		t.Errorf("a group that was applied after it: got %v, want ErrRewound", err)
 	}
@@ -109,7 +109,7 @@ func TestUsageRefusesAViewFromBeforeARecovery(t *testing.T) {
 	r := newRig(t)
 	r.client.Set(t.Context(), seqKey(0), int64(ledger.Epoch)+7, 0)
 	for seq, want := range map[ledger.Position]error{7: ErrRewound, 8: nil, ledger.Epoch + 7: nil, ledger.Epoch + 8: ErrRewound} {
-		q := Query{Seq: seq, Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}}
+		q := Query{Position: seq, Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}}
 		if _, err := r.Tokens(t.Context(), 0, q); !errors.Is(err, want) {
 			t.Errorf("a view of %d: %v, want %v", seq, err, want)
 		}
@@ -142,15 +142,15 @@ func TestSealAllLeavesNothingOpen(t *testing.T) {
 	r.add(append(counters, lateChat(9, 1))...)
 	r.ingest(r.fullGroup())
 	r.add(chat(1))
-	r.Witness(0, 7)
+	r.Known(0, 7)
 	r.refused()
 	first, ok, err := r.SealAll(t.Context(), 0)
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	if len(first.Raw) != 2 || len(first.Sums) != minutes+1 || first.Witness != 7 || first.Seq != 0 ||
-		uuid.Validate(first.Marker) != nil || !strings.Contains(first.Reason, "seq is 0 and was 7") {
-		t.Errorf("%d raw, %d sums of %+v", len(first.Raw), len(first.Sums), Rewound{Marker: first.Marker, Witness: first.Witness, Seq: first.Seq, Reason: first.Reason})
+	if len(first.Raw) != 2 || len(first.Sums) != minutes+1 || first.HighWater != 7 || first.Position != 0 ||
+		uuid.Validate(first.ID) != nil || !strings.Contains(first.Reason, "seq is 0 and was 7") {
+		t.Errorf("%d raw, %d sums of %+v", len(first.Raw), len(first.Sums), Rewound{ID: first.ID, HighWater: first.HighWater, Position: first.Position, Reason: first.Reason})
 	}
 	dump := r.dump()
 	for _, gone := range []string{"fm:{0}:raw", "fm:{0}:rawbytes", "fm:{0}:late", "fm:{0}:minutes"} {
@@ -159,7 +159,7 @@ func TestSealAllLeavesNothingOpen(t *testing.T) {
 		}
 	}
 	second, ok, err := r.SealAll(t.Context(), 0)
-	if !ok || err != nil || !slices.Equal(second.Raw, first.Raw) || !slices.Equal(second.Sums, first.Sums) || second.Marker != first.Marker {
+	if !ok || err != nil || !slices.Equal(second.Raw, first.Raw) || !slices.Equal(second.Sums, first.Sums) || second.ID != first.ID {
 		t.Errorf("repeated: %t, %v, %d raw, %d sums; want the same", ok, err, len(second.Raw), len(second.Sums))
 	}
 	r.same(dump)
@@ -168,12 +168,12 @@ func TestSealAllLeavesNothingOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.refused()
-	if err := r.Resume(t.Context(), 0, first.Marker, ledger.Epoch+7); err != nil {
+	if err := r.Resume(t.Context(), 0, first.ID, ledger.Epoch+7); err != nil {
 		t.Fatal(err)
 	}
 	r.add(chat(1))
-	if got := r.seal(now + 1); got.Seq != ledger.Epoch+8 {
-		t.Errorf("first hand-out after it is %d, want %d", got.Seq, ledger.Epoch+8)
+	if got := r.seal(now + 1); got.Position != ledger.Epoch+8 {
+		t.Errorf("first hand-out after it is %d, want %d", got.Position, ledger.Epoch+8)
 	}
 }
 
@@ -182,19 +182,19 @@ func TestRememberedIDsAreDuplicatesWhateverTheyHold(t *testing.T) {
 	g := r.group(chat(1))
 	g.IDs = []EventID{{"acme", "known", "digest"}}
 	r.ingest(g)
-	r.Witness(0, 7)
+	r.Known(0, 7)
 	r.refused()
 	loss, _, err := r.SealAll(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		err := r.Remember(t.Context(), 0, loss.Marker, window, []EventID{{"acme", "known", AnyContent}, {"acme", "forgotten", AnyContent}})
+		err := r.Remember(t.Context(), 0, loss.ID, window, []EventID{{"acme", "known", AnyContent}, {"acme", "forgotten", AnyContent}})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := r.Resume(t.Context(), 0, loss.Marker, 8); err != nil {
+	if err := r.Resume(t.Context(), 0, loss.ID, 8); err != nil {
 		t.Fatal(err)
 	}
 	g = r.group(chat(1))

@@ -13,6 +13,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+//go:embed position.lua
+var positionLua string
+
 //go:embed counters.lua
 var countersLua string
 
@@ -83,18 +86,18 @@ var shardsLua string
 var reshardLua string
 
 var (
-	ingestScript   = newScript("ingest", ingestLua, countersLua, seenLua, limitsLua)
+	ingestScript   = newScript("ingest", ingestLua, positionLua, countersLua, seenLua, limitsLua)
 	stageScript    = newScript("stage", stageLua, countersLua, seenLua)
-	judgeScript    = newScript("judge", judgeLua, countersLua, limitsLua)
+	judgeScript    = newScript("judge", judgeLua, positionLua, countersLua, limitsLua)
 	unstageScript  = newScript("unstage", unstageLua)
-	sealScript     = newScript("seal", sealLua)
+	sealScript     = newScript("seal", sealLua, positionLua)
 	ackScript      = newScript("ack", ackLua)
 	dropScript     = newScript("drop", dropLua)
 	queueScript    = newScript("queue", queueLua)
-	usageScript    = newScript("usage", usageLua, countersLua)
-	partsScript    = newScript("parts", partsLua)
-	seriesScript   = newScript("series", seriesLua, countersLua)
-	changedScript  = newScript("changed", changedLua)
+	usageScript    = newScript("usage", usageLua, positionLua, countersLua)
+	partsScript    = newScript("parts", partsLua, positionLua)
+	seriesScript   = newScript("series", seriesLua, positionLua, countersLua)
+	changedScript  = newScript("changed", changedLua, positionLua)
 	rewindScript   = newScript("rewind", rewindLua)
 	rememberScript = newScript("remember", rememberLua, seenLua)
 	featuresScript = newScript("features", featuresLua)
@@ -125,8 +128,8 @@ var ErrFull = errors.New("valkey is full")
 type Valkey struct {
 	rdb    redis.UniversalClient
 	shards int
-	// witness is the largest seq this process knows of, by shard, see Witness.
-	witness []atomic.Int64
+	// highWater is the largest position that this process knows of, by shard, see Known.
+	highWater []atomic.Int64
 	// hashes is in how many hashes of counters usage was last looked up, by shard.
 	hashes  []atomic.Int64
 	heads   []atomic.Pointer[head]   // of the queue, by shard
@@ -136,7 +139,7 @@ type Valkey struct {
 // New returns the scripts of a deployment with the given number of shards, at least 1.
 func New(rdb redis.UniversalClient, shards int) *Valkey {
 	shards = max(shards, 1)
-	return &Valkey{rdb: rdb, shards: shards, witness: make([]atomic.Int64, shards),
+	return &Valkey{rdb: rdb, shards: shards, highWater: make([]atomic.Int64, shards),
 		hashes: make([]atomic.Int64, shards), heads: make([]atomic.Pointer[head], shards)}
 }
 

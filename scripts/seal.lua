@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Closes what can be closed into immutable batches and hands out the batches that
 -- wait for Postgres, oldest first. May run on a full Valkey: it frees memory in the end.
+-- Uses position.lua, which Go puts before it.
 --
 -- KEYS[1] raw  KEYS[2] rawbytes  KEYS[3] minutes  KEYS[4] late
 -- KEYS[5] sealed:raw  KEYS[6] sealed:sum  KEYS[7] settled  KEYS[8] seq
@@ -9,7 +10,7 @@
 -- ARGV[1] first unix minute that is still open: those before it are over
 -- ARGV[2] prefix of raw:<id>  ARGV[3] prefix of sum:<id>  ARGV[4] prefix of minute:<m>
 -- ARGV[5] most batches of each kind to hand out
--- ARGV[6] witness: the largest seq that the caller knows of
+-- ARGV[6] high water: the largest seq that the caller knows of
 -- ARGV[7] form of lines that the caller reads
 -- ARGV[8..] new ids, at least ARGV[5] + 1
 --
@@ -25,14 +26,14 @@ local raw, rawbytes, minutes, late = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local sealed_raw, sealed_sum, settled, seq = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local order, rewound, accepted, flushed, reads = KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local open_from, raw_prefix, sum_prefix, minute_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local most, witness, form = tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local most, high_water, form = tonumber(ARGV[5]), ARGV[6], ARGV[7]
 
 local next_id = 8
 local at = redis.call('GET', seq) or '0'
-if tonumber(at) < tonumber(witness) then
-  redis.call('SET', rewound, ARGV[next_id] .. ' ' .. witness .. ' seq is ' .. at .. ' and was ' .. witness, 'NX')
-end
-if redis.call('EXISTS', rewound) == 1 then return redis.error_reply('REWOUND valkey has lost writes') end
+local behind = tonumber(at) < tonumber(high_water)
+  and 'seq is ' .. at .. ' and was ' .. high_water
+local loss = noticed(rewound, ARGV[next_id], high_water, behind)
+if loss then return loss end
 
 local function seal(key, prefix, sealed)
   local id = ARGV[next_id]

@@ -70,8 +70,8 @@ func TestSealGivesEachBatchAnIDAndANumberOfItsOwn(t *testing.T) {
 			t.Errorf("batch %d has id %q", i, b.ID)
 		}
 		seen[b.ID] = true
-		if b.Seq != int64(i)+1 {
-			t.Errorf("batch %d has seq %d", i, b.Seq)
+		if b.Number != int64(i)+1 {
+			t.Errorf("batch %d has seq %d", i, b.Number)
 		}
 	}
 }
@@ -126,7 +126,7 @@ func TestSealHandsOutWhatWaitsOldestFirst(t *testing.T) {
 		}
 		var seqs []int64
 		for _, b := range got.Raw {
-			seqs = append(seqs, b.Seq)
+			seqs = append(seqs, b.Number)
 		}
 		if !slices.Equal(seqs, step.want) || got.More != step.more {
 			t.Errorf("handed out %v, more %t; want %+v", seqs, got.More, step)
@@ -206,10 +206,10 @@ func TestSealNumbersGrowAcrossHandOuts(t *testing.T) {
 		b := r.seal(now).Raw[0]
 		r.seal(now)
 		r.ack([]string{b.ID}, nil)
-		if b.Seq <= last {
-			t.Errorf("seq %d after %d", b.Seq, last)
+		if b.Number <= last {
+			t.Errorf("seq %d after %d", b.Number, last)
 		}
-		last = b.Seq
+		last = b.Number
 	}
 }
 

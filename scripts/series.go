@@ -23,9 +23,9 @@ type SeriesQuery struct {
 	From, To int64
 	// Minutes says that From and To are unix minutes, not days (meter.Day).
 	Minutes bool
-	// Settled and Seq are as in Query.
-	Settled []string
-	Seq     ledger.Position
+	// Settled and Position are as in Query.
+	Settled  []string
+	Position ledger.Position
 }
 
 // SeriesCount is a part of what was used of a feature at a day or unix minute.
@@ -43,7 +43,7 @@ func (v *Valkey) Series(ctx context.Context, q SeriesQuery) ([]SeriesCount, erro
 	if q.Minutes {
 		what = "minutes"
 	}
-	args := []any{minutePrefix(shard), sumPrefix(shard), what, q.Seq, q.Tenant, q.From, q.To, seriesCounters}
+	args := []any{minutePrefix(shard), sumPrefix(shard), what, q.Position, q.Tenant, q.From, q.To, seriesCounters}
 	for _, id := range q.Settled {
 		args = append(args, id)
 	}

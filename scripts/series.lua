@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 -- Lists what one tenant has used and the caller does not know from Postgres, by feature and
 -- by day or minute: open minutes, late events and every sum batch that is not among the
--- given ids. Uses counters.lua.
+-- given ids. Uses position.lua and counters.lua.
 --
 -- KEYS[1] minutes  KEYS[2] late  KEYS[3] sealed:sum  KEYS[4] settled
 -- KEYS[5] seq  KEYS[6] rewound
@@ -26,11 +26,8 @@ local minute_prefix, sum_prefix, what = ARGV[1], ARGV[2], ARGV[3]
 local tenant, from, to, most = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local looked_at = 0
 
--- A recovery moves seq by 2^32.
-local at, witness = tonumber(redis.call('GET', KEYS[5]) or 0), tonumber(ARGV[4])
-if at < witness or at >= witness + 4294967296 or redis.call('EXISTS', KEYS[6]) == 1 then
-  return redis.error_reply('REWOUND valkey has lost writes')
-end
+local lost = misfit(KEYS[5], KEYS[6], tonumber(ARGV[4]))
+if lost then return lost end
 
 local leave_out = {}
 for i = 9, #ARGV do leave_out[ARGV[i]] = true end

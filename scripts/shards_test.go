@@ -79,10 +79,10 @@ func TestAShardIsClosedOnlyIfNothingWaits(t *testing.T) {
 		t.Errorf("a closed shard takes an event: %v", err)
 	}
 	rewound, ok, err := r.SealAll(t.Context(), 0)
-	if err != nil || !ok || !rewound.Moved || rewound.Restored || rewound.Witness != 7 {
+	if err != nil || !ok || !rewound.Moved || rewound.Restored || rewound.HighWater != 7 {
 		t.Errorf("a flusher finds %+v, %v, %v", rewound, ok, err)
 	}
-	if err := r.Resume(t.Context(), 0, rewound.Marker, 7); err != nil {
+	if err := r.Resume(t.Context(), 0, rewound.ID, 7); err != nil {
 		t.Fatal(err)
 	}
 	r.add(chat(5))

@@ -17,11 +17,11 @@ type Query struct {
 	// Settled are the ids of sum batches the caller knows to be in Postgres.
 	Settled []string
 	Tenants []meter.TenantDays
-	// Seq is the largest seq of the shard that the caller's view of Postgres contains.
-	Seq ledger.Position
-	// Lacks is the order (Batch.Seq) of the first sum batch of the shard that the view may
+	// Position is the largest seq of the shard that the caller's view of Postgres contains.
+	Position ledger.Position
+	// MissingFrom is the Batch.Number of the first sum batch of the shard that the view may
 	// not contain; Limits need it.
-	Lacks int64
+	MissingFrom int64
 }
 
 // Tokens returns the unsettled tokens of each tenant of q, in q's order. It makes a
@@ -93,7 +93,7 @@ func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.Fe
 
 func usageCall(shard int, q Query, what string) call {
 	args := make([]any, 0, 6+len(q.Settled)+3*len(q.Tenants))
-	args = append(args, minutePrefix(shard), sumPrefix(shard), what, q.Seq, len(q.Settled), mostCounters)
+	args = append(args, minutePrefix(shard), sumPrefix(shard), what, q.Position, len(q.Settled), mostCounters)
 	for _, id := range q.Settled {
 		args = append(args, id)
 	}

@@ -1,6 +1,7 @@
 #!lua flags=no-writes
 -- Adds up what tenants have used and the caller does not know from Postgres: open
--- minutes, late events and every sum batch that is not among the given ids. Uses counters.lua.
+-- minutes, late events and every sum batch that is not among the given ids. Uses position.lua and
+-- counters.lua.
 --
 -- KEYS[1] minutes  KEYS[2] late  KEYS[3] sealed:sum  KEYS[4] settled
 -- KEYS[5] seq  KEYS[6] rewound
@@ -27,11 +28,8 @@ local most = tonumber(ARGV[6])
 local first_tenant = 7 + known
 local tenants = (#ARGV - first_tenant + 1) / 3
 
--- A recovery moves seq by 2^32.
-local at, witness = tonumber(redis.call('GET', KEYS[5]) or 0), tonumber(ARGV[4])
-if at < witness or at >= witness + 4294967296 or redis.call('EXISTS', KEYS[6]) == 1 then
-  return redis.error_reply('REWOUND valkey has lost writes')
-end
+local lost = misfit(KEYS[5], KEYS[6], tonumber(ARGV[4]))
+if lost then return lost end
 
 local leave_out = {}
 for i = 7, 6 + known do leave_out[ARGV[i]] = true end

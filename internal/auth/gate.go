@@ -129,7 +129,7 @@ func (g *Gate) Still(who *Principal) bool {
 		return false
 	}
 	if who.Kind == "token" {
-		return g.tokens.still(who)
+		return g.tokens.stillValid(who)
 	}
 	e := g.keys.byID(who.KeyID)
 	return e != nil && e.who.Scope == who.Scope && e.who.Tenant == who.Tenant

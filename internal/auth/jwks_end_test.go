@@ -87,12 +87,12 @@ func TestASetThatCannotBeReadGetsTooOld(t *testing.T) {
 		}
 		down.Store(true)
 		time.Sleep(6*time.Hour - jwksEvery)
-		if tokens.verify(token) == nil || !tokens.still(open) {
+		if tokens.verify(token) == nil || !tokens.stillValid(open) {
 			t.Error("it has ended before its time")
 		}
 		time.Sleep(jwksEvery + jwksPause)
 		synctest.Wait()
-		if tokens.verify(token) != nil || tokens.still(open) {
+		if tokens.verify(token) != nil || tokens.stillValid(open) {
 			t.Error("keys that cannot be read stay in force")
 		}
 		if n := strings.Count(log.String(), "too old"); n != 1 {
@@ -101,7 +101,7 @@ func TestASetThatCannotBeReadGetsTooOld(t *testing.T) {
 		down.Store(false)
 		time.Sleep(2 * jwksPause)
 		synctest.Wait()
-		if tokens.verify(token) == nil || !tokens.still(open) {
+		if tokens.verify(token) == nil || !tokens.stillValid(open) {
 			t.Error("they are not in force when the set can be read again")
 		}
 	})

@@ -91,7 +91,7 @@ func (d *Directory) refresh(ctx context.Context) error {
 	d.mu.Lock()
 	d.refreshedAt = began
 	d.mu.Unlock()
-	if ids, at := d.untold(); len(ids) > 0 {
+	if ids, at := d.unsynced(); len(ids) > 0 {
 		if err := store.RevokeAPIKeys(ctx, d.db, ids, at); err != nil {
 			return err
 		}
@@ -109,9 +109,9 @@ func (d *Directory) load(version int64, keys []store.APIKey) {
 	d.rebuild()
 }
 
-// untold are the keys that Postgres takes for live and that are revoked, or were made where nobody
+// unsynced are the keys that Postgres takes for live and that are revoked, or were made where nobody
 // was asked for a credential: the version before would take those for keys.
-func (d *Directory) untold() (ids []uuid.UUID, at []time.Time) {
+func (d *Directory) unsynced() (ids []uuid.UUID, at []time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, k := range d.base {
@@ -131,7 +131,7 @@ func (d *Directory) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if lost := d.learn(noted); len(lost) > 0 {
+	if lost := d.merge(noted); len(lost) > 0 {
 		if err := d.valkey.RevokeKeys(ctx, lost); err != nil {
 			return err
 		}
@@ -158,8 +158,8 @@ func (d *Directory) sync(ctx context.Context) error {
 	return nil
 }
 
-// learn adds what Valkey has noted, in force at once, and returns what it has lost.
-func (d *Directory) learn(noted map[uuid.UUID]time.Time) (lost map[uuid.UUID]time.Time) {
+// merge adds what Valkey has noted, in force at once, and returns what it has lost.
+func (d *Directory) merge(noted map[uuid.UUID]time.Time) (lost map[uuid.UUID]time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	lost = map[uuid.UUID]time.Time{}

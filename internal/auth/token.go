@@ -123,8 +123,8 @@ func (t *Tokens) tooLong(c claims) bool {
 		c.IssuedAt != nil && c.ExpiresAt.Sub(c.IssuedAt.Time) > most)
 }
 
-// still reports whether the key that has signed a token is still in force.
-func (t *Tokens) still(who *Principal) bool {
+// stillValid reports whether the key that has signed a token is stillValid in force.
+func (t *Tokens) stillValid(who *Principal) bool {
 	return who.signer == nil || t.keys.has(who.signer)
 }
 

@@ -57,7 +57,7 @@ func adoptRestored(ctx context.Context, env Env, w io.Writer) error {
 			return err
 		}
 		out.printf("shard %d: the ledger has reached hand-out %d, Valkey %d: %s\n",
-			shard, end, marked.Seq, lost)
+			shard, end, marked.Position, lost)
 	}
 	out.printf("now start a flusher, then the other roles: until it has adopted what is in Valkey," +
 		" events are refused\n")

@@ -51,7 +51,7 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(string(cfg.DatabaseURL), poolSize, store.Silence)
+	db, err := store.Open(string(cfg.DatabaseURL), poolSize, store.QueryTimeout)
 	if err != nil {
 		rdb.Close()
 		return nil, err

@@ -103,9 +103,9 @@ func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.L
 	server := ingest.New(ingest.Options{
 		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
 		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants, Gate: p.gate,
-		Embedders:  p.cfg.Embedders(),
-		AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
-		DefaultThresholds: p.cfg.Thresholds(), Linger: p.cfg.DrainTime,
+		FrameAncestors: p.cfg.FrameAncestors(),
+		AutoCreate:     p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
+		DefaultThresholds: p.cfg.Thresholds(), DrainDelay: p.cfg.DrainTime,
 		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), Guard: guard(p.cfg),
 		MaxInFlight: p.cfg.MaxInFlight, MaxFeatures: p.cfg.MaxFeatures,
 		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge, PublicURL: p.cfg.PublicURL,
@@ -164,7 +164,7 @@ func cutOff(ctx context.Context, log *slog.Logger, err error) error {
 
 // flush moves batches to Postgres. The stores must have answered.
 func (p *process) flush(ctx context.Context, log *slog.Logger) error {
-	patient, err := store.Open(string(p.cfg.DatabaseURL), 2, store.Patience)
+	patient, err := store.Open(string(p.cfg.DatabaseURL), 2, store.LongQueryTimeout)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (p *process) flush(ctx context.Context, log *slog.Logger) error {
 	if p.registry != nil {
 		p.registry.MustRegister(collectors.NewDBStatsCollector(patient.DB, "flagmeter_patient"))
 	}
-	f := flusher.New(flusher.Options{DB: p.db, Patient: patient, Valkey: p.valkey,
+	f := flusher.New(flusher.Options{DB: p.db, LongQueryDB: patient, Valkey: p.valkey,
 		Dedupe:           p.cfg.DedupeWindow,
 		EventsRetention:  time.Duration(p.cfg.EventsRetention),
 		RollupsRetention: time.Duration(p.cfg.RollupsRetention),

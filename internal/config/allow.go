@@ -96,7 +96,7 @@ func (c Config) allows(name string) bool {
 	case "PUBLIC_URL":
 		return isOrigin(c.PublicURL)
 	case "EMBED_ORIGINS":
-		return !slices.ContainsFunc(c.Embedders(), func(s string) bool { return !isPlainOrigin.MatchString(s) })
+		return !slices.ContainsFunc(c.FrameAncestors(), func(s string) bool { return !isPlainOrigin.MatchString(s) })
 	case "CORS_ORIGINS":
 		return !slices.ContainsFunc(c.Origins(), func(o string) bool { return !isBrowsersOrigin(o) })
 	case "HSTS_MAX_AGE":

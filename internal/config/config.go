@@ -227,8 +227,8 @@ type Config struct {
 	WebhookAllowPrivate bool `env:"WEBHOOK_ALLOW_PRIVATE" envDefault:"false" want:"true or false"`
 }
 
-// Embedders are EmbedOrigins, each on its own.
-func (c Config) Embedders() []string {
+// FrameAncestors are EmbedOrigins, each on its own.
+func (c Config) FrameAncestors() []string {
 	return strings.FieldsFunc(c.EmbedOrigins, func(r rune) bool { return r == ',' || r == ' ' })
 }
 

@@ -43,7 +43,7 @@ func (p *Patient) queue(ctx context.Context) []Finding {
 
 // shards is whether something waits where nobody looks.
 func (p *Patient) shards(ctx context.Context) []Finding {
-	q, err := p.Valkey.Stray(ctx)
+	q, err := p.Valkey.OrphanShards(ctx)
 	if err != nil {
 		var refused redis.Error
 		if errors.As(err, &refused) {
@@ -89,7 +89,7 @@ func (p *Patient) ledger(ctx context.Context) []Finding {
 		return unknown("ledger", err)
 	}
 	for shard, seq := range seqs {
-		have, err := p.Valkey.Seq(ctx, shard)
+		have, err := p.Valkey.Position(ctx, shard)
 		if err != nil {
 			return unknown("ledger", err)
 		}

@@ -38,7 +38,7 @@ func (v visit) examine(t *testing.T, env *stacktest.Env) (map[string]doctor.Find
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(string(cfg.DatabaseURL), 2, store.Silence)
+	db, err := store.Open(string(cfg.DatabaseURL), 2, store.QueryTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func draining(t *testing.T, linger time.Duration) (addr string, end func(), ende
 	ended = make(chan error, 1)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
 	go func() {
-		ended <- Server{Handler: handler, Log: slog.New(slog.DiscardHandler), Linger: linger}.Serve(ctx, listener)
+		ended <- Server{Handler: handler, Log: slog.New(slog.DiscardHandler), DrainDelay: linger}.Serve(ctx, listener)
 	}()
 	return listener.Addr().String(), end, ended
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// drainLimit bounds how long the requests in hand may take after Linger. A role must be gone
+// drainLimit bounds how long the requests in hand may take after DrainDelay. A role must be gone
 // 25 s after that.
 const drainLimit = 20 * time.Second
 
@@ -25,31 +25,31 @@ type Server struct {
 	Log     *slog.Logger
 	// Limits are those of each connection; zero: Standard.
 	Limits Limits
-	// Linger is how long it goes on after its end has begun.
-	Linger time.Duration
+	// DrainDelay is how long it goes on after its end has begun.
+	DrainDelay time.Duration
 	// Draining is called when its end begins; nil: nobody is told.
 	Draining func()
 }
 
 // Serve answers on listener until ctx is done. Then it calls Draining and Leave of a
-// listener that has it, and goes on for Linger, closing each connection behind its answer.
+// listener that has it, and goes on for DrainDelay, closing each connection behind its answer.
 // After that it takes no new connections, and returns when the requests in hand are
 // answered, uploads that have begun among them, or 20 s later.
 //
 // No request fails because of the end, for these reasons:
 //
-//   - A request that arrives during Linger, on a connection old or new, is served, and the
+//   - A request that arrives during DrainDelay, on a connection old or new, is served, and the
 //     answer says "Connection: close": the client does not use that connection again.
-//   - Connections that wait to be accepted when Linger is over are reset if the kernel
+//   - Connections that wait to be accepted when DrainDelay is over are reset if the kernel
 //     closes the socket with them. Package listen has the ways in which there are none.
 //   - One that is accepted is waited for until it is answered, or has sent nothing for 5 s, or no
 //     whole header within 5 s (Limits). http.Server.Shutdown alone would not do: it drops a request whose header
 //     arrives after it was called (see connections).
-//   - One that was idle for the whole of Linger is closed at its end. HTTP/1.1 has no way to
+//   - One that was idle for the whole of DrainDelay is closed at its end. HTTP/1.1 has no way to
 //     announce that, so a request that is sent in this very moment fails. It takes a client
-//     that neither heeds /readyz nor gives up idle connections within Linger. A proxy that
+//     that neither heeds /readyz nor gives up idle connections within DrainDelay. A proxy that
 //     does one of the two never sends that request; of other clients, one that has been
-//     silent for Linger can, and that is the only hole. Closing idle connections
+//     silent for DrainDelay can, and that is the only hole. Closing idle connections
 //     earlier would not close it but widen it, to clients that are silent for less.
 //   - Connections that were upgraded (WebSockets) are the handler's to end, by Draining.
 func (s Server) Serve(ctx context.Context, listener net.Listener) error {
@@ -73,7 +73,7 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 			s.Log.Warn("new connections may be lost at the end", "error", err)
 		}
 	}
-	time.Sleep(s.Linger)
+	time.Sleep(s.DrainDelay)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
 	defer cancel()
 	listener.Close() // an error would only mean that it is closed

@@ -11,13 +11,13 @@ import (
 	"github.com/lib/pq"
 )
 
-// Silence is how long a role waits for a word from Postgres, above what any statement
+// QueryTimeout is how long a role waits for a word from Postgres, above what any statement
 // of a role takes (10 s at most, by their own limits).
-const Silence = 15 * time.Second
+const QueryTimeout = 15 * time.Second
 
-// Patience is the same for what reads days of events: an audit, and a recovery from lost
+// LongQueryTimeout is the same for what reads days of events: an audit, and a recovery from lost
 // writes. A million events take about a second, and a day can have 86 million.
-const Patience = 15 * time.Minute
+const LongQueryTimeout = 15 * time.Minute
 
 // Open returns a pool for a DATABASE_URL with at most maxConns connections. It does
 // not connect: ingest starts while Postgres is away. A statement fails, and its

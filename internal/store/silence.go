@@ -32,23 +32,23 @@ func (d dialer) DialContext(ctx context.Context, network, address string) (net.C
 	if err != nil || d.limit == 0 {
 		return conn, err
 	}
-	return &impatient{conn, d.limit}, nil
+	return &deadlineConn{conn, d.limit}, nil
 }
 
-// impatient bounds each read and write.
-type impatient struct {
+// deadlineConn bounds each read and write.
+type deadlineConn struct {
 	net.Conn
 	limit time.Duration
 }
 
-func (c *impatient) Read(b []byte) (int, error) {
+func (c *deadlineConn) Read(b []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(c.limit)); err != nil {
 		return 0, fmt.Errorf("bound a read: %w", err)
 	}
 	return c.Conn.Read(b)
 }
 
-func (c *impatient) Write(b []byte) (int, error) {
+func (c *deadlineConn) Write(b []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
 		return 0, fmt.Errorf("bound a write: %w", err)
 	}

@@ -190,7 +190,7 @@ func (p *process) tail(n int) string {
 }
 
 // eventually waits until ok is true. A fault may have left a flusher a connection on which
-// nothing comes any more: it gives that up after store.Silence.
+// nothing comes any more: it gives that up after store.QueryTimeout.
 func eventually(ctx context.Context, what string, ok func() bool) error {
 	return waittest.Wait(ctx, waittest.Patience, what, ok)
 }

@@ -23,7 +23,7 @@ type Changes struct {
 	live *Live
 
 	asking sync.Mutex // one Next at a time
-	looks  []scripts.Look
+	looks  []scripts.ChangeCursor
 
 	mu    sync.Mutex
 	names map[string]struct{}
@@ -32,7 +32,7 @@ type Changes struct {
 
 // Changes begins to collect. The first Next names all.
 func (l *Live) Changes() *Changes {
-	c := &Changes{live: l, all: true, looks: make([]scripts.Look, l.valkey.Shards()), names: map[string]struct{}{}}
+	c := &Changes{live: l, all: true, looks: make([]scripts.ChangeCursor, l.valkey.Shards()), names: map[string]struct{}{}}
 	l.followersMu.Lock()
 	defer l.followersMu.Unlock()
 	l.followers = append(l.followers, c)
@@ -45,7 +45,7 @@ func (c *Changes) Next(ctx context.Context) (names []string, all bool, err error
 	c.asking.Lock()
 	defer c.asking.Unlock()
 	for shard, look := range c.looks {
-		tenants, next, ok, err := c.live.valkey.Changed(ctx, shard, look)
+		tenants, next, ok, err := c.live.valkey.ChangesSince(ctx, shard, look)
 		if err != nil {
 			return nil, false, err
 		}

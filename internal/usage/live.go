@@ -29,7 +29,7 @@ type Live struct {
 
 	refreshing chan struct{} // holds one value while a refresh runs
 	view       atomic.Pointer[view]
-	readers    []reader // by shard
+	readers    []coalescer // by shard
 	overviews  round[Overview]
 	unsettled  []unsettled // by shard; of overviews, which are made one at a time
 	rate       rate
@@ -41,7 +41,7 @@ type Live struct {
 
 // New returns a Live without a view; until the first Refresh its answers are stale.
 func New(db *sqlx.DB, valkey *scripts.Valkey, dir *tenants.Directory, now func() time.Time) *Live {
-	l := &Live{db: db, valkey: valkey, tenants: dir, now: now, refreshing: make(chan struct{}, 1), readers: make([]reader, valkey.Shards()), unsettled: make([]unsettled, valkey.Shards())}
+	l := &Live{db: db, valkey: valkey, tenants: dir, now: now, refreshing: make(chan struct{}, 1), readers: make([]coalescer, valkey.Shards()), unsettled: make([]unsettled, valkey.Shards())}
 	for shard := range l.readers {
 		l.readers[shard].live, l.readers[shard].shard = l, shard
 	}
@@ -56,7 +56,7 @@ func (l *Live) Keep(ctx context.Context, log *slog.Logger) {
 }
 
 // Read begins an answer about tenants of one shard without waiting for Postgres.
-func (l *Live) Read(tenants []meter.Tenant) Reading {
+func (l *Live) Read(tenants []meter.Tenant) Lookup {
 	return newReading(l.view.Load(), tenants, l.now())
 }
 
@@ -66,7 +66,7 @@ const coverLimit = 2 * time.Second
 
 // readCovered is Read with a view that covers every tenant, which may need a refresh
 // right after a period's end. If that cannot be had in time the answer will be stale.
-func (l *Live) readCovered(ctx context.Context, tenants []meter.Tenant) Reading {
+func (l *Live) readCovered(ctx context.Context, tenants []meter.Tenant) Lookup {
 	r := l.Read(tenants)
 	if r.complete() {
 		return r

@@ -29,7 +29,7 @@ type Recent struct {
 	meter.Usage
 	settled   *minutes
 	first     int64 // the first minute to tell
-	unsettled []scripts.Part
+	unsettled []scripts.BatchUsage
 }
 
 // Same reports whether the figures of both are the same, whenever they were read.
@@ -101,7 +101,7 @@ func (l *Live) recent(ctx context.Context, shard int, tenants []meter.Tenant) ([
 	all := make([]Recent, len(tenants))
 	var tokens []int64
 	u := &l.unsettled[shard]
-	switch err := u.renew(ctx, l.valkey, shard, tenants, r.seq(), l.now); {
+	switch err := u.renew(ctx, l.valkey, shard, tenants, r.position(), l.now); {
 	case errors.Is(err, scripts.ErrRewound):
 	case err != nil:
 		return nil, err

@@ -21,12 +21,12 @@ const (
 	roundTenants = 32
 )
 
-// reader answers questions about single tenants of a shard, a round of them at a time:
+// coalescer answers questions about single tenants of a shard, a round of them at a time:
 // all that wait while one script call is under way are answered by the next. A question
 // is answered by a call that began after it was asked, so an answer contains every event
 // acknowledged before. At 64 connections this takes a tenth of Valkey's time of a call
 // for each.
-type reader struct {
+type coalescer struct {
 	live  *Live
 	shard int
 
@@ -48,7 +48,7 @@ type answer struct {
 
 // ask waits for the answer or the end of ctx. Several callers may get the same slice of
 // features and must not change it.
-func (r *reader) ask(ctx context.Context, tenant meter.Tenant) (meter.Usage, error) {
+func (r *coalescer) ask(ctx context.Context, tenant meter.Tenant) (meter.Usage, error) {
 	answers := make(chan answer, 1)
 	r.mu.Lock()
 	r.waiting = append(r.waiting, question{tenant, answers})
@@ -66,7 +66,7 @@ func (r *reader) ask(ctx context.Context, tenant meter.Tenant) (meter.Usage, err
 }
 
 // run answers until nobody waits.
-func (r *reader) run() {
+func (r *coalescer) run() {
 	for {
 		r.mu.Lock()
 		round := r.waiting
@@ -97,7 +97,7 @@ func (r *reader) run() {
 }
 
 // read answers for each of tenants.
-func (r *reader) read(tenants []meter.Tenant) []answer {
+func (r *coalescer) read(tenants []meter.Tenant) []answer {
 	ctx, cancel := context.WithTimeout(context.Background(), roundLimit)
 	defer cancel()
 	answers := make([]answer, len(tenants))
@@ -128,7 +128,7 @@ func (r *reader) read(tenants []meter.Tenant) []answer {
 // features is the unsettled usage of each tenant of q, and its sum. A tenant of which too many
 // counters wait for one call has no features, but still its sum. Tenants that were asked for
 // together with such a one are asked for again alone, so that nobody's figures depend on others.
-func (r *reader) features(ctx context.Context, q scripts.Query) (all [][]meter.FeatureUsage, tokens []int64, err error) {
+func (r *coalescer) features(ctx context.Context, q scripts.Query) (all [][]meter.FeatureUsage, tokens []int64, err error) {
 	if all, err = r.live.valkey.Features(ctx, r.shard, q); err != nil {
 		return nil, nil, err
 	}

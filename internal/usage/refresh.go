@@ -20,7 +20,7 @@ const snapshotLimit = 10 * time.Second
 
 // Renew is Refresh for one of many callers that have found the view they saw too old: it
 // does nothing if that is another one by now.
-func (l *Live) Renew(ctx context.Context, seen Version) error {
+func (l *Live) Renew(ctx context.Context, seen ViewID) error {
 	if err := l.lock(ctx); err != nil {
 		return err
 	}
@@ -111,19 +111,19 @@ func (l *Live) snapshot(ctx context.Context, prev *view,
 			return nil, err
 		}
 	}
-	next := &view{taken: now, last: prev.last, seqs: make([]ledger.Position, l.valkey.Shards())}
-	for shard := range next.seqs { // after the ids: see the package comment
-		if next.seqs[shard], err = l.valkey.Seq(ctx, shard); err != nil {
+	next := &view{taken: now, last: prev.last, positions: make([]ledger.Position, l.valkey.Shards())}
+	for shard := range next.positions { // after the ids: see the package comment
+		if next.positions[shard], err = l.valkey.Position(ctx, shard); err != nil {
 			return nil, err
 		}
 	}
 	err = store.Snapshot(ctx, l.db, snapshotLimit, func(ctx context.Context, tx *sqlx.Tx) error { // step (ii)
-		seqs, err := ledger.Ends(ctx, tx, len(next.seqs))
+		seqs, err := ledger.Ends(ctx, tx, len(next.positions))
 		if err != nil {
 			return err
 		}
 		for shard, seq := range seqs {
-			next.seqs[shard] = max(next.seqs[shard], seq)
+			next.positions[shard] = max(next.positions[shard], seq)
 		}
 		batches, err := ledger.SettledBatches(ctx, tx, sums.ids(), prev.last)
 		if err != nil {
@@ -133,14 +133,14 @@ func (l *Live) snapshot(ctx context.Context, prev *view,
 			next.settled = append(next.settled, b.ID)
 			next.last = max(next.last, b.Number)
 		}
-		next.lacks = sums.lacking(next)
+		next.missingFrom = sums.missingFrom(next)
 		return use(ctx, tx, prev, next, batches)
 	})
 	if err != nil {
 		return nil, err
 	}
-	for shard, seq := range next.seqs {
-		l.valkey.Witness(shard, seq)
+	for shard, seq := range next.positions {
+		l.valkey.Known(shard, seq)
 	}
 	return next, nil
 }
@@ -168,16 +168,16 @@ func (h heldSums) ids() (ids []string) {
 	return ids
 }
 
-// lacking is, for each shard, the order of the first batch that v may not contain: the first
+// missingFrom is, for each shard, the order of the first batch that v may not contain: the first
 // of those held that is not settled in v, or else the one after all that were sealed before.
-func (h heldSums) lacking(v *view) []int64 {
+func (h heldSums) missingFrom(v *view) []int64 {
 	lacks := make([]int64, len(h))
 	for shard, s := range h {
-		last, first := s.Dropped, int64(math.MaxInt64)
+		last, first := s.DroppedThrough, int64(math.MaxInt64)
 		for _, b := range slices.Concat(s.Waiting, s.Settled) {
-			last = max(last, b.Seq)
+			last = max(last, b.Number)
 			if !v.knows(b.ID) {
-				first = min(first, b.Seq)
+				first = min(first, b.Number)
 			}
 		}
 		lacks[shard] = min(first, last+1)
@@ -188,8 +188,8 @@ func (h heldSums) lacking(v *view) []int64 {
 // recovered reports whether a flusher has dealt with a loss of writes between the two
 // views: that changes the usage of tenants which no sum batch names.
 func (v *view) recovered(next *view) bool {
-	for shard, seq := range v.seqs {
-		if next.seqs[shard].RecoveredSince(seq) {
+	for shard, seq := range v.positions {
+		if next.positions[shard].RecoveredSince(seq) {
 			return true
 		}
 	}

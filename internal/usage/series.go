@@ -115,7 +115,7 @@ func (l *Live) Series(ctx context.Context, q SeriesQuery) (Series, error) {
 
 // unsettled is what to ask Valkey for after a snapshot.
 func (q SeriesQuery) unsettled(v *view) scripts.SeriesQuery {
-	s := scripts.SeriesQuery{Tenant: q.Tenant.Name, Settled: v.settled, Seq: v.seqs[scripts.ShardOf(q.Tenant.Name, len(v.seqs))]}
+	s := scripts.SeriesQuery{Tenant: q.Tenant.Name, Settled: v.settled, Position: v.positions[scripts.ShardOf(q.Tenant.Name, len(v.positions))]}
 	if last := q.Len(); q.Days != nil {
 		s.From, s.To = int64(q.Days[0]), int64(q.Days[last])
 	} else {

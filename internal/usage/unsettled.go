@@ -15,12 +15,12 @@ import (
 // package comment says why it is exact. It belongs to one goroutine at a time; the slices
 // of parts are immutable.
 type unsettled struct {
-	taken time.Time       // an instant before the last look
-	seq   ledger.Position // that the view of Postgres had then
-	look  scripts.Look
+	taken    time.Time       // an instant before the last look
+	position ledger.Position // that the view of Postgres had then
+	cursor   scripts.ChangeCursor
 	// batches are those that the last look has listed. What they hold is known for good.
 	batches map[string]struct{}
-	parts   map[string][]scripts.Part
+	parts   map[string][]scripts.BatchUsage
 }
 
 // renew brings u up to date: it contains every event that was acknowledged before the call.
@@ -28,15 +28,15 @@ type unsettled struct {
 // After an error u is what it was, or empty after ErrRewound.
 func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int, tenants []meter.Tenant, seq ledger.Position, now func() time.Time) error {
 	taken := now()
-	grown, err := valkey.Grown(ctx, shard, seq, u.look)
+	grown, err := valkey.ChangesAndBatches(ctx, shard, seq, u.cursor)
 	if err != nil {
 		return u.forget(err)
 	}
 	// The age is judged after the look: batches that it does not list were dropped before.
 	tooOld := now().Sub(u.taken) >= Grace || taken.Before(u.taken)
-	if u.parts != nil && (grown.All || tooOld || seq.RecoveredSince(u.seq)) {
+	if u.parts != nil && (grown.All || tooOld || seq.RecoveredSince(u.position)) {
 		*u, taken = unsettled{}, now()
-		if grown, err = valkey.Grown(ctx, shard, seq, 0); err != nil {
+		if grown, err = valkey.ChangesAndBatches(ctx, shard, seq, 0); err != nil {
 			return u.forget(err)
 		}
 	}
@@ -62,7 +62,7 @@ func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int
 	for i, name := range names {
 		u.parts[name] = append(u.only(name, known), read[i]...)
 	}
-	u.taken, u.seq, u.look = taken, seq, grown.Next
+	u.taken, u.position, u.cursor = taken, seq, grown.Next
 	return nil
 }
 
@@ -87,13 +87,13 @@ func (u *unsettled) follow(batches []scripts.SumBatch) {
 		}
 	}
 	if u.batches = held; u.parts == nil {
-		u.parts = map[string][]scripts.Part{}
+		u.parts = map[string][]scripts.BatchUsage{}
 	}
 	if len(sealed) == 0 && dropped == 0 {
 		return
 	}
 	for name, parts := range u.parts {
-		var kept []scripts.Part
+		var kept []scripts.BatchUsage
 		for _, p := range parts {
 			if p.Batch == "" {
 				p.Batch = sealed[p.Minute] // empty if it is still open
@@ -111,7 +111,7 @@ func (u *unsettled) follow(batches []scripts.SumBatch) {
 }
 
 // only is a copy of what a tenant has in the given batches.
-func (u *unsettled) only(name string, batches []string) (kept []scripts.Part) {
+func (u *unsettled) only(name string, batches []string) (kept []scripts.BatchUsage) {
 	for _, p := range u.parts[name] {
 		for _, id := range batches {
 			if p.Batch == id {
@@ -123,13 +123,13 @@ func (u *unsettled) only(name string, batches []string) (kept []scripts.Part) {
 }
 
 // of is what a tenant has in hashes that are not in settled.
-func (u *unsettled) of(name string, settled map[string]struct{}) []scripts.Part {
+func (u *unsettled) of(name string, settled map[string]struct{}) []scripts.BatchUsage {
 	parts := u.parts[name]
 	for i, p := range parts {
 		if _, ok := settled[p.Batch]; !ok {
 			continue
 		}
-		kept := append([]scripts.Part{}, parts[:i]...)
+		kept := append([]scripts.BatchUsage{}, parts[:i]...)
 		for _, p := range parts[i+1:] {
 			if _, ok := settled[p.Batch]; !ok {
 				kept = append(kept, p)

@@ -25,11 +25,11 @@ type view struct {
 	recent map[string]*minutes
 	// renewed are those of them that were not taken over from the view before.
 	renewed []string
-	// seqs is the seq that each shard had reached, by the ledger or by Valkey.
-	seqs []ledger.Position
-	// lacks is, for each shard, the order of the first sum batch that the snapshot may not
+	// positions is the seq that each shard had reached, by the ledger or by Valkey.
+	positions []ledger.Position
+	// missingFrom is, for each shard, the order of the first sum batch that the snapshot may not
 	// contain.
-	lacks []int64
+	missingFrom []int64
 }
 
 // settled is one tenant's usage in the period that is current in the view.
@@ -56,9 +56,9 @@ func (v *view) knows(id string) bool {
 	return false
 }
 
-// Reading is one answer in the making: the tenants asked for, all of one shard, what the view knows of
+// Lookup is one answer in the making: the tenants asked for, all of one shard, what the view knows of
 // them, and the query for the rest. It belongs to one goroutine.
-type Reading struct {
+type Lookup struct {
 	view    *view
 	now     time.Time
 	tenants []meter.Tenant
@@ -67,8 +67,8 @@ type Reading struct {
 }
 
 // newReading looks up what v knows of the tenants at now; v may be nil.
-func newReading(v *view, tenants []meter.Tenant, now time.Time) Reading {
-	r := Reading{view: v, now: now, tenants: tenants,
+func newReading(v *view, tenants []meter.Tenant, now time.Time) Lookup {
+	r := Lookup{view: v, now: now, tenants: tenants,
 		settled: make([]*settled, len(tenants)), periods: make([]meter.Period, len(tenants))}
 	for i, t := range tenants {
 		if v != nil && v.tenants[t.Name].covers(t, now) {
@@ -81,15 +81,15 @@ func newReading(v *view, tenants []meter.Tenant, now time.Time) Reading {
 	return r
 }
 
-// Version tells whether two readings are from the same view.
-type Version struct{ view *view }
+// ViewID tells whether two readings are from the same view.
+type ViewID struct{ view *view }
 
-// Version is that of the view r is from.
-func (r Reading) Version() Version { return Version{r.view} }
+// ViewID is that of the view r is from.
+func (r Lookup) ViewID() ViewID { return ViewID{r.view} }
 
 // Settled is what the view knows of the i-th tenant in its current period; ok is false if it
 // does not cover that.
-func (r Reading) Settled(i int) (days meter.TenantDays, tokens int64, ok bool) {
+func (r Lookup) Settled(i int) (days meter.TenantDays, tokens int64, ok bool) {
 	days = meter.TenantDays{Tenant: r.tenants[i].Name, From: r.periods[i].From, To: r.periods[i].To}
 	if r.settled[i] == nil {
 		return days, 0, false
@@ -98,10 +98,10 @@ func (r Reading) Settled(i int) (days meter.TenantDays, tokens int64, ok bool) {
 }
 
 // Period is the current period of the i-th tenant.
-func (r Reading) Period(i int) meter.Period { return r.periods[i] }
+func (r Lookup) Period(i int) meter.Period { return r.periods[i] }
 
 // complete reports whether the view covers every tenant asked for.
-func (r Reading) complete() bool {
+func (r Lookup) complete() bool {
 	for _, s := range r.settled {
 		if s == nil {
 			return false
@@ -110,16 +110,16 @@ func (r Reading) complete() bool {
 	return true
 }
 
-// seq is the seq of the tenants' shard that the view contains, 0 without a view.
-func (r Reading) seq() ledger.Position {
+// position is the position of the tenants' shard that the view contains, 0 without a view.
+func (r Lookup) position() ledger.Position {
 	if r.view == nil || len(r.tenants) == 0 {
 		return 0
 	}
-	return r.view.seqs[scripts.ShardOf(r.tenants[0].Name, len(r.view.seqs))]
+	return r.view.positions[scripts.ShardOf(r.tenants[0].Name, len(r.view.positions))]
 }
 
 // settledBatches are the ids of batches in the view that Valkey may still hold.
-func (r Reading) settledBatches() map[string]struct{} {
+func (r Lookup) settledBatches() map[string]struct{} {
 	ids := map[string]struct{}{}
 	if r.view != nil {
 		for _, id := range r.view.settled {
@@ -130,12 +130,12 @@ func (r Reading) settledBatches() map[string]struct{} {
 }
 
 // Query is what to ask Valkey for.
-func (r Reading) Query() scripts.Query {
+func (r Lookup) Query() scripts.Query {
 	q := scripts.Query{Tenants: make([]meter.TenantDays, len(r.tenants))}
 	if r.view != nil {
-		q.Settled, q.Seq = r.view.settled, r.seq()
+		q.Settled, q.Position = r.view.settled, r.position()
 		if len(r.tenants) > 0 {
-			q.Lacks = r.view.lacks[scripts.ShardOf(r.tenants[0].Name, len(r.view.lacks))]
+			q.MissingFrom = r.view.missingFrom[scripts.ShardOf(r.tenants[0].Name, len(r.view.missingFrom))]
 		}
 	}
 	for i, t := range r.tenants {
@@ -147,7 +147,7 @@ func (r Reading) Query() scripts.Query {
 // Usage adds the answer to Query, the unsettled tokens of each tenant, to what the
 // view knows. at is the instant after Valkey has answered. unsettled is nil if the answer
 // was scripts.ErrRewound: what is left is stale, and never too much.
-func (r Reading) Usage(unsettled []int64, at time.Time) []meter.Usage {
+func (r Lookup) Usage(unsettled []int64, at time.Time) []meter.Usage {
 	usages := make([]meter.Usage, len(r.tenants))
 	for i, t := range r.tenants {
 		usages[i] = meter.Usage{

@@ -11,9 +11,9 @@ import (
 // MaxShards is the largest number of shards of a deployment.
 const MaxShards = 1024
 
-// Stray is what waits in shards that this number of shards does not have: SHARDS was larger
+// OrphanShards is what waits in shards that this number of shards does not have: SHARDS was larger
 // when it was accepted, and no flusher of today's number will fetch it. It reads only.
-func (v *Valkey) Stray(ctx context.Context) (Queue, error) {
+func (v *Valkey) OrphanShards(ctx context.Context) (Queue, error) {
 	wide := New(v.rdb, MaxShards)
 	cmds := make([]*redis.IntCmd, MaxShards)
 	_, err := v.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
