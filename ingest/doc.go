@@ -141,7 +141,7 @@
 //	page             list.go        sort, search, cursor
 //	series           series.go      one tenant over time (usage.Series)
 //	table            csv.go         the same as CSV; events_csv.go streams raw events
-//	room, turns      room.go        memory for answers; how many exports and series at a time
+//	room, takeTurn   room.go        memory for answers; how many exports and series at a time
 //	tag              etag.go        304 for figures that have not changed
 //	feeds            feed.go        GET /live: one state a second for each distinct query
 //	frame            change.go      what a client has not been told yet

@@ -3,10 +3,10 @@ package ingest
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/budget"
+	"github.com/eduardosanzb/flagmeter/internal/fair"
 )
 
 // freeAnswer is how long an answer may be, in bytes, without a share of the memory for requests:
@@ -40,52 +40,28 @@ const (
 	heavyQueries = 3
 )
 
-// turns counts what each holder has in hand. It is safe for concurrent use.
-type turns struct {
-	each, all int
-
-	mu    sync.Mutex
-	taken int
-	by    map[budget.Holder]int
-}
-
-func newTurns(each, all int) *turns {
-	return &turns{each: each, all: all, by: map[budget.Holder]int{}}
-}
-
-// enter takes a turn if there is one, and end gives it back. With AUTH=off everybody is one
-// holder, who has four times as much.
-func (t *turns) enter(who budget.Holder) (end func(), ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	each := t.each
-	if who == (budget.Holder{}) {
-		each *= 4
-	}
-	if t.by[who] >= each || t.taken >= t.all {
-		return nil, false
-	}
-	t.by[who]++
-	t.taken++
-	return func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.taken--
-		if t.by[who]--; t.by[who] == 0 {
-			delete(t.by, who)
+// turns are so many at a time for each holder, and so many in all; 0: any number. With AUTH=off
+// everybody is one holder, who has four times as much.
+func turns(each, all int) *fair.Limit[budget.Holder] {
+	return fair.NewLimit(func(who budget.Holder) int {
+		if who == (budget.Holder{}) {
+			return 4 * each
 		}
-	}, true
+		return each
+	}, all)
 }
 
-// takeTurn is enter for a request. Without a turn it answers 429 and returns false.
-func takeTurn(t *turns, w http.ResponseWriter, r *http.Request) (end func(), ok bool) {
-	end, ok = t.enter(holderOf(r.Context()))
-	if !ok {
+// takeTurn takes one for a request, and end gives it back. Without one it answers 429 and returns
+// false.
+func takeTurn(t *fair.Limit[budget.Holder], w http.ResponseWriter, r *http.Request) (end func(), ok bool) {
+	who := holderOf(r.Context())
+	if !t.Enter(who) {
 		WriteProblem(w, &Problem{Type: "/problems/too-many-at-once", Title: "Too many of these at once", Status: http.StatusTooManyRequests,
 			Detail:     "others that you have asked for are still being answered: ask again when one has ended",
 			RetryAfter: 5 * time.Second})
+		return nil, false
 	}
-	return end, ok
+	return func() { t.Leave(who) }, true
 }
 
 // heavy runs a query that reads much, when it is its turn.

@@ -114,28 +114,25 @@ func TestErrorsAreListedUpToAHundred(t *testing.T) {
 	}
 }
 
-// Exports and series are bounded for each holder.
+// Exports and series are bounded for each holder, and in all.
 func TestTurns(t *testing.T) {
-	turns := newTurns(2, 5)
-	acme, free := budget.Holder{Tenant: "acme"}, budget.Holder{Tenant: "free"}
-	first, ok := turns.enter(acme)
-	_, second := turns.enter(acme)
-	if _, third := turns.enter(acme); !ok || !second || third {
-		t.Errorf("of three at once %v, %v and %v are let in", ok, second, third)
-	}
-	if _, ok := turns.enter(free); !ok {
-		t.Error("another holder has no turn")
-	}
-	first()
-	if _, ok := turns.enter(acme); !ok {
-		t.Error("a turn that has ended is not given again")
-	}
-	for range 2 {
-		if _, ok := turns.enter(budget.Holder{}); !ok {
-			t.Error("with AUTH=off there are fewer")
+	places := turns(2, 9)
+	acme, nobody := budget.Holder{Tenant: "acme"}, budget.Holder{}
+	for _, c := range []struct {
+		who  budget.Holder
+		want []bool
+	}{{acme, []bool{true, true, false}}, {nobody, []bool{true, true, true, true, true, true, true, false}}} {
+		for i, want := range c.want {
+			if got := places.Enter(c.who); got != want {
+				t.Errorf("turn %d of %+v: %t", i+1, c.who, got)
+			}
 		}
 	}
-	if _, ok := turns.enter(budget.Holder{Tenant: "another"}); ok {
-		t.Error("more are let in than there are places")
+	places.Leave(acme)
+	places.Leave(acme)
+	for i, want := range []bool{true, false} { // of four times two, and of two that are left
+		if got := places.Enter(nobody); got != want {
+			t.Errorf("turn %d with AUTH=off: %t", i+8, got)
+		}
 	}
 }

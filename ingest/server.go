@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"log/slog"
-	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -110,13 +109,13 @@ type Server struct {
 	embedders    []string
 	dedupeWindow []string // the value of dedupeHeader
 
-	inFlight *fair.Limit // of requests with events, by API key
-	reading  *fair.Gate  // of large bodies
+	inFlight *fair.Limit[string] // of requests with events, by API key
+	reading  *fair.Gate          // of large bodies
 	budget   *budget.Budget
 	limits   httpd.Limits
-	exports  *turns
-	charts   *turns        // series as JSON
-	heavies  chan struct{} // a value for each heavy query that runs
+	exports  *fair.Limit[budget.Holder]
+	charts   *fair.Limit[budget.Holder] // series as JSON
+	heavies  chan struct{}              // a value for each heavy query that runs
 
 	limiter    *limiter
 	committers []*committer
@@ -149,13 +148,13 @@ func New(o Options) *Server {
 	s.feedCut = 2 * s.feedPatience
 	s.origin = originOf(o.PublicURL)
 	s.budget, s.heavies = budget.New(o.Memory), make(chan struct{}, heavyQueries)
-	s.exports, s.charts = newTurns(maxExports, allExports), newTurns(maxSeriesAtOnce, math.MaxInt)
+	s.exports, s.charts = turns(maxExports, allExports), turns(maxSeriesAtOnce, 0)
 	s.metrics = newMetrics(o.Registry, s.feeds.size)
 	s.metrics.showKeysAge(o.Registry, o.Gate.KeysAge)
 	s.metrics.showMemory(o.Registry, s.budget)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	s.limiter = newLimiter(o, s.metrics)
-	s.inFlight = fair.NewLimit(o.MaxInFlight)
+	s.inFlight = fair.NewLimit(fair.Each[string](o.MaxInFlight), 0)
 	s.reading = fair.NewGate(runtime.GOMAXPROCS(0) - 1) // the last processor is for small ones
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.limiter, s.metrics))

@@ -2,33 +2,40 @@ package fair
 
 import "testing"
 
+// enters fails the test unless the requests of these flows are let in as wanted, one after the other.
+func enters(t *testing.T, l *Limit[string], flows string, want ...bool) {
+	t.Helper()
+	for i, flow := range flows {
+		if got := l.Enter(string(flow)); got != want[i] {
+			t.Errorf("a place for %c: %t", flow, got)
+		}
+	}
+}
+
 func TestALimitHoldsForEachFlow(t *testing.T) {
-	l := NewLimit(2)
-	for _, c := range []struct {
-		flow string
-		room bool
-	}{{"a", true}, {"a", true}, {"a", false}, {"b", true}} {
-		if got := l.Enter(c.flow); got != c.room {
-			t.Errorf("a place for %s: %t", c.flow, got)
-		}
-	}
+	l := NewLimit(Each[string](2), 0)
+	enters(t, l, "aaab", true, true, false, true)
 	l.Leave("a")
-	for _, room := range []bool{true, false} {
-		if got := l.Enter("a"); got != room {
-			t.Errorf("the place that was left: %t, want %t", got, room)
-		}
+	enters(t, l, "aa", true, false)
+	for _, flow := range []string{"a", "a", "b"} {
+		l.Leave(flow)
 	}
-	for range 2 {
-		l.Leave("a")
+	if len(l.held) > 0 || l.taken != 0 {
+		t.Errorf("%d flows with %d requests are remembered", len(l.held), l.taken)
 	}
+}
+
+func TestALimitHoldsForAll(t *testing.T) {
+	l := NewLimit(func(flow string) int { return map[string]int{"a": 3}[flow] }, 5)
+	enters(t, l, "aaaa", true, true, true, false)
+	enters(t, l, "bbc", true, true, false) // 0 is any number, as long as there are places
 	l.Leave("b")
-	if len(l.held) > 0 {
-		t.Errorf("%d flows are remembered", len(l.held))
-	}
-	any := NewLimit(0)
+	enters(t, l, "cb", true, false)
+}
+
+func TestNoLimit(t *testing.T) {
+	l := NewLimit(Each[string](0), 0)
 	for range 1000 {
-		if !any.Enter("a") {
-			t.Fatal("0 must be any number")
-		}
+		enters(t, l, "a", true)
 	}
 }

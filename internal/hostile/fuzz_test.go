@@ -93,7 +93,7 @@ type account struct {
 
 // send sends a request and reads its answers.
 func (a *account) send(tg *target, raw string) {
-	text, err := exchange(tg.addr, raw)
+	text, err := exchange(tg.Addr, raw)
 	a.requests.Add(1)
 	if err != nil {
 		a.unknown.Add(1)

@@ -109,7 +109,7 @@ func (tg *target) tryWithoutKey(subject string, a attack) {
 
 func (tg *target) expect(subject string, a attack, raw, want string) {
 	tg.Helper()
-	text, err := exchange(tg.addr, raw)
+	text, err := exchange(tg.Addr, raw)
 	if err != nil {
 		tg.Errorf("%s: %s: %v after %.300q", subject, a.name, err, text)
 		return
@@ -179,7 +179,7 @@ func (tg *target) flat(before state) {
 	for range rounds {
 		for _, table := range tables() {
 			for _, a := range table {
-				if _, err := exchange(tg.addr, a.raw); err != nil {
+				if _, err := exchange(tg.Addr, a.raw); err != nil {
 					tg.Errorf("%s: %v", a.name, err)
 				}
 			}
@@ -199,7 +199,7 @@ func (tg *target) flat(before state) {
 // memory is the live heap, after a garbage collection, and the number of goroutines.
 func (tg *target) memory() (heap, goroutines float64) {
 	tg.Helper()
-	resp, err := http.Get("http://" + tg.admin + "/debug/pprof/heap?gc=1")
+	resp, err := http.Get("http://" + tg.Address("profiles are served") + "/debug/pprof/heap?gc=1")
 	if err != nil {
 		tg.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func gauge(t *testing.T, text, name string) float64 {
 // silent looks for secrets, and for panics, in the log.
 func (tg *target) silent() {
 	tg.Helper()
-	logged := tg.logged()
+	logged := tg.Logged()
 	if strings.Contains(logged, mark) {
 		tg.Error("a secret of a request is in the log")
 	}
@@ -240,7 +240,7 @@ func (tg *target) silent() {
 // calm looks for panics in the log.
 func (tg *target) calm() {
 	tg.Helper()
-	logged := tg.logged()
+	logged := tg.Logged()
 	for what, text := range map[string]string{"a panic": "panic", "a stack": "goroutine "} {
 		if i := strings.Index(logged, text); i >= 0 {
 			tg.Errorf("%s is in the log: %.300q", what, logged[max(0, i-150):])

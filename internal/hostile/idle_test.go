@@ -38,7 +38,7 @@ func TestIdleConnections(t *testing.T) {
 	request := []byte("GET /healthz HTTP/1.1\r\n" + hostLine + "\r\n")
 	answer := make([]byte, 4096)
 	for i := range many {
-		conn, err := net.Dial("tcp", tg.addr)
+		conn, err := net.Dial("tcp", tg.Addr)
 		if err != nil {
 			t.Fatalf("connection %d: %v", i, err)
 		}
@@ -90,7 +90,7 @@ var rss = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
 // resident is the memory that the process takes of the machine, in bytes.
 func (tg *target) resident() int {
 	tg.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tg.process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tg.PID))
 	if os.IsNotExist(err) {
 		tg.Skip("this system does not tell what memory a process takes")
 	}

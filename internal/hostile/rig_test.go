@@ -2,158 +2,78 @@ package hostile
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/roletest"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
-// program builds flagmeter at the first call, into a directory that the last test removes.
-var program = sync.OnceValues(func() (string, error) { return stacktest.Build(buildDir) })
-
-var buildDir string
-
-func TestMain(m *testing.M) {
-	var err error
-	if buildDir, err = os.MkdirTemp("", "flagmeter-hostile-"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	os.RemoveAll(buildDir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { roletest.Main(m) }
 
 // target is the API in a process of its own, on stores of the test's own.
 type target struct {
 	*testing.T
-	env         *stacktest.Env
-	addr, admin string // of the API and of the profiles
-	key         string // of scope admin; empty with AUTH=off
-	log         string // file with all that it has written
-	process     *os.Process
-	ended       chan error
+	*roletest.Process
+	env *stacktest.Env
+	key string // of scope admin; empty with AUTH=off
 }
 
 // start runs `flagmeter ingest` with AUTH=auth, with the tenants acme and gone (archived), and
 // one event of 5 tokens counted.
 func start(t *testing.T, auth string) *target {
 	t.Helper()
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
 	env := stacktest.New(t)
 	if _, err := env.DB.ExecContext(t.Context(), `INSERT INTO tenants (name, monthly_quota, archived_at) VALUES ('acme', 1000000, NULL), ('a/b', NULL, NULL), ('gone', 1000, now())`); err != nil {
 		t.Fatal(err)
 	}
-	tg := &target{T: t, env: env, log: filepath.Join(t.TempDir(), "log"), ended: make(chan error, 1)}
 	settings := []string{"DATABASE_URL=" + env.DatabaseURL, "VALKEY_URL=" + env.ValkeyURL, "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0",
 		"LOG_LEVEL=debug", "AUTH=" + auth}
+	tg := &target{T: t, env: env}
 	if auth == "required" {
-		cmd := exec.CommandContext(t.Context(), path, "keys", "create", "--scope", "admin")
-		cmd.Env = settings
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if tg.key = regexp.MustCompile(`fm_admin_[0-9A-Za-z]+`).FindString(string(out)); tg.key == "" {
-			t.Fatalf("no key is printed: %s", out)
-		}
+		tg.key = roletest.Key(t, settings, "--scope", "admin")
 	}
-	log, err := os.Create(tg.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	cmd := exec.Command(path, "ingest")
-	cmd.Env, cmd.Stdout, cmd.Stderr = settings, log, log
-	cmd.SysProcAttr = dieWithParent()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	tg.process = cmd.Process
-	go func() { tg.ended <- cmd.Wait() }()
-	t.Cleanup(tg.stop)
+	tg.Process = roletest.Start(t, "ingest", settings...)
 	tg.await()
 	tg.count(`{"tenant":"acme","feature":"chat","tokens":5,"id":"e1"}`)
-	if tg.key != "" { // a second later, which is no change that an attack has made
-		waittest.Until(tg, "the copy of the API keys is in Valkey", func() bool {
-			n, err := env.Valkey.Exists(t.Context(), "fm:keys").Result()
-			return err == nil && n == 1
-		})
+	// What a process writes a little later by itself is no change that an attack has made: the
+	// first look at changed tenants, which a list takes too, and the copy of the keys.
+	if status, answer := tg.get("/tenants"); status != 200 {
+		tg.Fatalf("GET /tenants: %d %s", status, answer)
 	}
+	written := []string{"fm:{0}:look"}
+	if tg.key != "" {
+		written = append(written, "fm:keys")
+	}
+	waittest.Until(tg, "Valkey has what a process writes by itself", func() bool {
+		n, err := env.Valkey.Exists(t.Context(), written...).Result()
+		return err == nil && int(n) == len(written)
+	})
 	return tg
 }
 
-// await waits until events are accepted, and reads the addresses from the log.
+// await waits until requests are answered.
 func (tg *target) await() {
 	tg.Helper()
 	waittest.Until(tg, "the API is ready", func() bool {
-		for line := range strings.Lines(tg.logged()) {
-			var entry struct{ Msg, Address string }
-			if json.Unmarshal([]byte(line), &entry) != nil {
-				continue
-			}
-			switch entry.Msg {
-			case "started":
-				tg.addr = entry.Address
-			case "profiles are served":
-				tg.admin = entry.Address
-			}
-		}
-		if tg.addr == "" {
-			return false
-		}
 		status, _ := tg.get("/readyz")
 		return status == 200
 	})
 }
 
-// stop ends the process and fails the test unless it has been running until then.
-func (tg *target) stop() {
-	select {
-	case err := <-tg.ended:
-		tg.Errorf("the process has ended: %v\n%s", err, tg.tail())
-		return
-	default:
-	}
-	_ = tg.process.Signal(syscall.SIGKILL) // it may just have ended
-	<-tg.ended
-}
-
-func (tg *target) logged() string {
-	content, err := os.ReadFile(tg.log)
-	if err != nil {
-		tg.Fatal(err)
-	}
-	return string(content)
-}
-
-// tail is the end of the log.
-func (tg *target) tail() string {
-	text := tg.logged()
-	return text[max(0, len(text)-4000):]
-}
-
 // do sends an honest request, with the key.
 func (tg *target) do(method, path, body string) (status int, answer string) {
 	tg.Helper()
-	req, err := http.NewRequestWithContext(tg.Context(), method, "http://"+tg.addr+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(tg.Context(), method, "http://"+tg.Addr+path, strings.NewReader(body))
 	if err != nil {
 		tg.Fatal(err)
 	}

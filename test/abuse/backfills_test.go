@@ -85,7 +85,7 @@ func backfill(id string, features, days int) string {
 
 // post sends lines of events and returns the status, 0 if there is no answer.
 func (d *deployment) post(key, lines string) int {
-	req, err := http.NewRequest("POST", "http://"+d.ingest.addr+"/events", strings.NewReader(lines))
+	req, err := http.NewRequest("POST", "http://"+d.ingest.Addr+"/events", strings.NewReader(lines))
 	if err != nil {
 		return 0
 	}

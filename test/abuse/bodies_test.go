@@ -12,7 +12,7 @@ func TestStalledBodies(t *testing.T) {
 	attacker := d.key("ingest", "attacker")
 	honest := d.neighbour()
 	honest.served(5)
-	c := d.crowd(d.ingest.addr, 100)
+	c := d.crowd(d.ingest.Addr, 100)
 	body := "[" + strings.Repeat(" ", 4<<20-2)
 	for range 100 {
 		conn := c.dial(fmt.Sprintf("POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
@@ -30,7 +30,7 @@ func TestStalledGzip(t *testing.T) {
 	attacker := d.key("ingest", "attacker")
 	honest := d.neighbour()
 	honest.served(5)
-	c := d.crowd(d.ingest.addr, 300)
+	c := d.crowd(d.ingest.Addr, 300)
 	body := packed(strings.Repeat(" ", 4<<20-1) + "[")
 	body = body[:len(body)-8] // without the trailer
 	for range 300 {

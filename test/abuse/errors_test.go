@@ -28,7 +28,7 @@ func TestMountainOfErrors(t *testing.T) {
 	fields := strings.TrimSuffix(strings.Repeat(`"":0,`, 9), ",")
 	body := packed("[" + strings.TrimSuffix(strings.Repeat("{"+fields+"},", 10_000), ",") + "]")
 
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+d.ingest.addr+"/events", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+d.ingest.Addr+"/events", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestMountainOfErrors(t *testing.T) {
 
 	honest := d.neighbour()
 	honest.served(5)
-	c := d.crowd(d.ingest.addr, 50)
+	c := d.crowd(d.ingest.Addr, 50)
 	for range 50 {
 		small(c.dial(fmt.Sprintf("POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
 			"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", attacker, len(body), body)))

@@ -16,7 +16,7 @@ func TestExports(t *testing.T) {
 	attacker := d.key("read", "attacker")
 	honest := d.neighbour()
 	honest.served(5)
-	c := d.crowd(d.ingest.addr, 40)
+	c := d.crowd(d.ingest.Addr, 40)
 	for range 40 {
 		c.dial(fmt.Sprintf("GET /usage/attacker/events.csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", attacker))
 	}

@@ -23,7 +23,7 @@ func TestUnfinishedHeaders(t *testing.T) {
 	d := start(t)
 	honest := d.neighbour()
 	honest.served(5)
-	c := d.crowd(d.ingest.addr, 1000)
+	c := d.crowd(d.ingest.Addr, 1000)
 	for range 1000 {
 		c.dial(unfinished)
 	}

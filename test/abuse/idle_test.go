@@ -12,7 +12,7 @@ func TestIdleConnections(t *testing.T) {
 	d.exec("INSERT INTO tenants (name, monthly_quota) SELECT 'tenant-' || n, 1000 FROM generate_series(1, 10000) AS n")
 	honest := d.neighbour()
 	honest.served(5)
-	c := d.crowd(d.ingest.addr, 9000)
+	c := d.crowd(d.ingest.Addr, 9000)
 	for i := range 9000 {
 		if i%2 == 0 {
 			c.dial("")

@@ -44,7 +44,7 @@ func TestKeyFlood(t *testing.T) {
 			f.bounded(c.most)
 			d.ingest.survives("16 connections that make keys")
 
-			d.ingest.stop()
+			d.ingest.Stop()
 			d.ingest = d.run("ingest", c.settings...)
 			d.await("an ingest that starts afterwards is ready", func() bool {
 				return d.get(d.operate, "/readyz") == http.StatusOK && d.get(f.first, "/session") == http.StatusOK
@@ -123,7 +123,7 @@ func (d *deployment) makeKey(with, tenant string) (status int, made madeKey) {
 // call sends a request of JSON and returns the status, 0 if there is no answer. It reads the answer into
 // into unless that is nil.
 func (d *deployment) call(key, method, path, body string, into any) int {
-	req, err := http.NewRequest(method, "http://"+d.ingest.addr+path, strings.NewReader(body))
+	req, err := http.NewRequest(method, "http://"+d.ingest.Addr+path, strings.NewReader(body))
 	if err != nil {
 		return 0
 	}

@@ -82,7 +82,7 @@ func (n *neighbour) insist(client *http.Client, method, path string, body []byte
 }
 
 func (n *neighbour) do(client *http.Client, method, path string, body []byte) (status int, answer string) {
-	req, err := http.NewRequest(method, "http://"+n.d.ingest.addr+path, bytes.NewReader(body))
+	req, err := http.NewRequest(method, "http://"+n.d.ingest.Addr+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err.Error()
 	}

@@ -39,13 +39,13 @@ var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 // peak is the most memory that the process has ever had resident, in bytes.
 func (p *process) peak() int {
 	p.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
 	if os.IsNotExist(err) {
 		p.t.Skip("this system does not tell what memory a process takes")
 	}
 	m := highWater.FindSubmatch(status)
 	if err != nil || m == nil {
-		p.t.Fatalf("read the memory of %s: %v", p.role, err)
+		p.t.Fatalf("read the memory of %s: %v", p.Role, err)
 	}
 	kB, err := strconv.Atoi(string(m[1]))
 	if err != nil {
@@ -59,8 +59,8 @@ func (p *process) peak() int {
 func (p *process) survives(attack string) {
 	p.t.Helper()
 	peak := p.peak()
-	p.t.Logf("%s: %s peaked at %d MiB of %d", attack, p.role, peak/mebibyte, p.limit/mebibyte)
+	p.t.Logf("%s: %s peaked at %d MiB of %d", attack, p.Role, peak/mebibyte, p.limit/mebibyte)
 	if peak > p.limit {
-		p.t.Errorf("%s: %s took %d MiB, its container has %d: it would have been killed", attack, p.role, peak/mebibyte, p.limit/mebibyte)
+		p.t.Errorf("%s: %s took %d MiB, its container has %d: it would have been killed", attack, p.Role, peak/mebibyte, p.limit/mebibyte)
 	}
 }

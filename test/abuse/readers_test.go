@@ -12,7 +12,7 @@ func TestSlowReaders(t *testing.T) {
 	attacker := d.key("read", "")
 	honest := d.neighbour()
 	honest.served(5)
-	c := d.crowd(d.ingest.addr, 100)
+	c := d.crowd(d.ingest.Addr, 100)
 	for range 100 {
 		small(c.dial(fmt.Sprintf("GET /tenants?limit=10000 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", attacker)))
 	}

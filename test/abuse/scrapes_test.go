@@ -12,7 +12,7 @@ func TestUnfinishedScrapes(t *testing.T) {
 	honest := d.neighbour()
 	honest.served(5)
 	flusher := d.run("flusher", "METRICS_ADDR=127.0.0.1:0")
-	for _, addr := range []string{flusher.addr, d.ingest.extra} {
+	for _, addr := range []string{flusher.Addr, d.ingest.Address("metrics are served")} {
 		c := d.crowd(addr, 1000)
 		for range 1000 {
 			c.dial(unfinished)

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package abuse
+package roletest
 
 import "syscall"
 
