@@ -25,7 +25,8 @@
 //
 // Grafana reads GRAFANA_POSTGRES_ADDRESS (host:port), _DATABASE, _USER, _PASSWORD and _SSLMODE
 // from its environment. /prometheus, /loki and /var/lib/alloy/data are volumes. Containers
-// whose logs are wanted carry the label flagmeter.logs=true, and Alloy the Docker socket.
+// whose logs are wanted carry the label flagmeter.logs=true, and Alloy reads them through the
+// service dockerproxy, which alone has Docker's socket.
 //
 // # How they are checked
 //

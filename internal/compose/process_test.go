@@ -56,6 +56,7 @@ type machine struct {
 	here    *strings.Replacer
 	valkey  int
 	pg      int
+	proxy   int
 }
 
 func newMachine(t *testing.T) *machine {
@@ -68,7 +69,7 @@ func newMachine(t *testing.T) *machine {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	m := &machine{t: t, dir: dir, valkey: freePort(t), pg: freePort(t)}
+	m := &machine{t: t, dir: dir, valkey: freePort(t), pg: freePort(t), proxy: freePort(t)}
 	if os.Getuid() == 0 { // Postgres refuses to run as root
 		if m.account, err = user.Lookup("postgres"); err != nil {
 			t.Fatal(err)
@@ -97,6 +98,9 @@ func newMachine(t *testing.T) *machine {
 		"/flagmeter/postgres.sql", repository+"/grafana/postgres.sql",
 		"/flagmeter/mend-aof.sh", dir+"/mend-aof.sh",
 		"/etc/valkey/valkey.conf", dir+"/valkey.conf",
+		"/usr/local/etc/haproxy/haproxy.cfg", dir+"/dockerproxy.cfg",
+		"bind :2375", fmt.Sprintf("bind 127.0.0.1:%d", m.proxy),
+		"/var/run/docker.sock", dir+"/docker.sock",
 		"/etc/prometheus/", repository+"/grafana/prometheus/",
 		"=/prometheus", "="+dir+"/prometheus",
 		"/data", dir+"/data",
@@ -108,7 +112,7 @@ func newMachine(t *testing.T) *machine {
 	for _, name := range []string{"owner_url", "app_url", "ingest_url", "flusher_url", "valkey_url", "valkey_ingest_url", "valkey_flusher_url", "valkey_alerter_url"} {
 		m.rewrite(dir+"/secrets/"+name, dir+"/secrets/"+name)
 	}
-	for _, name := range []string{"valkey.conf", "mend-aof.sh"} {
+	for _, name := range []string{"valkey.conf", "mend-aof.sh", "dockerproxy.cfg"} {
 		m.rewrite(root+"/scripts/compose/"+name, dir+"/"+name)
 	}
 	return m

@@ -3,8 +3,8 @@
 #
 #   install.sh run     Go, Valkey (or Redis 7), Postgres 15 or newer: enough for `make run`
 #   install.sh test    the same, a C compiler, which `go test -race` wants, Chromium or
-#                      Chrome, in which the dashboard is tested, and Prometheus with promtool,
-#                      which ask the queries of grafana/
+#                      Chrome, in which the dashboard is tested, Prometheus with promtool,
+#                      which ask the queries of grafana/, and HAProxy, which internal/compose runs
 #
 # Says nothing when all is there. Uses apt on Debian and Ubuntu, brew on macOS; elsewhere, or
 # when that fails, it prints the lines to type and exits with 1. No service is started, now or
@@ -72,8 +72,17 @@ has_prometheus() {
 	fi
 }
 
-# missing: the words valkey, postgres, compiler, browser, prometheus, as far as they are missing
-# for $1
+# As in internal/compose/dockerproxy_test.go. On Debian only root has it in PATH.
+has_haproxy() {
+	if [ -n "${FLAGMETER_HAPROXY-}" ]; then
+		has "$FLAGMETER_HAPROXY"
+	else
+		has haproxy || [ -x /usr/sbin/haproxy ]
+	fi
+}
+
+# missing: the words valkey, postgres, compiler, browser, prometheus, haproxy, as far as they are
+# missing for $1
 missing() {
 	list=
 	has_valkey || list="$list valkey"
@@ -81,6 +90,7 @@ missing() {
 	[ "$1" != test ] || has_compiler || list="$list compiler"
 	[ "$1" != test ] || has_browser || list="$list browser"
 	[ "$1" != test ] || has_prometheus || list="$list prometheus"
+	[ "$1" != test ] || has_haproxy || list="$list haproxy"
 	echo "$list"
 }
 
@@ -156,6 +166,12 @@ install_prometheus() {
 	silence prometheus
 }
 
+install_haproxy() {
+	[ -n "$(candidate haproxy)" ] || return 0
+	apt install -y --no-install-recommends haproxy
+	silence haproxy
+}
+
 # Two files that are there during the installation only: one forbids packages to start their
 # services, the other keeps postgresql-common from making a cluster on port 5432.
 policy=/usr/sbin/policy-rc.d
@@ -179,6 +195,7 @@ install_with_apt() {
 		compiler) apt install -y --no-install-recommends gcc libc6-dev ;;
 		browser) install_browser ;;
 		prometheus) install_prometheus ;;
+		haproxy) install_haproxy ;;
 		esac
 	done
 }
@@ -203,7 +220,7 @@ say_lines() {
 			say "    echo 'deb http://deb.debian.org/debian bookworm-backports main' >/etc/apt/sources.list.d/bookworm-backports.list"
 		fi
 		say '    apt-get update'
-		say '    apt-get install --no-install-recommends valkey-server postgresql gcc libc6-dev chromium prometheus'
+		say '    apt-get install --no-install-recommends valkey-server postgresql gcc libc6-dev chromium prometheus haproxy'
 		say 'If Postgres is older than 15 then, type first:'
 		say '    apt-get install postgresql-common && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y'
 	elif has dnf; then
@@ -247,6 +264,7 @@ main() {
 			postgres) brew install postgresql@17 ;;
 			browser) brew install --cask chromium ;;
 			prometheus) brew install prometheus ;;
+			haproxy) brew install haproxy ;;
 			esac
 		done || true
 	elif has apt-get && [ "$(id -u)" = 0 ]; then
@@ -258,12 +276,13 @@ main() {
 	fi
 	list=$(missing "$1")
 	[ -n "$list" ] || return 0
-	# The tests can do without these two; in CI they insist.
+	# The tests can do without these three; in CI they insist.
 	needed=
 	for what in $list; do
 		case $what in
 		browser) say 'FlagMeter finds neither Chromium nor Chrome: the tests of the dashboard are skipped.' ;;
 		prometheus) say 'FlagMeter does not find prometheus and promtool: the tests of grafana/ are skipped.' ;;
+		haproxy) say 'FlagMeter does not find haproxy: the test of dockerproxy is skipped.' ;;
 		*) needed="$needed $what" ;;
 		esac
 	done
