@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"math/rand/v2"
 	"time"
 )
 
@@ -12,7 +13,8 @@ const (
 	largeBody = 64 << 10
 	// stagedEvents is the number of events from which a request is likely to be staged (cost.go).
 	stagedEvents = 1000
-	// turnLimit is how long a large request waits for its turn before it is answered 503.
+	// turnLimit is how long a large request waits for its turn at most before it is answered 503. It
+	// waits for half of that at least. Clients that came together do not send again together.
 	turnLimit = 5 * time.Second
 	// crowdedPause delays the answer to a request for which there was no memory.
 	crowdedPause = time.Second
@@ -29,7 +31,8 @@ func (s *Server) waitTurn(ctx context.Context, body []byte, from caller) (end fu
 	if len(body) <= largeBody || eventsIn(body) <= stagedEvents {
 		return func() {}, nil
 	}
-	wait, cancel := context.WithTimeout(ctx, s.turnLimit)
+	limit := s.turnLimit/2 + rand.N(s.turnLimit/2)
+	wait, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := s.large.Enter(wait, from.flow(), len(body)); err != nil {
 		if ctx.Err() != nil {
