@@ -94,8 +94,8 @@ func (c *committer) run(ctx context.Context) {
 	}
 }
 
-// collect makes a group of what was held back and of what has queued up, by turn of the flows, and
-// waits as long as linger while those are fewer than expected.
+// collect makes a group of what was held back and of what has queued up, by turn of the flows. While
+// those are fewer than expected it waits for more, until one has waited as long as linger.
 func (c *committer) collect() *group {
 	g := &group{}
 	waiting := c.held
@@ -118,7 +118,11 @@ func (c *committer) collect() *group {
 			return g
 		}
 		if limit == nil {
-			limit = time.After(c.linger)
+			rest := c.linger - time.Since(g.since())
+			if rest <= 0 {
+				return g
+			}
+			limit = time.After(rest)
 		}
 		select {
 		case <-c.queue.pushed:
@@ -228,13 +232,7 @@ func (c *committer) late(s *submission) bool {
 // at most once. A group whose events were all duplicates only asks for the usage. began is
 // when the call began that was answered.
 func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome scripts.Outcome, tokens []int64, began time.Time, err error) {
-	deadline := g.submissions[0].queued.Add(patience)
-	for _, s := range g.submissions {
-		if d := s.queued.Add(patience); d.Before(deadline) {
-			deadline = d
-		}
-	}
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	ctx, cancel := context.WithDeadline(context.Background(), g.since().Add(patience))
 	defer cancel()
 	err = c.retry(ctx, func(ctx context.Context) (err error) {
 		began = time.Now()
