@@ -1,9 +1,6 @@
 package meter
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Usage is what a tenant has used in its current billing period: settled in
 // Postgres plus unsettled in Valkey.
@@ -32,12 +29,4 @@ type FeatureUsage struct {
 type TenantDays struct {
 	Tenant   string
 	From, To Day
-}
-
-// Add is a + b for token counts (not negative), at most 2^63-1.
-func Add(a, b int64) int64 {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
 }
