@@ -113,7 +113,7 @@ func BenchmarkUsage(b *testing.B) {
 					}
 					r.add(counters...)
 				}
-				measure(b, r, nil, func(int) { r.only(usageCall(0, q, "tokens")) })
+				measure(b, r, nil, func(int) { r.only(usageCall(0, q, "totals")) })
 			})
 		}
 	}

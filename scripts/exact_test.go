@@ -61,6 +61,15 @@ func TestJoin(t *testing.T) {
 		{9_223_372_035, 1_854_775_807, math.MaxInt64},
 		{9_223_372_035, 1_854_775_808, math.MaxInt64},
 		{1 << 50, 0, math.MaxInt64},
+		{0, -1, -1},
+		{-1, 0, -1_000_000_000},
+		{1, -1, 999_999_999}, // the parts of a positive and a negative amount
+		{-1, 1, -999_999_999},
+		{2, -5_000_000_000, -3_000_000_000},
+		{-9_223_372_036, -854_775_807, -math.MaxInt64},
+		{-9_223_372_036, -854_775_808, -math.MaxInt64},
+		{-9_223_372_037, 145_224_193, -math.MaxInt64},
+		{-1 << 50, 0, -math.MaxInt64},
 	} {
 		if got := join(c.high, c.low); got != c.want {
 			t.Errorf("join(%d, %d) = %d, want %d", c.high, c.low, got, c.want)

@@ -109,7 +109,7 @@ func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Dur
 	calls := []call{v.ingestCall(shard, g, dedupe, q, uuid.Must(uuid.NewV7()).String())}
 	oneCall := len(q.Tenants) <= v.queryChunk(shard)
 	if oneCall {
-		calls = append(calls, usageCall(shard, q, "tokens"))
+		calls = append(calls, usageCall(shard, q, "totals"))
 	}
 	cmds, err := v.run(ctx, nil, calls...)
 	applied := len(cmds) > 0 && cmds[0].Err() == nil

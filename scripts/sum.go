@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
@@ -42,24 +41,26 @@ func (v *Valkey) ReadSum(ctx context.Context, shard int, id string) (Sum, error)
 	// The hash is immutable, so HSCAN returns every field; it may return one twice
 	// while the table is being resized, which sets the same value again.
 	for scan.Next(ctx) {
-		field := scan.Val()
+		name := scan.Val()
 		if !scan.Next(ctx) {
 			break
 		}
-		if strings.HasPrefix(field, "d\t") || strings.HasPrefix(field, "f\t") {
+		f, counts, err := parseField(name)
+		if err != nil {
+			return Sum{}, fmt.Errorf("read sum batch: %w", err)
+		}
+		if !counts && name != string(kindMinute) {
 			continue // the indexes
 		}
 		value, err := strconv.ParseInt(scan.Val(), 10, 64)
 		if err != nil {
-			return Sum{}, fmt.Errorf("read sum batch: field %q: %w", field, err)
+			return Sum{}, fmt.Errorf("read sum batch: field %q: %w", name, err)
 		}
-		if field == "m" {
+		if !counts {
 			minute = value
 			continue
 		}
-		if err := sum.set(field, value); err != nil {
-			return Sum{}, fmt.Errorf("read sum batch: %w", err)
-		}
+		sum.set(f, value)
 	}
 	if err := scan.Err(); err != nil {
 		return Sum{}, fmt.Errorf("read sum batch: %w", err)
@@ -75,32 +76,26 @@ func (v *Valkey) ReadSum(ctx context.Context, shard int, id string) (Sum, error)
 	return sum, nil
 }
 
-func (s Sum) set(field string, value int64) error {
-	kind, rest, _ := strings.Cut(field, "\t")
-	if kind == "s" { // the rows below add up to it
-		return nil
+// set enters the amount in a field. Totals are left out: the other fields add up to them.
+func (s Sum) set(f field, value int64) {
+	switch k := kinds[f.kind]; k.scope {
+	case ofDay:
+		key := DayKey{f.tenant, meter.Day(f.at), f.feature}
+		n := s.Days[key]
+		n.set(k.amount, value)
+		s.Days[key] = n
+	case ofMinute:
+		key := MinuteKey{f.tenant, f.feature, f.at}
+		n := s.Minutes[key]
+		n.set(k.amount, value)
+		s.Minutes[key] = n
 	}
-	parts := strings.Split(rest, "\t")
-	if len(parts) != 3 {
-		return fmt.Errorf("unexpected field %q", field)
+}
+
+func (c *Count) set(a meter.Amount, value int64) {
+	if a == meter.Tokens {
+		c.Tokens = value
+	} else {
+		c.Events = value
 	}
-	number, err := strconv.ParseInt(parts[0], 10, 64)
-	if err != nil {
-		return fmt.Errorf("unexpected field %q: %w", field, err)
-	}
-	day := DayKey{parts[1], meter.Day(number), parts[2]}
-	at := MinuteKey{parts[1], parts[2], number}
-	switch kind {
-	case "t":
-		s.Days[day] = Count{value, s.Days[day].Events}
-	case "e":
-		s.Days[day] = Count{s.Days[day].Tokens, value}
-	case "T":
-		s.Minutes[at] = Count{value, s.Minutes[at].Events}
-	case "E":
-		s.Minutes[at] = Count{s.Minutes[at].Tokens, value}
-	default:
-		return fmt.Errorf("unexpected field %q", field)
-	}
-	return nil
 }

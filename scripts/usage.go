@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -34,7 +35,7 @@ func (v *Valkey) Tokens(ctx context.Context, shard int, q Query) ([]int64, error
 		end = min(start+v.queryChunk(shard), len(q.Tenants))
 		part := q
 		part.Tenants = q.Tenants[start:end]
-		cmds, err := v.run(ctx, nil, usageCall(shard, part, "tokens"))
+		cmds, err := v.run(ctx, nil, usageCall(shard, part, "totals"))
 		if err != nil {
 			return nil, fmt.Errorf("add up unsettled tokens: %w", err)
 		}
@@ -74,13 +75,17 @@ func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.Fe
 	all := make([][]meter.FeatureUsage, len(q.Tenants))
 	for i := range all {
 		rows, _ := reply[i].([]any)
-		all[i] = make([]meter.FeatureUsage, 0, len(rows)/4)
-		for r := 0; r+3 < len(rows); r += 4 {
-			name, _ := rows[r].(string)
-			high, _ := rows[r+1].(int64)
-			low, _ := rows[r+2].(int64)
-			events, _ := rows[r+3].(int64)
-			all[i] = append(all[i], meter.FeatureUsage{Feature: name, Tokens: join(high, low), Events: events})
+		const width = 1 + 2*int(meter.NumAmounts)
+		all[i] = make([]meter.FeatureUsage, 0, len(rows)/width)
+		for row := range slices.Chunk(rows, width) {
+			name, _ := row[0].(string)
+			var used [meter.NumAmounts]int64
+			for a := range used {
+				high, _ := row[1+2*a].(int64)
+				low, _ := row[2+2*a].(int64)
+				used[a] = join(high, low)
+			}
+			all[i] = append(all[i], meter.FeatureUsage{Feature: name, Tokens: used[meter.Tokens], Events: used[meter.Events]})
 		}
 	}
 	tooMany, _ := reply[len(all)].([]any)
@@ -121,12 +126,21 @@ func (v *Valkey) parseTokens(shard int, cmd *redis.Cmd, tenants int) ([]int64, e
 	return tokens, nil
 }
 
-// join puts high*10^9 + low together, at most 2^63-1.
+// join puts high*10^9 + low together. It stops at 2^63-1 and -(2^63-1).
 func join(high, low int64) int64 {
 	const unit = 1_000_000_000
 	high, low = high+low/unit, low%unit
-	if high > (math.MaxInt64-low)/unit {
+	switch { // give both parts one sign
+	case high > 0 && low < 0:
+		high, low = high-1, low+unit
+	case high < 0 && low > 0:
+		high, low = high+1, low-unit
+	}
+	switch {
+	case high > 0 && high > (math.MaxInt64-low)/unit:
 		return math.MaxInt64
+	case high < 0 && high < (-math.MaxInt64-low)/unit:
+		return -math.MaxInt64
 	}
 	return high*unit + low
 }
