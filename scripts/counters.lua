@@ -27,10 +27,10 @@ local function get(hash, fields, use)
 end
 
 -- totals returns a function that reads what tenants have used of all features. names are theirs;
--- in_period(i, day) tells whether a day, a number, matters of the i-th.
+-- first and after are the days, numbers, from which and before which each tenant's matter.
 --   read(hash, use) calls use(i, day, t, value) for each such day of the hash and each of
 --   total_kinds, the t-th, in this order; value is '0' if there is none.
-local function totals(names, in_period)
+local function totals(names, first, after)
   local index_fields = {}
   for i = 1, #names do index_fields[i] = 'd\t' .. names[i] end
   -- Nearly all tenants have one day in a hash, and most the same: what is known of a day's
@@ -47,10 +47,11 @@ local function totals(names, in_period)
         number = tonumber(day)
         number_of[day], between[day] = number, '\t' .. day .. '\t'
       end
-      if not in_period(i, number) then return end
-      for t = 1, kinds do
-        n = n + 1
-        fields[n], tenant_of[n], day_of[n] = total_kinds[t] .. between[day] .. names[i], i, day
+      if number >= first[i] and number < after[i] then
+        for t = 1, kinds do
+          n = n + 1
+          fields[n], tenant_of[n], day_of[n] = total_kinds[t] .. between[day] .. names[i], i, day
+        end
       end
     end
     for from = 1, redis.call('EXISTS', hash) * #names, most_values do

@@ -112,9 +112,11 @@ local function limiting(limits, seq)
         if not leave_out[id] then hashes[#hashes + 1] = view.sum .. id end
       end
     end
-    local names = {}
-    for i, q in ipairs(quotas) do names[i], used[i] = q[1], plus({0, 0}, q[4]) end
-    local read = totals(names, function(i, day) return day >= quotas[i][2] and day < quotas[i][3] end)
+    local names, first, after = {}, {}, {}
+    for i, q in ipairs(quotas) do
+      names[i], first[i], after[i], used[i] = q[1], q[2], q[3], plus({0, 0}, q[4])
+    end
+    local read = totals(names, first, after)
     local function count(i, _, t, tokens)
       if t == tokens_total then used[i] = plus(used[i], tokens) end
     end

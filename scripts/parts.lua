@@ -29,9 +29,11 @@ if lost then return lost end
 local leave_out = {}
 for i = 5, 4 + known do leave_out[ARGV[i]] = true end
 
-local names, answer = {}, {}
-for i = 1, tenants do names[i] = ARGV[before_tenants + i] end
-local read = totals(names, function() return true end)
+local answer, names, first, after = {}, {}, {}, {}
+for i = 1, tenants do
+  names[i], first[i], after[i] = ARGV[before_tenants + i], -math.huge, math.huge
+end
+local read = totals(names, first, after)
 
 -- list adds what a hash has of the tenants.
 local function list(hash, batch, minute)

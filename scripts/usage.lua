@@ -59,7 +59,7 @@ if what == 'totals' then
   local kinds = #total_kinds
   local sums = {}
   for i = 1, 2 * kinds * tenants do sums[i] = 0 end
-  local read = totals(name, function(i, day) return day >= from_day[i] and day < to_day[i] end)
+  local read = totals(name, from_day, to_day)
   local function add(i, _, t, value)
     local at = 2 * (kinds * (i - 1) + t)
     local high, low = split(value)
