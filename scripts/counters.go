@@ -46,19 +46,40 @@ var kinds [256]struct {
 	amount meter.Amount
 }
 
-// dayKind and minuteKind are the kinds of each amount's counters.
-var dayKind, minuteKind [meter.NumAmounts]byte
+// The kinds of each amount's counters, 0 for a total that it does not have, and what else matters
+// for writing them.
+var (
+	dayKind, minuteKind, totalKind [meter.NumAmounts]byte
+	sparse                         [meter.NumAmounts]bool
+	// totalled are the amounts that have a total, in their order.
+	totalled []meter.Amount
+	// usualFields is how many fields a counter of an open minute has if sparse amounts are 0.
+	usualFields int
+)
 
 func init() {
 	for a := range meter.NumAmounts {
 		spec := a.Spec()
-		dayKind[a], minuteKind[a] = spec.Counter, spec.Counter-'a'+'A'
-		for kind, scope := range map[byte]scope{dayKind[a]: ofDay, minuteKind[a]: ofMinute, spec.Total: ofAllOfIt} {
-			kinds[kind].scope, kinds[kind].amount = scope, a
+		dayKind[a], minuteKind[a], totalKind[a] = spec.Counter, upper(spec.Counter), spec.Total
+		sparse[a] = spec.Sparse
+		kinds[dayKind[a]].scope, kinds[dayKind[a]].amount = ofDay, a
+		kinds[minuteKind[a]].scope, kinds[minuteKind[a]].amount = ofMinute, a
+		if spec.Total != 0 {
+			kinds[spec.Total].scope, kinds[spec.Total].amount = ofAllOfIt, a
+			totalled = append(totalled, a)
+		}
+		switch {
+		case spec.Sparse:
+		case spec.Total != 0:
+			usualFields += 2
+		default:
+			usualFields++
 		}
 	}
-	kinds[0].scope = noAmount // the total of an amount that has none
 }
+
+// upper is a lower-case letter in upper case.
+func upper(letter byte) byte { return letter - 'a' + 'A' }
 
 // field names a counter in a hash. at is the day, or the unix minute if the kind is of minutes.
 type field struct {
@@ -109,7 +130,7 @@ func luaKinds() string {
 	for a := range meter.NumAmounts {
 		spec := a.Spec()
 		day = append(day, fmt.Sprintf("'%c'", spec.Counter))
-		minute = append(minute, fmt.Sprintf("'%c'", spec.Counter-'a'+'A'))
+		minute = append(minute, fmt.Sprintf("'%c'", upper(spec.Counter)))
 		if spec.Total != 0 {
 			total = append(total, fmt.Sprintf("'%c'", spec.Total))
 		}

@@ -83,7 +83,7 @@ func TestCountersMayFall(t *testing.T) {
 	const step = 5_000_000_000 // more than one part of a split amount
 	r := newRig(t)
 	r.add(chat(2*step), lateChat(9, step))
-	r.add(Counter{Minute: now, Day: today, Tenant: "acme", Feature: "chat", Tokens: -3 * step, Events: -1})
+	r.add(Counter{Minute: now, Day: today, Tenant: "acme", Feature: "chat", Amounts: meter.Amounts{-3 * step, -1}})
 	if got := r.tokens("acme"); got != 0 {
 		t.Errorf("%d tokens, want 0", got)
 	}
@@ -92,15 +92,15 @@ func TestCountersMayFall(t *testing.T) {
 		t.Errorf("%d tokens, want %d", got, -2*step-1)
 	}
 	features := r.features(Query{Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}})[0]
-	if len(features) != 1 || features[0].Tokens != -2*step-1 || features[0].Events != 2 {
+	if len(features) != 1 || features[0].Used[meter.Tokens] != -2*step-1 || features[0].Used[meter.Events] != 2 {
 		t.Errorf("features %+v", features)
 	}
 	var days, minutes int64
 	for _, s := range r.seal(now + 1).Sums {
 		sum := r.sum(s.ID)
-		days += sum.Days[DayKey{"acme", today, "chat"}].Tokens
+		days += sum.Days[DayKey{"acme", today, "chat"}][meter.Tokens]
 		for _, n := range sum.Minutes {
-			minutes += n.Tokens
+			minutes += n[meter.Tokens]
 		}
 	}
 	if days != -2*step-1 || minutes != days {

@@ -24,7 +24,7 @@ func TestAmountsAbove2To53StayExact(t *testing.T) {
 		t.Errorf("sealed: %d tokens, want %d", got, total)
 	}
 	features := r.features(Query{Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}})[0]
-	if !slices.Equal(features, []meter.FeatureUsage{{Feature: "chat", Tokens: total, Events: 6}}) {
+	if !slices.Equal(features, []meter.FeatureUsage{{Feature: "chat", Used: meter.Amounts{total, 6}}}) {
 		t.Errorf("features %+v; want %d tokens, 6 events", features, total)
 	}
 	if len(sealed.Sums) != 2 {
@@ -32,10 +32,10 @@ func TestAmountsAbove2To53StayExact(t *testing.T) {
 	}
 	for i, minute := range []int64{now - 9, now} {
 		got := r.sum(sealed.Sums[i].ID)
-		if n := got.Days[DayKey{"acme", today, "chat"}]; n != (Count{sum, 3}) {
+		if n := got.Days[DayKey{"acme", today, "chat"}]; n != (meter.Amounts{sum, 3}) {
 			t.Errorf("sum %d: day has %+v, want %d tokens", i, n, sum)
 		}
-		if n := got.Minutes[MinuteKey{"acme", "chat", minute}]; n != (Count{sum, 3}) {
+		if n := got.Minutes[MinuteKey{"acme", "chat", minute}]; n != (meter.Amounts{sum, 3}) {
 			t.Errorf("sum %d: minute has %+v, want %d tokens", i, n, sum)
 		}
 	}

@@ -1,6 +1,10 @@
 package scripts
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
 
 // hash is what a call adds to one hash of counters (counters.go), each field once.
 type hash struct {
@@ -32,7 +36,7 @@ func hashesOf(counters []Counter) []*hash {
 			}
 		}
 		if h == nil {
-			most := 3 * len(counters)
+			most := usualFields * len(counters)
 			h = &hash{at: at, fields: make([]field, 0, most), counts: make([]int64, 0, most)}
 			all = append(all, h)
 		}
@@ -43,19 +47,22 @@ func hashesOf(counters []Counter) []*hash {
 
 // add adds a counter, of which h has none with the same minute, day, tenant and feature.
 func (h *hash) add(c *Counter) {
-	day := int64(c.Day)
-	h.share(field{'s', day, c.Tenant, ""}, c.Tokens)
-	if !c.Late {
-		h.fields = append(h.fields,
-			field{'e', day, c.Tenant, c.Feature}, field{'t', day, c.Tenant, c.Feature})
-		h.counts = append(h.counts, c.Events, c.Tokens)
-		return
+	for a, n := range c.Amounts {
+		if n == 0 && sparse[a] {
+			continue
+		}
+		if kind := totalKind[a]; kind != 0 {
+			h.share(field{kind, int64(c.Day), c.Tenant, ""}, n)
+		}
+		day := field{dayKind[a], int64(c.Day), c.Tenant, c.Feature}
+		if !c.Late {
+			h.fields, h.counts = append(h.fields, day), append(h.counts, n)
+			continue
+		}
+		h.share(day, n)
+		// A zone that was changed gives a minute two days.
+		h.share(field{minuteKind[a], c.Minute, c.Tenant, c.Feature}, n)
 	}
-	h.share(field{'e', day, c.Tenant, c.Feature}, c.Events)
-	h.share(field{'t', day, c.Tenant, c.Feature}, c.Tokens)
-	// A zone that was changed gives a minute two days.
-	h.share(field{'T', c.Minute, c.Tenant, c.Feature}, c.Tokens)
-	h.share(field{'E', c.Minute, c.Tenant, c.Feature}, c.Events)
 }
 
 // share adds to a field that several counters may have in common.
@@ -139,7 +146,7 @@ func (g *Group) counterOf(h, i int) int {
 func sumUp(counters []Counter) (tenants []string, events int64) {
 	var known map[string]bool
 	for i := range counters {
-		events += counters[i].Events
+		events += counters[i].Amounts[meter.Events]
 		switch name := counters[i].Tenant; {
 		case len(tenants) == 0:
 			tenants = append(tenants, name)

@@ -11,8 +11,8 @@ import (
 // Sum is the content of a sum batch.
 type Sum struct {
 	// Minutes are what the batch adds to rollups, Days what it adds to usage_daily.
-	Minutes map[MinuteKey]Count
-	Days    map[DayKey]Count
+	Minutes map[MinuteKey]meter.Amounts
+	Days    map[DayKey]meter.Amounts
 }
 
 // MinuteKey is a row of rollups; Minute is the unix time in minutes.
@@ -28,14 +28,11 @@ type DayKey struct {
 	Feature string
 }
 
-// Count is an amount to add.
-type Count struct{ Tokens, Events int64 }
-
 // ReadSum returns the content of a sum batch; empty if it has been dropped
 // meanwhile. It reads in steps of 2,000 fields, so that a minute of 100,000 counters
 // does not hold up Valkey.
 func (v *Valkey) ReadSum(ctx context.Context, shard int, id string) (Sum, error) {
-	sum := Sum{Minutes: map[MinuteKey]Count{}, Days: map[DayKey]Count{}}
+	sum := Sum{Minutes: map[MinuteKey]meter.Amounts{}, Days: map[DayKey]meter.Amounts{}}
 	var minute int64
 	scan := v.rdb.HScan(ctx, sumPrefix(shard)+id, 0, "", 2000).Iterator()
 	// The hash is immutable, so HSCAN returns every field; it may return one twice
@@ -66,11 +63,10 @@ func (v *Valkey) ReadSum(ctx context.Context, shard int, id string) (Sum, error)
 		return Sum{}, fmt.Errorf("read sum batch: %w", err)
 	}
 	if minute != 0 {
-		sum.Minutes = make(map[MinuteKey]Count, len(sum.Days))
+		sum.Minutes = make(map[MinuteKey]meter.Amounts, len(sum.Days))
 		for day, n := range sum.Days {
 			key := MinuteKey{day.Tenant, day.Feature, minute}
-			at := sum.Minutes[key] // a zone changed within the minute makes two days of it
-			sum.Minutes[key] = Count{at.Tokens + n.Tokens, at.Events + n.Events}
+			sum.Minutes[key] = sum.Minutes[key].Add(n) // a zone changed within the minute makes two days of it
 		}
 	}
 	return sum, nil
@@ -82,20 +78,12 @@ func (s Sum) set(f field, value int64) {
 	case ofDay:
 		key := DayKey{f.tenant, meter.Day(f.at), f.feature}
 		n := s.Days[key]
-		n.set(k.amount, value)
+		n[k.amount] = value
 		s.Days[key] = n
 	case ofMinute:
 		key := MinuteKey{f.tenant, f.feature, f.at}
 		n := s.Minutes[key]
-		n.set(k.amount, value)
+		n[k.amount] = value
 		s.Minutes[key] = n
-	}
-}
-
-func (c *Count) set(a meter.Amount, value int64) {
-	if a == meter.Tokens {
-		c.Tokens = value
-	} else {
-		c.Events = value
 	}
 }

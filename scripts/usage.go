@@ -25,27 +25,27 @@ type Query struct {
 	MissingFrom int64
 }
 
-// Tokens returns the unsettled tokens of each tenant of q, in q's order. It makes a
+// Totals returns the unsettled totals of each tenant of q, in q's order. It makes a
 // call for every 250 tenants, fewer if there are many hashes, so that none holds up Valkey for
 // more than a ms or two. ErrRewound says that the sums would not fit what the caller knows from
 // Postgres.
-func (v *Valkey) Tokens(ctx context.Context, shard int, q Query) ([]int64, error) {
-	tokens := make([]int64, 0, len(q.Tenants))
+func (v *Valkey) Totals(ctx context.Context, shard int, q Query) ([]meter.Amounts, error) {
+	totals := make([]meter.Amounts, 0, len(q.Tenants))
 	for start, end := 0, 0; start < len(q.Tenants); start = end {
 		end = min(start+v.queryChunk(shard), len(q.Tenants))
 		part := q
 		part.Tenants = q.Tenants[start:end]
 		cmds, err := v.run(ctx, nil, usageCall(shard, part, "totals"))
 		if err != nil {
-			return nil, fmt.Errorf("add up unsettled tokens: %w", err)
+			return nil, fmt.Errorf("add up unsettled totals: %w", err)
 		}
-		sums, err := v.parseTokens(shard, cmds[0], len(part.Tenants))
+		sums, err := v.parseTotals(shard, cmds[0], len(part.Tenants))
 		if err != nil {
 			return nil, err
 		}
-		tokens = append(tokens, sums...)
+		totals = append(totals, sums...)
 	}
-	return tokens, nil
+	return totals, nil
 }
 
 // Hashes is in how many hashes of counters this process has last looked up usage: open minutes,
@@ -62,7 +62,7 @@ const mostCounters = 10_000
 // Features returns the unsettled usage of each tenant of q by feature, in q's order and
 // within a tenant in none. It is one call, of 2 look-ups a feature and open minute: ask for
 // a few dozen tenants at a time. The usage is nil for tenants of which more wait than one call
-// may add up. Its errors are those of Tokens.
+// may add up. Its errors are those of Totals.
 func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.FeatureUsage, error) {
 	cmds, err := v.run(ctx, nil, usageCall(shard, q, "features"))
 	if err != nil {
@@ -79,13 +79,13 @@ func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.Fe
 		all[i] = make([]meter.FeatureUsage, 0, len(rows)/width)
 		for row := range slices.Chunk(rows, width) {
 			name, _ := row[0].(string)
-			var used [meter.NumAmounts]int64
-			for a := range used {
+			f := meter.FeatureUsage{Feature: name}
+			for a := range f.Used {
 				high, _ := row[1+2*a].(int64)
 				low, _ := row[2+2*a].(int64)
-				used[a] = join(high, low)
+				f.Used[a] = join(high, low)
 			}
-			all[i] = append(all[i], meter.FeatureUsage{Feature: name, Tokens: used[meter.Tokens], Events: used[meter.Events]})
+			all[i] = append(all[i], f)
 		}
 	}
 	tooMany, _ := reply[len(all)].([]any)
@@ -113,17 +113,21 @@ func unsettledKeys(shard int) []string {
 	return []string{minutesKey(shard), lateKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
 }
 
-func (v *Valkey) parseTokens(shard int, cmd *redis.Cmd, tenants int) ([]int64, error) {
+// parseTotals reads the reply to usageCall for 'totals'.
+func (v *Valkey) parseTotals(shard int, cmd *redis.Cmd, tenants int) ([]meter.Amounts, error) {
 	parts, err := cmd.Int64Slice()
-	if err != nil || len(parts) != 2*tenants+1 {
-		return nil, fmt.Errorf("add up unsettled tokens: %d parts for %d tenants: %w", len(parts), tenants, err)
+	if err != nil || len(parts) != 2*len(totalled)*tenants+1 {
+		return nil, fmt.Errorf("add up unsettled totals: %d parts for %d tenants: %w", len(parts), tenants, err)
 	}
-	v.hashes[shard].Store(parts[2*tenants])
-	tokens := make([]int64, tenants)
-	for i := range tokens {
-		tokens[i] = join(parts[2*i], parts[2*i+1])
+	totals := make([]meter.Amounts, tenants)
+	for i := range totals {
+		for _, a := range totalled {
+			totals[i][a] = join(parts[0], parts[1])
+			parts = parts[2:]
+		}
 	}
-	return tokens, nil
+	v.hashes[shard].Store(parts[0])
+	return totals, nil
 }
 
 // join puts high*10^9 + low together. It stops at 2^63-1 and -(2^63-1).
