@@ -1,6 +1,6 @@
 // Package scripts is everything the program says to Valkey about events: the Lua
-// files, the key names (keys.go, the only place where a key is spelled) and one
-// typed Go function per script.
+// files, the key names (keys.go, the only place where a key is spelled), the fields of counters
+// (counters.go and counters.lua, likewise) and one typed Go function per script.
 //
 // Each Lua file opens with its contract: keys, arguments, reply, cost. A script
 // checks first and writes last, because an error in Lua rolls nothing back. Counts

@@ -34,7 +34,7 @@ type AmountSpec struct {
 	Sparse bool
 }
 
-// specs is the one list of amounts. CONTRIBUTING.md says what a new one takes beside its entry.
+// specs is the one list of amounts. ARCHITECTURE.md says what a new one takes besides its entry.
 var specs = [NumAmounts]AmountSpec{
 	Tokens: {Name: "tokens", Column: "total_tokens", EventColumn: "tokens", Counter: 't', Total: 's'},
 	Events: {Name: "events", Column: "events", Counter: 'e'},
