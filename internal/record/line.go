@@ -65,7 +65,7 @@ func Tokens(line string) int64 {
 	}
 	field, _, _ := strings.Cut(line, "\t")
 	n, err := strconv.ParseInt(field, 10, 64)
-	if err != nil || n < 0 {
+	if err != nil {
 		return 0
 	}
 	return n

@@ -209,3 +209,18 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+func TestTokensOfALine(t *testing.T) {
+	for line, want := range map[string]int64{
+		"id\tacme\tchat\t1500\t2026-08-01":    1500,
+		"id\tacme\tchat\t-1500\t2026-08-01":   -1500,
+		"id\tacme\tchat\t1e3\t2026-08-01":     0,
+		"id\tacme\tchat\t9223372036854775808": 0,
+		"id\tacme":                            0,
+		"":                                    0,
+	} {
+		if got := record.Tokens(line); got != want {
+			t.Errorf("%q has %d tokens, want %d", line, got, want)
+		}
+	}
+}
