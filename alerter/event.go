@@ -59,7 +59,7 @@ type feature struct {
 
 // newFacts are the facts of an event of a tenant with this usage.
 func newFacts(at time.Time, u meter.Usage, thresholds []int, reason Reason) facts {
-	f := facts{At: at.UTC(), Name: u.Tenant.DisplayName, Used: u.Tokens, Quota: u.Tenant.Quota,
+	f := facts{At: at.UTC(), Name: u.Tenant.DisplayName, Used: u.Used[meter.Tokens], Quota: u.Tenant.Quota,
 		Thresholds: thresholds, Reason: reason}
 	if p, ok := u.Project(); ok {
 		f.PerDay, f.Projected = &p.PerDay, &p.Total
@@ -68,7 +68,7 @@ func newFacts(at time.Time, u meter.Usage, thresholds []int, reason Reason) fact
 		}
 	}
 	for _, part := range u.Features[:min(topFeatures, len(u.Features))] {
-		f.Features = append(f.Features, feature{part.Feature, part.Tokens})
+		f.Features = append(f.Features, feature{part.Feature, part.Used[meter.Tokens]})
 	}
 	return f
 }

@@ -27,7 +27,7 @@ func TestMessagesHaveTheNameOfTheirMoment(t *testing.T) {
 	if got := w.wantMessages("acme", "acme"); got[0] != got[1] {
 		t.Errorf("the repeated message says something else: %q", got)
 	}
-	w.change("acme", func(u *meter.Usage) { u.Tokens = 960 })
+	w.change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 960 })
 	w.advance(2 * time.Second)
 	w.run(a)
 	got := w.wantMessages("acme", "acme", "acme2")

@@ -82,7 +82,7 @@ func TestASignedEventIsWhatTheSpecSays(t *testing.T) {
 	w.atPresent()
 	w.tenant("acme", 900, 1000, 50, 80)
 	w.change("acme", func(u *meter.Usage) {
-		u.Features = []meter.FeatureUsage{{Feature: "chat", Tokens: 900, Events: 3}}
+		u.Features = []meter.FeatureUsage{{Feature: "chat", Used: meter.Amounts{900, 3}}}
 	})
 	of, all := w.endpoint(nil), w.endpoint(nil)
 	acme := "acme"
@@ -171,10 +171,10 @@ func TestRearmedIsToldToWebhooksAndNotToSlack(t *testing.T) {
 		t.Fatalf("got %+v", r)
 	}
 	w.advance(time.Minute)
-	w.change("acme", func(u *meter.Usage) { u.Tokens = 9000 })
+	w.change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 9000 })
 	w.run(a)
 	w.advance(11 * 24 * time.Hour) // December 1st
-	w.change("acme", func(u *meter.Usage) { u.Tokens = 0 })
+	w.change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 0 })
 	w.run(a)
 	var told []string
 	for _, m := range e.got() {
@@ -220,7 +220,7 @@ func TestAWebhookThatIsGoneIsDisabled(t *testing.T) {
 		t.Error("a webhook that has answered 410 is still enabled")
 	}
 	w.advance(time.Minute)
-	w.change("zeta", func(u *meter.Usage) { u.Tokens = 900 })
+	w.change("zeta", func(u *meter.Usage) { u.Used[meter.Tokens] = 900 })
 	w.run(a)
 	if len(e.got()) != 1 || len(w.slack.got()) != 1 {
 		t.Error("a disabled webhook got a message")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -63,7 +64,7 @@ func (f *Flusher) read(ctx context.Context, shard int, sealed scripts.Sealed) ([
 		tenants := map[string]bool{}
 		for key, n := range sum.Days {
 			tenants[key.Tenant] = true
-			b.tokens += n.Tokens
+			b.tokens += n[meter.Tokens]
 		}
 		b.tenants = slices.Sorted(maps.Keys(tenants))
 		for key := range sum.Minutes {

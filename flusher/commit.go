@@ -119,7 +119,7 @@ func claim(ctx context.Context, tx *sqlx.Tx, shard int, batches []*batch) ([]*ba
 // putAll writes the contents of batches, all or nothing: steps 5 and 6.
 func putAll(ctx context.Context, tx transaction, batches []*batch) (done Result, err error) {
 	var groups []string
-	total := newAmounts()
+	total := newDeltas()
 	for _, b := range batches {
 		done.add(b.holds())
 		groups = append(groups, b.groups...)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 )
 
@@ -41,7 +42,7 @@ func (h *bisector) put(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	total := newAmounts()
+	total := newDeltas()
 	if err := total.addSum(h.batch.sum); err != nil {
 		return err
 	}
@@ -105,11 +106,19 @@ func bisect[R any](ctx context.Context, h *bisector, rows []R, put func([]R) err
 
 // deadRollup and deadDay are refused rows as dead_events shows them.
 func deadRollup(r minuteRow) any {
-	return map[string]any{"table": "rollups", "tenant": r.Tenant, "feature": r.Feature,
-		"minute": time.Unix(r.Minute*60, 0).UTC(), "tokens": r.Tokens, "events": r.Events}
+	return withAmounts(r.amounts, map[string]any{"table": "rollups", "tenant": r.Tenant,
+		"feature": r.Feature, "minute": time.Unix(r.Minute*60, 0).UTC()})
 }
 
 func deadDay(r dayRow) any {
-	return map[string]any{"table": "usage_daily", "tenant": r.Tenant, "feature": r.Feature,
-		"day": r.Day.String(), "tokens": r.Tokens, "events": r.Events}
+	return withAmounts(r.amounts, map[string]any{"table": "usage_daily", "tenant": r.Tenant,
+		"feature": r.Feature, "day": r.Day.String()})
+}
+
+// withAmounts adds the members of amounts to a row.
+func withAmounts(amounts meter.Amounts, row map[string]any) map[string]any {
+	for a := range meter.NumAmounts {
+		row[a.Spec().Name] = amounts[a]
+	}
+	return row
 }

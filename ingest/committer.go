@@ -177,7 +177,7 @@ func (c *committer) commit(g *group) {
 		if limits != nil {
 			call.Limits = &limits.Limits
 		}
-		outcome, tokens, began, err := c.send(g, call, reading.Query())
+		outcome, totals, began, err := c.send(g, call, reading.Query())
 		if err == nil && limits != nil {
 			c.noteLevels(limits, outcome.Levels, began)
 		}
@@ -212,7 +212,7 @@ func (c *committer) commit(g *group) {
 			} else if g.judged() {
 				rates = map[*submission][]rateStatus{g.submissions[0]: g.submissions[0].rates}
 			}
-			g.answer(reading.Usage(tokens, c.now()), rates)
+			g.answer(reading.Usage(totals, c.now()), rates)
 			return
 		}
 	}
@@ -231,22 +231,23 @@ func (c *committer) late(s *submission) bool {
 // send calls ingest.lua until it answers, with the same number, so that it is applied
 // at most once. A group whose events were all duplicates only asks for the usage. began is
 // when the call began that was answered.
-func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome scripts.Outcome, tokens []int64, began time.Time, err error) {
+func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (outcome scripts.Outcome,
+	totals []meter.Amounts, began time.Time, err error) {
 	ctx, cancel := context.WithDeadline(context.Background(), g.since().Add(patience))
 	defer cancel()
 	err = c.retry(ctx, func(ctx context.Context) (err error) {
 		began = time.Now()
 		if len(call.Counters)+len(call.IDs) > 0 {
-			outcome, tokens, err = c.valkey.Ingest(ctx, c.shard, call, c.dedupe, q)
+			outcome, totals, err = c.valkey.Ingest(ctx, c.shard, call, c.dedupe, q)
 			return err
 		}
 		outcome.Overflow = -1
-		if tokens, err = c.valkey.Tokens(ctx, c.shard, q); errors.Is(err, scripts.ErrRewound) {
-			tokens, err = nil, nil // that they are counted is true; the usage will say stale
+		if totals, err = c.valkey.Totals(ctx, c.shard, q); errors.Is(err, scripts.ErrRewound) {
+			totals, err = nil, nil // that they are counted is true; the usage will say stale
 		}
 		return err
 	})
-	return outcome, tokens, began, err
+	return outcome, totals, began, err
 }
 
 // retry makes a call until it gives a definite answer or ctx ends.
