@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/eduardosanzb/flagmeter/ingest/problem"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -109,11 +110,11 @@ func (d *eventDecoder) failUnknown(key jsontext.Value) (meant field) {
 	text, _ := jsontext.AppendUnquote(nil, key) // U+FFFD for what is not UTF-8
 	for _, f := range fields {
 		if strings.EqualFold(f.key, string(text)) {
-			d.fail(clip(string(text)), `is not a known field; did you mean "`+f.key+`"?`)
+			d.fail(problem.Clip(string(text)), `is not a known field; did you mean "`+f.key+`"?`)
 			return f.field
 		}
 	}
-	name := clip(string(text))
+	name := problem.Clip(string(text))
 	if name == "" {
 		name = `""`
 	}

@@ -2,10 +2,8 @@ package ingest
 
 import (
 	"fmt"
-	"net/http"
-	"strings"
 
-	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/ingest/problem"
 )
 
 // fail records what is wrong with a field of the current event, or with the whole of
@@ -16,56 +14,26 @@ func (d *eventDecoder) fail(field, detail string) {
 		d.index = &index
 		d.bad++
 	}
-	d.faults.list(FieldError{Index: d.index, Field: field, Detail: detail})
+	d.faults.List(problem.FieldError{Index: d.index, Field: field, Detail: detail})
 }
 
 // problem is why the body is refused, nil if it is not. err is what ended the reading.
 func (d *eventDecoder) problem(err error) *Problem {
-	if err == nil && d.bad == 0 && d.items > 0 {
-		return nil
-	}
-	p := &Problem{
-		Type:   "/problems/invalid-event",
-		Title:  "An event is invalid",
-		Status: http.StatusBadRequest,
-		Errors: d.faults.Errors, ErrorCount: d.faults.ErrorCount,
-		events: d.items,
-	}
+	var p *problem.Problem
 	switch {
 	case err == errTooMany:
-		return &Problem{
-			Type:   "/problems/too-large",
-			Title:  "The request is too large",
-			Status: http.StatusRequestEntityTooLarge,
-			Detail: fmt.Sprintf("a request may carry at most %d events", meter.MaxEvents),
-			events: d.items,
-		}
+		p = problem.TooManyEvents()
+		p.Events = d.items
+		return p
 	case err != nil:
-		p.Type = "/problems/invalid-json"
-		p.Title = "The body is not valid JSON"
-		p.Detail = err.Error()
+		p = problem.InvalidJSON(err.Error())
 	case d.bad > 0:
-		p.Detail = fmt.Sprintf("%d of %d events are invalid; none was counted", d.bad, d.items)
+		p = problem.InvalidEvent(fmt.Sprintf("%d of %d events are invalid; none was counted", d.bad, d.items))
+	case d.items == 0:
+		p = problem.InvalidEvent("the body holds no event")
 	default:
-		p.Detail = "the body holds no event"
+		return nil
 	}
+	p.Errors, p.ErrorCount, p.Events = d.faults.Errors, d.faults.ErrorCount, d.items
 	return p
-}
-
-// maxEcho is how many characters of a client's text an error repeats at most: enough
-// to find the place, too little to make an error a megabyte long.
-const maxEcho = 64
-
-// clip is text cut to maxEcho characters, with U+FFFD for what is not UTF-8.
-func clip(text string) string {
-	n, cut := 0, 0
-	for i := range text {
-		switch n++; n {
-		case maxEcho:
-			cut = i
-		case maxEcho + 1:
-			return strings.ToValidUTF8(text[:cut], "\uFFFD") + "…"
-		}
-	}
-	return strings.ToValidUTF8(text, "\uFFFD")
 }

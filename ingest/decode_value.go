@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/eduardosanzb/flagmeter/ingest/problem"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
@@ -38,24 +39,14 @@ func tokensIn(value jsontext.Value) (tokens int64, wrong string) {
 func timeIn(value jsontext.Value, now time.Time) (at time.Time, wrong string) {
 	text, wrong := textIn(value)
 	if wrong != "" {
-		return at, wrong + asInstant(string(value))
+		return at, wrong + problem.AsInstant(string(value))
 	}
 	at, ok := meter.ParseInstant(text)
 	if !ok {
-		return time.Time{}, "must be an RFC 3339 timestamp like 2006-01-02T15:04:05Z" + asInstant(string(text))
+		return time.Time{}, "must be an RFC 3339 timestamp like 2006-01-02T15:04:05Z" + problem.AsInstant(string(text))
 	}
 	at = at.Truncate(time.Microsecond)
 	return at, meter.CheckTime(at, now)
-}
-
-// asInstant shows how a time since 1970 is written, for whoever has sent one; "" if text is
-// none.
-func asInstant(text string) string {
-	at, ok := meter.ParseUnix(text)
-	if !ok {
-		return ""
-	}
-	return "; " + text + ` is written "` + at.Format(time.RFC3339Nano) + `"`
 }
 
 // textIn is the content of a JSON string. It may share memory with value.

@@ -2,7 +2,7 @@
 //
 // # The way of an event
 //
-//	guard            guard.go       who sends them, by package auth
+//	Guard            account        who sends them, by package auth
 //	POST /events     post.go        read the body, find the tenants, answer
 //	body             body.go        within its limits and the memory for requests, unpacked (gzip.go)
 //	decode           decode.go      strict JSON to meter.Event, or a precise problem
@@ -78,7 +78,7 @@
 //	buckets          buckets.go       how full rate limits were when Valkey last said so
 //	features         features.go      features that this committer has seen today
 //	groupLimits      group_limits.go  the limits of a group, for ingest.lua to judge
-//	RateLimit        ratelimit.go     headers
+//	SetRateLimits    problem          headers
 //
 // Whether a group keeps within its limits is judged inside ingest.lua (scripts/limits.lua), in
 // the call that counts it, so all ingest processes share every limit. The order is: rates, events
@@ -139,21 +139,23 @@
 // With SHARDS > 1 a key has a bucket in each shard, and a request whose tenants lie in
 // different shards is judged shard by shard, as it is counted.
 //
-// # The way of a question
+// # Rooms
 //
-//	query            query.go       parameters, or a problem that names each wrong one
-//	listSnapshot     row.go         all tenants at one time (usage.Overview)
-//	page             list.go        sort, search, cursor
-//	series           series.go      one tenant over time (usage.Series)
-//	table            csv.go         the same as CSV; events_csv.go streams raw events
-//	room, takeTurn   room.go        memory for answers; how many exports and series at a time
-//	tag              etag.go        304 for figures that have not changed
-//	feeds            feed.go        GET /live: one state a second for each distinct query
-//	frame            change.go      what a client has not been told yet
+//	ingest    server, one table of routes (routes.go), health, metrics
+//	account   who calls: guard, CORS, API keys, sessions
+//	query     questions: lists, series, exports, alerts
+//	live      the WebSocket feed
+//	problem   every RFC 9457 problem, and the one function that writes them
+//	param     the parameters of a request
+//	answer    JSON, and what several answers say of a tenant
+//	backend   the stores, the clock and the log, which every room gets
 //
-// Every answer carries the headers of httpd.Guard; cors.go lends the API to pages of other
-// origins, if the settings name any. Every request goes through the observer of package
-// httpd, which numbers, counts, times and logs it; metrics.go has what the write path
+// A handler answers a request or returns an error; routes.go has problem.Write turn that into the
+// answer. The table of routes says what each route asks of callers, and whether it waits until the
+// process knows the tenants and the keys.
+//
+// Every answer carries the headers of httpd.Guard. Every request goes through the observer of
+// package httpd, which numbers, counts, times and logs it; metrics.go has what the write path
 // publishes, top.go the largest tenants.
 //
 // openapi.yaml describes every route; a test holds the answers against it.

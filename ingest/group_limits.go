@@ -3,6 +3,8 @@ package ingest
 import (
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/ingest/commit"
+	"github.com/eduardosanzb/flagmeter/ingest/problem"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -162,19 +164,20 @@ func (c *committer) refusal(l *groupLimits, r scripts.Refusal, version usage.Vie
 			}
 		}
 		c.metrics.limited()
-		return answer{problem: problemRateLimited(over, r.Wait)}
+		return answer{problem: rateLimited(over, r.Wait)}
 	case scripts.OverQuota:
 		c.metrics.usedUp()
 		c.limiter.charge(s, nil)
 		asked := tokensNeeded(request.Needs, r.Which)
-		return answer{problem: problemQuotaExceeded(l.tenants[r.Which], r.Used, asked, l.ends[r.Which])}
+		return answer{problem: problem.Of(commit.QuotaExceeded{
+			Tenant: l.tenants[r.Which], Used: r.Used, Asked: asked, End: l.ends[r.Which]})}
 	case scripts.OverFeatures:
 		c.metrics.tooManyFeatures()
 		c.limiter.charge(s, nil)
 		c.features.isFull(l.Features[r.Which].Tenant, c.now())
-		return answer{problem: problemFeatureLimit(s, l.Features[r.Which], r.Used, l.MostFeatures)}
+		return answer{problem: tooManyFeatures(s, l.Features[r.Which], r.Used, l.MostFeatures)}
 	case scripts.Held:
-		return answer{problem: problemHeld(l.tenants[r.Which])}
+		return answer{problem: problem.Of(commit.QuotaHeld{Tenant: l.tenants[r.Which]})}
 	}
 	return answer{outdated: &version}
 }
@@ -191,8 +194,8 @@ func (l *groupLimits) statuses(levels []int64) map[*submission][]rateStatus {
 		for _, cost := range l.Requests[i].Costs {
 			c := l.charges[cost.Rate]
 			status := statusAt(c.policy, c.rate, levels[cost.Rate])
-			if last := len(own) - 1; last >= 0 && own[last].policy == status.policy {
-				if status.remaining < own[last].remaining {
+			if last := len(own) - 1; last >= 0 && own[last].Policy == status.Policy {
+				if status.Remaining < own[last].Remaining {
 					own[last] = status
 				}
 				continue

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -28,12 +29,6 @@ func newLimiter(o Options, m *metrics) *limiter {
 		buckets: newBuckets(), charged: newBuckets(), metrics: m}
 }
 
-// Names of the policies in the RateLimit headers.
-const (
-	policyTenant = "tenant"
-	policyKey    = "key"
-)
-
 // charge is what a request would take from one bucket.
 type charge struct {
 	policy string
@@ -45,13 +40,13 @@ type charge struct {
 }
 
 func chargeTenant(t meter.Tenant, rate meter.Rate, events int) charge {
-	return charge{policy: policyTenant, tenant: t.Name, shown: t.Shown(),
+	return charge{policy: commit.PolicyTenant, tenant: t.Name, shown: t.Shown(),
 		bucket: scripts.TenantBucket(t.Name), rate: rate, events: events}
 }
 
 func chargeKey(from caller, events int) charge {
 	bucket := scripts.KeyBucket(from.key())
-	return charge{policy: policyKey, bucket: bucket, rate: from.rate, events: events}
+	return charge{policy: commit.PolicyKey, bucket: bucket, rate: from.rate, events: events}
 }
 
 func (l *limiter) rateOf(t meter.Tenant) meter.Rate {
@@ -134,7 +129,7 @@ func (l *limiter) refuse(shard int, charges []charge) *Problem {
 		if int64(c.events) > c.rate.Burst {
 			l.metrics.limited()
 			l.charged.add(anyShard, c)
-			return problemLargerThanBurst(c)
+			return largerThanBurst(c)
 		}
 		again := c
 		again.bucket, again.events = c.bucket+duplicates, 1
@@ -146,7 +141,7 @@ func (l *limiter) refuse(shard int, charges []charge) *Problem {
 	}
 	if longest > 0 {
 		l.metrics.limited()
-		return problemRateLimited(refused, longest)
+		return rateLimited(refused, longest)
 	}
 	return nil
 }
@@ -159,7 +154,7 @@ func (l *limiter) guardAgainst(s *submission) *Problem {
 	c := chargeTenant(s.tenants[0], l.guard, len(s.items))
 	if wait := l.charged.wait(anyShard, c); wait > 0 {
 		l.metrics.limited()
-		return problemRateLimited(c, wait)
+		return rateLimited(c, wait)
 	}
 	l.charged.add(anyShard, c)
 	return nil
@@ -175,7 +170,7 @@ func (l *limiter) charge(s *submission, places map[int]bool) {
 		if places != nil {
 			c.events = 0
 			for i := range places {
-				if c.policy == policyKey || s.sums.counters[s.items[i].counter].Tenant == c.tenant {
+				if c.policy == commit.PolicyKey || s.sums.counters[s.items[i].counter].Tenant == c.tenant {
 					c.events++
 				}
 			}

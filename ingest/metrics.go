@@ -18,28 +18,19 @@ type metrics struct {
 	groupWait   prometheus.Histogram
 	callSeconds prometheus.Histogram
 	retries     prometheus.Counter
-	refused     *prometheus.CounterVec
 
 	limitedRate, limitedQuota prometheus.Counter
 	featuresRefused           prometheus.Counter
 }
 
-// newMetrics registers the metrics, among them the number of clients that follow GET /live. It
-// is nil without a registry.
-func newMetrics(reg *prometheus.Registry, liveClients func() int) *metrics {
+// newMetrics registers the metrics. It is nil without a registry.
+func newMetrics(reg *prometheus.Registry) *metrics {
 	if reg == nil {
 		return nil
 	}
 	f := promauto.With(reg)
-	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_live_clients",
-		Help: "Open WebSockets of GET /live."}, func() float64 { return float64(liveClients()) })
 	limited := f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_requests_limited_total",
 		Help: "Requests refused by a rate limit or because a quota is used up."}, []string{"reason"})
-	refused := f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_auth_refused_total",
-		Help: "Requests refused for want of a valid credential (401) or of its scope (403)."}, []string{"status"})
-	for _, status := range []string{"401", "403"} {
-		refused.WithLabelValues(status) // there from the start: the first one can be seen as an increase
-	}
 	return &metrics{
 		limitedRate: limited.WithLabelValues("rate"), limitedQuota: limited.WithLabelValues("quota"),
 		featuresRefused: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_features_refused_total",
@@ -56,7 +47,6 @@ func newMetrics(reg *prometheus.Registry, liveClients func() int) *metrics {
 			Help: "Duration of one call of ingest.lua, with its fsync.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 11)}),
 		retries: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_retries_total",
 			Help: "Calls of ingest.lua repeated because the outcome was unknown or Valkey not ready."}),
-		refused: refused,
 	}
 }
 
@@ -119,13 +109,6 @@ func (m *metrics) tooManyFeatures() {
 	}
 }
 
-// authRefused counts a request that was refused with 401 or 403.
-func (m *metrics) authRefused(status string) {
-	if m != nil {
-		m.refused.WithLabelValues(status).Inc()
-	}
-}
-
 // showFeatures publishes how many features the tenant with the most has.
 func (m *metrics) showFeatures(reg *prometheus.Registry, most func() int64) {
 	if m == nil {
@@ -133,16 +116,6 @@ func (m *metrics) showFeatures(reg *prometheus.Registry, most func() int64) {
 	}
 	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_features_largest",
 		Help: "Most features in use by one tenant, among those that this process has first seen today."}, func() float64 { return float64(most()) })
-}
-
-// showKeysAge publishes how old the public keys are that tokens are checked by.
-func (m *metrics) showKeysAge(reg *prometheus.Registry, age func() time.Duration) {
-	if m == nil {
-		return
-	}
-	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_auth_jwks_age_seconds",
-		Help: "Time since the set of public keys that tokens are checked by (JWT_JWKS) was last read, or since the start; 0 without one."},
-		func() float64 { return age().Seconds() })
 }
 
 // showMemory publishes how much of the memory for requests is in use.

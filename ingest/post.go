@@ -10,6 +10,8 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"github.com/eduardosanzb/flagmeter/ingest/account"
+	reply "github.com/eduardosanzb/flagmeter/ingest/answer"
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
@@ -19,58 +21,53 @@ import (
 )
 
 // postEvents is POST /events: all events of the request are counted, or none.
-func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
 	from := callerOf(r.Context())
 	if from.known() { // without credentials all callers are one
 		if !s.inFlight.Enter(from.flow()) {
-			WriteProblem(w, problemInFlight())
-			return
+			return inFlight()
 		}
 		defer s.inFlight.Leave(from.flow())
 	}
 	bound, _ := s.tenants.Get(from.tenant)
 	if problem := s.limiter.early(from, bound); problem != nil {
-		WriteProblem(w, problem)
-		return
+		return problem
 	}
 	buffer := buffers.Get().(*bytes.Buffer)
 	defer putBuffer(buffer)
-	share := s.budget.Share(holderOf(r.Context()))
+	share := s.budget.Share(account.Holder(r.Context()))
 	defer share.Give()
 	if problem := readBody(buffer, w, r, &share); problem != nil {
-		if problem.crowded {
+		if problem == crowded {
 			share.Give()
 			pause(r.Context())
 		}
-		WriteProblem(w, problem)
-		return
+		return problem
 	}
 	endTurn, problem := s.waitTurn(r.Context(), buffer.Bytes(), from)
 	if problem != nil {
-		WriteProblem(w, problem)
-		return
+		return problem
 	}
 	defer endTurn()
 	submissions, problem := s.read(w, r, buffer.Bytes(), from)
 	if problem == nil {
 		problem = s.limiter.admit(submissions, from)
 	} else if problem.Status < http.StatusInternalServerError {
-		s.limiter.chargeEarly(from, bound, max(problem.events, 1))
+		s.limiter.chargeEarly(from, bound, max(problem.Events, 1))
 	}
 	if problem != nil {
 		releaseAll(submissions)
-		WriteProblem(w, problem)
-		return
+		return problem
 	}
 	accepted, problem := s.commit(r.Context(), submissions)
 	if problem != nil {
-		WriteProblem(w, problem)
-		return
+		return problem
 	}
 	buffer.Reset() // the decoder has kept nothing of the body
 	setRateLimits(w.Header(), accepted.rates)
 	w.Header()[dedupeHeader] = s.dedupeWindow
-	writeJSON(w, accepted.append(buffer.AvailableBuffer()))
+	reply.WriteJSON(w, accepted.append(buffer.AvailableBuffer()))
+	return nil
 }
 
 // read makes submissions of a body. Large ones are read a few at a time, by turn of their callers,
@@ -94,7 +91,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, body []byte,
 	}
 	submissions, problem := s.prepare(w, r, events, key, now)
 	if problem != nil {
-		problem.events = len(events)
+		problem.Events = len(events)
 	}
 	return submissions, problem
 }
@@ -171,7 +168,7 @@ func (s *Server) sort(events []meter.Event, key string, now time.Time, who *auth
 		byShard[shard].add(i, s.ids.Next(arrived), e, id, tenant, now)
 	}
 	if len(unknown) > 0 {
-		return nil, nil, problemUnknownTenants(events, unknown)
+		return nil, nil, unknownTenants(events, unknown)
 	}
 	if len(conflicts) > 0 {
 		return nil, nil, problemConflict(conflicts)

@@ -4,40 +4,33 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/ingest/account"
+	"github.com/eduardosanzb/flagmeter/ingest/backend"
+	"github.com/eduardosanzb/flagmeter/ingest/live"
+	"github.com/eduardosanzb/flagmeter/ingest/query"
 	"github.com/eduardosanzb/flagmeter/internal/budget"
 	"github.com/eduardosanzb/flagmeter/internal/fair"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
-	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/scripts"
-	"github.com/eduardosanzb/flagmeter/web"
 )
 
-// Options are what the API works with. All before Registry are required.
+// Options are what the API works with. All of Backend, and Dedupe, are required.
 type Options struct {
-	DB      *sqlx.DB
-	Valkey  *scripts.Valkey
-	Tenants *tenants.Directory
-	Live    *usage.Live
-	Dedupe  time.Duration // how long an event id is remembered
-	Now     func() time.Time
-	Log     *slog.Logger
+	backend.Backend
+	Dedupe time.Duration // how long an event id is remembered
 	// Registry gets the metrics and is served at /metrics. Without one, requests are neither
 	// counted nor timed, numbered or logged.
 	Registry *prometheus.Registry
@@ -60,22 +53,14 @@ type Options struct {
 	GroupLinger time.Duration
 	// MaxFeatures is how many features a tenant may have; 0: any number.
 	MaxFeatures int
-	// Gate tells who makes a request; nil: nobody is asked for a credential.
-	Gate *auth.Gate
-	// OnlyLocal refuses requests that may come from another machine. It is for a server without
-	// a Gate that relies on nobody else reaching it.
-	OnlyLocal bool
-	// KeyLimits bound how many API keys POST /keys makes; zero: nothing does.
-	KeyLimits store.KeyLimits
+	// Callers says who may call, and what API keys they may make.
+	Callers account.Settings
 	// FrameAncestors are the origins whose pages may show the dashboard in a frame.
 	FrameAncestors []string
 	// DrainDelay is how long Run goes on answering after its end has begun.
 	DrainDelay time.Duration
-	// CORSOrigins are the origins of other hosts whose pages may use the API.
-	CORSOrigins []string
-	// PublicURL is where browsers reach the API through a proxy, without a path; empty: where
-	// they say.
-	PublicURL string
+	// LiveClients says how live clients are served; its Connections follow from Connections.
+	LiveClients live.Settings
 	// Memory is how many bytes requests in hand may take together; 0: a quarter of the process's
 	// memory limit.
 	Memory int64
@@ -102,12 +87,9 @@ type Server struct {
 	defaultQuota int64
 	thresholds   []int
 	linger       time.Duration
-	origins      []string
-	origin       string // of pages behind a proxy; "" if the settings do not say
 	headers      httpd.Headers
-	gate         *auth.Gate // nil: everybody may do everything
-	keyLimits    store.KeyLimits
-	local        bool // only this machine is answered
+	guard        *account.Guard
+	admin        *account.Admin
 	embedders    []string
 	dedupeWindow []string // the value of dedupeHeader
 
@@ -118,44 +100,36 @@ type Server struct {
 	turnLimit time.Duration
 	budget    *budget.Budget
 	limits    httpd.Limits
-	exports   *fair.Limit[budget.Holder]
-	charts    *fair.Limit[budget.Holder] // series as JSON
-	heavies   chan struct{}              // a value for each heavy query that runs
 
 	limiter    *limiter
 	committers []*committer
 	draining   atomic.Bool
 
-	sheets       snapshotter
-	bodies       sync.Pool // of *[]byte: answers of GET /tenants
-	feeds        *feeds
-	feedPatience time.Duration // how long a client may take for a frame
-	feedCut      time.Duration // and until it is cut off, without another word
-}
-
-// route is a path with its parameters as the router writes them, and what it asks of callers.
-type route struct {
-	method, path string
-	need         auth.Need
+	query *query.Handlers
+	feeds *live.Feeds
 }
 
 // New returns a server that is not running yet.
 func New(o Options) *Server {
 	s := &Server{db: o.DB, valkey: o.Valkey, tenants: o.Tenants, live: o.Live, now: o.Now, log: o.Log,
 		registry: o.Registry, observer: httpd.NewObserver(o.Log, o.Registry), ids: record.NewIDs(), autoCreate: o.AutoCreate, defaultQuota: o.DefaultQuota, thresholds: o.DefaultThresholds, linger: o.DrainDelay,
-		gate: o.Gate, keyLimits: o.KeyLimits, local: o.OnlyLocal, embedders: o.FrameAncestors, origins: o.CORSOrigins, headers: httpd.Data().WithHSTS(o.HSTS)}
+		embedders: o.FrameAncestors, headers: httpd.Data().WithHSTS(o.HSTS)}
 	s.dedupeWindow = dedupeSeconds(o.Dedupe)
 	s.limits = httpd.Standard()
 	s.limits.Connections = o.Connections
 	s.limits = s.limits.Filled()
-	s.feeds, s.feedPatience = newFeeds(o.Live, &s.sheets, o.Log), 5*time.Second
-	s.feeds.most = min(s.feeds.most, s.limits.Connections/2)
-	s.feedCut = 2 * s.feedPatience
-	s.origin = originOf(o.PublicURL)
-	s.budget, s.heavies = budget.New(o.Memory), make(chan struct{}, heavyQueries)
-	s.exports, s.charts = turns(maxExports, allExports), turns(maxSeriesAtOnce, 0)
-	s.metrics = newMetrics(o.Registry, s.feeds.size)
-	s.metrics.showKeysAge(o.Registry, o.Gate.KeysAge)
+	var reg prometheus.Registerer
+	if o.Registry != nil {
+		reg = o.Registry
+	}
+	s.guard = account.NewGuard(o.Callers, o.Tenants, reg)
+	s.admin = account.NewAdmin(o.Backend, s.guard, o.Callers.KeyLimits)
+	s.budget = budget.New(o.Memory)
+	snapshots := &query.Snapshotter{}
+	s.query = query.New(o.Backend, s.guard, s.budget, snapshots)
+	o.LiveClients.Connections = s.limits.Connections
+	s.feeds = live.New(o.Backend, s.guard, snapshots, o.LiveClients, reg)
+	s.metrics = newMetrics(o.Registry)
 	s.metrics.showMemory(o.Registry, s.budget)
 	s.top = newTopTenants(o.Live, o.TopTenants, o.Registry)
 	s.limiter = newLimiter(o, s.metrics)
@@ -195,142 +169,12 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	}
 	http := httpd.Server{Handler: s.Handler(), Log: s.log, Limits: s.limits, DrainDelay: s.linger, Draining: func() {
 		s.draining.Store(true)
-		s.feeds.end()
+		s.feeds.End()
 	}}
 	err := http.Serve(ctx, listener)
-	s.feeds.end() // also if serving has failed
-	s.feeds.wait()
+	s.feeds.End() // also if serving has failed
+	s.feeds.Wait()
 	stop()
 	running.Wait()
 	return err
-}
-
-// Handler is the API without a server around it. POST /events works only while Run does.
-func (s *Server) Handler() http.Handler {
-	handler, _ := s.routes()
-	return handler
-}
-
-// routes returns the API and what it has registered.
-func (s *Server) routes() (_ http.Handler, all []route) {
-	router := &httprouter.Router{
-		HandleMethodNotAllowed: true,
-		MethodNotAllowed:       http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { WriteProblem(w, problemMethod(r.Method)) }),
-		PanicHandler: func(w http.ResponseWriter, r *http.Request, value any) {
-			if value == http.ErrAbortHandler { // a handler breaks off an answer that it has begun
-				panic(value)
-			}
-			httpd.Logger(w, s.log).Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", value)
-			if httpd.Begun(w) { // half an answer must not look like a whole one
-				panic(http.ErrAbortHandler)
-			}
-			WriteProblem(w, problemInternal())
-		},
-	}
-	router.NotFound = nothing(router)
-	handle := func(need auth.Need, method, path string, h httprouter.Handle) {
-		h = s.guard(need, h)
-		observed := s.observer.Route(method, path)
-		observe := func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
-			observed.Takes(w)
-			h(w, r, params)
-		}
-		all = append(all, route{method, path, need})
-		router.Handle(method, path, observe)
-		if method == "GET" && path != "/live" { // net/http leaves the body out
-			all = append(all, route{"HEAD", path, need})
-			router.Handle("HEAD", path, observe)
-		}
-	}
-	plain := func(need auth.Need, path string, h http.Handler) {
-		handle(need, "GET", path, func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) { h.ServeHTTP(w, r) })
-	}
-	handle(auth.ToIngest, "POST", "/events", s.started(s.postEvents))
-	handle(auth.ToRead, "GET", "/usage/:tenant", s.started(s.getUsage))
-	handle(auth.ToRead, "GET", "/usage/:tenant/series", s.started(s.getSeries))
-	handle(auth.ToRead, "GET", "/usage/:tenant/series.csv", s.started(s.getSeriesCSV))
-	handle(auth.ToRead, "GET", "/usage/:tenant/events.csv", s.started(s.getEventsCSV))
-	handle(auth.ToRead, "GET", "/tenants", s.started(s.getTenants))
-	handle(auth.ToRead, "GET", "/tenants.csv", s.started(s.getTenantsCSV))
-	handle(auth.ToAdminAll, "PATCH", "/tenants/:tenant", s.started(s.patchTenant))
-	handle(auth.ToRead, "GET", "/alerts", s.started(s.getAlerts))
-	handle(auth.ToRead, "GET", "/live", s.started(s.getLive))
-	handle(auth.ToAdmin, "GET", "/keys", s.started(s.getKeys))
-	handle(auth.ToAdmin, "POST", "/keys", s.started(s.postKeys))
-	handle(auth.ToAdmin, "DELETE", "/keys/:id", s.started(s.deleteKey))
-	handle(auth.ToRead, "GET", "/session", s.getSession)
-	handle(auth.Public, "POST", "/session", s.postSession)
-	handle(auth.Public, "DELETE", "/session", s.deleteSession)
-	handle(auth.Public, "GET", "/healthz", s.getHealth)
-	handle(auth.Public, "GET", "/readyz", s.started(s.getReady))
-	handle(auth.Public, "GET", "/openapi.yaml", getOpenAPI)
-
-	pages := web.Handler(s.embedders...)
-	plain(auth.Public, "/usage", pages)
-	plain(auth.Public, "/assets/:version/*path", pages)
-	plain(auth.Public, "/", http.RedirectHandler("/usage", http.StatusFound))
-	if s.registry != nil {
-		plain(auth.ToReadAll, "/metrics", httpd.Scrape(s.registry))
-	}
-	handler := s.withCORS(escapedPaths(router))
-	if s.local {
-		handler = s.onlyLocal(handler)
-	}
-	return s.observer.Handler(httpd.Guard(handler, s.headers)), all
-}
-
-// nothing answers what router has no route for. A route of the API with a slash behind it is
-// answered as that route. The page is not: /usage/ is more likely a URL into which no tenant was
-// put, and its sender does not want a page.
-func nothing(router *httprouter.Router) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path, slash := strings.CutSuffix(r.URL.Path, "/")
-		if !slash || path == "" || !isRoute(router, path) {
-			WriteProblem(w, problemNotFound(r.URL.Path, ""))
-			return
-		}
-		if path == "/usage" {
-			WriteProblem(w, problemNotFound(r.URL.Path, path+" (the dashboard) or "+path+"/:tenant"))
-			return
-		}
-		u := *r.URL
-		u.Path, u.RawPath = path, ""
-		own := *r
-		own.URL = &u
-		router.ServeHTTP(w, &own)
-	})
-}
-
-// isRoute reports whether there is a route of any method at a path.
-func isRoute(router *httprouter.Router, path string) bool {
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
-		if handle, _, _ := router.Lookup(method, path); handle != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// escapedPaths routes by the path as it is escaped, because a tenant's name may
-// contain a slash. Handlers unescape their parameters: all paths must be escaped then,
-// or a tenant called 100% could not be asked for.
-func escapedPaths(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if escaped := r.URL.EscapedPath(); escaped != r.URL.Path {
-			u := *r.URL
-			u.Path = escaped
-			clone := *r
-			clone.URL = &u
-			r = &clone
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// unavailable answers 503, and logs why unless the client has gone away.
-func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, detail string, err error) {
-	if r.Context().Err() == nil {
-		httpd.Logger(w, s.log).Error(detail, "path", r.URL.Path, "error", err)
-	}
-	WriteProblem(w, problemUnavailable(detail))
 }
