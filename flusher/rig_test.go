@@ -17,6 +17,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/ingest"
 	"github.com/eduardosanzb/flagmeter/ingest/backend"
+	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -51,7 +52,8 @@ func (r *rig) another() string {
 	server := ingest.New(ingest.Options{
 		Backend: backend.Backend{DB: r.AppDB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(),
 			Now: r.now, Log: quiet()},
-		Dedupe: time.Hour, Registry: prometheus.NewRegistry(), MaxFeatures: 1000,
+		Limits:   commit.Settings{Dedupe: time.Hour, MaxFeatures: 1000},
+		Registry: prometheus.NewRegistry(),
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

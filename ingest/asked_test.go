@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/eduardosanzb/flagmeter/ingest/problem"
 )
 
 // response is an answer of the server.
@@ -115,7 +117,7 @@ func (a *api) total(tenant string) int64 {
 type refusal struct {
 	Type, Title, Detail string
 	Status              int
-	Errors              []FieldError
+	Errors              []problem.FieldError
 }
 
 // refused fails the test unless r is a complete problem of that status and type.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/ingest/account"
+	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
@@ -203,7 +204,7 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 func TestNothingIsAnsweredBeforeTheKeysAreKnown(t *testing.T) {
 	a := guarded(t)
 	gate := auth.NewGate(auth.NewDirectory(a.env.AppDB, a.valkey, a.backend.Log, a.clock.now), nil, "")
-	handler := New(Options{Backend: a.backend, Dedupe: time.Hour,
+	handler := New(Options{Backend: a.backend, Limits: commit.Settings{Dedupe: time.Hour},
 		Callers: account.Settings{Gate: gate}}).Handler()
 	for path, status := range map[string]int{"/usage/acme": 503, "/keys": 503, "/readyz": 503, "/healthz": 200, "/usage": 200} {
 		w := httptest.NewRecorder()

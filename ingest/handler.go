@@ -21,7 +21,7 @@ func (s *Server) Handler() http.Handler {
 		router.Handle(route.method, route.path, s.serve(route))
 	}
 	handler := s.guard.OnlyLocal(s.guard.CORS(escapedPaths(router)), s.refuse)
-	return s.observer.Handler(httpd.Guard(handler, s.headers))
+	return s.observer.Handler(httpd.Guard(handler, s.http.headers))
 }
 
 // panicked answers a request whose handler has panicked, or breaks off the answer that the handler
@@ -30,7 +30,7 @@ func (s *Server) panicked(w http.ResponseWriter, r *http.Request, value any) {
 	if value == http.ErrAbortHandler { // the handler breaks off an answer
 		panic(value)
 	}
-	httpd.Logger(w, s.log).Error("request panicked",
+	httpd.Logger(w, s.backend.Log).Error("request panicked",
 		"method", r.Method, "path", r.URL.Path, "panic", value)
 	if httpd.Begun(w) {
 		panic(http.ErrAbortHandler)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/ingest/account"
 	"github.com/eduardosanzb/flagmeter/ingest/backend"
+	"github.com/eduardosanzb/flagmeter/ingest/commit"
+	"github.com/eduardosanzb/flagmeter/ingest/intake"
 	"github.com/eduardosanzb/flagmeter/ingest/live"
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
@@ -22,6 +24,14 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// arrival is when the requests of these tests arrive.
+var arrival = time.Date(2026, 8, 1, 12, 0, 0, 123_456_789, time.UTC)
+
+const (
+	jsonType   = "application/json"
+	ndjsonType = "application/x-ndjson"
 )
 
 // api is a running server on real stores.
@@ -66,6 +76,7 @@ type setup struct {
 	keyLimits    store.KeyLimits
 	onlyLocal    bool
 	live         live.Settings
+	machine      func() time.Time // by which rates drain
 }
 
 // newAPI runs a server with the tenants acme (1,000,000 tokens), free (no quota) and
@@ -101,9 +112,12 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	a.live = usage.New(b.DB, b.Valkey, a.dir, b.Now)
 	b.Tenants, b.Live = a.dir, a.live
 	a.backend = b
-	o := Options{Backend: b, Dedupe: time.Hour, GroupLinger: 2 * time.Millisecond, Registry: prometheus.NewRegistry(),
-		AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70},
-		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, HSTS: s.hsts, Memory: s.memory,
+	o := Options{Backend: b, Registry: prometheus.NewRegistry(),
+		TopTenants: s.topTenants, HSTS: s.hsts, Memory: s.memory,
+		Intake: intake.Settings{AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota,
+			DefaultThresholds: []int{70}},
+		Limits: commit.Settings{Dedupe: time.Hour, GroupLinger: 2 * time.Millisecond, Rate: s.rate,
+			MaxFeatures: s.maxFeatures, Clock: s.machine},
 		Callers: account.Settings{CORSOrigins: s.origins, PublicURL: s.publicURL,
 			KeyLimits: s.keyLimits, OnlyLocal: s.onlyLocal},
 		LiveClients: s.live}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
-	reply "github.com/eduardosanzb/flagmeter/ingest/answer"
+	"github.com/eduardosanzb/flagmeter/ingest/answer"
 	"github.com/eduardosanzb/flagmeter/ingest/problem"
 )
 
@@ -16,7 +16,7 @@ const probeLimit = time.Second
 
 // getHealth is GET /healthz: the process runs.
 func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) error {
-	reply.WriteJSON(w, []byte(`{"status":"ok"}`))
+	answer.WriteJSON(w, []byte(`{"status":"ok"}`))
 	return nil
 }
 
@@ -28,12 +28,12 @@ func (s *Server) getReady(w http.ResponseWriter, r *http.Request, _ httprouter.P
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), probeLimit)
 	defer cancel()
-	if err := s.valkey.Ping(ctx); err != nil {
+	if err := s.backend.Valkey.Ping(ctx); err != nil {
 		return problem.Unavailable("valkey does not answer").Because(err)
 	}
 	postgres := "away"
 	answered := make(chan error, 1)
-	go func() { answered <- s.db.PingContext(ctx) }() // the driver waits for a frozen server beyond ctx
+	go func() { answered <- s.backend.DB.PingContext(ctx) }() // the driver waits for a frozen server beyond ctx
 	select {
 	case err := <-answered:
 		if err == nil {
@@ -41,6 +41,6 @@ func (s *Server) getReady(w http.ResponseWriter, r *http.Request, _ httprouter.P
 		}
 	case <-ctx.Done():
 	}
-	reply.WriteJSON(w, []byte(`{"status":"ready","valkey":"ok","postgres":"`+postgres+`"}`))
+	answer.WriteJSON(w, []byte(`{"status":"ready","valkey":"ok","postgres":"`+postgres+`"}`))
 	return nil
 }

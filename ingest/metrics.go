@@ -1,128 +1,14 @@
 package ingest
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/eduardosanzb/flagmeter/internal/budget"
 )
 
-// metrics are those of the write path; package httpd has the requests'. A nil metrics counts
-// nothing.
-type metrics struct {
-	events      prometheus.Counter
-	seen        prometheus.Counter
-	groupEvents prometheus.Histogram
-	groupWait   prometheus.Histogram
-	callSeconds prometheus.Histogram
-	retries     prometheus.Counter
-
-	limitedRate, limitedQuota prometheus.Counter
-	featuresRefused           prometheus.Counter
-}
-
-// newMetrics registers the metrics. It is nil without a registry.
-func newMetrics(reg *prometheus.Registry) *metrics {
-	if reg == nil {
-		return nil
-	}
-	f := promauto.With(reg)
-	limited := f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_requests_limited_total",
-		Help: "Requests refused by a rate limit or because a quota is used up."}, []string{"reason"})
-	return &metrics{
-		limitedRate: limited.WithLabelValues("rate"), limitedQuota: limited.WithLabelValues("quota"),
-		featuresRefused: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_features_refused_total",
-			Help: "Requests refused because a tenant would have too many features: a client may send names that it should not."}),
-		events: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_events_total",
-			Help: "Events counted."}),
-		seen: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_seen_ids_total",
-			Help: "Events whose id was seen before in another request: duplicates and conflicts."}),
-		groupEvents: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_group_events",
-			Help: "Events in a group commit.", Buckets: prometheus.ExponentialBuckets(1, 4, 8)}),
-		groupWait: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_group_wait_seconds",
-			Help: "Time the request of a group that has waited longest waits until the group is sent to Valkey.", Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5}}),
-		callSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_call_seconds",
-			Help: "Duration of one call of ingest.lua, with its fsync.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 11)}),
-		retries: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_retries_total",
-			Help: "Calls of ingest.lua repeated because the outcome was unknown or Valkey not ready."}),
-	}
-}
-
-// grouped counts a group that is about to be sent.
-func (m *metrics) grouped(g *group) {
-	if m == nil {
-		return
-	}
-	m.groupEvents.Observe(float64(g.events))
-	if len(g.submissions) > 0 { // held back ones come first, and then in the order of their arrival
-		m.groupWait.Observe(time.Since(g.submissions[0].queued).Seconds())
-	}
-}
-
-// called counts a call of ingest.lua.
-func (m *metrics) called(took time.Duration) {
-	if m != nil {
-		m.callSeconds.Observe(took.Seconds())
-	}
-}
-
-func (m *metrics) retried() {
-	if m != nil {
-		m.retries.Inc()
-	}
-}
-
-// counted counts events that were accepted.
-func (m *metrics) counted(events int) {
-	if m != nil {
-		m.events.Add(float64(events))
-	}
-}
-
-// seenBefore counts events with ids of earlier ones.
-func (m *metrics) seenBefore(events int) {
-	if m != nil {
-		m.seen.Add(float64(events))
-	}
-}
-
-// limited counts a request that was refused by a rate limit.
-func (m *metrics) limited() {
-	if m != nil {
-		m.limitedRate.Inc()
-	}
-}
-
-// usedUp counts a request that was refused because a quota is used up.
-func (m *metrics) usedUp() {
-	if m != nil {
-		m.limitedQuota.Inc()
-	}
-}
-
-// tooManyFeatures counts a request that was refused for the features it would add.
-func (m *metrics) tooManyFeatures() {
-	if m != nil {
-		m.featuresRefused.Inc()
-	}
-}
-
-// showFeatures publishes how many features the tenant with the most has.
-func (m *metrics) showFeatures(reg *prometheus.Registry, most func() int64) {
-	if m == nil {
-		return
-	}
-	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_features_largest",
-		Help: "Most features in use by one tenant, among those that this process has first seen today."}, func() float64 { return float64(most()) })
-}
-
-// showMemory publishes how much of the memory for requests is in use.
-func (m *metrics) showMemory(reg *prometheus.Registry, b *budget.Budget) {
-	if m == nil {
-		return
-	}
+// showMemory publishes how much of the memory for requests is in use, unless reg is nil.
+func showMemory(b *budget.Budget, reg prometheus.Registerer) {
 	f := promauto.With(reg)
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_request_memory_bytes",
 		Help: "Memory that requests in hand have taken: bodies, decoded events and answers. Beyond flagmeter_request_memory_limit_bytes they are answered 503."},

@@ -6,7 +6,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
-	reply "github.com/eduardosanzb/flagmeter/ingest/answer"
+	"github.com/eduardosanzb/flagmeter/ingest/answer"
 )
 
 //go:embed openapi.yaml
@@ -16,7 +16,7 @@ var openAPI []byte
 // its answers.
 func getOpenAPI(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) error {
 	w.Header().Set("Content-Type", "application/yaml")
-	w.Header()["Cache-Control"] = reply.NoCache
+	w.Header()["Cache-Control"] = answer.NoCache
 	_, _ = w.Write(openAPI) // fails if the client has gone away
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"github.com/eduardosanzb/flagmeter/ingest/intake/native"
 	"github.com/eduardosanzb/flagmeter/ingest/problem"
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
@@ -31,9 +32,10 @@ const (
 // table lists every route: what it asks of callers, whether it waits for the stores, method, path
 // and handler. HEAD is added to each GET.
 func (s *Server) table() []route {
-	pages := plain(web.Handler(s.embedders...))
+	pages := plain(web.Handler(s.http.embedders...))
+	events := s.intake.Post(native.Decoder{Tenants: s.backend.Tenants})
 	table := []route{
-		{auth.ToIngest, ready, "POST", "/events", s.postEvents},
+		{auth.ToIngest, ready, "POST", "/events", events},
 		{auth.ToRead, ready, "GET", "/usage/:tenant", s.query.Usage},
 		{auth.ToRead, ready, "GET", "/usage/:tenant/series", s.query.Series},
 		{auth.ToRead, ready, "GET", "/usage/:tenant/series.csv", s.query.SeriesCSV},
@@ -42,7 +44,7 @@ func (s *Server) table() []route {
 		{auth.ToRead, ready, "GET", "/tenants.csv", s.query.TenantsCSV},
 		{auth.ToAdminAll, ready, "PATCH", "/tenants/:tenant", s.admin.RenameTenant},
 		{auth.ToRead, ready, "GET", "/alerts", s.query.Alerts},
-		{auth.ToRead, ready, "GET", pathLive, s.feeds.Open},
+		{auth.ToRead, ready, "GET", pathLive, s.live.Open},
 		{auth.ToAdmin, ready, "GET", "/keys", s.admin.ListKeys},
 		{auth.ToAdmin, ready, "POST", "/keys", s.admin.CreateKey},
 		{auth.ToAdmin, ready, "DELETE", "/keys/:id", s.admin.RevokeKey},
@@ -104,5 +106,5 @@ func (s *Server) serve(route route) httprouter.Handle {
 
 // refuse is the one way in which a request is answered that a handler does not answer.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	problem.Write(w, r, s.log, err)
+	problem.Write(w, r, s.backend.Log, err)
 }

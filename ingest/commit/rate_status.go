@@ -21,3 +21,9 @@ const (
 	PolicyTenant = "tenant"
 	PolicyKey    = "key"
 )
+
+// statusAt is that of a bucket at a level.
+func statusAt(policy string, rate meter.Rate, level int64) RateStatus {
+	return RateStatus{Policy: policy, Rate: rate, Remaining: max(0, (rate.Burst*micro-level)/micro),
+		Reset: time.Duration((level+rate.PerSecond-1)/rate.PerSecond) * time.Microsecond}
+}
