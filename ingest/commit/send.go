@@ -67,7 +67,8 @@ func (c *committer) failure(err error) error {
 		return ErrFull
 	case errors.Is(err, scripts.ErrRewound):
 		c.features.forget()
-		c.log.Error("valkey has lost writes, events are refused until a flusher has recovered it", "error", err)
+		c.log.Error("valkey has lost writes, events are refused until a flusher has recovered it",
+			"error", err)
 		return ErrRecovering
 	}
 	c.log.Error("could not commit a group of events", "error", err)
