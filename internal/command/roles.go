@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eduardosanzb/flagmeter/alerter"
+	"github.com/eduardosanzb/flagmeter/alerter/outbox"
 	"github.com/eduardosanzb/flagmeter/flusher"
 	"github.com/eduardosanzb/flagmeter/ingest"
 	"github.com/eduardosanzb/flagmeter/internal/config"
@@ -191,10 +192,13 @@ func (p *process) watchQueue(ctx context.Context, log *slog.Logger) {
 // alert compares usage with thresholds. The stores must have answered, and somebody must
 // keep p.live fresh. Messages link to publicURL, unless it is empty.
 func (p *process) alert(ctx context.Context, log *slog.Logger, publicURL string) error {
+	deliveries := outbox.New(outbox.Options{
+		DB: p.db, DefaultURL: string(p.cfg.SlackWebhookURL), AllowPrivate: p.cfg.WebhookAllowPrivate,
+		PublicURL: publicURL, Log: log, Now: failpoint.Now, Registerer: p.registerer(),
+	})
 	a := alerter.New(alerter.Options{
-		DB: p.db, Usage: p.live, Changes: p.live.Changes(), DefaultURL: string(p.cfg.SlackWebhookURL),
-		AllowPrivate: p.cfg.WebhookAllowPrivate, PublicURL: publicURL, Log: log, Now: failpoint.Now,
-		Registerer: p.registerer(),
+		DB: p.db, Usage: p.live, Changes: p.live.Changes(), Outbox: deliveries,
+		Log: log, Now: failpoint.Now, Registerer: p.registerer(),
 	})
 	return a.Run(ctx)
 }
