@@ -14,6 +14,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/alerter"
 	"github.com/eduardosanzb/flagmeter/alerter/outbox"
 	"github.com/eduardosanzb/flagmeter/flusher"
+	"github.com/eduardosanzb/flagmeter/flusher/backlog"
 	"github.com/eduardosanzb/flagmeter/ingest"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
@@ -182,10 +183,10 @@ func (p *process) flush(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// watchQueue publishes what waits in Valkey, also while Postgres is away.
+// watchQueue publishes what waits in Valkey, even while Postgres is down.
 func (p *process) watchQueue(ctx context.Context, log *slog.Logger) {
 	if p.registry != nil {
-		flusher.NewQueue(p.valkey, failpoint.Now, log, p.registry).Run(ctx)
+		backlog.New(p.valkey, failpoint.Now, log, p.registry).Run(ctx)
 	}
 }
 

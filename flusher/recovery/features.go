@@ -1,4 +1,4 @@
-package flusher
+package recovery
 
 import (
 	"context"
@@ -10,9 +10,11 @@ import (
 
 // rememberFeatures puts back which features each tenant has lately used: their number is
 // limited, see limits.lua. It is a part of step 15. Ages are by Postgres' clock.
-func (f *Flusher) rememberFeatures(ctx context.Context, shard int, marker string) error {
-	rows, err := f.longQueryDB.QueryxContext(ctx, `SELECT tenant, feature, floor(extract(epoch FROM max(updated_at)) / 86400)::bigint
-		FROM usage_daily WHERE updated_at > now() - $1 * interval '1 hour' GROUP BY tenant, feature ORDER BY tenant`,
+func (r *Recovery) rememberFeatures(ctx context.Context, shard int, marker string) error {
+	rows, err := r.longQueryDB.QueryxContext(ctx, `SELECT tenant, feature,
+			floor(extract(epoch FROM max(updated_at)) / 86400)::bigint
+		FROM usage_daily WHERE updated_at > now() - $1 * interval '1 hour'
+		GROUP BY tenant, feature ORDER BY tenant`,
 		scripts.FeaturesFor/time.Hour)
 	if err != nil {
 		return fmt.Errorf("read features: %w", err)
@@ -21,10 +23,10 @@ func (f *Flusher) rememberFeatures(ctx context.Context, shard int, marker string
 	var tenant string
 	var uses []scripts.FeatureUse
 	flush := func() error {
-		if scripts.ShardOf(tenant, f.valkey.Shards()) != shard {
+		if scripts.ShardOf(tenant, r.valkey.Shards()) != shard {
 			uses = uses[:0]
 		}
-		err := f.valkey.RememberFeatures(ctx, shard, marker, tenant, uses)
+		err := r.valkey.RememberFeatures(ctx, shard, marker, tenant, uses)
 		uses = uses[:0]
 		return err
 	}

@@ -1,4 +1,4 @@
-package flusher
+package recovery
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -92,23 +93,24 @@ func (t *recoveryTx) moveDays(ctx context.Context) error {
 		return fmt.Errorf("read rebuilt rows: %w", err)
 	}
 	t.done.Rows = int64(len(rows))
-	moved := newAmounts()
+	moved := batch.NewDeltas()
 	for _, r := range rows {
 		day := t.tenants[r.Tenant].Day(time.Unix(r.Minute*60, 0))
 		key := scripts.DayKey{Tenant: r.Tenant, Day: day, Feature: r.Feature}
-		n := moved.days[key]
+		n := moved.Days[key]
 		if r.Tokens > 0 && n.Tokens > math.MaxInt64-r.Tokens {
 			r.Tokens = math.MaxInt64 - n.Tokens // Postgres will refuse it
 		}
-		moved.days[key] = scripts.Count{Tokens: n.Tokens + r.Tokens, Events: n.Events + r.Events}
+		moved.Days[key] = scripts.Count{Tokens: n.Tokens + r.Tokens, Events: n.Events + r.Events}
 	}
-	h := bisector{tx: t.tx, batch: &batch{Batch: scripts.Batch{ID: t.recoveryID}, kind: ledger.Sum}}
-	err = bisect(ctx, &h, moved.dayRows(),
-		func(part []dayRow) error { return addDays(ctx, t.tx, part) },
-		func(r dayRow) ([]byte, error) { return json.Marshal(deadDay(r)) })
+	h := batch.Bisector{Tx: t.tx, Batch: &batch.Batch{Batch: scripts.Batch{ID: t.recoveryID},
+		Kind: ledger.Sum}}
+	err = batch.Bisect(ctx, &h, moved.DayRows(),
+		func(part []batch.DayRow) error { return batch.AddDays(ctx, t.tx, part) },
+		func(r batch.DayRow) ([]byte, error) { return json.Marshal(batch.DeadDay(r)) })
 	if err != nil {
 		return err
 	}
-	t.done.Dead += h.done.Dead
+	t.done.Dead += h.Dead()
 	return nil
 }

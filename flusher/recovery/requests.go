@@ -1,4 +1,4 @@
-package flusher
+package recovery
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// dropRepeatedRequests is dropRepeated for events of requests with a key (record.Request): Valkey had
-// forgotten the key and accepted the request again. Only tenants of this shard count: Postgres may
+// dropRepeatedRequests is dropRepeated for events of requests with a key (record.Request): Valkey
+// had forgotten the key and accepted the request again. Only tenants of this shard count: Postgres may
 // have other events of the request, or another request under the key, in other shards.
 //
 // An event is a repeat if Postgres has one of the same key, place, tenant, feature and tokens. An
@@ -30,7 +30,7 @@ func (t *recoveryTx) dropRepeatedRequests(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for keys of requests: %w", err)
 	}
-	window := t.tx.f.dedupe
+	window := t.dedupe
 	age := record.Millis("r.id") + " - " + record.Millis("b.id")
 	_, err = t.tx.ExecContext(ctx, `WITH before AS MATERIALIZED (
 			SELECT e.id, e.tenant, e.feature, e.tokens, e.request_key, e.request_place,
@@ -57,19 +57,20 @@ func (t *recoveryTx) dropRepeatedRequests(ctx context.Context) error {
 // space is a SQL expression for the name space of the key of a row's request: a tenant, or "" for
 // the deployment.
 func space(row string) string {
-	return fmt.Sprintf("CASE %s.request_scope WHEN '%c' THEN %[1]s.tenant ELSE '' END", row, record.OfTenant)
+	return fmt.Sprintf("CASE %s.request_scope WHEN '%c' THEN %[1]s.tenant ELSE '' END",
+		row, record.OfTenant)
 }
 
 // requestKeys are the keys of requests whose events of a shard arrived at from or later, for any
 // content.
 //
-// If the shard's tenants are not those that it had (Rewound.Moved), nobody knows whether all of
-// them were counted of a request that was about several shards: one may have failed. To answer its
+// If the shard's tenants are not those that it had (Rewound.Moved), it is unknown whether a request
+// that was about several shards was counted in all of them: one may have failed. To answer its
 // repetition with success could lose events, and to count it could count them twice. So it is
 // remembered for an unknown content, and answered 409.
-func (f *Flusher) requestKeys(ctx context.Context, shard int, from uuid.UUID,
-	r scripts.Rewound) (keys []scripts.EventID, err error) {
-	rows, err := f.longQueryDB.QueryxContext(ctx, `SELECT DISTINCT `+space("e")+` AS space, request_key,
+func (r *Recovery) requestKeys(ctx context.Context, shard int, from uuid.UUID,
+	lost scripts.Rewound) (keys []scripts.EventID, err error) {
+	rows, err := r.longQueryDB.QueryxContext(ctx, `SELECT DISTINCT `+space("e")+` AS space, request_key,
 			request_scope = $2 AS spread, tenant
 		FROM events e WHERE id >= $1 AND request_key IS NOT NULL
 		ORDER BY request_key, space, spread DESC`, from, string(record.OfShards))
@@ -83,11 +84,11 @@ func (f *Flusher) requestKeys(ctx context.Context, shard int, from uuid.UUID,
 		if err := rows.Scan(&space, &key, &spread, &tenant); err != nil {
 			return nil, fmt.Errorf("read keys of requests: %w", err)
 		}
-		if scripts.ShardOf(tenant, f.valkey.Shards()) != shard {
+		if scripts.ShardOf(tenant, r.valkey.Shards()) != shard {
 			continue
 		}
 		content := scripts.AnyContent
-		if spread && r.Moved {
+		if spread && lost.Moved {
 			content = scripts.UnknownContent
 		}
 		known := scripts.RequestKey(space, key, content)

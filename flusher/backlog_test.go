@@ -7,20 +7,21 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eduardosanzb/flagmeter/flusher/backlog"
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// watch is a Queue on the rig's Valkey, by a clock that is ahead of the machine's.
-func (r *rig) watch(ahead time.Duration) (*Queue, *prometheus.Registry) {
+// watch watches the rig's Valkey, by a clock that is ahead of the machine's.
+func (r *rig) watch(ahead time.Duration) (*backlog.Watch, *prometheus.Registry) {
 	registry := prometheus.NewRegistry()
-	return NewQueue(r.valkey, func() time.Time { return time.Now().Add(ahead) }, quiet(), registry),
-		registry
+	now := func() time.Time { return time.Now().Add(ahead) }
+	return backlog.New(r.valkey, now, quiet(), registry), registry
 }
 
-// looks looks and returns what is published.
-func looks(t *testing.T, q *Queue, registry *prometheus.Registry) map[string]float64 {
+// sample samples the queue and returns what is published.
+func sample(t *testing.T, q *backlog.Watch, registry *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	if err := q.Sample(t.Context()); err != nil {
 		t.Fatal(err)
@@ -33,7 +34,7 @@ func TestQueueMetricsFollowTheQueue(t *testing.T) {
 	q, registry := r.watch(90 * time.Second)
 	want := func(when string, events, minutes, raws, sums float64, oldest bool) {
 		t.Helper()
-		got := looks(t, q, registry)
+		got := sample(t, q, registry)
 		if got["queue_up"] != 1 || got["queue_raw_events"] != events ||
 			got["queue_open_sums"] != minutes ||
 			got["queue_sealed_batches/raw"] != raws || got["queue_sealed_batches/sum"] != sums {
@@ -52,7 +53,7 @@ func TestQueueMetricsFollowTheQueue(t *testing.T) {
 
 	r.advance(time.Minute)
 	crashed := r.flusher()
-	crashed.after = dieAfter(stepRead)
+	crashed.after = dieAfter(batch.StepRead)
 	if _, err := crashed.RunOnce(t.Context()); !errors.Is(err, errCrash) {
 		t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func TestQueueMetricsWhilePostgresIsAway(t *testing.T) {
 		t.Fatal("a flush succeeds without Postgres")
 	}
 	q, registry := r.watch(time.Hour)
-	if got := looks(t, q, registry); got["queue_raw_events"] != 1 ||
+	if got := sample(t, q, registry); got["queue_raw_events"] != 1 ||
 		got["queue_oldest_event_seconds"] < 3600 || got["queue_oldest_event_seconds"] > 3700 {
 		t.Errorf("got %v", got)
 	}
@@ -96,60 +97,15 @@ func TestQueueMetricsWhilePostgresIsAway(t *testing.T) {
 	if _, err := r.flusher().RunOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	got := looks(t, q, registry)
+	got := sample(t, q, registry)
 	if got["queue_raw_events"] != 0 || got["queue_oldest_event_seconds"] != 0 {
 		t.Errorf("afterwards: %v", got)
 	}
 }
 
-func TestValkeyMetricsFollowValkey(t *testing.T) {
-	env := stacktest.Own(t)
-	valkey := scripts.New(env.Valkey, 1)
-	registry := prometheus.NewRegistry()
-	q := NewQueue(valkey, time.Now, quiet(), registry)
-	if got := metricstest.Values(t, registry); got["queue_up"] != 0 || len(got) != 1 {
-		t.Errorf("before the first look: %v", got)
-	}
-	set := func(name, value string) {
-		t.Helper()
-		if err := env.Valkey.ConfigSet(t.Context(), name, value).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	set("maxmemory", "64mb")
-	set("appendonly", "yes")
-	if got := looks(t, q, registry); got["valkey_memory_max_bytes"] != 64<<20 ||
-		got["valkey_memory_used_bytes"] < 100<<10 || got["valkey_aof_ok"] != 1 {
-		t.Errorf("got %v", got)
-	}
-	set("appendonly", "no")
-	if got := looks(t, q, registry); got["valkey_aof_ok"] != 0 {
-		t.Errorf("without an append-only file: %v", got)
-	}
-	env.Stack.Valkey.Kill()
-	if err := q.Sample(t.Context()); err == nil {
-		t.Error("a look at a Valkey that is gone succeeds")
-	}
-	if got := metricstest.Values(t, registry); got["queue_up"] != 0 || len(got) != 1 {
-		t.Errorf("while valkey is away: %v", got)
-	}
-}
-
-func TestALookThatIsOldIsNotTold(t *testing.T) {
-	r := newRigWith(t)
-	q, registry := r.watch(0)
-	looks(t, q, registry)
-	seen := *q.last.Load()
-	seen.at = time.Now().Add(-lookValid - time.Millisecond)
-	q.last.Store(&seen)
-	if got := metricstest.Values(t, registry); got["queue_up"] != 0 || len(got) != 1 {
-		t.Errorf("got %v", got)
-	}
-}
-
 // dieAfter ends a run after a step.
-func dieAfter(last step) func(step) error {
-	return func(s step) error {
+func dieAfter(last batch.Step) func(batch.Step) error {
+	return func(s batch.Step) error {
 		if s == last {
 			return errCrash
 		}

@@ -1,4 +1,4 @@
-package flusher
+package batch
 
 import (
 	"cmp"
@@ -14,35 +14,36 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// deltas is what sum batches add to rollups and usage_daily together: one row a
+// Deltas is what sum batches add to rollups and usage_daily together: one row a
 // key, since an upsert may touch a row once only.
-type deltas struct {
+type Deltas struct {
 	minutes map[scripts.MinuteKey]scripts.Count
-	days    map[scripts.DayKey]scripts.Count
+	Days    map[scripts.DayKey]scripts.Count
 }
 
-// minuteRow and dayRow are rows to add, with what they add.
+// minuteRow and DayRow are rows to add, with what they add.
 type minuteRow struct {
 	scripts.MinuteKey
 	scripts.Count
 }
-type dayRow struct {
+type DayRow struct {
 	scripts.DayKey
 	scripts.Count
 }
 
-func newAmounts() deltas {
-	return deltas{map[scripts.MinuteKey]scripts.Count{}, map[scripts.DayKey]scripts.Count{}}
+// NewDeltas returns deltas that add nothing.
+func NewDeltas() Deltas {
+	return Deltas{map[scripts.MinuteKey]scripts.Count{}, map[scripts.DayKey]scripts.Count{}}
 }
 
-func (a deltas) addSum(sum scripts.Sum) error {
+func (a Deltas) addSum(sum scripts.Sum) error {
 	for key, n := range sum.Minutes {
 		if err := addTo(a.minutes, key, n); err != nil {
 			return err
 		}
 	}
 	for key, n := range sum.Days {
-		if err := addTo(a.days, key, n); err != nil {
+		if err := addTo(a.Days, key, n); err != nil {
 			return err
 		}
 	}
@@ -60,7 +61,7 @@ func addTo[K comparable](m map[K]scripts.Count, key K, n scripts.Count) error {
 
 // minuteRows are the rows of rollups in key order, the same in every flusher, so
 // that two of them take row locks in the same order.
-func (a deltas) minuteRows() []minuteRow {
+func (a Deltas) minuteRows() []minuteRow {
 	rows := make([]minuteRow, 0, len(a.minutes))
 	for key, n := range a.minutes {
 		rows = append(rows, minuteRow{key, n})
@@ -71,13 +72,13 @@ func (a deltas) minuteRows() []minuteRow {
 	return rows
 }
 
-// dayRows are the rows of usage_daily in key order.
-func (a deltas) dayRows() []dayRow {
-	rows := make([]dayRow, 0, len(a.days))
-	for key, n := range a.days {
-		rows = append(rows, dayRow{key, n})
+// DayRows are the rows of usage_daily in key order.
+func (a Deltas) DayRows() []DayRow {
+	rows := make([]DayRow, 0, len(a.Days))
+	for key, n := range a.Days {
+		rows = append(rows, DayRow{key, n})
 	}
-	slices.SortFunc(rows, func(x, y dayRow) int {
+	slices.SortFunc(rows, func(x, y DayRow) int {
 		return cmp.Or(strings.Compare(x.Tenant, y.Tenant), cmp.Compare(x.Day, y.Day), strings.Compare(x.Feature, y.Feature))
 	})
 	return rows
@@ -106,8 +107,8 @@ func addRollups(ctx context.Context, tx sqlx.ExecerContext, rows []minuteRow) er
 	return nil
 }
 
-// addDays adds rows to usage_daily in one statement.
-func addDays(ctx context.Context, tx sqlx.ExecerContext, rows []dayRow) error {
+// AddDays adds rows to usage_daily in one statement.
+func AddDays(ctx context.Context, tx sqlx.ExecerContext, rows []DayRow) error {
 	if len(rows) == 0 {
 		return nil
 	}

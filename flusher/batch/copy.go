@@ -1,19 +1,16 @@
-package flusher
+package batch
 
 import (
 	"context"
 	"fmt"
 
-	"github.com/jmoiron/sqlx"
-
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// copyEvents copies groups of lines (package record) into events or a table like it: those of
-// events with a record.Request have more columns and so a COPY of their own. The connection must be
-// in a transaction.
-func copyEvents(ctx context.Context, conn *sqlx.Conn, table string, groups []string) error {
+// CopyEvents copies groups of lines (package record) into events or a table like it: those of
+// events with a record.Request have more columns and so a COPY of their own.
+func (t Tx) CopyEvents(ctx context.Context, table string, groups []string) error {
 	if len(groups) == 0 {
 		return nil
 	}
@@ -24,7 +21,7 @@ func copyEvents(ctx context.Context, conn *sqlx.Conn, table string, groups []str
 		if part.lines == "" {
 			continue
 		}
-		if err := store.CopyText(ctx, conn, part.statement, part.lines); err != nil {
+		if err := store.CopyText(ctx, t.conn, part.statement, part.lines); err != nil {
 			return fmt.Errorf("copy into %s: %w", table, err)
 		}
 	}
