@@ -12,6 +12,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -249,7 +250,7 @@ func (c *committer) retry(ctx context.Context, call func(context.Context) error)
 		err := call(attempt)
 		cancel()
 		c.metrics.called(time.Since(began))
-		if err == nil || !scripts.Transient(err) || errors.Is(err, scripts.ErrOldGroup) {
+		if err == nil || !valkey.Transient(err) || errors.Is(err, scripts.ErrOldGroup) {
 			return err
 		}
 		c.metrics.retried()
@@ -263,7 +264,7 @@ func (c *committer) retry(ctx context.Context, call func(context.Context) error)
 
 // problem is the answer to everyone in a group that could not be committed.
 func (c *committer) problem(err error) *Problem {
-	if errors.Is(err, scripts.ErrFull) {
+	if errors.Is(err, valkey.ErrFull) {
 		c.log.Error("valkey is full, events are refused", "error", err)
 		return problemUnavailable("the event store is full; nothing was counted")
 	}
@@ -273,7 +274,7 @@ func (c *committer) problem(err error) *Problem {
 		return problemUnavailable("the event store has lost recent writes and is being recovered; events without a definite answer may not be counted: repeat them with the same ids")
 	}
 	c.log.Error("could not commit a group of events", "error", err)
-	if scripts.Transient(err) {
+	if valkey.Transient(err) {
 		return problemUnavailable("the event store did not answer in time; whether the events were counted is not known: repeat them with the same ids")
 	}
 	return problemUnavailable("the event store refused the events")

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -28,7 +29,7 @@ type Watch struct {
 // sample is the backlog at one time.
 type sample struct {
 	queue  scripts.Queue
-	server *scripts.Server // nil if Valkey does not say
+	server *valkey.Server // nil if Valkey does not say
 	at     time.Time      // monotonic
 }
 

@@ -1,4 +1,4 @@
-package scripts
+package valkey
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Server is what Valkey says of itself. Of a cluster, figures are sums over its masters.
+// Server is what Valkey reports about itself. Of a cluster, figures are sums over its masters.
 type Server struct {
 	// UsedBytes is its memory in use, MaxBytes what it may use, 0 for no limit.
 	UsedBytes, MaxBytes int64
@@ -24,11 +24,11 @@ type Server struct {
 	InScripts time.Duration
 }
 
-// Server asks Valkey for the figures of INFO, which it has at hand.
-func (v *Valkey) Server(ctx context.Context) (Server, error) {
-	cluster, ok := v.rdb.(*redis.ClusterClient)
+// ReadServer asks Valkey for the figures of INFO, which it has at hand.
+func ReadServer(ctx context.Context, rdb redis.UniversalClient) (Server, error) {
+	cluster, ok := rdb.(*redis.ClusterClient)
 	if !ok {
-		return serverInfo(ctx, v.rdb)
+		return serverInfo(ctx, rdb)
 	}
 	all := Server{Persistent: true}
 	var mu sync.Mutex

@@ -1,4 +1,4 @@
-package scripts
+package valkey
 
 import (
 	"crypto/tls"
@@ -21,7 +21,8 @@ type TLS struct {
 func (t TLS) apply(cfg *tls.Config) error {
 	if cfg == nil {
 		if t != (TLS{}) {
-			return errors.New("certificates for valkey are set, but VALKEY_URL is not rediss://: the connection would not be encrypted")
+			return errors.New("certificates for valkey are set, but VALKEY_URL is not rediss://:" +
+				" the connection would not be encrypted")
 		}
 		return nil
 	}

@@ -1,4 +1,4 @@
-package scripts
+package valkey
 
 import (
 	"errors"
@@ -10,7 +10,8 @@ import (
 )
 
 // errURL says nothing about the URL it refuses: that holds the password.
-var errURL = errors.New("VALKEY_URL must look like redis://user:password@host:6379/0, with commas between several hosts")
+var errURL = errors.New("VALKEY_URL must look like redis://user:password@host:6379/0," +
+	" with commas between several hosts")
 
 // Connect returns a client for a URL like redis://:password@host:6379/0 (also
 // rediss:// with TLS, and valkey://). Several hosts, separated by commas, are the seeds of a
@@ -30,7 +31,8 @@ func ConnectTLS(rawURL string, files TLS) (redis.UniversalClient, error) {
 		return nil, err
 	}
 	universal := &redis.UniversalOptions{
-		Addrs: addrs, DB: opt.DB, Username: opt.Username, Password: opt.Password, TLSConfig: opt.TLSConfig,
+		Addrs: addrs, DB: opt.DB, Username: opt.Username, Password: opt.Password,
+		TLSConfig:                opt.TLSConfig,
 		IsClusterMode:            len(addrs) > 1,
 		MaxRetries:               -1,
 		DialerRetries:            1,

@@ -1,8 +1,7 @@
-package scripts
+package valkey
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -12,13 +11,14 @@ import (
 // Fsync is when Valkey has a write on disk.
 type Fsync string
 
-// What DurableNodes measures.
+// What Measure finds.
 const (
 	FsyncAlways Fsync = "always" // before it answers
 	FsyncLater  Fsync = "later"  // within some seconds: appendfsync everysec
 	FsyncNever  Fsync = "never"  // whenever the system likes: appendfsync no
 	FsyncNone   Fsync = "none"   // there is no append-only file
-	FsyncUnseen Fsync = ""       // it cannot be seen: a server without WAITAOF, or an access list without it
+	// FsyncUnseen: it cannot be seen with a server, or an access list, without WAITAOF.
+	FsyncUnseen Fsync = ""
 )
 
 // Durable is how a Valkey server keeps what it acknowledges. It is measured, since to ask for
@@ -35,36 +35,10 @@ const (
 	syncLimit = 2500 * time.Millisecond
 )
 
-// DurableNodes measures each server that holds a shard. It writes a key that expires within a
-// minute, and takes a few ms with appendfsync always, up to 2.5 s else.
-func (v *Valkey) DurableNodes(ctx context.Context) ([]Durable, error) {
-	var all []Durable
-	seen := map[string]bool{}
-	for shard := range v.shards {
-		bound, err := v.node(ctx, shard)
-		if err != nil {
-			return all, err
-		}
-		client, ok := bound.rdb.(*redis.Client)
-		if !ok {
-			return all, fmt.Errorf("measure how valkey syncs: a client of type %T", bound.rdb)
-		}
-		address := client.Options().Addr
-		if seen[address] {
-			continue
-		}
-		seen[address] = true
-		one, err := syncOf(ctx, client, durableKey(shard))
-		if err != nil {
-			return all, fmt.Errorf("measure how valkey syncs: %w", err)
-		}
-		one.Node = address
-		all = append(all, one)
-	}
-	return all, nil
-}
-
-func syncOf(ctx context.Context, client *redis.Client, key string) (d Durable, err error) {
+// Measure measures one server by writing a key there, which expires within a minute. It takes a few
+// ms with appendfsync always, up to 2.5 s else.
+func Measure(ctx context.Context, client *redis.Client, key string) (d Durable, err error) {
+	d.Node = client.Options().Addr
 	text, err := client.Info(ctx, "memory", "persistence").Result()
 	if err != nil {
 		return d, err
@@ -89,7 +63,7 @@ func syncOf(ctx context.Context, client *redis.Client, key string) (d Durable, e
 		synced, err := wrote(ctx, conn, key, 0, 0)
 		if err != nil || !synced {
 			d.Fsync = FsyncLater
-			if noWaitAOF(err) || redis.HasErrorPrefix(err, "NOPERM") {
+			if NoWaitAOF(err) || redis.HasErrorPrefix(err, "NOPERM") {
 				d.Fsync = FsyncUnseen
 				return d, nil
 			}
@@ -112,7 +86,9 @@ func syncOf(ctx context.Context, client *redis.Client, key string) (d Durable, e
 }
 
 // wrote writes the key and reports whether it is on disk, after waiting for that if local is 1.
-func wrote(ctx context.Context, conn *redis.Conn, key string, local int, wait time.Duration) (bool, error) {
+func wrote(
+	ctx context.Context, conn *redis.Conn, key string, local int, wait time.Duration,
+) (bool, error) {
 	if err := conn.Set(ctx, key, "x", time.Minute).Err(); err != nil {
 		return false, err
 	}
