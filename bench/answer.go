@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"strconv"
@@ -110,28 +109,4 @@ func readChunked(r *bufio.Reader) ([]byte, error) {
 		return nil, err
 	}
 	return body[:n], nil
-}
-
-// refusal is the status, as text, with which a process refuses a workload, and empty if it
-// takes it: a program of another version may not know what the client sends. It sends one
-// request.
-func (p *process) refusal(w workload) (string, error) {
-	conn, err := net.Dial("tcp", p.addr)
-	if err != nil {
-		return "", fmt.Errorf("connect: %w", err)
-	}
-	defer conn.Close()
-	if _, err := conn.Write(w.open(0)()); err != nil {
-		return "", fmt.Errorf("send: %w", err)
-	}
-	status, body, err := readAnswer(bufio.NewReader(conn))
-	switch {
-	case err != nil:
-		return "", err
-	case status == http.StatusOK:
-		return "", nil
-	case status >= 400 && status < 500:
-		return strconv.Itoa(status), nil
-	}
-	return "", fmt.Errorf("answer is %d: %s", status, body)
 }

@@ -52,18 +52,6 @@ func TestOnlyCountedEventsCount(t *testing.T) {
 	}
 }
 
-func TestRefusal(t *testing.T) {
-	for status, want := range map[int]string{200: "", 400: "400", 422: "422"} {
-		got, err := answering(t, status, "{}").refusal(usual(2).with(oneKey))
-		if err != nil || got != want {
-			t.Errorf("answer %d is refusal %q (%v), want %q", status, got, err, want)
-		}
-	}
-	if _, err := answering(t, 503, "{}").refusal(usual(2)); err == nil {
-		t.Error("an answer of 503 says whether a workload is taken")
-	}
-}
-
 func TestBusyClient(t *testing.T) {
 	for s, want := range map[shares]string{
 		{}:           "",

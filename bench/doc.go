@@ -14,9 +14,7 @@
 // 200 tenants and 5 features, drawn for each event, and has a time in the last 5 minutes.
 // A batch so has about 900 counters of a tenant, feature and minute. Rows without ids and of
 // one tenant stand there to compare with. There are two ways to make a request idempotent,
-// and a row for each: an id an event, and one Idempotency-Key a request. A program that
-// refuses the key for a batch is asked once; the row then says that it is not offered, and its
-// aim is missed.
+// and a row for each: an id an event, and one Idempotency-Key a request.
 //
 // Rivals get the same requests. Those that store events store an id once: by a primary key
 // (queue, insert) or in ingest.lua (single).

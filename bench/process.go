@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -110,7 +111,25 @@ func (r *rig) flagmeter(ctx context.Context) (f flagmeter, err error) {
 	if f.alerter, err = r.role(ctx, "alerter"); err != nil {
 		return f, err
 	}
-	return f, f.ingest.ready(ctx)
+	if err := f.ingest.ready(ctx); err != nil {
+		return f, err
+	}
+	return f, r.keysAccepted(ctx)
+}
+
+// keysAccepted waits until requests with an Idempotency-Key are accepted: until the flusher has
+// noted in Valkey that it reads their lines.
+func (r *rig) keysAccepted(ctx context.Context) error {
+	for limit := time.Now().Add(startLimit); ; time.Sleep(time.Millisecond) {
+		switch noted, err := r.rdb.Exists(ctx, "fm:{0}:reads").Result(); {
+		case err != nil:
+			return fmt.Errorf("ask what the flusher reads: %w", err)
+		case noted == 1:
+			return nil
+		case time.Now().After(limit):
+			return errors.New("the flusher does not note what it reads")
+		}
+	}
 }
 
 func (f flagmeter) stop() {

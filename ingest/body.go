@@ -105,7 +105,7 @@ func fill(body *bytes.Buffer, src io.Reader, share *budget.Share) (took int64, e
 // and counters; what goes to Valkey is as long as the body, and is there twice while it is encoded.
 func eventsTake(body []byte) int64 {
 	const each = 512
-	n := int64(min(bytes.Count(body, []byte("{")), meter.MaxEvents))
+	n := int64(min(eventsIn(body), meter.MaxEvents))
 	if n == 1 && len(body) < 4<<10 {
 		return 0 // it is in budget.Least
 	}

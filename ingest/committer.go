@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,6 +50,9 @@ type committer struct {
 	limiter       *limiter
 	metrics       *metrics
 	features      features
+
+	groups  atomic.Int64 // begun
+	onePart sync.Mutex   // held while a part of a large request is with Valkey
 
 	queue  *queue
 	large  *queue        // those that are staged first
@@ -139,6 +144,7 @@ func (c *committer) expect(n int) {
 // before leave the group, as do requests that exceed a limit, and the rest is tried again as
 // a new group: what was refused was not applied, so it may be judged anew.
 func (c *committer) commit(g *group) {
+	c.groups.Add(1)
 	g.remove(c.late)
 	c.metrics.grouped(g)
 	for len(g.submissions) > 0 {

@@ -54,6 +54,11 @@
 // of a key in hand, and those of a tenant in the queue; RATE_GUARD the events of a tenant without a
 // rate.
 //
+// Large requests enter the pipeline a few at a time, again by turn (turn.go). Without that, 64
+// clients had 64 requests decoded and waiting for the stagers, most of them until they were too
+// late: each cost what a counted one costs, and was sent again. Between two parts the stagers rest
+// while groups of others come (pace.go).
+//
 // A request that would cost more than 12 ms in one call is staged: its lines, counters and ids are
 // stored in parts of 3 ms, in a raw batch and a sum batch that nobody sees, and one short call
 // of ingest.lua checks its limits and seals both. Until then nothing of it counts: a crash

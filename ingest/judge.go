@@ -63,7 +63,7 @@ func (c *committer) judge(ctx context.Context, s *submission) (no *answer, store
 // began is when the call began that was answered.
 func (c *committer) judgePart(ctx context.Context, s *submission, p *limitPart, q scripts.Query,
 	take bool) (j scripts.Judgement, began time.Time, err error) {
-	err = c.retry(ctx, func(ctx context.Context) (err error) {
+	err = c.storePart(ctx, func(ctx context.Context) (err error) {
 		began = time.Now()
 		j, err = c.valkey.Judge(ctx, c.shard, s.staged, &p.Limits, q, take)
 		return err

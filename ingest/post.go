@@ -38,9 +38,19 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter
 	share := s.budget.Share(holderOf(r.Context()))
 	defer share.Give()
 	if problem := readBody(buffer, w, r, &share); problem != nil {
+		if problem.crowded {
+			share.Give()
+			pause(r.Context())
+		}
 		WriteProblem(w, problem)
 		return
 	}
+	endTurn, problem := s.waitTurn(r.Context(), buffer.Bytes(), from)
+	if problem != nil {
+		WriteProblem(w, problem)
+		return
+	}
+	defer endTurn()
 	submissions, problem := s.read(w, r, buffer.Bytes(), from)
 	if problem == nil {
 		problem = s.limiter.admit(submissions, from)
@@ -63,16 +73,13 @@ func (s *Server) postEvents(w http.ResponseWriter, r *http.Request, _ httprouter
 	writeJSON(w, accepted.append(buffer.AvailableBuffer()))
 }
 
-// largeBody is the size from which bodies are read by turn: some 500 events, which take 1 ms.
-const largeBody = 64 << 10
-
 // read makes submissions of a body. Large ones are read a few at a time, by turn of their callers,
 // so that single events of others do not have to wait for a processor.
 func (s *Server) read(w http.ResponseWriter, r *http.Request, body []byte,
 	from caller) ([]*submission, *Problem) {
 	if len(body) > largeBody {
 		if err := s.reading.Enter(r.Context(), from.flow(), len(body)); err != nil {
-			return nil, problemUnavailable("the client has gone away")
+			return nil, problemGone()
 		}
 		defer s.reading.Leave()
 	}

@@ -36,6 +36,8 @@ type Problem struct {
 	// RetryAfter is how long the client should wait before it tries again; it is
 	// sent as a header, in whole seconds rounded up, unless it is 0.
 	RetryAfter time.Duration `json:"-"`
+	// crowded says that memory was missing; pause delays the answer.
+	crowded bool
 	// rates become RateLimit headers.
 	rates []rateStatus
 	// events are how many were read before the problem was found.

@@ -42,8 +42,20 @@ func problemHeld(t meter.Tenant) *Problem {
 
 // problemCrowded is about a request that there is no memory for.
 func problemCrowded() *Problem {
-	return problemUnavailable("the memory for requests is used up: send the same again later, in smaller parts if it is large; nothing was counted")
+	p := problemUnavailable("the memory for requests is used up: send the same again later, " +
+		"in smaller parts if it is large; nothing was counted")
+	p.crowded = true
+	return p
 }
+
+// problemTurn is about a large request that others have kept from its turn.
+func problemTurn() *Problem {
+	return problemUnavailable("too many large requests are waiting: send the same again later; " +
+		"nothing was counted")
+}
+
+// problemGone is for a client that has closed its connection. It is not sent.
+func problemGone() *Problem { return problemUnavailable("the client has gone away") }
 
 // problemConflict names the events whose id was used for another event before.
 func problemConflict(indexes []int) *Problem {

@@ -111,11 +111,14 @@ type Server struct {
 
 	inFlight *fair.Limit[string] // of requests with events, by API key
 	reading  *fair.Gate          // of large bodies
-	budget   *budget.Budget
-	limits   httpd.Limits
-	exports  *fair.Limit[budget.Holder]
-	charts   *fair.Limit[budget.Holder] // series as JSON
-	heavies  chan struct{}              // a value for each heavy query that runs
+	large    *fair.Gate          // of requests that are likely to be staged
+	// turnLimit is how long those wait for their turn.
+	turnLimit time.Duration
+	budget    *budget.Budget
+	limits    httpd.Limits
+	exports   *fair.Limit[budget.Holder]
+	charts    *fair.Limit[budget.Holder] // series as JSON
+	heavies   chan struct{}              // a value for each heavy query that runs
 
 	limiter    *limiter
 	committers []*committer
@@ -156,6 +159,8 @@ func New(o Options) *Server {
 	s.limiter = newLimiter(o, s.metrics)
 	s.inFlight = fair.NewLimit(fair.Each[string](o.MaxInFlight), 0)
 	s.reading = fair.NewGate(runtime.GOMAXPROCS(0) - 1) // the last processor is for small ones
+	// One of them is decoded while others are stored.
+	s.large, s.turnLimit = fair.NewGate(1+stagers*o.Valkey.Shards()), turnLimit
 	for shard := range o.Valkey.Shards() {
 		s.committers = append(s.committers, newCommitter(shard, o, s.limiter, s.metrics))
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // stagers is how many large requests of a shard are stored at a time: the next part of one is
-// prepared while Valkey stores a part of the other.
+// prepared while Valkey stores a part of the other (pace.go).
 const stagers = 2
 
 // stage stores large requests part by part, by turn of their flows, and hands them on to the
@@ -130,7 +130,7 @@ func (c *committer) restage(g *group) {
 // stagePart stores a part, again and again while it is not known whether it is stored.
 func (c *committer) stagePart(ctx context.Context, s *submission,
 	part scripts.StagedPart) (seen []scripts.Seen, ok bool, err error) {
-	err = c.retry(ctx, func(ctx context.Context) (err error) {
+	err = c.storePart(ctx, func(ctx context.Context) (err error) {
 		seen, ok, err = c.valkey.Stage(ctx, c.shard, s.staged, part, c.dedupe)
 		return err
 	})
