@@ -112,7 +112,7 @@
 // # What is no longer kept
 //
 // Partitions of events and rollups are dropped whole (package retention); usage_daily stays, and so
-// do alerts and dead_events, which are few. Nothing younger than retention.Least goes, whatever
+// do alerts and dead_events, which are few. Nothing younger than meter.LeastRetention goes, whatever
 // the settings and this process's clock say: the functions of migration 0010 ask Postgres'.
 // Table retention says since when rows are kept, in the transaction that drops them.
 //
@@ -123,7 +123,7 @@
 //   - A drop takes the whole table for the instant of its commit. It waits 250 ms for those who
 //     use it, and lets them go on otherwise. A recovery or an audit holds it off.
 //
-// The ledger keeps its rows for retention.Least as well, then they are deleted in steps of
+// The ledger keeps its rows for meter.LeastRetention as well, then they are deleted in steps of
 // 2,000, some milliseconds each: as many as have come, every hour. Partitions would not do,
 // since an id must be unique in the whole ledger. What could ask for an older row?
 //

@@ -29,7 +29,7 @@ type Options struct {
 	// Dedupe is how long an event id is remembered, the same as ingest's.
 	Dedupe time.Duration
 	// EventsRetention and RollupsRetention are how long raw events and rollups are kept, from
-	// retention.Least up; 0 is for ever.
+	// meter.LeastRetention up; 0 is for ever.
 	EventsRetention, RollupsRetention time.Duration
 	Now                               func() time.Time
 	Log                               *slog.Logger

@@ -37,7 +37,7 @@ type committer struct {
 	shard  int
 	name   string // unique to this committer and this run of the process
 	number int64  // of the last group built
-	// known is the number of the last group known to be applied, with the seq of its
+	// known is the number of the last group known to be applied, with the position of its
 	// outcome and the time: what Valkey may not forget.
 	known         int64
 	knownPosition ledger.Position

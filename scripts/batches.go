@@ -110,11 +110,11 @@ func parseBatches(reply any) ([]Batch, error) {
 	parts, _ := reply.([]any)
 	batches := make([]Batch, 0, len(parts)/2)
 	for i := 0; i+1 < len(parts); i += 2 {
-		seq, err := strconv.ParseFloat(fmt.Sprint(parts[i+1]), 64)
+		number, err := strconv.ParseFloat(fmt.Sprint(parts[i+1]), 64)
 		if err != nil {
-			return nil, fmt.Errorf("seal: unexpected seq: %w", err)
+			return nil, fmt.Errorf("seal: unexpected number: %w", err)
 		}
-		batches = append(batches, Batch{ID: fmt.Sprint(parts[i]), Number: int64(seq)})
+		batches = append(batches, Batch{ID: fmt.Sprint(parts[i]), Number: int64(number)})
 	}
 	return batches, nil
 }
@@ -164,7 +164,7 @@ func (v *Valkey) Ack(ctx context.Context, shard int, raw []Stored, sums []string
 }
 
 // Drop forgets settled sum batches. The caller has known them as settled for longer
-// than any reader works with a view of Postgres. It counts in seq: a reader whose view no
+// than any reader works with a view of Postgres. It counts as a hand-out: a reader whose view no
 // longer names a batch must notice if Valkey comes back with it.
 func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
 	args := []any{sumPrefix(shard)}

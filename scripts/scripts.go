@@ -24,7 +24,10 @@ var countersLua string
 var seenLua string
 
 //go:embed limits.lua
-var limitsLua string
+var limitsFile string
+
+// limitsLua is limits.lua behind the constants that it shares with Go.
+var limitsLua = fmt.Sprintf("local feature_days = %d\n", featureDays) + limitsFile
 
 //go:embed ingest.lua
 var ingestLua string

@@ -34,8 +34,7 @@ func (r *Recovery) remember(ctx context.Context, shard int, lost scripts.Rewound
 		return n, fmt.Errorf("read event ids: %w", err)
 	}
 	defer rows.Close()
-	const chunk = 5000 // one call of Remember
-	part := make([]scripts.EventID, 0, chunk)
+	part := make([]scripts.EventID, 0, scripts.RememberChunk)
 	flush := func() error {
 		n += len(part)
 		err := r.valkey.Remember(ctx, shard, lost.ID, r.dedupe, part)
@@ -51,7 +50,7 @@ func (r *Recovery) remember(ctx context.Context, shard int, lost scripts.Rewound
 		if scripts.ShardOf(known.Tenant, r.valkey.Shards()) != shard {
 			continue
 		}
-		if part = append(part, known); len(part) == chunk {
+		if part = append(part, known); len(part) == scripts.RememberChunk {
 			if err := flush(); err != nil {
 				return n, err
 			}

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
 const (
 	// partitionsBehind is how far back partitions exist: an event may be meter.MaxAge old when it
 	// comes, and wait for Postgres.
-	partitionsBehind = Least
+	partitionsBehind = meter.LeastRetention
 	// partitionsAhead is how long flushers may fail to make partitions.
 	partitionsAhead = 7 * 24 * time.Hour
 )

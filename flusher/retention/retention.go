@@ -17,11 +17,6 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// Least is the shortest time for which events, rollups and the ledger are kept: an
-// event may be meter.MaxAge old when it comes, and then wait for a Postgres that is away. The
-// functions of migration 0010 refuse to drop anything younger.
-const Least = meter.MaxAge + 5*24*time.Hour
-
 // A drop waits a quarter of a second for the users of the table, because others wait behind it.
 // After that it lets them go on, and tries again after dropPause.
 const (
@@ -41,7 +36,7 @@ type Options struct {
 	DB          *sqlx.DB
 	LongQueryDB *sqlx.DB // waits for long statements
 	Valkey      *scripts.Valkey
-	// Events and Rollups are how long raw events and rollups are kept, from Least up; 0 is for
+	// Events and Rollups are how long raw events and rollups are kept, from meter.LeastRetention up; 0 is for
 	// ever.
 	Events, Rollups time.Duration
 	Now             func() time.Time
@@ -114,7 +109,7 @@ func (j *Job) dropPartition(
 	}
 }
 
-// forgetLedger deletes rows of the ledger that are older than Least, in small steps.
+// forgetLedger deletes rows of the ledger that are older than meter.LeastRetention, in small steps.
 // Batches that wait in Valkey keep theirs: they were sealed before their row was written, so
 // whatever has an old row and is in Valkey is in this list. Why no other retry can ask for a
 // row is in the package comment.
@@ -128,7 +123,7 @@ func (j *Job) forgetLedger(ctx context.Context) error {
 		waiting = append(waiting, ids...)
 	}
 	for range ledgerSteps {
-		gone, err := ledger.Forget(ctx, j.db, j.now().UTC().Add(-Least), waiting, ledgerStep)
+		gone, err := ledger.Forget(ctx, j.db, j.now().UTC().Add(-meter.LeastRetention), waiting, ledgerStep)
 		if err != nil {
 			return err
 		}
