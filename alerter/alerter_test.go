@@ -28,13 +28,13 @@ func TestACrossingFiresOnce(t *testing.T) {
 	if r := w.run(a); r != (Result{Tenants: 1}) {
 		t.Errorf("below: got %+v", r)
 	}
-	w.Change("acme", func(u *meter.Usage) { u.Tokens = 800_000 })
+	w.Change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 800_000 })
 	if r := w.run(a); r != (Result{Tenants: 1, Fired: 1, Delivered: 1}) {
 		t.Errorf("crossing: got %+v", r)
 	}
 	for range 20 {
 		w.Advance(5 * time.Second)
-		w.Change("acme", func(u *meter.Usage) { u.Tokens += 1000 })
+		w.Change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] += 1000 })
 		if r := w.run(a); r != (Result{Tenants: 1}) {
 			t.Errorf("above: got %+v", r)
 		}
@@ -126,7 +126,7 @@ func TestAJumpOverThresholdsSendsOneMessage(t *testing.T) {
 	}
 	w.WantMessages("Threshold 100%")
 	w.Advance(time.Second)
-	w.Change("acme", func(u *meter.Usage) { u.Tokens = 1200 })
+	w.Change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 1200 })
 	w.run(a)
 	w.WantMessages("Threshold 100%", "Threshold 120%")
 }
@@ -146,7 +146,7 @@ func TestARaisedQuotaArmsTheThresholdAgain(t *testing.T) {
 		t.Errorf("got %d cleared alerts, want 1", n)
 	}
 	w.Advance(time.Minute)
-	w.Change("acme", func(u *meter.Usage) { u.Tokens = 1600 })
+	w.Change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 1600 })
 	if r := w.run(a); r != (Result{Tenants: 1, Fired: 1, Delivered: 1}) {
 		t.Errorf("crossed again: got %+v", r)
 	}
@@ -193,11 +193,11 @@ func TestANewPeriodCanFireAgain(t *testing.T) {
 	a := w.alerter()
 	w.run(a)
 	w.Advance(11 * 24 * time.Hour) // December 1st
-	w.Change("acme", func(u *meter.Usage) { u.Tokens = 10 })
+	w.Change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 10 })
 	if r := w.run(a); r != (Result{Tenants: 1, Cleared: 1}) {
 		t.Errorf("new period: got %+v", r)
 	}
-	w.Change("acme", func(u *meter.Usage) { u.Tokens = 850 })
+	w.Change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 850 })
 	if r := w.run(a); r != (Result{Tenants: 1, Fired: 1, Delivered: 1}) {
 		t.Errorf("crossed: got %+v", r)
 	}
@@ -217,14 +217,14 @@ func TestALateClockDoesNotFireInAPeriodThatIsOver(t *testing.T) {
 		o.Usage = usageFunc{w, func(all []meter.Usage) ([]meter.Usage, error) {
 			for i := range all {
 				all[i].Period = all[i].Tenant.Period(clock())
-				all[i].Tokens = 900 // the old period's figure
+				all[i].Used[meter.Tokens] = 900 // the old period's figure
 			}
 			return all, nil
 		}}
 	})
 	w.run(ahead)
 	w.Advance(time.Minute)
-	w.Change("acme", func(u *meter.Usage) { u.Tokens = 0 })
+	w.Change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 0 })
 	if r := w.run(ahead); r.Cleared != 1 {
 		t.Fatalf("got %+v", r)
 	}

@@ -154,7 +154,7 @@ func insertAlert(
 		ON CONFLICT (tenant, period_start, threshold) WHERE cleared_at IS NULL DO NOTHING
 		RETURNING id`,
 		u.Tenant.Name, u.Period.From.String(), u.Period.To.String(), threshold,
-		u.Tokens, u.Tenant.Quota, now, now.Add(-firmFor))
+		u.Used[meter.Tokens], u.Tenant.Quota, now, now.Add(-firmFor))
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("insert alert: %w", err)
 	}
@@ -165,7 +165,7 @@ func (a *Alerter) reportFired(u meter.Usage, d Decision, id uuid.UUID, targets i
 	a.metrics.fired.Inc()
 	log := a.log.With(slog.String("alert", id.String()), slog.String("tenant", u.Tenant.Name),
 		slog.Int("threshold", d.Threshold))
-	log.Info("alert fired", slog.Int64("used", u.Tokens), slog.Int64("quota", u.Tenant.Quota),
+	log.Info("alert fired", slog.Int64("used", u.Used[meter.Tokens]), slog.Int64("quota", u.Tenant.Quota),
 		slog.String("periodStart", u.Period.From.String()))
 	if d.Announce && targets == 0 {
 		log.Info("alert has no webhook to go to")

@@ -105,7 +105,7 @@ func Decide(u meter.Usage, open []OpenAlert) []Decision {
 	for _, threshold := range slices.Compact(thresholds) {
 		alert, isOpen := current[threshold]
 		d := Decision{Threshold: threshold, Alert: alert}
-		switch reached := meter.Reached(u.Tokens, u.Tenant.Quota, threshold); {
+		switch reached := meter.Reached(u.Used[meter.Tokens], u.Tenant.Quota, threshold); {
 		case reached && isOpen:
 			d.Reason = AlreadyFired
 			highest = -1 // they know of this one, which is higher

@@ -117,7 +117,7 @@ func TestDecide(t *testing.T) {
 				Tenant: meter.Tenant{Name: "acme", Quota: tt.quota, Thresholds: slices.Clone(tt.thresholds),
 					Archived: tt.archived},
 				Period: period,
-				Tokens: tt.tokens,
+				Used:   meter.Amounts{meter.Tokens: tt.tokens},
 				Stale:  tt.stale,
 			}
 			got := Decide(u, tt.open)

@@ -60,7 +60,7 @@ func (p *pipeline) use(tokens int64, names ...string) {
 	for _, name := range names {
 		g.Counters = append(g.Counters,
 			scripts.Counter{Minute: now.Unix() / 60, Day: meter.DayAt(now, time.UTC),
-				Tenant: name, Feature: "chat", Tokens: tokens, Events: 1})
+				Tenant: name, Feature: "chat", Amounts: meter.Amounts{tokens, 1}})
 	}
 	_, _, err := p.valkey.Ingest(context.Background(), 0, g, time.Hour, scripts.Query{})
 	if err != nil {

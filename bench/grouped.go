@@ -76,7 +76,7 @@ func single(_ context.Context, _ *sqlx.DB, rdb redis.UniversalClient) keep {
 		c.number++
 		now, at := time.Now(), e.Timestamp.UTC()
 		line := record.Append(nil, numbers.Next(now), meter.Event{
-			ID: e.ID, Tenant: e.Tenant, Feature: e.Feature, Tokens: e.Tokens, At: at,
+			ID: e.ID, Tenant: e.Tenant, Feature: e.Feature, Amounts: meter.OneEvent(e.Tokens), At: at,
 		})
 		minute, today := at.Unix()/60, meter.DayAt(now, time.UTC)
 		content := e.Feature + strconv.FormatInt(e.Tokens, 10)
@@ -84,7 +84,7 @@ func single(_ context.Context, _ *sqlx.DB, rdb redis.UniversalClient) keep {
 			Committer: c.name, Number: c.number, Lines: line,
 			Counters: []scripts.Counter{{
 				Minute: minute, Late: minute < now.Unix()/60-2, Day: meter.DayAt(at, time.UTC),
-				Tenant: e.Tenant, Feature: e.Feature, Tokens: e.Tokens, Events: 1,
+				Tenant: e.Tenant, Feature: e.Feature, Amounts: meter.OneEvent(e.Tokens),
 			}},
 			IDs: []scripts.EventID{{Tenant: e.Tenant, ID: e.ID, Content: content}},
 		}, dedupeWindow, scripts.Query{

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/flusher/batch"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
@@ -55,8 +56,8 @@ func (r *rig) wantLive(tenant string, tokens int64) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if u.Tokens != tokens || u.Stale {
-		r.t.Errorf("live usage: %d (stale %v), want %d", u.Tokens, u.Stale, tokens)
+	if u.Used[meter.Tokens] != tokens || u.Stale {
+		r.t.Errorf("live usage: %d (stale %v), want %d", u.Used[meter.Tokens], u.Stale, tokens)
 	}
 }
 

@@ -72,7 +72,7 @@ func (m *machine) Enforce(t *rapid.T) {
 	tenant, _ := m.rig.dir.Get(zones[rapid.IntRange(1, len(zones)-1).Draw(t, "tenant")].name)
 	var used int64
 	for _, f := range m.features(tenant) {
-		used += f.Tokens
+		used += f.Used[meter.Tokens]
 	}
 	quota := max(1, used+rapid.Int64Range(-meter.MaxTokens/10, 4*meter.MaxTokens).Draw(t, "left"))
 	mode := rapid.SampledFrom([]string{"off", "soft", "soft", "strict", "strict"}).Draw(t, "mode")
@@ -92,7 +92,7 @@ func (m *machine) over(batch []counted) string {
 		period := tenant.Period(m.rig.now())
 		var used, tokens, last int64
 		for _, f := range m.features(tenant) {
-			used += f.Tokens
+			used += f.Used[meter.Tokens]
 		}
 		for _, e := range batch {
 			if e.tenant == z.name && period.Contains(tenant.Day(e.at)) {

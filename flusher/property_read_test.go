@@ -72,14 +72,14 @@ func (m *machine) agrees(t *rapid.T, i int) bool {
 		var sum int64
 		for _, f := range one.Features {
 			got[f.Feature] = f
-			sum += f.Tokens
+			sum += f.Used[meter.Tokens]
 		}
 		if !maps.Equal(got, want) {
 			t.Fatalf("reader %d, %s: features are %v, acknowledged %v", i, total.Tenant.Name, got, want)
 		}
-		if one.Tokens != sum || total.Tokens != sum {
+		if one.Used[meter.Tokens] != sum || total.Used[meter.Tokens] != sum {
 			t.Fatalf("reader %d, %s: one says %d, all says %d, features add up to %d",
-				i, total.Tenant.Name, one.Tokens, total.Tokens, sum)
+				i, total.Tenant.Name, one.Used[meter.Tokens], total.Used[meter.Tokens], sum)
 		}
 	}
 	m.compareSeries(t, i)
@@ -93,9 +93,8 @@ func (m *machine) features(tenant meter.Tenant) map[string]meter.FeatureUsage {
 	sums := map[string]meter.FeatureUsage{}
 	for _, e := range m.events {
 		if e.tenant == tenant.Name && period.Contains(tenant.Day(e.at)) {
-			f := sums[e.feature]
-			sums[e.feature] = meter.FeatureUsage{Feature: e.feature, Tokens: f.Tokens + e.tokens,
-				Events: f.Events + 1}
+			used := sums[e.feature].Used.Add(meter.OneEvent(e.tokens))
+			sums[e.feature] = meter.FeatureUsage{Feature: e.feature, Used: used}
 		}
 	}
 	return sums

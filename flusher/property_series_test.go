@@ -10,7 +10,6 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
-	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
 // compareSeries asks a reader for one series and compares each of its points with the model.
@@ -42,7 +41,7 @@ func (m *machine) compareSeries(t *rapid.T, i int) {
 	if got.Stale {
 		t.Fatalf("%s by %s is stale right after it was read", z.name, step)
 	}
-	want, features := make([]scripts.Count, cut.Len()), map[string]int64{}
+	want, features := make([]meter.Amounts, cut.Len()), map[string]int64{}
 	for _, e := range m.events {
 		if e.tenant != z.name || q.Feature != nil && e.feature != *q.Feature ||
 			e.at.Before(cut.Starts[0]) || !e.at.Before(cut.Starts[cut.Len()]) {
@@ -52,7 +51,7 @@ func (m *machine) compareSeries(t *rapid.T, i int) {
 		for !e.at.Before(cut.Starts[at+1]) {
 			at++
 		}
-		want[at] = scripts.Count{Tokens: want[at].Tokens + e.tokens, Events: want[at].Events + 1}
+		want[at] = want[at].Add(meter.OneEvent(e.tokens))
 		features[e.feature] += e.tokens
 	}
 	for p := range want {
@@ -88,11 +87,11 @@ func (m *machine) compareOverview(t *rapid.T, i int) {
 	for _, r := range o.Tenants {
 		var total int64
 		for _, f := range m.features(r.Tenant) {
-			total += f.Tokens
+			total += f.Used[meter.Tokens]
 		}
-		if r.Tokens != total {
+		if r.Used[meter.Tokens] != total {
 			t.Fatalf("reader %d, %s: the overview says %d, acknowledged %d",
-				i, r.Tenant.Name, r.Tokens, total)
+				i, r.Tenant.Name, r.Used[meter.Tokens], total)
 		}
 		want := make([]int64, usage.RecentMinutes)
 		for _, e := range m.events {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 )
@@ -98,8 +99,8 @@ func TestAQuotaIsExactBesideLargeRequests(t *testing.T) {
 	}
 	for tenant, want := range map[string]int64{"acme": accepted.Load(), "tenant-1": batches.Load(),
 		fmt.Sprint("tenant-", tenants): batches.Load()} {
-		if u, err := live.Tenant(t.Context(), tenant); err != nil || u.Tokens != want {
-			t.Errorf("%s has used %d, %v; acknowledged are %d", tenant, u.Tokens, err, want)
+		if u, err := live.Tenant(t.Context(), tenant); err != nil || u.Used[meter.Tokens] != want {
+			t.Errorf("%s has used %d, %v; acknowledged are %d", tenant, u.Used[meter.Tokens], err, want)
 		}
 	}
 	if batches.Load() == 0 {

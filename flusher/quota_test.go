@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 )
@@ -104,8 +105,8 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 			if err := live.Refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if u, err := live.Tenant(t.Context(), "acme"); err != nil || u.Tokens != got {
-				t.Errorf("usage is %d, %v; acknowledged are %d", u.Tokens, err, got)
+			if u, err := live.Tenant(t.Context(), "acme"); err != nil || u.Used[meter.Tokens] != got {
+				t.Errorf("usage is %d, %v; acknowledged are %d", u.Used[meter.Tokens], err, got)
 			}
 			// At the edge: what fits passes until nothing does.
 			for status := http.StatusOK; status == http.StatusOK; {

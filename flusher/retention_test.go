@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -210,7 +211,7 @@ func TestRecoveryLeavesWhatIsGoneAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, e, err := record.Parse(line)
-	if err != nil || e.Tenant != "acme" || e.Tokens != 5 || e.ID != "" {
+	if err != nil || e.Tenant != "acme" || e.Amounts != meter.OneEvent(5) || e.ID != "" {
 		t.Errorf("the dead event is %q: %+v, %v", line, e, err)
 	}
 	for _, table := range []string{"rollups", "usage_daily"} {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/eduardosanzb/flagmeter/internal/metricstest"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // inPostgres are the ids of all events in Postgres, inValkey those of raw events there.
@@ -102,8 +104,8 @@ func (r *rig) wantLiveSame() {
 		want := r.count("SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1"+
 			" AND created_at >= $2 AND created_at < $3",
 			u.Tenant.Name, u.Period.Start, u.Period.End)
-		if u.Tokens != want || u.Stale {
-			r.t.Errorf("%s: live usage %d (stale %v), events say %d", u.Tenant.Name, u.Tokens, u.Stale, want)
+		if u.Used[meter.Tokens] != want || u.Stale {
+			r.t.Errorf("%s: live usage %d (stale %v), events say %d", u.Tenant.Name, u.Used[meter.Tokens], u.Stale, want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/flusher/batch"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // crashAt runs a flusher that ends after a step, which must be reached.
@@ -171,7 +172,7 @@ func (r *rewinder) wantLiveOf(tenant string, more int64) {
 	}
 	settled := r.count("SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1"+
 		" AND created_at >= $2", tenant, u.Period.Start)
-	if u.Tokens != settled+more || u.Stale {
-		r.t.Errorf("live usage %d (stale %v), want %d", u.Tokens, u.Stale, settled+more)
+	if u.Used[meter.Tokens] != settled+more || u.Stale {
+		r.t.Errorf("live usage %d (stale %v), want %d", u.Used[meter.Tokens], u.Stale, settled+more)
 	}
 }

@@ -54,11 +54,11 @@ func appendUsage(b []byte, u meter.Usage) []byte {
 // tenant without a quota.
 func appendFigures(b []byte, u meter.Usage) []byte {
 	b = appendString(append(b, `"tenant":`...), u.Tenant.Shown())
-	b = strconv.AppendInt(append(b, `,"totalTokens":`...), u.Tokens, 10)
+	b = strconv.AppendInt(append(b, `,"totalTokens":`...), u.Used[meter.Tokens], 10)
 	if quota := u.Tenant.Quota; quota > 0 {
 		b = strconv.AppendInt(append(b, `,"quota":`...), quota, 10)
-		b = strconv.AppendFloat(append(b, `,"quotaPercent":`...), meter.Percent(u.Tokens, quota), 'f', -1, 64)
-		b = strconv.AppendInt(append(b, `,"remaining":`...), meter.Remaining(u.Tokens, quota), 10)
+		b = strconv.AppendFloat(append(b, `,"quotaPercent":`...), meter.Percent(u.Used[meter.Tokens], quota), 'f', -1, 64)
+		b = strconv.AppendInt(append(b, `,"remaining":`...), meter.Remaining(u.Used[meter.Tokens], quota), 10)
 	} else {
 		b = append(b, `,"quota":null,"quotaPercent":null,"remaining":null`...)
 	}
@@ -82,11 +82,18 @@ func appendTenantUsage(b []byte, u meter.Usage) []byte {
 			b = append(b, ',')
 		}
 		b = appendString(append(b, `{"feature":`...), f.Feature)
-		b = strconv.AppendInt(append(b, `,"tokens":`...), f.Tokens, 10)
-		b = strconv.AppendInt(append(b, `,"events":`...), f.Events, 10)
-		b = append(b, '}')
+		b = append(appendAmounts(b, f.Used), '}')
 	}
 	return append(b, ']')
+}
+
+// appendAmounts appends a member for each amount behind other members.
+func appendAmounts(b []byte, amounts meter.Amounts) []byte {
+	for a, n := range amounts {
+		b = append(append(b, `,"`...), meter.Amount(a).Spec().Name...)
+		b = strconv.AppendInt(append(b, `":`...), n, 10)
+	}
+	return b
 }
 
 // appendString appends a JSON string. Names are valid UTF-8: they were checked on the way in.

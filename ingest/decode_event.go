@@ -43,6 +43,7 @@ func (d *eventDecoder) readObject() (event meter.Event, err error) {
 	if _, err := d.json.ReadToken(); err != nil {
 		return event, err
 	}
+	event.Amounts[meter.Events] = 1
 	var seen, repeated, misspelt field
 	unknown := 0
 	for d.json.PeekKind() != jsontext.KindEndObject {
@@ -95,7 +96,7 @@ func (d *eventDecoder) setField(event *meter.Event, name field, value jsontext.V
 	case fieldID:
 		event.ID, wrong = idIn(value)
 	case fieldTokens:
-		event.Tokens, wrong = tokensIn(value)
+		event.Amounts[meter.Tokens], wrong = tokensIn(value)
 	case fieldTimestamp:
 		event.At, wrong = timeIn(value, d.now)
 	}

@@ -46,7 +46,7 @@ func FuzzDecode(f *testing.F) {
 
 func checkEvent(t *testing.T, e meter.Event) {
 	t.Helper()
-	wrong := meter.CheckTenant(e.Tenant) + meter.CheckName(e.Feature) + meter.CheckTokens(e.Tokens)
+	wrong := meter.CheckTenant(e.Tenant) + meter.CheckName(e.Feature) + meter.CheckTokens(e.Amounts[meter.Tokens])
 	if e.ID != "" {
 		wrong += meter.CheckName(e.ID)
 	}
@@ -73,7 +73,7 @@ func encodeEvents(t *testing.T, events []meter.Event) (array, lines []byte) {
 	}
 	var all []encoded
 	for _, e := range events {
-		one := encoded{e.Tenant, e.Feature, e.Tokens, e.ID, nil}
+		one := encoded{e.Tenant, e.Feature, e.Amounts[meter.Tokens], e.ID, nil}
 		if !e.At.IsZero() {
 			one.Timestamp = &e.At
 		}

@@ -19,7 +19,7 @@ const (
 )
 
 func event(tenant, feature string, tokens int64) meter.Event {
-	return meter.Event{Tenant: tenant, Feature: feature, Tokens: tokens}
+	return meter.Event{Tenant: tenant, Feature: feature, Amounts: meter.OneEvent(tokens)}
 }
 
 func TestDecodeAccepts(t *testing.T) {
@@ -43,7 +43,7 @@ func TestDecodeAccepts(t *testing.T) {
 		{"keys in any order", jsonType, `{"tokens":7,"feature":"chat","tenant":"acme"}`, []meter.Event{acme}},
 		{"an escaped key is that key", jsonType, `{"\u0074enant":"acme","feature":"chat","tokens":7}`, []meter.Event{acme}},
 		{"all fields", jsonType, `{"tenant":"acme","feature":"chat","tokens":7,"id":"req-1","timestamp":"2026-08-01T11:00:00Z"}`,
-			[]meter.Event{{ID: "req-1", Tenant: "acme", Feature: "chat", Tokens: 7, At: arrival.Truncate(time.Hour).Add(-time.Hour)}}},
+			[]meter.Event{{ID: "req-1", Tenant: "acme", Feature: "chat", Amounts: meter.OneEvent(7), At: arrival.Truncate(time.Hour).Add(-time.Hour)}}},
 		{"no tokens", jsonType, `{"tenant":"acme","feature":"chat","tokens":0}`, []meter.Event{event("acme", "chat", 0)}},
 		{"most tokens", jsonType, `{"tenant":"acme","feature":"chat","tokens":1000000000000}`,
 			[]meter.Event{event("acme", "chat", meter.MaxTokens)}},
@@ -100,7 +100,7 @@ func TestDecodedEventsShareNoMemoryWithTheBody(t *testing.T) {
 	for i := range body {
 		body[i] = 'X'
 	}
-	want := meter.Event{ID: "req-1", Tenant: "acme", Feature: "chat", Tokens: 7}
+	want := meter.Event{ID: "req-1", Tenant: "acme", Feature: "chat", Amounts: meter.OneEvent(7)}
 	if !slices.Equal(got, []meter.Event{want, want}) {
 		t.Errorf("the events changed with the body: %+v", got)
 	}

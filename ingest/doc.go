@@ -20,8 +20,8 @@
 //
 // Each shard has one committer with one call in flight. While it waits, requests
 // queue up, and all that have queued up make the next group: an idle server commits at
-// once, a busy one pays for one fsync a group. Only behind a group of eight or more the
-// next one waits, up to 2 ms, for the clients that were just answered to come back.
+// once, a busy one pays for one fsync a group. Behind a group of two or more the next one waits, up
+// to GROUP_LINGER, for as many.
 //
 // # One key for a request
 //

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -88,7 +89,7 @@ func (s *Server) getEventsCSV(w http.ResponseWriter, r *http.Request, params htt
 			panic(http.ErrAbortHandler)
 		}
 		for _, e := range events {
-			out.write(e.ID, tenant.Shown(), e.Feature, decimal(e.Tokens), e.At.UTC().Format(time.RFC3339Nano), e.Key.String)
+			out.write(e.ID, tenant.Shown(), e.Feature, decimal(e.Amounts[meter.Tokens]), e.At.UTC().Format(time.RFC3339Nano), e.Key.String)
 		}
 		if out.flush() != nil || control.Flush() != nil {
 			panic(http.ErrAbortHandler) // the client has gone away, or does not read

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"slices"
+	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -27,6 +28,17 @@ type group struct {
 // full reports whether the group should not grow further.
 func (g *group) full() bool {
 	return g.staged || g.cost >= maxGroupCost || g.bytes >= maxGroupBytes || g.events >= maxGroupEvents
+}
+
+// since is when the first of its submissions was queued.
+func (g *group) since() time.Time {
+	first := g.submissions[0].queued
+	for _, s := range g.submissions[1:] {
+		if s.queued.Before(first) {
+			first = s.queued
+		}
+	}
+	return first
 }
 
 // judged reports whether the limits of its only submission were judged in parts.

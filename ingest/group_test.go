@@ -131,7 +131,7 @@ func TestAGroupHoldsAnIDOnce(t *testing.T) {
 func eventsOf(events, tenants int, ids bool) []meter.Event {
 	var all []meter.Event
 	for i := range events {
-		e := meter.Event{Tenant: fmt.Sprintf("customer-%d", i%tenants), Feature: "gpt-4-turbo", Tokens: 1500}
+		e := meter.Event{Tenant: fmt.Sprintf("customer-%d", i%tenants), Feature: "gpt-4-turbo", Amounts: meter.OneEvent(1500)}
 		if ids {
 			e.ID = fmt.Sprintf("0198f3c2-7a4e-7cc1-9b7e-%012d", i)
 		}
@@ -165,7 +165,7 @@ func BenchmarkSums(b *testing.B) {
 		b.Run(fmt.Sprintf("features=%d", features), func(b *testing.B) {
 			counters := make([]scripts.Counter, 1000)
 			for i := range counters {
-				counters[i] = scripts.Counter{Tenant: "acme-corp", Feature: fmt.Sprintf("feature-%d", i%features), Tokens: 1, Events: 1}
+				counters[i] = scripts.Counter{Tenant: "acme-corp", Feature: fmt.Sprintf("feature-%d", i%features), Amounts: meter.Amounts{1, 1}}
 			}
 			b.ReportAllocs()
 			for b.Loop() {

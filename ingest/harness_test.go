@@ -92,7 +92,7 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	tb.Cleanup(a.client.CloseIdleConnections)
-	o := Options{DB: env.AppDB, Valkey: a.valkey, Dedupe: time.Hour, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
+	o := Options{DB: env.AppDB, Valkey: a.valkey, Dedupe: time.Hour, GroupLinger: 2 * time.Millisecond, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
 		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70},
 		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, CORSOrigins: s.origins, HSTS: s.hsts,
 		PublicURL: s.publicURL, Memory: s.memory,

@@ -206,9 +206,10 @@ func (s *submission) need(t meter.Tenant, days meter.TenantDays) (room, tokens i
 	var last int64
 	for it := range s.itemsOf(t.Name) {
 		if c := &s.sums.counters[it.counter]; c.Day >= days.From && c.Day < days.To {
-			tokens += it.tokens // 10,000 events of 10^12 are far below 2^63
-			if it.tokens > 0 {
-				last = it.tokens
+			n := it.amounts[meter.Tokens]
+			tokens += n // 10,000 events of 10^12 are far below 2^63
+			if n > 0 {
+				last = n
 			}
 		}
 	}

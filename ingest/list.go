@@ -77,9 +77,9 @@ func (l listQuery) position(r *row) position {
 	p := position{Sort: l.sorting(), Name: r.Tenant.Shown()}
 	switch l.sort {
 	case "percent":
-		p.Null, p.Real = r.Tenant.Quota == 0, meter.Percent(r.Tokens, r.Tenant.Quota)
+		p.Null, p.Real = r.Tenant.Quota == 0, meter.Percent(r.Used[meter.Tokens], r.Tenant.Quota)
 	case "used":
-		p.Int = r.Tokens
+		p.Int = r.Used[meter.Tokens]
 	case "quota":
 		p.Null, p.Int = r.Tenant.Quota == 0, r.Tenant.Quota
 	case "pace":

@@ -98,7 +98,7 @@ func TestOnlyEventsOlderThanTwoMinutesAreLate(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &submission{}
-		e := meter.Event{Tenant: "a", Feature: "b", Tokens: 1, At: at}
+		e := meter.Event{Tenant: "a", Feature: "b", Amounts: meter.OneEvent(1), At: at}
 		s.add(0, uuid.UUID{}, e, eventID(e), meter.Tenant{Name: "a", Zone: time.UTC}, arrival)
 		if got := s.sums.counters[0]; got.Late != c.late || got.Minute != at.Unix()/60 {
 			t.Errorf("%s: %+v, want late %t", c.at, got, c.late)
@@ -132,7 +132,7 @@ func TestACounterThatIsFullRefusesWhatWouldOverflow(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	minute := arrival.Unix() / 60
 	prime := scripts.Group{Committer: "test", Number: 1, Lines: []byte("x"), Counters: []scripts.Counter{{
-		Minute: minute, Day: meter.DayAt(arrival, time.UTC), Tenant: "acme", Feature: "chat", Tokens: math.MaxInt64 - 5, Events: 1}}}
+		Minute: minute, Day: meter.DayAt(arrival, time.UTC), Tenant: "acme", Feature: "chat", Amounts: meter.Amounts{math.MaxInt64 - 5, 1}}}}
 	if _, _, err := a.valkey.Ingest(t.Context(), 0, prime, time.Hour, scripts.Query{}); err != nil {
 		t.Fatal(err)
 	}

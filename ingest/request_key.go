@@ -27,7 +27,7 @@ func (c *requestContent) add(e *meter.Event) {
 	b := append(append(c.unread, e.Tenant...), 0)
 	b = append(append(b, e.Feature...), 0)
 	b = append(append(b, e.ID...), 0)
-	b = binary.BigEndian.AppendUint64(b, uint64(e.Tokens))
+	b = binary.BigEndian.AppendUint64(b, uint64(e.Amounts[meter.Tokens]))
 	if e.At.IsZero() {
 		b = append(b, 0)
 	} else {

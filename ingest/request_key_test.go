@@ -135,7 +135,7 @@ func TestTheContentOfARequestIsAllOfIt(t *testing.T) {
 	digest := func(change int, to meter.Event) string {
 		var c requestContent
 		for i := range 200 {
-			e := meter.Event{Tenant: "acme", Feature: "chat", Tokens: 1}
+			e := meter.Event{Tenant: "acme", Feature: "chat", Amounts: meter.OneEvent(1)}
 			if i == change {
 				e = to
 			}
@@ -146,8 +146,8 @@ func TestTheContentOfARequestIsAllOfIt(t *testing.T) {
 	known := map[string]string{digest(-1, meter.Event{}): "none"}
 	for i := range 200 {
 		for name, to := range map[string]meter.Event{
-			"tokens": {Tenant: "acme", Feature: "chat", Tokens: 2}, "an id": {Tenant: "acme", Feature: "chat", Tokens: 1, ID: "x"},
-			"names": {Tenant: "acmec", Feature: "hat", Tokens: 1}, "a time": {Tenant: "acme", Feature: "chat", Tokens: 1, At: arrival},
+			"tokens": {Tenant: "acme", Feature: "chat", Amounts: meter.OneEvent(2)}, "an id": {Tenant: "acme", Feature: "chat", Amounts: meter.OneEvent(1), ID: "x"},
+			"names": {Tenant: "acmec", Feature: "hat", Amounts: meter.OneEvent(1)}, "a time": {Tenant: "acme", Feature: "chat", Amounts: meter.OneEvent(1), At: arrival},
 		} {
 			this := fmt.Sprintf("%s of event %d", name, i)
 			if other, ok := known[digest(i, to)]; ok {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
@@ -115,8 +116,8 @@ func TestRequestsInHandAreAnsweredAtTheEnd(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	<-ended
-	if u, err := a.live.Tenant(t.Context(), "acme"); err != nil || u.Tokens != 7 {
-		t.Errorf("%d tokens, %v; want 7", u.Tokens, err)
+	if u, err := a.live.Tenant(t.Context(), "acme"); err != nil || u.Used[meter.Tokens] != 7 {
+		t.Errorf("%d tokens, %v; want 7", u.Used[meter.Tokens], err)
 	}
 }
 

@@ -26,7 +26,7 @@ type row struct {
 // totals are over all tenants that are not archived.
 type totals struct {
 	tenants    int
-	tokens     int64
+	used       meter.Amounts
 	overQuota  int     // the quota is used up
 	nearQuota  int     // it is not, but a threshold is reached
 	eventsRate float64 // below 0: not told
@@ -90,12 +90,12 @@ func (s *listSnapshot) of(tenant string) *listSnapshot {
 
 func (t *totals) add(u meter.Usage) {
 	t.tenants++
-	t.tokens = meter.Add(t.tokens, u.Tokens)
+	t.used = t.used.Add(u.Used)
 	thresholds := u.Tenant.Thresholds // ascending
 	switch {
-	case meter.Reached(u.Tokens, u.Tenant.Quota, 100):
+	case meter.Reached(u.Used[meter.Tokens], u.Tenant.Quota, 100):
 		t.overQuota++
-	case len(thresholds) > 0 && meter.Reached(u.Tokens, u.Tenant.Quota, thresholds[0]):
+	case len(thresholds) > 0 && meter.Reached(u.Used[meter.Tokens], u.Tenant.Quota, thresholds[0]):
 		t.nearQuota++
 	}
 }
@@ -166,7 +166,7 @@ func appendSparkline(b []byte, minutes []int64) []byte {
 
 func (t totals) append(b []byte) []byte {
 	b = strconv.AppendInt(append(b, `{"tenants":`...), int64(t.tenants), 10)
-	b = strconv.AppendInt(append(b, `,"totalTokens":`...), t.tokens, 10)
+	b = strconv.AppendInt(append(b, `,"totalTokens":`...), t.used[meter.Tokens], 10)
 	b = strconv.AppendInt(append(b, `,"overQuota":`...), int64(t.overQuota), 10)
 	b = strconv.AppendInt(append(b, `,"nearQuota":`...), int64(t.nearQuota), 10)
 	if t.eventsRate < 0 {

@@ -49,8 +49,7 @@ func (s *Server) getSeries(w http.ResponseWriter, r *http.Request, params httpro
 			b = append(b, ',')
 		}
 		b = appendTime(append(b, `{"start":`...), q.Starts[i])
-		b = appendInt64(append(b, `,"tokens":`...), p.Tokens)
-		b = append(appendInt64(append(b, `,"events":`...), p.Events), '}')
+		b = append(appendAmounts(b, p), '}')
 	}
 	b = append(b, ']')
 	if q.Split {
@@ -88,7 +87,8 @@ func appendSeriesTokens(b []byte, tokens []int64) []byte {
 // and the text of those that it names.
 func seriesTakes(series usage.Series) int {
 	named := min(len(series.Features), maxSeriesFeatures+1)
-	return len(series.Points) * (90 + 8*len(series.Features) + 20*named)
+	point := 50 + 20*int(meter.NumAmounts)
+	return len(series.Points) * (point + 8*len(series.Features) + 20*named)
 }
 
 // foldFeatures keeps the largest features and adds up the rest, nil if there is none.
@@ -123,7 +123,10 @@ func (s *Server) getSeriesCSV(w http.ResponseWriter, r *http.Request, params htt
 		return
 	}
 	defer give()
-	headings := []string{"start", "tokens", "events"}
+	headings := []string{"start"}
+	for a := range meter.NumAmounts {
+		headings = append(headings, a.Spec().Name)
+	}
 	named, rest := foldFeatures(series.Features)
 	for _, f := range named {
 		headings = append(headings, f.Feature)
@@ -134,7 +137,10 @@ func (s *Server) getSeriesCSV(w http.ResponseWriter, r *http.Request, params htt
 	var body bytes.Buffer
 	out := newTable(w, &body, "series-by-"+string(step)+".csv", series.AsOf, headings...)
 	for i, p := range series.Points {
-		cells := []string{q.Starts[i].Format(time.RFC3339), decimal(p.Tokens), decimal(p.Events)}
+		cells := []string{q.Starts[i].Format(time.RFC3339)}
+		for _, n := range p {
+			cells = append(cells, decimal(n))
+		}
 		for _, f := range named {
 			cells = append(cells, decimal(f.Tokens[i]))
 		}

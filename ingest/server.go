@@ -56,6 +56,8 @@ type Options struct {
 	// MaxInFlight is how many requests with events are in hand of an API key, and how many of a
 	// tenant wait in a shard; 0: any number.
 	MaxInFlight int
+	// GroupLinger is how long a group may wait for more requests when several come at a time.
+	GroupLinger time.Duration
 	// MaxFeatures is how many features a tenant may have; 0: any number.
 	MaxFeatures int
 	// Gate tells who makes a request; nil: nobody is asked for a credential.

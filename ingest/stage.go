@@ -184,7 +184,7 @@ func (s *submission) part(items []int) (p scripts.StagedPart, owner []int) {
 		}
 		p.Lines = append(p.Lines, s.lines[it.start:it.end]...)
 		counter := s.sums.counters[it.counter]
-		counter.Tokens, counter.Events = it.tokens, 1
+		counter.Amounts = it.amounts
 		sums.add(counter)
 		if it.id.ID != "" {
 			p.IDs, owner = append(p.IDs, it.id), append(owner, i)

@@ -53,7 +53,7 @@ type submission struct {
 type item struct {
 	index      int             // in the request
 	id         scripts.EventID // ID is "" if the client sent none
-	tokens     int64
+	amounts    meter.Amounts
 	counter    int // its place in sums.counters
 	start, end int // its line is lines[start:end]
 }
@@ -115,7 +115,7 @@ func (s *submission) add(index int, key uuid.UUID, e meter.Event, id scripts.Eve
 	if e.At.IsZero() {
 		e.At = now
 	}
-	it := item{index: index, id: id, tokens: e.Tokens, start: len(s.lines)}
+	it := item{index: index, id: id, amounts: e.Amounts, start: len(s.lines)}
 	if len(s.items) > 0 {
 		s.lines = append(s.lines, '\n')
 		it.start++
@@ -129,7 +129,7 @@ func (s *submission) add(index int, key uuid.UUID, e meter.Event, id scripts.Eve
 	minute := e.At.Unix() / 60
 	it.counter = s.sums.add(scripts.Counter{
 		Minute: minute, Late: minute < now.Unix()/60-lateMinutes, Day: t.Day(e.At),
-		Tenant: e.Tenant, Feature: e.Feature, Tokens: e.Tokens, Events: 1,
+		Tenant: e.Tenant, Feature: e.Feature, Amounts: e.Amounts,
 	})
 	s.items = append(s.items, it)
 	if id.ID != "" {
@@ -176,7 +176,7 @@ func (s *submission) drop(duplicate map[int]bool) {
 		s.lines = append(s.lines, line...)
 		it.end = len(s.lines)
 		c := counters[it.counter]
-		c.Tokens, c.Events = it.tokens, 1
+		c.Amounts = it.amounts
 		it.counter = s.sums.add(c)
 		s.items = append(s.items, it)
 		if it.id.ID != "" {
@@ -231,7 +231,7 @@ func eventID(e meter.Event) scripts.EventID {
 	}
 	content := make([]byte, 0, 256)
 	content = append(content, e.Feature...)
-	content = binary.BigEndian.AppendUint64(append(content, 0), uint64(e.Tokens))
+	content = binary.BigEndian.AppendUint64(append(content, 0), uint64(e.Amounts[meter.Tokens]))
 	if !e.At.IsZero() {
 		content = binary.BigEndian.AppendUint64(content, uint64(e.At.UnixMicro()))
 	}

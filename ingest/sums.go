@@ -1,6 +1,9 @@
 package ingest
 
-import "github.com/eduardosanzb/flagmeter/scripts"
+import (
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
 
 // fewCounters is how many counters are found faster by looking at each than in a map:
 // one to four take 5 to 30 ns, a map 60 ns (BenchmarkSums).
@@ -16,8 +19,9 @@ type sums struct {
 // add adds c and returns its place among the counters.
 func (s *sums) add(c scripts.Counter) int {
 	i := s.find(&c)
-	s.counters[i].Tokens += c.Tokens // 20,000 events of 10^12 are far below 2^63
-	s.counters[i].Events += c.Events
+	for a, n := range c.Amounts {
+		s.counters[i].Amounts[a] += n // 20,000 events of 10^12 are far below 2^63
+	}
 	return i
 }
 
@@ -29,7 +33,7 @@ func (s *sums) find(c *scripts.Counter) int {
 		}
 	}
 	key := *c
-	key.Tokens, key.Events = 0, 0
+	key.Amounts = meter.Amounts{}
 	if len(s.counters) >= fewCounters {
 		if i, ok := s.at[key]; ok {
 			return i

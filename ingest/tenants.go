@@ -61,8 +61,8 @@ func (s *Server) getTenantsCSV(w http.ResponseWriter, r *http.Request, _ httprou
 	for _, r := range p.rows {
 		quota, percent, remaining := "", "", ""
 		if q := r.Tenant.Quota; q > 0 {
-			quota, remaining = decimal(q), decimal(meter.Remaining(r.Tokens, q))
-			percent = strconv.FormatFloat(meter.Percent(r.Tokens, q), 'f', -1, 64)
+			quota, remaining = decimal(q), decimal(meter.Remaining(r.Used[meter.Tokens], q))
+			percent = strconv.FormatFloat(meter.Percent(r.Used[meter.Tokens], q), 'f', -1, 64)
 		}
 		perDay, total, exhausted := "", "", ""
 		if r.projected {
@@ -71,7 +71,7 @@ func (s *Server) getTenantsCSV(w http.ResponseWriter, r *http.Request, _ httprou
 				exhausted = at.Format(time.RFC3339)
 			}
 		}
-		out.write(r.Tenant.Shown(), decimal(r.Tokens), quota, percent, remaining, perDay, total, exhausted,
+		out.write(r.Tenant.Shown(), decimal(r.Used[meter.Tokens]), quota, percent, remaining, perDay, total, exhausted,
 			r.Period.Start.Format(time.RFC3339), r.Period.End.Format(time.RFC3339), r.Tenant.Zone.String(),
 			strconv.FormatBool(r.Tenant.Archived), strconv.FormatBool(r.Stale))
 	}

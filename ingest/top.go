@@ -55,9 +55,9 @@ func (t *topTenants) refresh(ctx context.Context) error {
 		t.top.Store(nil)
 		return err
 	}
-	all = slices.DeleteFunc(all, func(u meter.Usage) bool { return u.Tokens == 0 })
+	all = slices.DeleteFunc(all, func(u meter.Usage) bool { return u.Used[meter.Tokens] == 0 })
 	slices.SortFunc(all, func(a, b meter.Usage) int {
-		return cmp.Or(-cmp.Compare(a.Tokens, b.Tokens), cmp.Compare(a.Tenant.Name, b.Tenant.Name))
+		return cmp.Or(-cmp.Compare(a.Used[meter.Tokens], b.Used[meter.Tokens]), cmp.Compare(a.Tenant.Name, b.Tenant.Name))
 	})
 	top := slices.Clone(all[:min(t.n, len(all))])
 	t.top.Store(&top)
@@ -84,9 +84,9 @@ func (t *topTenants) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	for _, u := range *top {
-		out <- prometheus.MustNewConstMetric(topUsage, prometheus.GaugeValue, float64(u.Tokens), u.Tenant.Shown())
+		out <- prometheus.MustNewConstMetric(topUsage, prometheus.GaugeValue, float64(u.Used[meter.Tokens]), u.Tenant.Shown())
 		if u.Tenant.Quota > 0 {
-			out <- prometheus.MustNewConstMetric(topRatio, prometheus.GaugeValue, float64(u.Tokens)/float64(u.Tenant.Quota), u.Tenant.Shown())
+			out <- prometheus.MustNewConstMetric(topRatio, prometheus.GaugeValue, float64(u.Used[meter.Tokens])/float64(u.Tenant.Quota), u.Tenant.Shown())
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 func TestAckDeletesRawAndKeepsSumsAsSettled(t *testing.T) {
@@ -18,7 +20,7 @@ func TestAckDeletesRawAndKeepsSumsAsSettled(t *testing.T) {
 	if got := r.lines(raw[0]); len(got) > 0 {
 		t.Errorf("the raw batch still holds %q", got)
 	}
-	if got := r.sum(sums[0]).Days[DayKey{"acme", today, "chat"}]; got != (Count{5, 1}) {
+	if got := r.sum(sums[0]).Days[DayKey{"acme", today, "chat"}]; got != (meter.Amounts{5, 1}) {
 		t.Errorf("the sum holds %+v", got)
 	}
 	if got := r.tokens("acme"); got != 5 {

@@ -82,12 +82,12 @@ var sent = map[string]struct {
 	scripts, commands string
 	before            string // by the version before, which may run beside this one
 }{
-	"flagmeter_ingest": {"ingest seen limits counters stage judge unstage usage parts series changed shards",
+	"flagmeter_ingest": {"ingest seen limits counters counting stage judge unstage usage parts series changed shards",
 		"ping select info waitaof script|load evalsha multi exec hset hget set get zadd zrange zrem",
 		"hincrby hsetnx hexists"},
 	"flagmeter_flusher": {"seal ack drop queue rewind remember seen features forget resume shards",
 		"ping select info waitaof script|load evalsha multi exec lrange hscan set get zrange zscore", ""},
-	"flagmeter_alerter": {"usage parts changed shards",
+	"flagmeter_alerter": {"usage parts counters changed shards",
 		"ping select script|load evalsha multi exec hget hset get zrange", ""},
 	"flagmeter": {"*", "ping select info waitaof script|load evalsha multi exec hscan lindex llen exists",
 		"hincrby hsetnx hexists"},

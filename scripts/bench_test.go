@@ -76,7 +76,7 @@ func BenchmarkIngest(b *testing.B) {
 					g.Lines = make([]byte, 110*c.events)
 					for _, name := range names(c.tenants) {
 						n := counter(name, "gpt-4-turbo", 1500)
-						n.Events, n.Late = int64(c.events/c.tenants), late
+						n.Amounts[meter.Events], n.Late = int64(c.events/c.tenants), late
 						g.Counters = append(g.Counters, n)
 					}
 					measure(b, r, nil, func(i int) {
@@ -113,7 +113,7 @@ func BenchmarkUsage(b *testing.B) {
 					}
 					r.add(counters...)
 				}
-				measure(b, r, nil, func(int) { r.only(usageCall(0, q, "tokens")) })
+				measure(b, r, nil, func(int) { r.only(usageCall(0, q, "totals")) })
 			})
 		}
 	}

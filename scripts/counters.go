@@ -1,173 +1,146 @@
 package scripts
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+	"strings"
 
-// hash is what a call adds to one hash of counters: fields as keys.go describes them, each once.
-type hash struct {
-	at     int64 // unix minute; lateHash for late events and staged batches
-	fields []field
-	shared map[field]int // places of the fields that several counters add to; nil while they are few
-	counts []int64
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+)
+
+// The fields of a hash of counters: of an open minute, of late events, or of a sum batch. In Lua,
+// counters.lua knows the same. A field is a kind, a letter, and what it is of, with tabs between.
+// The kinds of amounts are in their list (package meter); x stands for one, X for it in upper case:
+//
+//	x <day> <tenant> <feature>     an amount, of a feature on a day
+//	X <minute> <tenant> <feature>  an amount, of a feature in a minute; late events only
+//	x <day> <tenant>               an amount that has a total: of all features on a day
+//	d <tenant>                     the days above, each followed by a line feed
+//	f <tenant>                     the "<day> <feature>" above, each followed by a line feed
+//	f <tenant> 2, 3, ...           its continuation, when that is longer than 2 kB
+//	f <tenant> n                   the number of the last of them
+//	m                              the minute of a sum batch, see sumPrefix
+//
+// where day is the tenant's local date (meter.Day) when the event was acknowledged, and minute the
+// unix time in minutes. Values are decimal. A counter that exists has a field for each amount,
+// unless that is sparse and 0.
+const (
+	kindDays   = 'd'
+	kindIndex  = 'f'
+	kindMinute = 'm'
+)
+
+// scope is what an amount in a field is added up over.
+type scope uint8
+
+const (
+	noAmount  scope = iota // an index, or the minute
+	ofDay                  // a feature's day
+	ofMinute               // a feature's minute
+	ofAllOfIt              // a day of all features of a tenant
+)
+
+// kinds says what fields hold, by their kind.
+var kinds [256]struct {
+	scope  scope
+	amount meter.Amount
 }
 
-// lateHash stands for the minute of a hash of late events.
-const lateHash = -1
+// The kinds of each amount's counters, 0 for a total that it does not have, and what else matters
+// for writing them.
+var (
+	dayKind, minuteKind, totalKind [meter.NumAmounts]byte
+	sparse                         [meter.NumAmounts]bool
+	// totalled are the amounts that have a total, in their order.
+	totalled []meter.Amount
+	// usualFields is how many fields a counter of an open minute has if sparse amounts are 0.
+	usualFields int
+)
 
-// field names a counter in a hash. at is the day, or the unix minute of the kinds T and E.
+func init() {
+	for a := range meter.NumAmounts {
+		spec := a.Spec()
+		dayKind[a], minuteKind[a], totalKind[a] = spec.Counter, upper(spec.Counter), spec.Total
+		sparse[a] = spec.Sparse
+		kinds[dayKind[a]].scope, kinds[dayKind[a]].amount = ofDay, a
+		kinds[minuteKind[a]].scope, kinds[minuteKind[a]].amount = ofMinute, a
+		if spec.Total != 0 {
+			kinds[spec.Total].scope, kinds[spec.Total].amount = ofAllOfIt, a
+			totalled = append(totalled, a)
+		}
+		switch {
+		case spec.Sparse:
+		case spec.Total != 0:
+			usualFields += 2
+		default:
+			usualFields++
+		}
+	}
+}
+
+// upper is a lower-case letter in upper case.
+func upper(letter byte) byte { return letter - 'a' + 'A' }
+
+// field names a counter in a hash. at is the day, or the unix minute if the kind is of minutes.
 type field struct {
 	kind            byte
 	at              int64
-	tenant, feature string
+	tenant, feature string // no feature if the kind is a total
 }
 
-// fewFields is how many fields are found faster by looking at each than in a map.
-const fewFields = 24
-
-// hashesOf distributes counters over the hashes that they belong to.
-func hashesOf(counters []Counter) []*hash {
-	var all []*hash
-	for i := range counters {
-		c := &counters[i]
-		at := c.Minute
-		if c.Late {
-			at = lateHash
-		}
-		var h *hash
-		for _, one := range all { // an open minute or two, and late
-			if one.at == at {
-				h = one
-			}
-		}
-		if h == nil {
-			most := 3 * len(counters)
-			h = &hash{at: at, fields: make([]field, 0, most), counts: make([]int64, 0, most)}
-			all = append(all, h)
-		}
-		h.add(c)
-	}
-	return all
-}
-
-// add adds a counter, of which h has none with the same minute, day, tenant and feature.
-func (h *hash) add(c *Counter) {
-	day := int64(c.Day)
-	h.share(field{'s', day, c.Tenant, ""}, c.Tokens)
-	if !c.Late {
-		h.fields = append(h.fields,
-			field{'e', day, c.Tenant, c.Feature}, field{'t', day, c.Tenant, c.Feature})
-		h.counts = append(h.counts, c.Events, c.Tokens)
-		return
-	}
-	h.share(field{'e', day, c.Tenant, c.Feature}, c.Events)
-	h.share(field{'t', day, c.Tenant, c.Feature}, c.Tokens)
-	// A zone that was changed gives a minute two days.
-	h.share(field{'T', c.Minute, c.Tenant, c.Feature}, c.Tokens)
-	h.share(field{'E', c.Minute, c.Tenant, c.Feature}, c.Events)
-}
-
-// share adds to a field that several counters may have in common.
-func (h *hash) share(f field, count int64) {
-	if h.shared == nil {
-		for i := range h.fields {
-			if h.fields[i] == f {
-				h.counts[i] += count
-				return
-			}
-		}
-		if len(h.fields) >= fewFields {
-			h.shared = make(map[field]int, cap(h.fields))
-			for i, f := range h.fields {
-				h.shared[f] = i
-			}
-		}
-	} else if i, ok := h.shared[f]; ok {
-		h.counts[i] += count
-		return
-	}
-	if h.shared != nil {
-		h.shared[f] = len(h.fields)
-	}
-	h.fields, h.counts = append(h.fields, f), append(h.counts, count)
-}
-
-// key is h's key, minute its minute as ingest.lua takes it.
-func (h *hash) key(shard int) string {
-	if h.at == lateHash {
-		return lateKey(shard)
-	}
-	return minutePrefix(shard) + strconv.FormatInt(h.at, 10)
-}
-
-func (h *hash) minute() string {
-	if h.at == lateHash {
-		return ""
-	}
-	return strconv.FormatInt(h.at, 10)
-}
-
-// append adds the names of all fields to a call's arguments, and then their counts.
-func (h *hash) append(args []any) []any {
-	var names []byte
-	ends := make([]int, len(h.fields))
-	for i := range h.fields {
-		names = h.fields[i].append(names)
-		ends[i] = len(names)
-	}
-	text, start := string(names), 0 // one allocation for all names
-	for _, end := range ends {
-		args = append(args, text[start:end])
-		start = end
-	}
-	for _, n := range h.counts {
-		args = append(args, n)
-	}
-	return args
-}
-
+// append appends f's name.
 func (f *field) append(to []byte) []byte {
 	to = append(to, f.kind, '\t')
 	to = strconv.AppendInt(to, f.at, 10)
 	to = append(append(to, '\t'), f.tenant...)
-	if f.kind != 's' {
+	if kinds[f.kind].scope != ofAllOfIt {
 		to = append(append(to, '\t'), f.feature...)
 	}
 	return to
 }
 
-// counterOf is the place of the first counter that adds to the i-th field of the h-th hash, -1
-// if there is none.
-func (g *Group) counterOf(h, i int) int {
-	hashes := g.hashes()
-	if h < 0 || h >= len(hashes) || i < 0 || i >= len(hashes[h].fields) {
-		return -1
+// parseField reads the name of a field that holds an amount; ok is false for the others. The
+// strings share memory with the name.
+func parseField(name string) (f field, ok bool, err error) {
+	kind, rest, _ := strings.Cut(name, "\t")
+	switch kind {
+	case string(kindDays), string(kindIndex), string(kindMinute):
+		return f, false, nil
 	}
-	for n := range g.Counters {
-		one := hashesOf(g.Counters[n : n+1])[0]
-		for _, f := range one.fields {
-			if one.at == hashes[h].at && f == hashes[h].fields[i] {
-				return n
-			}
-		}
+	at, rest, _ := strings.Cut(rest, "\t")
+	f.tenant, f.feature, ok = strings.Cut(rest, "\t")
+	if len(kind) != 1 || kinds[kind[0]].scope == noAmount || ok != (kinds[kind[0]].scope != ofAllOfIt) ||
+		strings.Contains(f.feature, "\t") {
+		return f, false, fmt.Errorf("unexpected field %q", name)
 	}
-	return -1
+	f.kind = kind[0]
+	if f.at, err = strconv.ParseInt(at, 10, 64); err != nil {
+		return f, false, fmt.Errorf("unexpected field %q: %w", name, err)
+	}
+	return f, true, nil
 }
 
-// sumUp is the tenants of counters, each once, and their events.
-func sumUp(counters []Counter) (tenants []string, events int64) {
-	var known map[string]bool
-	for i := range counters {
-		events += counters[i].Events
-		switch name := counters[i].Tenant; {
-		case len(tenants) == 0:
-			tenants = append(tenants, name)
-		case tenants[len(tenants)-1] == name:
-		case known == nil:
-			known = map[string]bool{tenants[0]: true, name: true}
-			tenants = append(tenants, name)
-		case !known[name]:
-			known[name] = true
-			tenants = append(tenants, name)
+// countersLua is counters.lua behind the kinds that it works with.
+var countersLua = luaKinds() + countersOnlyLua
+
+// luaKinds are the kinds of amounts as tables of Lua, each with the amounts in their order.
+func luaKinds() string {
+	var day, minute, total []string
+	tokens := 0 // which of the totals is theirs
+	for a := range meter.NumAmounts {
+		spec := a.Spec()
+		day = append(day, fmt.Sprintf("'%c'", spec.Counter))
+		minute = append(minute, fmt.Sprintf("'%c'", upper(spec.Counter)))
+		if spec.Total != 0 {
+			total = append(total, fmt.Sprintf("'%c'", spec.Total))
+		}
+		if a == meter.Tokens {
+			tokens = len(total)
 		}
 	}
-	return tenants, events
+	list := func(name string, kinds []string) string {
+		return "local " + name + " = {" + strings.Join(kinds, ", ") + "}\n"
+	}
+	return list("day_kinds", day) + list("minute_kinds", minute) + list("total_kinds", total) +
+		fmt.Sprintf("local tokens_total, events_kind = %d, '%c'\n", tokens, meter.Events.Spec().Counter)
 }

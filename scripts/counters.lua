@@ -1,13 +1,19 @@
--- A hash of counters: of an open minute, of late events, or of a sum batch. What ingest.lua,
--- stage.lua and the scripts that read such a hash share; keys.go says what its fields are. It
--- does nothing by itself.
+-- A hash of counters: of an open minute, of late events, or of a sum batch. What the scripts that
+-- read one share, and how they calculate; counting.lua writes. counters.go says which fields a hash
+-- has, and puts before this, from the list of amounts,
 --
--- The index of a tenant is cut into fields of about index_size bytes, so that a new counter
--- rewrites one of them, however many the tenant has.
+--   day_kinds, minute_kinds   the kinds of each amount's counters of a feature
+--   total_kinds               the kinds of the totals of a tenant: only some amounts have one
+--   tokens_total              which of the totals is that of tokens
+--   events_kind               the kind of events on a day, which every counter has
+--
+-- It does nothing by itself.
 
-local index_size = 2048
 local most_values = 1000 -- of one command: unpack is limited to about 8,000
 local unit = 1000000000
+
+-- named is the name of a counter of a feature, but for its kind. at is a day or unix minute.
+local function named(at, tenant, feature) return '\t' .. at .. '\t' .. tenant .. '\t' .. feature end
 
 -- get calls use(i, value) for each field i of a hash that exists.
 local function get(hash, fields, use)
@@ -20,22 +26,97 @@ local function get(hash, fields, use)
   end
 end
 
--- split returns a decimal integer from 0 to 2^63-1 as high, low: high * 10^9 + low. A Lua
--- number loses integers above 2^53, and neither part comes near it.
-local function split(amount)
-  if #amount <= 9 then return 0, tonumber(amount) end
-  return tonumber(string.sub(amount, 1, -10)), tonumber(string.sub(amount, -9))
+-- totals returns a function that reads what tenants have used of all features. names are theirs;
+-- first and after are the days, numbers, from which and before which each tenant's matter.
+--   read(hash, use) calls use(i, day, t, value) for each such day of the hash and each of
+--   total_kinds, the t-th, in this order; value is '0' if there is none.
+local function totals(names, first, after)
+  local index_fields = {}
+  for i = 1, #names do index_fields[i] = 'd\t' .. names[i] end
+  -- Nearly all tenants have one day in a hash, and most the same: what is known of a day's
+  -- text is kept. This and what it avoids is most of the time for thousands of tenants.
+  local find, sub, gmatch = string.find, string.sub, string.gmatch
+  local number_of, between = {}, {}
+  local kinds = #total_kinds
+
+  return function(hash, use)
+    local fields, tenant_of, day_of, n = {}, {}, {}, 0
+    local function want(i, day)
+      local number = number_of[day]
+      if not number then
+        number = tonumber(day)
+        number_of[day], between[day] = number, '\t' .. day .. '\t'
+      end
+      if number >= first[i] and number < after[i] then
+        for t = 1, kinds do
+          n = n + 1
+          fields[n], tenant_of[n], day_of[n] = total_kinds[t] .. between[day] .. names[i], i, day
+        end
+      end
+    end
+    for from = 1, redis.call('EXISTS', hash) * #names, most_values do
+      local to = math.min(from + most_values - 1, #names)
+      local values = redis.call('HMGET', hash, unpack(index_fields, from, to))
+      for i = from, to do
+        local days = values[i - from + 1]
+        if days then
+          if find(days, '\n', 1, true) == #days then
+            want(i, sub(days, 1, -2))
+          else
+            for day in gmatch(days, '[^\n]+') do want(i, day) end
+          end
+        end
+      end
+    end
+    for from = 1, n, most_values do
+      local to = math.min(from + most_values - 1, n)
+      local values = redis.call('HMGET', hash, unpack(fields, from, to))
+      for f = from, to do
+        use(tenant_of[f], day_of[f], (f - 1) % kinds + 1, values[f - from + 1] or '0')
+      end
+    end
+  end
 end
 
--- total is a + b, two decimal integers from 0 to 2^63-1, or nil if that is more.
+-- split returns a decimal integer of 64 bits as high, low: high * 10^9 + low. A Lua number loses
+-- integers above 2^53, and neither part comes near it, however many are added up. Both parts have
+-- the sign of the integer.
+local function split(amount)
+  if #amount <= 9 then return 0, tonumber(amount) end
+  local low = tonumber(string.sub(amount, -9))
+  local high = string.sub(amount, 1, -10)
+  if high == '-' then return 0, -low end
+  high = tonumber(high)
+  if string.byte(amount) == 45 then return high, -low end -- "-", also before a high of 0
+  return high, low
+end
+
+-- carried is high, low as an equal pair with a low from 0 to 10^9 - 1, so that pairs compare.
+local function carried(high, low)
+  local carry = math.floor(low / unit)
+  return high + carry, low - carry * unit
+end
+
+-- joined is high * 10^9 + low as a decimal integer, of any size.
+local function joined(high, low)
+  high, low = carried(high, low)
+  local sign = ''
+  if high < 0 then
+    sign, high, low = '-', carried(-high, -low)
+  end
+  if high == 0 then return sign .. string.format('%.0f', low) end
+  return sign .. string.format('%.0f%09.0f', high, low)
+end
+
+-- total is a + b, two decimal integers of 64 bits, or nil if that is none.
 local function total(a, b)
   if #a <= 15 and #b <= 15 then return a + b end
   local high, low = split(a)
   local more, rest = split(b)
-  high, low = high + more, low + rest
-  if low >= unit then high, low = high + 1, low - unit end
+  high, low = carried(high + more, low + rest)
   if high > 9223372036 or high == 9223372036 and low > 854775807 then return nil end
-  return string.format('%.0f%09.0f', high, low)
+  if high < -9223372037 or high == -9223372037 and low < 145224192 then return nil end
+  return joined(high, low)
 end
 
 -- index_of returns what a hash has of a tenant: "<day>\t<feature>\n" for each counter of
@@ -52,78 +133,5 @@ local function index_of(hash, tenant)
     for _, part in ipairs(more) do parts[#parts + 1] = part end
   end
   return table.concat(parts)
-end
-
--- add_to_index adds "<day>\t<feature>\n" entries to the index of a tenant, and their days.
-local function add_to_index(hash, tenant, entries)
-  local field, days_field = 'f\t' .. tenant, 'd\t' .. tenant
-  local found = redis.call('HMGET', hash, field, field .. '\tn', days_field)
-  local last, days, known = tonumber(found[2] or 1), found[3] or '', {}
-  local function name(n) return n == 1 and field or field .. '\t' .. n end
-  local part = last == 1 and found[1] or last > 1 and redis.call('HGET', hash, name(last)) or ''
-  local write, n, size, parts = {}, last, #part, {part}
-  for _, entry in ipairs(entries) do
-    if size >= index_size then
-      write[#write + 1], write[#write + 2] = name(n), table.concat(parts)
-      n, size, parts = n + 1, 0, {}
-    end
-    parts[#parts + 1], size = entry, size + #entry
-    local day = string.match(entry, '^%d+')
-    if not known[day] then
-      known[day] = true
-      local has = string.find('\n' .. days, '\n' .. day .. '\n', 1, true)
-      if not has then days = days .. day .. '\n' end
-    end
-  end
-  write[#write + 1], write[#write + 2] = name(n), table.concat(parts)
-  if n > last then write[#write + 1], write[#write + 2] = field .. '\tn', n end
-  if days ~= (found[3] or '') then write[#write + 1], write[#write + 2] = days_field, days end
-  redis.call('HSET', hash, unpack(write))
-end
-
--- counting returns two functions:
---   count(hash, first, fields): reads the counters of a hash whose names are ARGV[first] and
---     on, and whose amounts are the as many values behind those, each name once. Returns nil, or
---     the place (1..) of one that would exceed 2^63-1;
---   write(): adds all amounts, and to the index the counters that did not exist.
--- So nothing is written before all counters are known to have room. Each name is one of a hash
--- only once in all calls of count.
-local function counting()
-  local writes, fresh = {}, {}
-  local byte, events = string.byte, string.byte('e')
-
-  local function count(hash, first, fields)
-    for from = first, first + fields - 1, most_values do
-      local to = math.min(from + most_values - 1, first + fields - 1)
-      local values = redis.call('HMGET', hash, unpack(ARGV, from, to))
-      local write, n = {}, 0
-      for i = from, to do
-        local field, value, amount = ARGV[i], values[i - from + 1], ARGV[i + fields]
-        if value then
-          amount = total(value, amount)
-          if not amount then return i - first + 1 end
-        elseif byte(field) == events then
-          local of_hash = fresh[hash] or {}
-          fresh[hash] = of_hash
-          local day, tenant, feature = string.match(field, '^e\t(%d+)\t([^\t]+)\t(.+)$')
-          local entries = of_hash[tenant] or {}
-          of_hash[tenant] = entries
-          entries[#entries + 1] = day .. '\t' .. feature .. '\n'
-        end
-        write[n + 1], write[n + 2] = field, amount
-        n = n + 2
-      end
-      writes[#writes + 1] = {hash, write}
-    end
-  end
-
-  local function write()
-    for _, w in ipairs(writes) do redis.call('HSET', w[1], unpack(w[2])) end
-    for hash, of_hash in pairs(fresh) do
-      for tenant, entries in pairs(of_hash) do add_to_index(hash, tenant, entries) end
-    end
-  end
-
-  return count, write
 end
 

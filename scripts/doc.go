@@ -1,6 +1,6 @@
 // Package scripts is everything the program says to Valkey about events: the Lua
-// files, the key names (keys.go, the only place where a key is spelled) and one
-// typed Go function per script.
+// files, the key names (keys.go, the only place where a key is spelled), the fields of counters
+// (counters.go and counters.lua, likewise) and one typed Go function per script.
 //
 // Each Lua file opens with its contract: keys, arguments, reply, cost. A script
 // checks first and writes last, because an error in Lua rolls nothing back. Counts
@@ -18,7 +18,7 @@
 // raw:<id> and a sum:<id> that nobody sees, and ingest.lua seals both when all is there;
 // unstage.lua gives it up. If its limits are too many for one call, judge.lua judges and holds them
 // part by part in between. No script's time grows with what a tenant has stored before: the
-// index of its counters is cut into fields of 2 kB (counters.lua).
+// index of its counters is cut into fields of 2 kB (counting.lua).
 //
 // A Valkey that comes back without writes it had acknowledged is found out by its
 // position and by the numbers of groups. From then on it accepts nothing, until a flusher has taken

@@ -24,7 +24,7 @@ func TestAmountsAbove2To53StayExact(t *testing.T) {
 		t.Errorf("sealed: %d tokens, want %d", got, total)
 	}
 	features := r.features(Query{Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}})[0]
-	if !slices.Equal(features, []meter.FeatureUsage{{Feature: "chat", Tokens: total, Events: 6}}) {
+	if !slices.Equal(features, []meter.FeatureUsage{{Feature: "chat", Used: meter.Amounts{total, 6}}}) {
 		t.Errorf("features %+v; want %d tokens, 6 events", features, total)
 	}
 	if len(sealed.Sums) != 2 {
@@ -32,10 +32,10 @@ func TestAmountsAbove2To53StayExact(t *testing.T) {
 	}
 	for i, minute := range []int64{now - 9, now} {
 		got := r.sum(sealed.Sums[i].ID)
-		if n := got.Days[DayKey{"acme", today, "chat"}]; n != (Count{sum, 3}) {
+		if n := got.Days[DayKey{"acme", today, "chat"}]; n != (meter.Amounts{sum, 3}) {
 			t.Errorf("sum %d: day has %+v, want %d tokens", i, n, sum)
 		}
-		if n := got.Minutes[MinuteKey{"acme", "chat", minute}]; n != (Count{sum, 3}) {
+		if n := got.Minutes[MinuteKey{"acme", "chat", minute}]; n != (meter.Amounts{sum, 3}) {
 			t.Errorf("sum %d: minute has %+v, want %d tokens", i, n, sum)
 		}
 	}
@@ -61,6 +61,15 @@ func TestJoin(t *testing.T) {
 		{9_223_372_035, 1_854_775_807, math.MaxInt64},
 		{9_223_372_035, 1_854_775_808, math.MaxInt64},
 		{1 << 50, 0, math.MaxInt64},
+		{0, -1, -1},
+		{-1, 0, -1_000_000_000},
+		{1, -1, 999_999_999}, // the parts of a positive and a negative amount
+		{-1, 1, -999_999_999},
+		{2, -5_000_000_000, -3_000_000_000},
+		{-9_223_372_036, -854_775_807, -math.MaxInt64},
+		{-9_223_372_036, -854_775_808, -math.MaxInt64},
+		{-9_223_372_037, 145_224_193, -math.MaxInt64},
+		{-1 << 50, 0, -math.MaxInt64},
 	} {
 		if got := join(c.high, c.low); got != c.want {
 			t.Errorf("join(%d, %d) = %d, want %d", c.high, c.low, got, c.want)

@@ -41,7 +41,7 @@ func TestScriptsThatValkeyForgotAreLoadedAgain(t *testing.T) {
 	}
 	q := Query{Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}}
 	_, tokens, err := r.Ingest(t.Context(), 0, r.group(chat(7)), window, q)
-	if err != nil || tokens[0] != 12 {
+	if err != nil || tokens[0][meter.Tokens] != 12 {
 		t.Errorf("got %v, %v; want 12", tokens, err)
 	}
 }
@@ -156,7 +156,7 @@ func TestAValkeyThatIsGoneIsTransient(t *testing.T) {
 		"ingest":   func() error { _, _, err := v.Ingest(ctx, 0, Group{}, window, Query{}); return err },
 		"seal":     func() error { _, err := v.Seal(ctx, 0, now, 8); return err },
 		"ack":      func() error { _, err := v.Ack(ctx, 0, nil, nil); return err },
-		"tokens":   func() error { _, err := v.Tokens(ctx, 0, Query{Tenants: []meter.TenantDays{{}}}); return err },
+		"tokens":   func() error { _, err := v.Totals(ctx, 0, Query{Tenants: []meter.TenantDays{{}}}); return err },
 		"features": func() error { _, err := v.Features(ctx, 0, Query{Tenants: []meter.TenantDays{{}}}); return err },
 		"sums":     func() error { _, err := v.SumBatches(ctx, 0); return err },
 		"lines":    func() error { _, err := v.RawLines(ctx, 0, "id"); return err },

@@ -49,7 +49,7 @@ func rigOn(tb testing.TB, env *stacktest.Env) *rig {
 func chat(tokens int64) Counter { return counter("acme", "chat", tokens) }
 
 func counter(tenant, feature string, tokens int64) Counter {
-	return Counter{Minute: now, Day: today, Tenant: tenant, Feature: feature, Tokens: tokens, Events: 1}
+	return Counter{Minute: now, Day: today, Tenant: tenant, Feature: feature, Amounts: meter.Amounts{tokens, 1}}
 }
 
 // lateChat is a counter of acme's feature chat so many minutes before now.
@@ -124,11 +124,20 @@ func (r *rig) ack(raw, sums []string) int64 {
 func (r *rig) tokens(tenant string, settled ...string) int64 {
 	r.Helper()
 	q := Query{Settled: settled, Tenants: []meter.TenantDays{{Tenant: tenant, From: today, To: today + 1}}}
-	tokens, err := r.Tokens(r.Context(), 0, q)
+	totals, err := r.Totals(r.Context(), 0, q)
 	if err != nil {
 		r.Fatal(err)
 	}
-	return tokens[0]
+	return totals[0][meter.Tokens]
+}
+
+// tokensOf are the tokens in totals.
+func tokensOf(totals []meter.Amounts) []int64 {
+	tokens := make([]int64, len(totals))
+	for i, n := range totals {
+		tokens[i] = n[meter.Tokens]
+	}
+	return tokens
 }
 
 func (r *rig) sum(id string) Sum {

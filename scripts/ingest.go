@@ -62,7 +62,7 @@ type Counter struct {
 	Late            bool
 	Day             meter.Day
 	Tenant, Feature string
-	Tokens, Events  int64
+	Amounts         meter.Amounts
 }
 
 // Outcome is what became of a group. If Seen or Refused is not empty, Overflow is not
@@ -100,16 +100,16 @@ type Seen struct {
 var ErrOldGroup = errors.New("a later group of this committer is applied")
 
 // Ingest applies a group to its shard and, in the same round trip unless q is larger
-// than a call of Tokens, adds up the unsettled tokens q asks for, in q's order; they are
+// than a call of Totals, adds up the unsettled totals q asks for, in q's order; they are
 // nil if the answer would be ErrRewound. Event ids are remembered for dedupe.
 //
 // After an error that is Transient the outcome is unknown: send the same group again.
 // After ErrRewound do not: whether an earlier call applied it is not known any more.
-func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Duration, q Query) (Outcome, []int64, error) {
+func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Duration, q Query) (Outcome, []meter.Amounts, error) {
 	calls := []call{v.ingestCall(shard, g, dedupe, q, uuid.Must(uuid.NewV7()).String())}
 	oneCall := len(q.Tenants) <= v.queryChunk(shard)
 	if oneCall {
-		calls = append(calls, usageCall(shard, q, "tokens"))
+		calls = append(calls, usageCall(shard, q, "totals"))
 	}
 	cmds, err := v.run(ctx, nil, calls...)
 	applied := len(cmds) > 0 && cmds[0].Err() == nil
@@ -121,16 +121,16 @@ func (v *Valkey) Ingest(ctx context.Context, shard int, g Group, dedupe time.Dur
 	if parseErr != nil || err != nil {
 		return outcome, nil, parseErr
 	}
-	var tokens []int64
+	var totals []meter.Amounts
 	if oneCall {
-		tokens, err = v.parseTokens(shard, cmds[1], len(q.Tenants))
+		totals, err = v.parseTotals(shard, cmds[1], len(q.Tenants))
 	} else {
-		tokens, err = v.Tokens(ctx, shard, q)
+		totals, err = v.Totals(ctx, shard, q)
 	}
 	if errors.Is(err, ErrRewound) { // noticed by somebody else in between: the group is applied
 		return outcome, nil, nil
 	}
-	return outcome, tokens, err
+	return outcome, totals, err
 }
 
 func (v *Valkey) ingestCall(shard int, g Group, dedupe time.Duration, q Query, batch string) call {

@@ -1,7 +1,8 @@
 #!lua
 -- Applies one group of events, or nothing of it. A group is either small enough for one call, or a
 -- single request whose events stage.lua has stored in batches that no reader sees yet: then this
--- seals them. Uses position.lua, counters.lua, seen.lua and limits.lua, which Go puts before it.
+-- seals them. Uses position.lua, counters.lua, counting.lua, seen.lua and limits.lua, which Go
+-- puts before it.
 --
 -- KEYS[1] raw        list: receives the lines
 -- KEYS[2] rawbytes   integer: size of raw

@@ -138,7 +138,7 @@ func TestIngestForgetsACommitterAfterADay(t *testing.T) {
 func TestIngestUndoesAGroupThatOverflows(t *testing.T) {
 	const most = math.MaxInt64
 	manyEvents := chat(1)
-	manyEvents.Events = most
+	manyEvents.Amounts[meter.Events] = most
 	yesterday := lateChat(9, 5) // the minute of the prime, on another day: the zone was changed
 	yesterday.Day = today - 1
 	for _, c := range []struct {
@@ -218,9 +218,9 @@ func TestIngestAnswersWithTheUsageAfterIt(t *testing.T) {
 	r.add(chat(5), counter("zed", "chat", 1))
 	day := meter.TenantDays{Tenant: "acme", From: today, To: today + 1}
 	q := Query{Tenants: []meter.TenantDays{{Tenant: "zed", From: today, To: today + 1}, day, {Tenant: "nobody", From: today, To: today + 1}}}
-	_, tokens, err := r.Ingest(t.Context(), 0, r.group(chat(7)), window, q)
-	if err != nil || !slices.Equal(tokens, []int64{1, 12, 0}) {
-		t.Errorf("got %v, %v; want 1, 12, 0", tokens, err)
+	_, totals, err := r.Ingest(t.Context(), 0, r.group(chat(7)), window, q)
+	if err != nil || !slices.Equal(tokensOf(totals), []int64{1, 12, 0}) {
+		t.Errorf("got %v, %v; want 1, 12, 0", totals, err)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // judge holds a staged request against limits.
@@ -253,7 +255,7 @@ func TestQuotasOfManyTenantsAtOnce(t *testing.T) {
 		t.Errorf("one token left of each: %+v", out.Refused)
 	}
 	last := counters[len(counters)-1]
-	last.Tokens, last.Minute = 1, last.Minute-1
+	last.Amounts[meter.Tokens], last.Minute = 1, last.Minute-1
 	r.add(last)
 	out := r.judged(l, Query{MissingFrom: 1000}, chat(1))
 	want := Refusal{Request: 0, Reason: OverQuota, Which: tenants - 1, Used: tenants - 1}

@@ -27,29 +27,15 @@ func rawKey(shard int) string { return prefix(shard) + "raw" }
 // rawBytesKey (integer) is the size of the raw list's elements, in bytes.
 func rawBytesKey(shard int) string { return prefix(shard) + "rawbytes" }
 
-// minutePrefix + unix minute (hash) are the counters of an open minute. Fields:
-//
-//	t <day> <tenant> <feature>     tokens
-//	e <day> <tenant> <feature>     events
-//	s <day> <tenant>               tokens of all features
-//	d <tenant>                     the days above, each followed by a line feed
-//	f <tenant>                     the "<day> <feature>" above, each followed by a line feed
-//	f <tenant> 2, 3, ...           its continuation, when that is longer than 2 kB
-//	f <tenant> n                   the number of the last of them
-//
-// where day is the tenant's local date (meter.Day) when the event was acknowledged.
+// minutePrefix + unix minute (hash) are the counters of an open minute; counters.go says which
+// fields they have.
 func minutePrefix(shard int) string { return prefix(shard) + "minute:" }
 
 // minutesKey (zset) are the open minutes: member and score are the unix minute.
 func minutesKey(shard int) string { return prefix(shard) + "minutes" }
 
-// lateKey (hash) are the counters of events older than two minutes: the fields of a
-// minute's hash, and for the rollups
-//
-//	T <minute> <tenant> <feature>  tokens
-//	E <minute> <tenant> <feature>  events
-//
-// A backfill of 35 days must not open 50,000 hashes.
+// lateKey (hash) are the counters of events older than two minutes. A backfill of 35 days must not
+// open 50,000 hashes, so it has the counters of all minutes, by day and by minute.
 func lateKey(shard int) string { return prefix(shard) + "late" }
 
 // sealedRawKey and sealedSumKey (zsets) are the batches that wait for Postgres:

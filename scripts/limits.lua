@@ -91,14 +91,11 @@ local function limiting(limits, seq)
     return #refused > 0
   end
 
-  -- An amount of tokens is {high, low}, see counters.lua.
-  local function add(n, high, low)
-    local carry = math.floor((n[2] + low) / unit)
-    return {n[1] + high + carry, n[2] + low - carry * unit}
-  end
+  -- An amount of tokens is {high, low}, see counters.lua, with a low that is carried.
+  local function add(n, high, low) return {carried(n[1] + high, n[2] + low)} end
   local function plus(n, tokens) return add(n, split(tokens)) end
   local function exceeds(n, tokens)
-    local high, low = split(tokens)
+    local high, low = carried(split(tokens))
     return n[1] > high or n[1] == high and n[2] > low
   end
 
@@ -115,21 +112,15 @@ local function limiting(limits, seq)
         if not leave_out[id] then hashes[#hashes + 1] = view.sum .. id end
       end
     end
-    local days_of = {}
-    for i, q in ipairs(quotas) do days_of[i], used[i] = 'd\t' .. q[1], plus({0, 0}, q[4]) end
-    for _, hash in ipairs(hashes) do
-      local sums, quota = {}, {}
-      get(hash, days_of, function(i, days)
-        local tenant, from, to = quotas[i][1], quotas[i][2], quotas[i][3]
-        for day in string.gmatch(days, '[^\n]+') do
-          if tonumber(day) >= from and tonumber(day) < to then
-            sums[#sums + 1] = 's\t' .. day .. '\t' .. tenant
-            quota[#sums] = i
-          end
-        end
-      end)
-      get(hash, sums, function(n, tokens) used[quota[n]] = plus(used[quota[n]], tokens) end)
+    local names, first, after = {}, {}, {}
+    for i, q in ipairs(quotas) do
+      names[i], first[i], after[i], used[i] = q[1], q[2], q[3], plus({0, 0}, q[4])
     end
+    local read = totals(names, first, after)
+    local function count(i, _, t, tokens)
+      if t == tokens_total then used[i] = plus(used[i], tokens) end
+    end
+    for _, hash in ipairs(hashes) do read(hash, count) end
     return used
   end
 
@@ -219,9 +210,7 @@ local function limiting(limits, seq)
       if #needs > 0 and not used then
         refuse(n, 'view', 0, '')
       elseif spent then
-        local u = used[spent]
-        local text = u[1] > 0 and format('%.0f%09.0f', u[1], u[2]) or format('%.0f', u[2])
-        refuse(n, 'quota', spent, text)
+        refuse(n, 'quota', spent, joined(unpack(used[spent])))
       elseif waits then
         refuse(n, 'held', waits, '')
       else

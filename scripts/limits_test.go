@@ -113,7 +113,7 @@ func TestAGroupSentAgainIsNotChargedAgain(t *testing.T) {
 
 func TestARefusedGroupChargesNothing(t *testing.T) {
 	for name, spoil := range map[string]func(g *Group){
-		"overflow": func(g *Group) { g.Counters[0].Tokens = math.MaxInt64 },
+		"overflow": func(g *Group) { g.Counters[0].Amounts[meter.Tokens] = math.MaxInt64 },
 		"seen":     func(g *Group) { g.IDs = []EventID{{"acme", "e1", "other"}} },
 	} {
 		t.Run(name, func(t *testing.T) {

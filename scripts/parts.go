@@ -21,7 +21,8 @@ type BatchUsage struct {
 	// Minute is the unix minute of the hash, 0 if it is of late events, and OneRequest.
 	Minute int64
 	Day    meter.Day
-	Tokens int64
+	// Used is the total of all features. Amounts without one are 0.
+	Used meter.Amounts
 }
 
 // SumBatch is a sum batch that Valkey holds.
@@ -118,18 +119,22 @@ func (v *Valkey) parts(ctx context.Context, shard int, reached ledger.Position, 
 		if err != nil {
 			return err
 		}
-		var numbers [3]int64 // tenant, day, tokens
-		n := 0
+		numbers := make([]int64, 0, 2+int(meter.NumAmounts)) // tenant, day, totals
 		for text := range strings.SplitSeq(hash[2], " ") {
-			if numbers[n], err = strconv.ParseInt(text, 10, 64); err != nil {
+			number, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
 				return err
 			}
-			if n++; n < len(numbers) {
+			if numbers = append(numbers, number); len(numbers) < 2+len(totalled) {
 				continue
 			}
-			n = 0
+			u := BatchUsage{Batch: hash[0], Minute: minute, Day: meter.Day(numbers[1])}
+			for t, a := range totalled {
+				u.Used[a] = numbers[2+t]
+			}
 			i := numbers[0] - 1
-			parts[i] = append(parts[i], BatchUsage{Batch: hash[0], Minute: minute, Day: meter.Day(numbers[1]), Tokens: numbers[2]})
+			parts[i] = append(parts[i], u)
+			numbers = numbers[:0]
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // grown is a look that must not fail.
@@ -36,14 +37,14 @@ func TestPartsTellHashesApart(t *testing.T) {
 	yesterday.Day--
 	r.add(yesterday, counter("acme", "image", 64), counter("zed", "chat", big))
 	open := []BatchUsage{
-		{Minute: 0, Day: today, Tokens: 4},
-		{Minute: now - 1, Day: today, Tokens: 2},
-		{Minute: now, Day: today, Tokens: 65},
-		{Minute: now, Day: today - 1, Tokens: 32},
+		{Minute: 0, Day: today, Used: meter.Amounts{meter.Tokens: 4}},
+		{Minute: now - 1, Day: today, Used: meter.Amounts{meter.Tokens: 2}},
+		{Minute: now, Day: today, Used: meter.Amounts{meter.Tokens: 65}},
+		{Minute: now, Day: today - 1, Used: meter.Amounts{meter.Tokens: 32}},
 	}
-	sums := []BatchUsage{{Batch: waiting, Day: today, Tokens: 8}, {Batch: settled, Day: today, Tokens: 16}}
+	sums := []BatchUsage{{Batch: waiting, Day: today, Used: meter.Amounts{meter.Tokens: 8}}, {Batch: settled, Day: today, Used: meter.Amounts{meter.Tokens: 16}}}
 	got := r.partsOf(nil, "zed", "nobody", "acme")
-	if want := []BatchUsage{{Minute: now, Day: today, Tokens: big}}; !slices.Equal(got[0], want) || got[1] != nil {
+	if want := []BatchUsage{{Minute: now, Day: today, Used: meter.Amounts{meter.Tokens: big}}}; !slices.Equal(got[0], want) || got[1] != nil {
 		t.Errorf("zed and nobody: %+v", got[:2])
 	}
 	if want := slices.Concat(open, sums); !slices.Equal(got[2], want) {
@@ -66,7 +67,7 @@ func TestPartsOfMoreTenantsThanOneCallTakes(t *testing.T) {
 	}
 	r.add(counters...)
 	for i, parts := range r.partsOf(nil, tenants...) {
-		want := []BatchUsage{{Minute: now, Day: today, Tokens: int64(i)}}
+		want := []BatchUsage{{Minute: now, Day: today, Used: meter.Amounts{meter.Tokens: int64(i)}}}
 		if i%3 == 0 {
 			want = nil
 		}

@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // EachRaw passes the raw events that Valkey holds to use, a part of at most a few MiB
@@ -76,44 +77,43 @@ func (v *Valkey) EachCounted(ctx context.Context, use func(MinuteKey)) error {
 // counters and batches name theirs themselves. It reads in steps of 2,000 fields, as
 // ReadSum does; fields that are there throughout are met even if the hash grows.
 func (v *Valkey) eachCounted(ctx context.Context, key string, minute int64, use func(MinuteKey)) error {
-	var ofMinute []MinuteKey
+	var byDay []MinuteKey
 	scan := v.rdb.HScan(ctx, key, 0, "", 2000).Iterator()
 	for scan.Next(ctx) {
-		field := scan.Val()
+		name := scan.Val()
 		if !scan.Next(ctx) {
 			break
 		}
-		if field == "m" {
+		if name == string(kindMinute) {
 			m, err := strconv.ParseInt(scan.Val(), 10, 64)
 			if err != nil {
-				return fmt.Errorf("read counters: field %q: %w", field, err)
+				return fmt.Errorf("read counters: field %q: %w", name, err)
 			}
 			minute = m
 			continue
 		}
-		parts := strings.Split(field, "\t")
-		if len(parts) != 4 || parts[0] != "e" && parts[0] != "E" {
-			continue // each row has one of these two beside its other fields
+		f, counts, err := parseField(name)
+		if err != nil {
+			return fmt.Errorf("read counters: %w", err)
 		}
-		row := MinuteKey{Tenant: parts[2], Feature: parts[3]}
-		if parts[0] == "e" {
-			ofMinute = append(ofMinute, row)
+		if !counts || kinds[f.kind].amount != meter.Events {
+			continue // each row has its events beside its other fields
+		}
+		row := MinuteKey{Tenant: f.tenant, Feature: f.feature}
+		if kinds[f.kind].scope == ofDay {
+			byDay = append(byDay, row)
 			continue
 		}
-		m, err := strconv.ParseInt(parts[1], 10, 64)
-		if err != nil {
-			return fmt.Errorf("read counters: field %q: %w", field, err)
-		}
-		row.Minute = m
+		row.Minute = f.at
 		use(row)
 	}
 	if err := scan.Err(); err != nil {
 		return fmt.Errorf("read counters: %w", err)
 	}
-	if minute == 0 { // late counters: their rows are the fields E
+	if minute == 0 { // late counters: their rows are those by minute
 		return nil
 	}
-	for _, row := range ofMinute {
+	for _, row := range byDay {
 		row.Minute = minute
 		use(row)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // arrived is a line with the id of an event that arrived then.
@@ -23,7 +25,7 @@ func arrived(at time.Time) string {
 // addAt applies a group of n events that arrived then.
 func (r *rig) addAt(at time.Time, n int) {
 	r.Helper()
-	g := r.group(Counter{Minute: now, Day: today, Tenant: "acme", Feature: "chat", Tokens: int64(n), Events: int64(n)})
+	g := r.group(Counter{Minute: now, Day: today, Tenant: "acme", Feature: "chat", Amounts: meter.Amounts{int64(n), int64(n)}})
 	g.Lines = []byte(strings.TrimSuffix(strings.Repeat(arrived(at)+"\n", n), "\n"))
 	r.ingest(g)
 }

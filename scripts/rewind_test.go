@@ -25,7 +25,7 @@ func (r *rig) refused() {
 		r.Errorf("seal: %v, want ErrRewound", err)
 	}
 	q := Query{Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}}
-	if _, err := r.Tokens(r.Context(), 0, q); !errors.Is(err, ErrRewound) {
+	if _, err := r.Totals(r.Context(), 0, q); !errors.Is(err, ErrRewound) {
 		r.Errorf("tokens: %v, want ErrRewound", err)
 	}
 	if _, err := r.Features(r.Context(), 0, q); !errors.Is(err, ErrRewound) {
@@ -111,7 +111,7 @@ func TestUsageRefusesAViewFromBeforeARecovery(t *testing.T) {
 	r.client.Set(t.Context(), seqKey(0), int64(ledger.Epoch)+7, 0)
 	for seq, want := range map[ledger.Position]error{7: ErrRewound, 8: nil, ledger.Epoch + 7: nil, ledger.Epoch + 8: ErrRewound} {
 		q := Query{Position: seq, Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}}
-		if _, err := r.Tokens(t.Context(), 0, q); !errors.Is(err, want) {
+		if _, err := r.Totals(t.Context(), 0, q); !errors.Is(err, want) {
 			t.Errorf("a view of %d: %v, want %v", seq, err, want)
 		}
 	}

@@ -18,7 +18,10 @@ import (
 var positionLua string
 
 //go:embed counters.lua
-var countersLua string
+var countersOnlyLua string
+
+//go:embed counting.lua
+var countingLua string
 
 //go:embed seen.lua
 var seenLua string
@@ -90,8 +93,8 @@ var shardsLua string
 var reshardLua string
 
 var (
-	ingestScript   = newScript("ingest", ingestLua, positionLua, countersLua, seenLua, limitsLua)
-	stageScript    = newScript("stage", stageLua, countersLua, seenLua)
+	ingestScript   = newScript("ingest", ingestLua, positionLua, countersLua, countingLua, seenLua, limitsLua)
+	stageScript    = newScript("stage", stageLua, countersLua, countingLua, seenLua)
 	judgeScript    = newScript("judge", judgeLua, positionLua, countersLua, limitsLua)
 	unstageScript  = newScript("unstage", unstageLua)
 	sealScript     = newScript("seal", sealLua, positionLua)
@@ -99,7 +102,7 @@ var (
 	dropScript     = newScript("drop", dropLua)
 	queueScript    = newScript("queue", queueLua)
 	usageScript    = newScript("usage", usageLua, positionLua, countersLua)
-	partsScript    = newScript("parts", partsLua, positionLua)
+	partsScript    = newScript("parts", partsLua, positionLua, countersLua)
 	seriesScript   = newScript("series", seriesLua, positionLua, countersLua)
 	changedScript  = newScript("changed", changedLua, positionLua)
 	rewindScript   = newScript("rewind", rewindLua)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
@@ -45,7 +46,7 @@ func TestSealClosesRawLateAndTheMinutesThatAreOver(t *testing.T) {
 	}
 	for i, minute := range []int64{now - 9, now - 2, now - 1} { // late first, then by time
 		got := r.sum(sealed.Sums[i].ID)
-		if len(got.Minutes) != 1 || got.Minutes[MinuteKey{"acme", "chat", minute}] != (Count{1, 1}) {
+		if len(got.Minutes) != 1 || got.Minutes[MinuteKey{"acme", "chat", minute}] != (meter.Amounts{1, 1}) {
 			t.Errorf("sum %d: %+v, want minute %d", i, got.Minutes, minute)
 		}
 	}

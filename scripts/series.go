@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
-	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // ErrManyLate reports that more events wait for Postgres than one call may add up.
@@ -32,7 +35,7 @@ type SeriesQuery struct {
 type SeriesCount struct {
 	At      int64
 	Feature string
-	Count
+	Used    meter.Amounts
 }
 
 // Series returns what q asks for, in no order, the same day or minute possibly in parts. It
@@ -55,19 +58,21 @@ func (v *Valkey) Series(ctx context.Context, q SeriesQuery) ([]SeriesCount, erro
 		return nil, fmt.Errorf("list unsettled counts: %w", err)
 	}
 	reply, err := cmds[0].Slice()
-	if err != nil || len(reply)%4 != 0 {
+	const width = 2 + int(meter.NumAmounts)
+	if err != nil || len(reply)%width != 0 {
 		return nil, fmt.Errorf("list unsettled counts: a reply of %d parts: %w", len(reply), err)
 	}
-	counts := make([]SeriesCount, len(reply)/4)
-	for i := range counts {
-		at, _ := reply[4*i].(int64)
-		feature, _ := reply[4*i+1].(string)
-		tokens, tokensErr := strconv.ParseInt(fmt.Sprint(reply[4*i+2]), 10, 64)
-		events, eventsErr := strconv.ParseInt(fmt.Sprint(reply[4*i+3]), 10, 64)
-		if err := errors.Join(tokensErr, eventsErr); err != nil {
-			return nil, fmt.Errorf("list unsettled counts: %w", err)
+	counts := make([]SeriesCount, 0, len(reply)/width)
+	for row := range slices.Chunk(reply, width) {
+		var c SeriesCount
+		c.At, _ = row[0].(int64)
+		c.Feature, _ = row[1].(string)
+		for a := range c.Used {
+			if c.Used[a], err = strconv.ParseInt(fmt.Sprint(row[2+a]), 10, 64); err != nil {
+				return nil, fmt.Errorf("list unsettled counts: %w", err)
+			}
 		}
-		counts[i] = SeriesCount{at, feature, Count{tokens, events}}
+		counts = append(counts, c)
 	}
 	return counts, nil
 }

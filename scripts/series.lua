@@ -14,10 +14,10 @@
 --         late events
 -- ARGV[9 ..] ids of sum batches to leave out
 --
--- Returns day or minute, feature, tokens, events, ...; some days and minutes several times;
+-- Returns day or minute, feature, each amount, ...; some days and minutes several times;
 --   or the error REWOUND, see usage.lua;
 --   or the error LATE: the hashes hold more than may be looked at.
--- Cost: 'days', and 'minutes' of hashes of a minute: 2 look-ups a feature and hash. Late
+-- Cost: 'days', and 'minutes' of hashes of a minute: a look-up an amount, feature and hash. Late
 --   hashes and those of one large request have no index by minute: the minutes asked for are
 --   tried, or all counters read if those are fewer.
 
@@ -34,17 +34,22 @@ for i = 9, #ARGV do leave_out[ARGV[i]] = true end
 
 local answer = {}
 
--- list adds the counters of a hash whose names are keys, at the day or minute of each.
-local function list(hash, tokens, events, names, ats)
-  for first = 1, #names, most_values do
-    local last = math.min(first + most_values - 1, #names)
-    local token_values = redis.call('HMGET', hash, unpack(tokens, first, last))
-    local event_values = redis.call('HMGET', hash, unpack(events, first, last))
-    for i = 1, last - first + 1 do
-      if token_values[i] then
+-- list adds counters of a hash, given by their names without kinds, their features, and the day
+-- or minute of each. kinds are those of the amounts.
+local function list(hash, kinds, counters, names, ats)
+  for first = 1, #counters, most_values do
+    local last = math.min(first + most_values - 1, #counters)
+    local values = {}
+    for a, kind in ipairs(kinds) do
+      local fields = {}
+      for c = first, last do fields[c - first + 1] = kind .. counters[c] end
+      values[a] = redis.call('HMGET', hash, unpack(fields))
+    end
+    for c = first, last do
+      if values[1][c - first + 1] then
         local n = #answer
-        answer[n + 1], answer[n + 2] = ats[first + i - 1], names[first + i - 1]
-        answer[n + 3], answer[n + 4] = token_values[i], event_values[i] or '0'
+        answer[n + 1], answer[n + 2] = ats[c], names[c]
+        for a = 1, #kinds do answer[n + 2 + a] = values[a][c - first + 1] or '0' end
       end
     end
   end
@@ -53,17 +58,17 @@ end
 -- of_days lists what the index of a hash names: at its day if that is asked for, or all of
 -- it at a minute.
 local function of_days(hash, index, minute)
-  local tokens, events, names, ats = {}, {}, {}, {}
+  local counters, names, ats = {}, {}, {}
   for day, feature in string.gmatch(index, '([^\t\n]+)\t([^\n]+)') do
     local number = tonumber(day)
     looked_at = looked_at + 1
     if looked_at > most then return false end
     if minute or (number >= from and number < to) then
-      local i, field = #names + 1, day .. '\t' .. tenant .. '\t' .. feature
-      tokens[i], events[i], names[i], ats[i] = 't\t' .. field, 'e\t' .. field, feature, minute or number
+      local i = #names + 1
+      counters[i], names[i], ats[i] = named(day, tenant, feature), feature, minute or number
     end
   end
-  list(hash, tokens, events, names, ats)
+  list(hash, day_kinds, counters, names, ats)
   return true
 end
 
@@ -76,32 +81,33 @@ local function of_late(hash, index)
       features[#features + 1] = feature
     end
   end
-  local size, tries = redis.call('HLEN', hash), 2 * #features * (to - from)
+  local size, tries = redis.call('HLEN', hash), #minute_kinds * #features * (to - from)
   looked_at = looked_at + math.min(size, tries)
   if looked_at > most then return false end
   if tries <= size then
     for _, feature in ipairs(features) do
-      local tokens, events, names, ats = {}, {}, {}, {}
+      local counters, names, ats = {}, {}, {}
       for minute = from, to - 1 do
-        local i, field = #names + 1, string.format('%d', minute) .. '\t' .. tenant .. '\t' .. feature
-        tokens[i], events[i], names[i], ats[i] = 'T\t' .. field, 'E\t' .. field, feature, minute
+        local i = #names + 1
+        counters[i] = named(string.format('%d', minute), tenant, feature)
+        names[i], ats[i] = feature, minute
       end
-      list(hash, tokens, events, names, ats)
+      list(hash, minute_kinds, counters, names, ats)
     end
     return true
   end
-  local all, tokens, events, names, ats = redis.call('HGETALL', hash), {}, {}, {}, {}
+  local all, counters, names, ats = redis.call('HGETALL', hash), {}, {}, {}
   for f = 1, #all, 2 do
-    if string.sub(all[f], 1, 2) == 'T\t' then
-      local minute, name, feature = string.match(all[f], '^T\t(%d+)\t([^\t]+)\t(.+)$')
+    if string.sub(all[f], 1, 2) == minute_kinds[1] .. '\t' then
+      local minute, name, feature = string.match(all[f], '^.\t(%d+)\t([^\t]+)\t(.+)$')
       minute = tonumber(minute)
       if name == tenant and minute >= from and minute < to then
-        local i, field = #names + 1, string.sub(all[f], 2)
-        tokens[i], events[i], names[i], ats[i] = 'T' .. field, 'E' .. field, feature, minute
+        local i = #names + 1
+        counters[i], names[i], ats[i] = string.sub(all[f], 2), feature, minute
       end
     end
   end
-  list(hash, tokens, events, names, ats)
+  list(hash, minute_kinds, counters, names, ats)
   return true
 end
 

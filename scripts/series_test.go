@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // TestSeriesBesideVeryManyLateCounters fills the late hash beyond what a call may read: minutes
@@ -27,7 +29,7 @@ func TestSeriesBesideVeryManyLateCounters(t *testing.T) {
 		if err != nil || len(counts) != 1 {
 			t.Fatalf("%+v, %v", counts, err)
 		}
-		return counts[0].Tokens
+		return counts[0].Used[meter.Tokens]
 	}
 	fields := r.client.HLen(t.Context(), lateKey(0)).Val()
 	fill(seriesCounters - int(fields))

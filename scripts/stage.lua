@@ -1,7 +1,8 @@
 #!lua
 -- Stores a part of one large request in a raw batch and a sum batch of its own, which nobody
 -- sees until ingest.lua seals them: so a request of any size takes short calls, and is counted
--- whole or not at all. Uses counters.lua, which Go puts before it.
+-- whole or not at all. Uses counters.lua, counting.lua and seen.lua, which
+-- Go puts before it.
 --
 -- KEYS[1] staged     zset: pairs of staged batches, "<raw id> <sum id>", by when they were begun
 -- KEYS[2] raw:<id>   list: the staged events, an element a part

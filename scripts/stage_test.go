@@ -72,8 +72,8 @@ func TestAStagedRequestIsSeenWhenItIsSealed(t *testing.T) {
 		t.Errorf("lines %q", got)
 	}
 	sum := r.sum(s.Sum)
-	wantMinutes := map[MinuteKey]Count{{"acme", "chat", now}: {4, 2}, {"acme", "chat", now - 40}: {2, 1}}
-	if fmt.Sprint(sum.Minutes) != fmt.Sprint(wantMinutes) || sum.Days[DayKey{"acme", today, "chat"}] != (Count{6, 3}) {
+	wantMinutes := map[MinuteKey]meter.Amounts{{"acme", "chat", now}: {4, 2}, {"acme", "chat", now - 40}: {2, 1}}
+	if fmt.Sprint(sum.Minutes) != fmt.Sprint(wantMinutes) || sum.Days[DayKey{"acme", today, "chat"}] != (meter.Amounts{6, 3}) {
 		t.Errorf("the sum batch holds %+v", sum)
 	}
 }

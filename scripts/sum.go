@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
@@ -12,8 +11,8 @@ import (
 // Sum is the content of a sum batch.
 type Sum struct {
 	// Minutes are what the batch adds to rollups, Days what it adds to usage_daily.
-	Minutes map[MinuteKey]Count
-	Days    map[DayKey]Count
+	Minutes map[MinuteKey]meter.Amounts
+	Days    map[DayKey]meter.Amounts
 }
 
 // MinuteKey is a row of rollups; Minute is the unix time in minutes.
@@ -29,78 +28,62 @@ type DayKey struct {
 	Feature string
 }
 
-// Count is an amount to add.
-type Count struct{ Tokens, Events int64 }
-
 // ReadSum returns the content of a sum batch; empty if it has been dropped
 // meanwhile. It reads in steps of 2,000 fields, so that a minute of 100,000 counters
 // does not hold up Valkey.
 func (v *Valkey) ReadSum(ctx context.Context, shard int, id string) (Sum, error) {
-	sum := Sum{Minutes: map[MinuteKey]Count{}, Days: map[DayKey]Count{}}
+	sum := Sum{Minutes: map[MinuteKey]meter.Amounts{}, Days: map[DayKey]meter.Amounts{}}
 	var minute int64
 	scan := v.rdb.HScan(ctx, sumPrefix(shard)+id, 0, "", 2000).Iterator()
 	// The hash is immutable, so HSCAN returns every field; it may return one twice
 	// while the table is being resized, which sets the same value again.
 	for scan.Next(ctx) {
-		field := scan.Val()
+		name := scan.Val()
 		if !scan.Next(ctx) {
 			break
 		}
-		if strings.HasPrefix(field, "d\t") || strings.HasPrefix(field, "f\t") {
+		f, counts, err := parseField(name)
+		if err != nil {
+			return Sum{}, fmt.Errorf("read sum batch: %w", err)
+		}
+		if !counts && name != string(kindMinute) {
 			continue // the indexes
 		}
 		value, err := strconv.ParseInt(scan.Val(), 10, 64)
 		if err != nil {
-			return Sum{}, fmt.Errorf("read sum batch: field %q: %w", field, err)
+			return Sum{}, fmt.Errorf("read sum batch: field %q: %w", name, err)
 		}
-		if field == "m" {
+		if !counts {
 			minute = value
 			continue
 		}
-		if err := sum.set(field, value); err != nil {
-			return Sum{}, fmt.Errorf("read sum batch: %w", err)
-		}
+		sum.set(f, value)
 	}
 	if err := scan.Err(); err != nil {
 		return Sum{}, fmt.Errorf("read sum batch: %w", err)
 	}
 	if minute != 0 {
-		sum.Minutes = make(map[MinuteKey]Count, len(sum.Days))
+		sum.Minutes = make(map[MinuteKey]meter.Amounts, len(sum.Days))
 		for day, n := range sum.Days {
 			key := MinuteKey{day.Tenant, day.Feature, minute}
-			at := sum.Minutes[key] // a zone changed within the minute makes two days of it
-			sum.Minutes[key] = Count{at.Tokens + n.Tokens, at.Events + n.Events}
+			sum.Minutes[key] = sum.Minutes[key].Add(n) // a zone changed within the minute makes two days of it
 		}
 	}
 	return sum, nil
 }
 
-func (s Sum) set(field string, value int64) error {
-	kind, rest, _ := strings.Cut(field, "\t")
-	if kind == "s" { // the rows below add up to it
-		return nil
+// set enters the amount in a field. Totals are left out: the other fields add up to them.
+func (s Sum) set(f field, value int64) {
+	switch k := kinds[f.kind]; k.scope {
+	case ofDay:
+		key := DayKey{f.tenant, meter.Day(f.at), f.feature}
+		n := s.Days[key]
+		n[k.amount] = value
+		s.Days[key] = n
+	case ofMinute:
+		key := MinuteKey{f.tenant, f.feature, f.at}
+		n := s.Minutes[key]
+		n[k.amount] = value
+		s.Minutes[key] = n
 	}
-	parts := strings.Split(rest, "\t")
-	if len(parts) != 3 {
-		return fmt.Errorf("unexpected field %q", field)
-	}
-	number, err := strconv.ParseInt(parts[0], 10, 64)
-	if err != nil {
-		return fmt.Errorf("unexpected field %q: %w", field, err)
-	}
-	day := DayKey{parts[1], meter.Day(number), parts[2]}
-	at := MinuteKey{parts[1], parts[2], number}
-	switch kind {
-	case "t":
-		s.Days[day] = Count{value, s.Days[day].Events}
-	case "e":
-		s.Days[day] = Count{s.Days[day].Tokens, value}
-	case "T":
-		s.Minutes[at] = Count{value, s.Minutes[at].Events}
-	case "E":
-		s.Minutes[at] = Count{s.Minutes[at].Tokens, value}
-	default:
-		return fmt.Errorf("unexpected field %q", field)
-	}
-	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 func TestReadSumOfAMinute(t *testing.T) {
@@ -14,7 +16,7 @@ func TestReadSumOfAMinute(t *testing.T) {
 	if len(sum.Days) != 2 || len(sum.Minutes) != 2 {
 		t.Fatalf("got %+v", sum)
 	}
-	for feature, want := range map[string]Count{"chat": {6, 2}, "image": {7, 1}} {
+	for feature, want := range map[string]meter.Amounts{"chat": {6, 2}, "image": {7, 1}} {
 		if got := sum.Days[DayKey{"acme", today, feature}]; got != want {
 			t.Errorf("day of %s: %+v, want %+v", feature, got, want)
 		}
@@ -31,10 +33,10 @@ func TestReadSumOfAMinuteWithTwoDays(t *testing.T) {
 	yesterday.Day--
 	r.add(chat(5), yesterday)
 	sum := r.sum(r.seal(now + 1).Sums[0].ID)
-	if got := sum.Minutes[MinuteKey{"acme", "chat", now}]; got != (Count{6, 2}) {
+	if got := sum.Minutes[MinuteKey{"acme", "chat", now}]; got != (meter.Amounts{6, 2}) {
 		t.Errorf("minute: %+v, want both days", got)
 	}
-	if a, b := sum.Days[DayKey{"acme", today, "chat"}], sum.Days[DayKey{"acme", today - 1, "chat"}]; a != (Count{5, 1}) || b != (Count{1, 1}) {
+	if a, b := sum.Days[DayKey{"acme", today, "chat"}], sum.Days[DayKey{"acme", today - 1, "chat"}]; a != (meter.Amounts{5, 1}) || b != (meter.Amounts{1, 1}) {
 		t.Errorf("days: %+v and %+v", a, b)
 	}
 }
@@ -52,7 +54,7 @@ func TestReadSumOfManySteps(t *testing.T) {
 		t.Errorf("%d days, %d minutes, want %d", len(sum.Days), len(sum.Minutes), tenants)
 	}
 	for i := range tenants {
-		if got := sum.Days[DayKey{fmt.Sprintf("tenant-%d", i), today, "chat"}]; got != (Count{int64(i) + 1, 1}) {
+		if got := sum.Days[DayKey{fmt.Sprintf("tenant-%d", i), today, "chat"}]; got != (meter.Amounts{int64(i) + 1, 1}) {
 			t.Fatalf("tenant %d has %+v", i, got)
 		}
 	}

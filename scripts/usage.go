@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -24,27 +25,27 @@ type Query struct {
 	MissingFrom int64
 }
 
-// Tokens returns the unsettled tokens of each tenant of q, in q's order. It makes a
+// Totals returns the unsettled totals of each tenant of q, in q's order. It makes a
 // call for every 250 tenants, fewer if there are many hashes, so that none holds up Valkey for
 // more than a ms or two. ErrRewound says that the sums would not fit what the caller knows from
 // Postgres.
-func (v *Valkey) Tokens(ctx context.Context, shard int, q Query) ([]int64, error) {
-	tokens := make([]int64, 0, len(q.Tenants))
+func (v *Valkey) Totals(ctx context.Context, shard int, q Query) ([]meter.Amounts, error) {
+	totals := make([]meter.Amounts, 0, len(q.Tenants))
 	for start, end := 0, 0; start < len(q.Tenants); start = end {
 		end = min(start+v.queryChunk(shard), len(q.Tenants))
 		part := q
 		part.Tenants = q.Tenants[start:end]
-		cmds, err := v.run(ctx, nil, usageCall(shard, part, "tokens"))
+		cmds, err := v.run(ctx, nil, usageCall(shard, part, "totals"))
 		if err != nil {
-			return nil, fmt.Errorf("add up unsettled tokens: %w", err)
+			return nil, fmt.Errorf("add up unsettled totals: %w", err)
 		}
-		sums, err := v.parseTokens(shard, cmds[0], len(part.Tenants))
+		sums, err := v.parseTotals(shard, cmds[0], len(part.Tenants))
 		if err != nil {
 			return nil, err
 		}
-		tokens = append(tokens, sums...)
+		totals = append(totals, sums...)
 	}
-	return tokens, nil
+	return totals, nil
 }
 
 // Hashes is in how many hashes of counters this process has last looked up usage: open minutes,
@@ -61,7 +62,7 @@ const mostCounters = 10_000
 // Features returns the unsettled usage of each tenant of q by feature, in q's order and
 // within a tenant in none. It is one call, of 2 look-ups a feature and open minute: ask for
 // a few dozen tenants at a time. The usage is nil for tenants of which more wait than one call
-// may add up. Its errors are those of Tokens.
+// may add up. Its errors are those of Totals.
 func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.FeatureUsage, error) {
 	cmds, err := v.run(ctx, nil, usageCall(shard, q, "features"))
 	if err != nil {
@@ -74,13 +75,17 @@ func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.Fe
 	all := make([][]meter.FeatureUsage, len(q.Tenants))
 	for i := range all {
 		rows, _ := reply[i].([]any)
-		all[i] = make([]meter.FeatureUsage, 0, len(rows)/4)
-		for r := 0; r+3 < len(rows); r += 4 {
-			name, _ := rows[r].(string)
-			high, _ := rows[r+1].(int64)
-			low, _ := rows[r+2].(int64)
-			events, _ := rows[r+3].(int64)
-			all[i] = append(all[i], meter.FeatureUsage{Feature: name, Tokens: join(high, low), Events: events})
+		const width = 1 + 2*int(meter.NumAmounts)
+		all[i] = make([]meter.FeatureUsage, 0, len(rows)/width)
+		for row := range slices.Chunk(rows, width) {
+			name, _ := row[0].(string)
+			f := meter.FeatureUsage{Feature: name}
+			for a := range f.Used {
+				high, _ := row[1+2*a].(int64)
+				low, _ := row[2+2*a].(int64)
+				f.Used[a] = join(high, low)
+			}
+			all[i] = append(all[i], f)
 		}
 	}
 	tooMany, _ := reply[len(all)].([]any)
@@ -108,25 +113,38 @@ func unsettledKeys(shard int) []string {
 	return []string{minutesKey(shard), lateKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
 }
 
-func (v *Valkey) parseTokens(shard int, cmd *redis.Cmd, tenants int) ([]int64, error) {
+// parseTotals reads the reply to usageCall for 'totals'.
+func (v *Valkey) parseTotals(shard int, cmd *redis.Cmd, tenants int) ([]meter.Amounts, error) {
 	parts, err := cmd.Int64Slice()
-	if err != nil || len(parts) != 2*tenants+1 {
-		return nil, fmt.Errorf("add up unsettled tokens: %d parts for %d tenants: %w", len(parts), tenants, err)
+	if err != nil || len(parts) != 2*len(totalled)*tenants+1 {
+		return nil, fmt.Errorf("add up unsettled totals: %d parts for %d tenants: %w", len(parts), tenants, err)
 	}
-	v.hashes[shard].Store(parts[2*tenants])
-	tokens := make([]int64, tenants)
-	for i := range tokens {
-		tokens[i] = join(parts[2*i], parts[2*i+1])
+	totals := make([]meter.Amounts, tenants)
+	for i := range totals {
+		for _, a := range totalled {
+			totals[i][a] = join(parts[0], parts[1])
+			parts = parts[2:]
+		}
 	}
-	return tokens, nil
+	v.hashes[shard].Store(parts[0])
+	return totals, nil
 }
 
-// join puts high*10^9 + low together, at most 2^63-1.
+// join puts high*10^9 + low together. It stops at 2^63-1 and -(2^63-1).
 func join(high, low int64) int64 {
 	const unit = 1_000_000_000
 	high, low = high+low/unit, low%unit
-	if high > (math.MaxInt64-low)/unit {
+	switch { // give both parts one sign
+	case high > 0 && low < 0:
+		high, low = high-1, low+unit
+	case high < 0 && low > 0:
+		high, low = high+1, low-unit
+	}
+	switch {
+	case high > 0 && high > (math.MaxInt64-low)/unit:
 		return math.MaxInt64
+	case high < 0 && high < (-math.MaxInt64-low)/unit:
+		return -math.MaxInt64
 	}
 	return high*unit + low
 }

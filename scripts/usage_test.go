@@ -42,7 +42,7 @@ func TestUsageAddsUpEverythingButTheGivenBatches(t *testing.T) {
 			t.Errorf("without %q: %d tokens, want %d", c.leaveOut, got, c.want)
 		}
 		features := r.features(Query{Settled: c.leaveOut, Tenants: []meter.TenantDays{{Tenant: "acme", From: today, To: today + 1}}})[0]
-		if len(features) != 1 || features[0].Tokens != c.want {
+		if len(features) != 1 || features[0].Used[meter.Tokens] != c.want {
 			t.Errorf("without %q: features %+v; want %d tokens", c.leaveOut, features, c.want)
 		}
 	}
@@ -70,14 +70,14 @@ func TestUsageCountsTheDaysOfAHalfOpenRange(t *testing.T) {
 		{today + 3, today + 50, 0},
 	} {
 		q := Query{Tenants: []meter.TenantDays{{Tenant: "acme", From: c.from, To: c.to}}}
-		got, err := r.Tokens(t.Context(), 0, q)
-		if err != nil || got[0] != 101*c.want {
+		got, err := r.Totals(t.Context(), 0, q)
+		if err != nil || got[0][meter.Tokens] != 101*c.want {
 			t.Errorf("%s to %s: %v, %v; want %d", c.from, c.to, got, err, 101*c.want)
 		}
 		features := r.features(q)[0]
 		var sum int64
 		for _, f := range features {
-			sum += f.Tokens
+			sum += f.Used[meter.Tokens]
 		}
 		if sum != 101*c.want {
 			t.Errorf("%s to %s: features %+v; want %d", c.from, c.to, features, 101*c.want)
@@ -94,8 +94,8 @@ func TestFeaturesAddUpOverHashesAndDays(t *testing.T) {
 	name := `a\N "é" 🦉 %s`
 	r.add(chat(1), counter("acme", "image", 20), yesterday, other, lateChat(9, 2), counter("acme", name, 7), counter("zed", "chat", 99))
 	got := r.features(Query{Tenants: []meter.TenantDays{{Tenant: "acme", From: today - 1, To: today + 1}}})[0]
-	slices.SortFunc(got, func(a, b meter.FeatureUsage) int { return cmp.Compare(a.Tokens, b.Tokens) })
-	want := []meter.FeatureUsage{{Feature: "chat", Tokens: 3, Events: 2}, {Feature: name, Tokens: 7, Events: 1}, {Feature: "image", Tokens: 60, Events: 3}}
+	slices.SortFunc(got, func(a, b meter.FeatureUsage) int { return cmp.Compare(a.Used[meter.Tokens], b.Used[meter.Tokens]) })
+	want := []meter.FeatureUsage{{Feature: "chat", Used: meter.Amounts{3, 2}}, {Feature: name, Used: meter.Amounts{7, 1}}, {Feature: "image", Used: meter.Amounts{60, 3}}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
@@ -109,7 +109,7 @@ func TestFeaturesOfSeveralTenantsAreInTheirOrder(t *testing.T) {
 		days = append(days, meter.TenantDays{Tenant: name, From: today, To: today + 1})
 	}
 	got := r.features(Query{Tenants: days})
-	want := [][]meter.FeatureUsage{{{Feature: "image", Tokens: 99, Events: 1}}, {}, {{Feature: "chat", Tokens: 1, Events: 1}}}
+	want := [][]meter.FeatureUsage{{{Feature: "image", Used: meter.Amounts{99, 1}}}, {}, {{Feature: "chat", Used: meter.Amounts{1, 1}}}}
 	if !slices.EqualFunc(got, want, slices.Equal) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
@@ -148,8 +148,8 @@ func TestTokensOfMoreTenantsThanOneCallTakes(t *testing.T) {
 		}
 	}
 	r.add(counters...)
-	got, err := r.Tokens(t.Context(), 0, q)
-	if err != nil || !slices.Equal(got, want) {
+	got, err := r.Totals(t.Context(), 0, q)
+	if err != nil || !slices.Equal(tokensOf(got), want) {
 		t.Errorf("got %d sums, %v; they differ from those of %d tenants", len(got), err, tenants)
 	}
 }
@@ -161,15 +161,15 @@ func TestTokensOfATenantAskedForTwice(t *testing.T) {
 	r.add(chat(5), yesterday)
 	q := Query{Tenants: []meter.TenantDays{
 		{Tenant: "acme", From: today, To: today + 1}, {Tenant: "acme", From: today, To: today + 1}, {Tenant: "acme", From: today - 1, To: today}}}
-	got, err := r.Tokens(t.Context(), 0, q)
-	if err != nil || !slices.Equal(got, []int64{5, 5, 1}) {
+	got, err := r.Totals(t.Context(), 0, q)
+	if err != nil || !slices.Equal(tokensOf(got), []int64{5, 5, 1}) {
 		t.Errorf("got %v, %v; want 5, 5, 1", got, err)
 	}
 }
 
 func TestTokensOfNobody(t *testing.T) {
 	r := newRig(t)
-	if got, err := r.Tokens(t.Context(), 0, Query{}); err != nil || len(got) > 0 {
+	if got, err := r.Totals(t.Context(), 0, Query{}); err != nil || len(got) > 0 {
 		t.Errorf("got %v, %v", got, err)
 	}
 }

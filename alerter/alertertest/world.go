@@ -124,7 +124,7 @@ func (w *World) AddTenant(name string, tokens, quota int64, thresholds ...int) {
 	w.Exec("INSERT INTO tenants (name) VALUES ($1)", name)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tenants = append(w.tenants, meter.Usage{Tokens: tokens, Tenant: meter.Tenant{
+	w.tenants = append(w.tenants, meter.Usage{Used: meter.Amounts{meter.Tokens: tokens}, Tenant: meter.Tenant{
 		Name: name, Quota: quota, BillingDay: 1, Zone: time.UTC, Thresholds: thresholds}})
 }
 

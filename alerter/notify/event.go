@@ -62,7 +62,7 @@ type Feature struct {
 
 // NewFacts returns the facts of an event of a tenant with this usage.
 func NewFacts(at time.Time, u meter.Usage, thresholds []int, reason string) Facts {
-	f := Facts{At: at.UTC(), Name: u.Tenant.DisplayName, Used: u.Tokens, Quota: u.Tenant.Quota,
+	f := Facts{At: at.UTC(), Name: u.Tenant.DisplayName, Used: u.Used[meter.Tokens], Quota: u.Tenant.Quota,
 		Thresholds: thresholds, Reason: reason}
 	if p, ok := u.Project(); ok {
 		f.PerDay, f.Projected = &p.PerDay, &p.Total
@@ -71,7 +71,7 @@ func NewFacts(at time.Time, u meter.Usage, thresholds []int, reason string) Fact
 		}
 	}
 	for _, part := range u.Features[:min(topFeatures, len(u.Features))] {
-		f.Features = append(f.Features, Feature{part.Feature, part.Tokens})
+		f.Features = append(f.Features, Feature{part.Feature, part.Used[meter.Tokens]})
 	}
 	return f
 }

@@ -28,7 +28,7 @@ func TestMessagesHaveTheNameOfTheirMoment(t *testing.T) {
 	if got := w.WantMessages("acme", "acme"); got[0] != got[1] {
 		t.Errorf("the repeated message says something else: %q", got)
 	}
-	w.Change("acme", func(u *meter.Usage) { u.Tokens = 960 })
+	w.Change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 960 })
 	w.Advance(2 * time.Second)
 	w.run(a)
 	got := w.WantMessages("acme", "acme", "acme2")

@@ -35,7 +35,7 @@ func TestResendKeepsTheMessageAndItsID(t *testing.T) {
 	resend(store.ResendQuery{Tenant: "acme"}, 0) // they wait already
 	w.Slack.Answers(nil)
 	w.Advance(48 * time.Hour)
-	w.Change("acme", func(u *meter.Usage) { u.Tokens = 950 })
+	w.Change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 950 })
 	if r := w.run(a); r.Delivered != 1 || r.Dead != 1 {
 		t.Fatalf("got %+v", r)
 	}

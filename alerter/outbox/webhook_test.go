@@ -35,7 +35,7 @@ func TestASignedEventIsWhatTheSpecSays(t *testing.T) {
 	w.atPresent()
 	w.AddTenant("acme", 900, 1000, 50, 80)
 	w.Change("acme", func(u *meter.Usage) {
-		u.Features = []meter.FeatureUsage{{Feature: "chat", Tokens: 900, Events: 3}}
+		u.Features = []meter.FeatureUsage{{Feature: "chat", Used: meter.Amounts{900, 3}}}
 	})
 	of, all := w.Endpoint(nil), w.Endpoint(nil)
 	acme := "acme"
@@ -124,10 +124,10 @@ func TestRearmedIsToldToWebhooksAndNotToSlack(t *testing.T) {
 		t.Fatalf("got %+v", r)
 	}
 	w.Advance(time.Minute)
-	w.Change("acme", func(u *meter.Usage) { u.Tokens = 9000 })
+	w.Change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 9000 })
 	w.run(a)
 	w.Advance(11 * 24 * time.Hour) // December 1st
-	w.Change("acme", func(u *meter.Usage) { u.Tokens = 0 })
+	w.Change("acme", func(u *meter.Usage) { u.Used[meter.Tokens] = 0 })
 	w.run(a)
 	var told []string
 	for _, m := range e.Got() {
@@ -173,7 +173,7 @@ func TestAWebhookThatIsGoneIsDisabled(t *testing.T) {
 		t.Error("a webhook that has answered 410 is still enabled")
 	}
 	w.Advance(time.Minute)
-	w.Change("zeta", func(u *meter.Usage) { u.Tokens = 900 })
+	w.Change("zeta", func(u *meter.Usage) { u.Used[meter.Tokens] = 900 })
 	w.run(a)
 	if len(e.Got()) != 1 || len(w.Slack.Got()) != 1 {
 		t.Error("a disabled webhook got a message")

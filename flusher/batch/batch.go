@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -64,7 +65,7 @@ func (w *Writer) Read(ctx context.Context, shard int, sealed scripts.Sealed) ([]
 		tenants := map[string]bool{}
 		for key, n := range sum.Days {
 			tenants[key.Tenant] = true
-			b.Tokens += n.Tokens
+			b.Tokens += n[meter.Tokens]
 		}
 		b.tenants = slices.Sorted(maps.Keys(tenants))
 		for key := range sum.Minutes {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 )
 
@@ -106,13 +107,22 @@ func Bisect[R any](ctx context.Context, h *Bisector, rows []R, put func([]R) err
 	return nil
 }
 
-// deadRollup and DeadDay are refused rows as dead_events shows them.
+// deadRollup is a refused row of rollups as dead_events shows it.
 func deadRollup(r minuteRow) any {
-	return map[string]any{"table": "rollups", "tenant": r.Tenant, "feature": r.Feature,
-		"minute": time.Unix(r.Minute*60, 0).UTC(), "tokens": r.Tokens, "events": r.Events}
+	return withAmounts(r.amounts, map[string]any{"table": "rollups", "tenant": r.Tenant,
+		"feature": r.Feature, "minute": time.Unix(r.Minute*60, 0).UTC()})
 }
 
+// DeadDay is a refused row of usage_daily as dead_events shows it.
 func DeadDay(r DayRow) any {
-	return map[string]any{"table": "usage_daily", "tenant": r.Tenant, "feature": r.Feature,
-		"day": r.Day.String(), "tokens": r.Tokens, "events": r.Events}
+	return withAmounts(r.amounts, map[string]any{"table": "usage_daily", "tenant": r.Tenant,
+		"feature": r.Feature, "day": r.Day.String()})
+}
+
+// withAmounts adds the members of amounts to a row.
+func withAmounts(amounts meter.Amounts, row map[string]any) map[string]any {
+	for a := range meter.NumAmounts {
+		row[a.Spec().Name] = amounts[a]
+	}
+	return row
 }

@@ -72,7 +72,7 @@ func (w *Writer) Committed(fresh []*Batch, done Result) {
 	}
 	m.skipped.Add(float64(done.Skipped))
 	m.events.Add(float64(done.Events))
-	m.tokens.Add(float64(done.Tokens))
+	m.tokens.Add(float64(max(done.Tokens, 0))) // a counter panics if it is to fall
 	m.rows.Add(float64(done.Rows))
 	m.dead.Add(float64(done.Dead))
 	m.lastDone.Set(float64(now.Unix()))

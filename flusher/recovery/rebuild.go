@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/lib/pq"
 
 	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -29,7 +30,8 @@ func (t *recoveryTx) rebuild(ctx context.Context) error {
 		"CREATE TEMP TABLE suspect ON COMMIT DROP AS SELECT DISTINCT tenant, feature, minute FROM touched JOIN own USING (tenant) WHERE minute >= " +
 			pq.QuoteLiteral(t.kept.Format(time.RFC3339)),
 		"ANALYZE suspect", // or the plan below may be a loop
-		`CREATE TEMP TABLE counted (tenant text, feature text, minute timestamptz, tokens bigint, events bigint) ON COMMIT DROP`,
+		`CREATE TEMP TABLE counted (tenant text, feature text, minute timestamptz, ` + store.EachAmount(", ",
+			func(a meter.AmountSpec) string { return a.Column + " bigint" }) + `) ON COMMIT DROP`,
 	} {
 		if _, err := t.tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("make tables of rebuild: %w", err)
@@ -38,17 +40,20 @@ func (t *recoveryTx) rebuild(ctx context.Context) error {
 	if err := t.count(ctx); err != nil {
 		return err
 	}
+	counted := store.ArrayOf(func(a meter.AmountSpec) string { return "c." + a.Column })
+	old := store.ArrayOf(func(a meter.AmountSpec) string { return "coalesce(r." + a.Column + ", 0)" })
+	moved := store.ArrayOf(func(a meter.AmountSpec) string {
+		return "c." + a.Column + " - coalesce(r." + a.Column + ", 0)"
+	})
 	_, err = t.tx.ExecContext(ctx, `CREATE TEMP TABLE rebuilt ON COMMIT DROP AS
-		SELECT c.*, coalesce(r.total_tokens, 0) AS old_tokens, coalesce(r.events, 0) AS old_events
-		FROM counted c LEFT JOIN rollups r USING (tenant, feature, minute)
-		WHERE (c.tokens, c.events) <> (coalesce(r.total_tokens, 0), coalesce(r.events, 0))`)
+		SELECT c.*, `+moved+` AS moved FROM counted c LEFT JOIN rollups r USING (tenant, feature, minute)
+		WHERE `+counted+` <> `+old)
 	if err != nil {
 		return fmt.Errorf("compare with rollups: %w", err)
 	}
-	_, err = t.tx.ExecContext(ctx, `INSERT INTO rollups (tenant, feature, minute, total_tokens, events)
-		SELECT tenant, feature, minute, tokens, events FROM rebuilt ORDER BY tenant, feature, minute
-		ON CONFLICT (tenant, feature, minute) DO UPDATE SET total_tokens = excluded.total_tokens,
-			events = excluded.events, updated_at = now()`)
+	_, err = t.tx.ExecContext(ctx, `INSERT INTO rollups (tenant, feature, minute, `+store.AmountColumns+`)
+		SELECT tenant, feature, minute, `+store.AmountColumns+` FROM rebuilt ORDER BY tenant, feature, minute
+		ON CONFLICT (tenant, feature, minute) DO UPDATE SET `+store.SetAmounts()+`, updated_at = now()`)
 	if err != nil {
 		return fmt.Errorf("rebuild rollups: %w", err)
 	}
@@ -67,7 +72,9 @@ func (t *recoveryTx) count(ctx context.Context) error {
 	}
 	for _, d := range days {
 		_, err := t.tx.ExecContext(ctx, `INSERT INTO counted
-			SELECT s.tenant, s.feature, s.minute, least(sum(e.tokens), 9223372036854775807)::bigint, count(*)
+			SELECT s.tenant, s.feature, s.minute, `+store.EachAmount(", ", func(a meter.AmountSpec) string {
+			return store.BoundedSum(store.OfEvent(a))
+		})+`
 			FROM events e JOIN suspect s ON s.tenant = e.tenant AND s.feature = e.feature AND s.minute = date_trunc('minute', e.created_at)
 			WHERE e.created_at >= $1 AND e.created_at < $2 AND s.minute >= $1 AND s.minute < $2 GROUP BY 1, 2, 3`,
 			d.First, d.Last.Add(time.Minute))
@@ -85,10 +92,10 @@ func (t *recoveryTx) moveDays(ctx context.Context) error {
 	var rows []struct {
 		Tenant, Feature string
 		Minute          int64
-		Tokens, Events  int64
+		Moved           meter.Amounts
 	}
 	err := t.tx.SelectContext(ctx, &rows, `SELECT tenant, feature, (extract(epoch FROM minute) / 60)::bigint AS minute,
-		tokens - old_tokens AS tokens, events - old_events AS events FROM rebuilt`)
+		moved FROM rebuilt`)
 	if err != nil {
 		return fmt.Errorf("read rebuilt rows: %w", err)
 	}
@@ -97,11 +104,8 @@ func (t *recoveryTx) moveDays(ctx context.Context) error {
 	for _, r := range rows {
 		day := t.tenants[r.Tenant].Day(time.Unix(r.Minute*60, 0))
 		key := scripts.DayKey{Tenant: r.Tenant, Day: day, Feature: r.Feature}
-		n := moved.Days[key]
-		if r.Tokens > 0 && n.Tokens > math.MaxInt64-r.Tokens {
-			r.Tokens = math.MaxInt64 - n.Tokens // Postgres will refuse it
-		}
-		moved.Days[key] = scripts.Count{Tokens: n.Tokens + r.Tokens, Events: n.Events + r.Events}
+		// Postgres will refuse what stops at the bounds.
+		moved.Days[key] = moved.Days[key].Add(r.Moved)
 	}
 	h := batch.Bisector{Tx: t.tx, Batch: &batch.Batch{Batch: scripts.Batch{ID: t.recoveryID},
 		Kind: ledger.Sum}}

@@ -55,17 +55,17 @@ type verdict struct {
 	recut     []Series
 	explained int
 	// drift is what rollups have too much, by the day on which it counts.
-	drift map[scripts.DayKey]Count
+	drift map[scripts.DayKey]meter.Amounts
 }
 
 // judge compares rollups, as they are when minutes are put right, with usage_daily.
 func (c *comparison) judge(ctx context.Context, minutes []MinuteDrift) (verdict, error) {
-	drift := map[Series]Count{}
-	v := verdict{drift: map[scripts.DayKey]Count{}}
+	drift := map[Series]meter.Amounts{}
+	v := verdict{drift: map[scripts.DayKey]meter.Amounts{}}
 	for _, m := range minutes {
 		key := scripts.DayKey{Tenant: m.Tenant, Day: c.zones.day(m.Tenant, m.Minute), Feature: m.Feature}
-		v.drift[key] = v.drift[key].plus(m.Difference())
-		drift[m.Series] = drift[m.Series].plus(m.Difference())
+		v.drift[key] = v.drift[key].Add(m.Difference())
+		drift[m.Series] = drift[m.Series].Add(m.Difference())
 	}
 	days, err := c.readDays(ctx, slices.Collect(maps.Keys(drift)))
 	if err != nil {
@@ -79,11 +79,11 @@ func (c *comparison) judge(ctx context.Context, minutes []MinuteDrift) (verdict,
 	wrong := map[Series][]DayDrift{}
 	refused := c.dead.rollupsByDay(c.zones)
 	for key, d := range days {
-		d.Minutes = d.Minutes.minus(v.drift[key])
+		d.Minutes = d.Minutes.Sub(v.drift[key])
 		if d.Daily == d.Minutes {
 			continue
 		}
-		d.Daily, d.Minutes = d.Daily.plus(c.dead.days[key]), d.Minutes.plus(refused[key])
+		d.Daily, d.Minutes = d.Daily.Add(c.dead.days[key]), d.Minutes.Add(refused[key])
 		if d.Daily == d.Minutes {
 			v.explained++
 			continue
@@ -101,22 +101,22 @@ func (c *comparison) judge(ctx context.Context, minutes []MinuteDrift) (verdict,
 }
 
 // total judges all days of a series against all its minutes.
-func (c *comparison) total(t TotalDrift, drift Count, days []DayDrift) TotalDrift {
+func (c *comparison) total(t TotalDrift, drift meter.Amounts, days []DayDrift) TotalDrift {
 	t.Series = days[0].Series
 	deadDays, deadMinutes := c.dead.total(t.Series)
-	t.Days, t.Minutes = t.Days.plus(deadDays), t.Minutes.plus(deadMinutes)
+	t.Days, t.Minutes = t.Days.Add(deadDays), t.Minutes.Add(deadMinutes)
 	t.moves = t.Days == t.Minutes
-	t.Minutes = t.Minutes.minus(drift)
-	var found Count
+	t.Minutes = t.Minutes.Sub(drift)
+	var found meter.Amounts
 	for _, d := range days {
-		found = found.plus(d.Difference())
+		found = found.Add(d.Difference())
 	}
 	t.Unresolved = !t.moves && found != t.Difference()
 	return t
 }
 
 func (v *verdict) add(t TotalDrift, days []DayDrift) {
-	if t.Difference() == (Count{}) {
+	if t.Difference() == (meter.Amounts{}) {
 		v.recut = append(v.recut, t.Series)
 		return
 	}

@@ -8,38 +8,50 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
+
+// daily and minutely are the columns of an amount's two sums in daysQuery.
+func daily(a meter.AmountSpec) string    { return "daily_" + a.Name }
+func minutely(a meter.AmountSpec) string { return "minute_" + a.Name }
 
 // daysQuery returns the features' days that differ, and all of the series given last.
 var daysQuery = `WITH span AS (
 	SELECT * FROM unnest($1::text[], $2::date[], $3::timestamptz[], $4::timestamptz[]) AS s (tenant, day, first, after))
 SELECT tenant, feature, day - date '1970-01-01' AS day,
-	` + bounded("sum(daily_tokens)") + ` AS daily_tokens, ` + bounded("sum(daily_events)") + ` AS daily_events,
-	` + bounded("sum(minute_tokens)") + ` AS minute_tokens, ` + bounded("sum(minute_events)") + ` AS minute_events
+	` + store.ArrayOf(sumOf(daily)) + " AS daily, " + store.ArrayOf(sumOf(minutely)) + ` AS minutes
 FROM (
-	SELECT s.tenant, f.feature, s.day, 0 AS daily_tokens, 0 AS daily_events, m.tokens AS minute_tokens, m.events AS minute_events
+	SELECT s.tenant, f.feature, s.day, ` + as(none, daily) + `, m.*
 	FROM (SELECT DISTINCT tenant AS name FROM span) t, ` + featuresOf("$7", "$8") + `, span s, LATERAL (
-		SELECT coalesce(sum(total_tokens), 0) AS tokens, coalesce(sum(events), 0) AS events FROM rollups
+		SELECT ` + as(totalOf, minutely) + ` FROM rollups
 		WHERE tenant = t.name AND feature = f.feature AND minute >= s.first AND minute < s.after) m
 	WHERE s.tenant = t.name
 	UNION ALL
-	SELECT s.tenant, u.feature, s.day, u.total_tokens, u.events, 0, 0
+	SELECT s.tenant, u.feature, s.day, ` + store.AmountColumns + ", " + as(none, minutely) + `
 	FROM span s JOIN usage_daily u ON u.tenant = s.tenant AND u.day = s.day
 ) entries
 GROUP BY tenant, feature, day
-HAVING sum(daily_tokens) <> sum(minute_tokens) OR sum(daily_events) <> sum(minute_events)
+HAVING ` + differ(exactly(daily), exactly(minutely)) + `
 	OR (tenant, feature) IN (SELECT * FROM unnest($5::text[], $6::text[]))`
+
+// totalOf is the sum of a table's column, of any size.
+func totalOf(a meter.AmountSpec) string { return "coalesce(sum(" + a.Column + "), 0)" }
+
+// exactly adds up without a bound, for comparison.
+func exactly(sum func(meter.AmountSpec) string) func(meter.AmountSpec) string {
+	return func(a meter.AmountSpec) string { return "sum(" + sum(a) + ")" }
+}
 
 // totalsQuery returns the sums of all days and all minutes of series, those that are no longer
 // kept too.
-var totalsQuery = `SELECT s.tenant, s.feature, d.tokens, d.events, m.tokens, m.events
+var totalsQuery = `SELECT s.tenant, s.feature, d.used, m.used
 FROM unnest($1::text[], $2::text[]) AS s (tenant, feature),
-	LATERAL (SELECT ` + bounded("coalesce(sum(total_tokens), 0)") + ` AS tokens, ` + bounded("coalesce(sum(events), 0)") + ` AS events
+	LATERAL (SELECT ` + store.SumAmounts() + ` AS used
 		FROM usage_daily u WHERE u.tenant = s.tenant AND u.feature = s.feature) d,
-	LATERAL (SELECT ` + bounded("coalesce(sum(total_tokens), 0)") + ` AS tokens, ` + bounded("coalesce(sum(events), 0)") + ` AS events
-		FROM (SELECT total_tokens, events FROM rollups WHERE tenant = s.tenant AND feature = s.feature
-			UNION ALL SELECT total_tokens, events FROM rollups_dropped WHERE tenant = s.tenant AND feature = s.feature) r) m`
+	LATERAL (SELECT ` + store.SumAmounts() + ` AS used
+		FROM (SELECT ` + store.AmountColumns + ` FROM rollups WHERE tenant = s.tenant AND feature = s.feature
+			UNION ALL SELECT ` + store.AmountColumns + ` FROM rollups_dropped WHERE tenant = s.tenant AND feature = s.feature) r) m`
 
 // tenantDaysAtOnce is how many tenants' days one query compares: some 2 MB of arguments.
 const tenantDaysAtOnce = 20_000
@@ -83,7 +95,7 @@ func (c *comparison) readSpans(ctx context.Context, s spans, series []Series, fo
 	defer rows.Close()
 	for rows.Next() {
 		var d DayDrift
-		if err := rows.Scan(&d.Tenant, &d.Feature, &d.Day, &d.Daily.Tokens, &d.Daily.Events, &d.Minutes.Tokens, &d.Minutes.Events); err != nil {
+		if err := rows.Scan(&d.Tenant, &d.Feature, &d.Day, &d.Daily, &d.Minutes); err != nil {
 			return err
 		}
 		found[scripts.DayKey{Tenant: d.Tenant, Day: d.Day, Feature: d.Feature}] = d
@@ -105,7 +117,7 @@ func readTotals(ctx context.Context, tx *sqlx.Tx, series []Series) (map[Series]T
 	defer rows.Close()
 	for rows.Next() {
 		var t TotalDrift
-		if err := rows.Scan(&t.Tenant, &t.Feature, &t.Days.Tokens, &t.Days.Events, &t.Minutes.Tokens, &t.Minutes.Events); err != nil {
+		if err := rows.Scan(&t.Tenant, &t.Feature, &t.Days, &t.Minutes); err != nil {
 			return nil, err
 		}
 		totals[t.Series] = t

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,15 +17,15 @@ import (
 // deadRows is what Postgres has refused, by the row it was refused for. It explains
 // differences, no more: an operator may have put a refused row in by hand and left it here.
 type deadRows struct {
-	events, rollups map[scripts.MinuteKey]Count
-	days            map[scripts.DayKey]Count
+	events, rollups map[scripts.MinuteKey]meter.Amounts
+	days            map[scripts.DayKey]meter.Amounts
 	// unreadable is how many refused rows cannot be told what they were.
 	unreadable int
 }
 
 // readDead reads dead_events: a handful of rows, unless something is badly wrong.
 func readDead(ctx context.Context, tx *sqlx.Tx) (deadRows, error) {
-	d := deadRows{map[scripts.MinuteKey]Count{}, map[scripts.MinuteKey]Count{}, map[scripts.DayKey]Count{}, 0}
+	d := deadRows{map[scripts.MinuteKey]meter.Amounts{}, map[scripts.MinuteKey]meter.Amounts{}, map[scripts.DayKey]meter.Amounts{}, 0}
 	rows, err := tx.QueryContext(ctx, "SELECT kind, content FROM dead_events")
 	if err != nil {
 		return d, fmt.Errorf("read dead events: %w", err)
@@ -55,7 +56,7 @@ func (d *deadRows) addLine(text string) {
 		return
 	}
 	row := rowOf(e)
-	d.events[row] = d.events[row].plus(Count{e.Tokens, 1})
+	d.events[row] = d.events[row].Add(e.Amounts)
 }
 
 // addSum adds a row of rollups or usage_daily, in the form that the flusher gives it.
@@ -63,17 +64,16 @@ func (d *deadRows) addSum(content []byte) {
 	var sum struct {
 		Table, Tenant, Feature, Day string
 		Minute                      time.Time
-		Tokens, Events              int64
 	}
-	if err := json.Unmarshal(content, &sum); err != nil {
+	var n meter.Amounts
+	if errors.Join(json.Unmarshal(content, &sum), json.Unmarshal(content, &n)) != nil {
 		d.unreadable++
 		return
 	}
-	n := Count{sum.Tokens, sum.Events}
 	switch sum.Table {
 	case "rollups":
 		row := scripts.MinuteKey{Tenant: sum.Tenant, Feature: sum.Feature, Minute: sum.Minute.Unix() / 60}
-		d.rollups[row] = d.rollups[row].plus(n)
+		d.rollups[row] = d.rollups[row].Add(n)
 	case "usage_daily":
 		day, err := meter.ParseDay(sum.Day)
 		if err != nil {
@@ -81,33 +81,33 @@ func (d *deadRows) addSum(content []byte) {
 			return
 		}
 		row := scripts.DayKey{Tenant: sum.Tenant, Day: day, Feature: sum.Feature}
-		d.days[row] = d.days[row].plus(n)
+		d.days[row] = d.days[row].Add(n)
 	default:
 		d.unreadable++
 	}
 }
 
 // rollupsByDay are the refused rows of rollups by the day on which they count.
-func (d *deadRows) rollupsByDay(zones tenantZones) map[scripts.DayKey]Count {
-	days := map[scripts.DayKey]Count{}
+func (d *deadRows) rollupsByDay(zones tenantZones) map[scripts.DayKey]meter.Amounts {
+	days := map[scripts.DayKey]meter.Amounts{}
 	for row, n := range d.rollups {
 		day := zones.day(row.Tenant, time.Unix(row.Minute*60, 0))
 		key := scripts.DayKey{Tenant: row.Tenant, Day: day, Feature: row.Feature}
-		days[key] = days[key].plus(n)
+		days[key] = days[key].Add(n)
 	}
 	return days
 }
 
 // total is what was refused of all days and of all minutes of a feature.
-func (d *deadRows) total(s Series) (days, minutes Count) {
+func (d *deadRows) total(s Series) (days, minutes meter.Amounts) {
 	for row, n := range d.days {
 		if row.Tenant == s.Tenant && row.Feature == s.Feature {
-			days = days.plus(n)
+			days = days.Add(n)
 		}
 	}
 	for row, n := range d.rollups {
 		if row.Tenant == s.Tenant && row.Feature == s.Feature {
-			minutes = minutes.plus(n)
+			minutes = minutes.Add(n)
 		}
 	}
 	return days, minutes

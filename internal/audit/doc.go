@@ -5,8 +5,8 @@
 //
 // # What is compared
 //
-// Row by row, a row being a tenant's feature in a minute: the events (their tokens and
-// number) and its row of rollups. What Postgres has refused lies in dead_events and is
+// Row by row, a row being a tenant's feature in a minute: the amounts of its events
+// and its row of rollups. What Postgres has refused lies in dead_events and is
 // added to its side. A row is left out while an event of it is on its way, which means that
 // one of its two halves, raw line and counter, is in the snapshot and the other may not be.
 //

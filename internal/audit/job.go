@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -83,8 +84,8 @@ func (j *Job) Run(ctx context.Context) (Report, error) {
 		tokens int64
 		rows   int
 	}{
-		"rollups":     {report.RollupsDrift(), len(report.Minutes)},
-		"usage_daily": {report.DailyDrift(), len(report.Days)},
+		"rollups":     {report.RollupsDrift()[meter.Tokens], len(report.Minutes)},
+		"usage_daily": {report.DailyDrift()[meter.Tokens], len(report.Days)},
 	} {
 		j.driftTokens.WithLabelValues(table).Set(float64(drift.tokens))
 		j.driftRows.WithLabelValues(table).Set(float64(drift.rows))
@@ -96,7 +97,7 @@ func (j *Job) Run(ctx context.Context) (Report, error) {
 	j.runs.WithLabelValues("drift").Inc()
 	j.log.Error("events and their sums differ: run 'flagmeter audit' with this range to see where, and again with --repair to rebuild the sums from the events",
 		"from", report.From.Format(time.RFC3339), "to", report.To.Format(time.RFC3339),
-		"rollups_rows", len(report.Minutes), "rollups_tokens", report.RollupsDrift(),
-		"usage_daily_rows", len(report.Days), "usage_daily_tokens", report.DailyDrift(), "unreadable", report.Unreadable)
+		"rollups_rows", len(report.Minutes), "rollups_tokens", report.RollupsDrift()[meter.Tokens],
+		"usage_daily_rows", len(report.Days), "usage_daily_tokens", report.DailyDrift()[meter.Tokens], "unreadable", report.Unreadable)
 	return report, nil
 }

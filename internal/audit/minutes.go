@@ -8,6 +8,8 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -38,33 +40,49 @@ func spanOf(ctx context.Context, tx *sqlx.Tx, q Query) (span [2]string, err erro
 	return span, nil
 }
 
-// bounded turns a sum into a bigint that has a negative, instead of failing.
-func bounded(sum string) string {
-	return "greatest(least(" + sum + ", 9223372036854775807), -9223372036854775807)::bigint"
+// event and rollup are the columns of an amount's two ways in the queries below.
+func event(a meter.AmountSpec) string  { return "event_" + a.Name }
+func rollup(a meter.AmountSpec) string { return "rollup_" + a.Name }
+
+// as gives a value for each amount a name.
+func as(value, name func(meter.AmountSpec) string) string {
+	return store.EachAmount(", ", func(a meter.AmountSpec) string { return value(a) + " AS " + name(a) })
+}
+
+// none is the value of an amount on the other way.
+func none(meter.AmountSpec) string { return "0" }
+
+// sumOf adds up the entries of a way.
+func sumOf(way func(meter.AmountSpec) string) func(meter.AmountSpec) string {
+	return func(a meter.AmountSpec) string { return store.BoundedSum(way(a)) }
+}
+
+// differ is true if the two ways differ in an amount.
+func differ(one, other func(meter.AmountSpec) string) string {
+	return "(" + store.EachAmount(", ", one) + ") <> (" + store.EachAmount(", ", other) + ")"
 }
 
 // minutesQuery returns the rows that differ and, without a tenant, how many rows there
 // are. OFFSET 0 keeps the planner from reading rollups as a whole.
 var minutesQuery = `WITH both_ways AS (
-	SELECT tenant, feature, minute, ` + bounded("sum(event_tokens)") + ` AS event_tokens, sum(events)::bigint AS events,
-		` + bounded("sum(rollup_tokens)") + ` AS rollup_tokens, ` + bounded("sum(rollup_events)") + ` AS rollup_events
+	SELECT tenant, feature, minute, ` + as(sumOf(event), event) + ", " + as(sumOf(rollup), rollup) + `
 	FROM (
 		SELECT tenant, feature, date_bin('1 minute', created_at, timestamptz 'epoch') AS minute,
-			tokens AS event_tokens, 1 AS events, 0 AS rollup_tokens, 0 AS rollup_events
+			` + as(store.OfEvent, event) + ", " + as(none, rollup) + `
 		FROM events
 		WHERE created_at >= $1 AND created_at < $2 AND ($3 = '' OR tenant = $3)
 		UNION ALL
-		SELECT t.name, f.feature, r.minute, 0, 0, r.total_tokens, r.events
+		SELECT t.name, f.feature, r.minute, ` + as(none, event) + ", " + store.AmountColumns + `
 		FROM tenants t, ` + featuresOf("$4", "$5") + `, LATERAL (
-			SELECT minute, total_tokens, events FROM rollups
+			SELECT minute, ` + store.AmountColumns + ` FROM rollups
 			WHERE tenant = t.name AND feature = f.feature AND minute >= $1 AND minute < $2 OFFSET 0) r
 		WHERE $3 = '' OR t.name = $3
 	) entries
 	GROUP BY tenant, feature, minute)
-SELECT tenant, feature, minute, event_tokens, events, rollup_tokens, rollup_events
-FROM both_ways WHERE event_tokens <> rollup_tokens OR events <> rollup_events
+SELECT tenant, feature, minute, ` + store.ArrayOf(event) + ", " + store.ArrayOf(rollup) + `, 0
+FROM both_ways WHERE ` + differ(event, rollup) + `
 UNION ALL
-SELECT NULL, NULL, NULL, count(*), 0, 0, 0 FROM both_ways
+SELECT NULL, NULL, NULL, ` + store.ArrayOf(none) + ", " + store.ArrayOf(none) + `, count(*) FROM both_ways
 ORDER BY 1, 2, 3`
 
 // minutes compares events with rollups in the range.
@@ -106,11 +124,12 @@ func (c *comparison) minutesOfDay(ctx context.Context, q Query, counts *Report) 
 		var tenant, feature sql.NullString
 		var minute sql.NullTime
 		var d MinuteDrift
-		if err := rows.Scan(&tenant, &feature, &minute, &d.Events.Tokens, &d.Events.Events, &d.Rollups.Tokens, &d.Rollups.Events); err != nil {
+		var all int64
+		if err := rows.Scan(&tenant, &feature, &minute, &d.Events, &d.Rollups, &all); err != nil {
 			return nil, err
 		}
 		if !tenant.Valid {
-			counts.Rows += d.Events.Tokens // the count
+			counts.Rows += all
 			continue
 		}
 		d.Series, d.Minute = Series{tenant.String, feature.String}, minute.Time.UTC()
@@ -118,7 +137,7 @@ func (c *comparison) minutesOfDay(ctx context.Context, q Query, counts *Report) 
 		if c.moving.rows[row] {
 			continue
 		}
-		d.Events, d.Rollups = d.Events.plus(c.dead.events[row]), d.Rollups.plus(c.dead.rollups[row])
+		d.Events, d.Rollups = d.Events.Add(c.dead.events[row]), d.Rollups.Add(c.dead.rollups[row])
 		if d.Events == d.Rollups {
 			counts.Explained++
 			continue

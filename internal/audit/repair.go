@@ -14,6 +14,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -72,7 +73,7 @@ func (a *Auditor) Repair(ctx context.Context, q Query) (Report, error) {
 // correction is what to take from a row of usage_daily.
 type correction struct {
 	scripts.DayKey
-	excess Count
+	excess meter.Amounts
 }
 
 // corrections are those that the package comment describes, in the order in which
@@ -84,7 +85,7 @@ func (r Report) corrections() []correction {
 	}
 	var days []correction
 	for key, excess := range r.drift {
-		if t, wrong := totals[Series{key.Tenant, key.Feature}]; wrong && t.moves && excess != (Count{}) { // zero: two errors cancel out
+		if t, wrong := totals[Series{key.Tenant, key.Feature}]; wrong && t.moves && excess != (meter.Amounts{}) { // zero: two errors cancel out
 			days = append(days, correction{key, excess})
 		}
 	}
@@ -104,7 +105,7 @@ func checkKept(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift) error {
 	checked := map[time.Time]bool{}
 	for _, m := range minutes {
 		day := m.Minute.Truncate(24 * time.Hour)
-		if m.Events != (Count{}) || checked[day] {
+		if m.Events != (meter.Amounts{}) || checked[day] {
 			continue
 		}
 		checked[day] = true
@@ -144,7 +145,7 @@ func write(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift, days []corre
 	tenants, tokens := map[string]bool{}, int64(0)
 	for _, m := range minutes {
 		tenants[m.Tenant] = true
-		tokens = add(tokens, -m.Difference().Tokens)
+		tokens = meter.Add(tokens, -m.Difference()[meter.Tokens])
 	}
 	for _, d := range days {
 		tenants[d.Tenant] = true
@@ -161,36 +162,26 @@ func write(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift, days []corre
 // columns are the arguments of one statement that corrects many rows.
 type columns struct {
 	tenants, features, at []string
-	tokens, events        []int64
+	amounts               store.AmountRows
 }
 
-func (c *columns) add(tenant, feature, at string, excess Count) {
+func (c *columns) add(tenant, feature, at string, excess meter.Amounts) {
 	c.tenants, c.features, c.at = append(c.tenants, tenant), append(c.features, feature), append(c.at, at)
-	c.tokens, c.events = append(c.tokens, -excess.Tokens), append(c.events, -excess.Events)
+	c.amounts.Add(meter.Amounts{}.Sub(excess))
 }
 
 func (c *columns) keys() []any {
 	return []any{pq.Array(c.tenants), pq.Array(c.features), pq.Array(c.at)}
 }
 
-func (c *columns) all() []any {
-	return append(c.keys(), pq.Array(c.tokens), pq.Array(c.events))
-}
+func (c *columns) all() []any { return c.amounts.Arguments(c.keys()...) }
 
 func writeRollups(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift) error {
 	var c columns
 	for _, m := range minutes {
 		c.add(m.Tenant, m.Feature, m.Minute.Format(time.RFC3339Nano), m.Difference())
 	}
-	err := correct(ctx, tx, c, `INSERT INTO rollups AS r (tenant, feature, minute, total_tokens, events)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::bigint[])
-		ON CONFLICT (tenant, feature, minute) DO UPDATE SET total_tokens = r.total_tokens + excluded.total_tokens,
-			events = r.events + excluded.events, updated_at = now()`,
-		`DELETE FROM rollups WHERE total_tokens = 0 AND events = 0
-			AND (tenant, feature, minute) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]))`,
-		`SELECT count(*) FROM rollups WHERE (total_tokens < 0 OR events < 0)
-			AND (tenant, feature, minute) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]))`)
-	if err != nil {
+	if err := correct(ctx, tx, c, "rollups", "minute", "timestamptz"); err != nil {
 		return fmt.Errorf("correct rollups: %w", err)
 	}
 	return nil
@@ -201,33 +192,35 @@ func writeDays(ctx context.Context, tx *sqlx.Tx, days []correction) error {
 	for _, d := range days {
 		c.add(d.Tenant, d.Feature, d.Day.String(), d.excess)
 	}
-	err := correct(ctx, tx, c, `INSERT INTO usage_daily AS u (tenant, feature, day, total_tokens, events)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::bigint[], $5::bigint[])
-		ON CONFLICT (tenant, day, feature) DO UPDATE SET total_tokens = u.total_tokens + excluded.total_tokens,
-			events = u.events + excluded.events, updated_at = now()`,
-		`DELETE FROM usage_daily WHERE total_tokens = 0 AND events = 0
-			AND (tenant, feature, day) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::date[]))`,
-		`SELECT count(*) FROM usage_daily WHERE (total_tokens < 0 OR events < 0)
-			AND (tenant, feature, day) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::date[]))`)
-	if err != nil {
+	if err := correct(ctx, tx, c, "usage_daily", "day", "date"); err != nil {
 		return fmt.Errorf("correct usage_daily: %w", err)
 	}
 	return nil
 }
 
-// correct adds to rows, deletes those that then say nothing, and fails if one says less.
-func correct(ctx context.Context, tx *sqlx.Tx, c columns, addTo, deleteEmpty, countNegative string) error {
+// correct adds to rows of a table, whose key has the column at of that kind beside tenant and
+// feature. It deletes the rows that then say nothing, and fails if one says less.
+func correct(ctx context.Context, tx *sqlx.Tx, c columns, table, at, kind string) error {
 	if len(c.tenants) == 0 {
 		return nil
 	}
+	key := "tenant, feature, " + at
+	keys := "$1::text[], $2::text[], $3::" + kind + "[]"
+	addTo := "INSERT INTO " + table + " AS t (" + key + ", " + store.AmountColumns + `)
+		SELECT * FROM unnest(` + keys + ", " + store.AmountParameters(3) + `)
+		ON CONFLICT (` + key + ") DO UPDATE SET " + store.AddAmounts("t") + ", updated_at = now()"
 	if _, err := tx.ExecContext(ctx, addTo, c.all()...); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, deleteEmpty, c.keys()...); err != nil {
+	corrected := " AND (" + key + ") IN (SELECT * FROM unnest(" + keys + "))"
+	empty := store.EachAmount(" AND ", func(a meter.AmountSpec) string { return a.Column + " = 0" })
+	if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE "+empty+corrected, c.keys()...); err != nil {
 		return err
 	}
+	less := store.EachAmount(" OR ", func(a meter.AmountSpec) string { return a.Column + " < 0" })
 	var negative int
-	if err := tx.GetContext(ctx, &negative, countNegative, c.keys()...); err != nil {
+	if err := tx.GetContext(ctx, &negative, "SELECT count(*) FROM "+table+" WHERE ("+less+")"+corrected,
+		c.keys()...); err != nil {
 		return err
 	}
 	if negative > 0 {

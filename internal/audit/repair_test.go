@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // TestRepairBesideARunningSystem corrupts both tables in every way while the pipeline
@@ -70,8 +71,8 @@ func TestRepairBesideARunningSystem(t *testing.T) {
 	l.tokens["quiet"] += 4000
 	for tenant, tokens := range l.tokens {
 		u, err := live.Tenant(t.Context(), tenant)
-		if err != nil || u.Tokens != tokens || u.Stale {
-			t.Errorf("live usage of %s is %d (stale %v, %v), want %d", tenant, u.Tokens, u.Stale, err, tokens)
+		if err != nil || u.Used[meter.Tokens] != tokens || u.Stale {
+			t.Errorf("live usage of %s is %d (stale %v, %v), want %d", tenant, u.Used[meter.Tokens], u.Stale, err, tokens)
 		}
 	}
 }
@@ -91,7 +92,7 @@ func TestLiveUsageNoticesARepair(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return u.Tokens
+		return u.Used[meter.Tokens]
 	}
 	if got := tokens(); got != 2200+5000 {
 		t.Fatalf("before: %d tokens", got)

@@ -1,33 +1,11 @@
 package audit
 
 import (
-	"math"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
-
-// Count is an amount of tokens and the number of their events.
-type Count struct{ Tokens, Events int64 }
-
-func (c Count) plus(o Count) Count  { return Count{add(c.Tokens, o.Tokens), add(c.Events, o.Events)} }
-func (c Count) minus(o Count) Count { return c.plus(o.negative()) }
-func (c Count) negative() Count     { return Count{-c.Tokens, -c.Events} }
-
-// add is a + b, held within what an int64 can be without its smallest value, so that the
-// result has a negative.
-func add(a, b int64) int64 {
-	switch {
-	case b > 0 && a > math.MaxInt64-b:
-		return math.MaxInt64
-	case b < 0 && a < -math.MaxInt64-b:
-		return -math.MaxInt64
-	}
-	return a + b
-}
-
-func abs(n int64) int64 { return max(n, -n) }
 
 // Series is one feature of one tenant.
 type Series struct{ Tenant, Feature string }
@@ -38,11 +16,11 @@ type MinuteDrift struct {
 	Minute time.Time // UTC
 	// Events are those of the minute, Rollups is what its row says; a missing row says
 	// zero. Both include what is in dead_events.
-	Events, Rollups Count
+	Events, Rollups meter.Amounts
 }
 
 // Difference is what rollups have too much.
-func (d MinuteDrift) Difference() Count { return d.Rollups.minus(d.Events) }
+func (d MinuteDrift) Difference() meter.Amounts { return d.Rollups.Sub(d.Events) }
 
 // DayDrift is a row of usage_daily that is not what its minutes add up to.
 type DayDrift struct {
@@ -50,18 +28,18 @@ type DayDrift struct {
 	Day meter.Day // in the tenant's calendar of today
 	// Daily is what the row says, Minutes the sum of the day's rollups, with their own
 	// drift put right. Both include what is in dead_events.
-	Daily, Minutes Count
+	Daily, Minutes meter.Amounts
 }
 
 // Difference is what usage_daily has too much.
-func (d DayDrift) Difference() Count { return d.Daily.minus(d.Minutes) }
+func (d DayDrift) Difference() meter.Amounts { return d.Daily.Sub(d.Minutes) }
 
 // TotalDrift is a series whose days, all that there are, do not add up to its minutes.
 type TotalDrift struct {
 	Series
 	// Days and Minutes are the sums, inside and outside of the range; of minutes those
 	// in the range are put right.
-	Days, Minutes Count
+	Days, Minutes meter.Amounts
 	// Unresolved says that the days of the range do not make up for the difference, so
 	// that a repair leaves them alone.
 	Unresolved bool
@@ -71,7 +49,7 @@ type TotalDrift struct {
 }
 
 // Difference is what the days have too much.
-func (d TotalDrift) Difference() Count { return d.Days.minus(d.Minutes) }
+func (d TotalDrift) Difference() meter.Amounts { return d.Days.Sub(d.Minutes) }
 
 // Report is the result of an audit.
 type Report struct {
@@ -100,7 +78,7 @@ type Report struct {
 	Repaired *Repaired
 
 	// drift is what rollups have too much, by the day on which it counts.
-	drift map[scripts.DayKey]Count
+	drift map[scripts.DayKey]meter.Amounts
 }
 
 // Repaired is what a repair has changed.
@@ -130,19 +108,26 @@ func (r Report) Resolved() bool {
 	return true
 }
 
-// RollupsDrift is by how many tokens rollups are wrong: differences do not cancel out.
-func (r Report) RollupsDrift() (tokens int64) {
+// RollupsDrift is by how much rollups are wrong: differences do not cancel out.
+func (r Report) RollupsDrift() (drift meter.Amounts) {
 	for _, d := range r.Minutes {
-		tokens = add(tokens, abs(d.Difference().Tokens))
+		drift = drift.Add(size(d.Difference()))
 	}
-	return tokens
+	return drift
 }
 
-// DailyDrift is by how many tokens usage_daily is wrong: those of different series do not
-// cancel out.
-func (r Report) DailyDrift() (tokens int64) {
+// DailyDrift is by how much usage_daily is wrong: differences of two series do not cancel out.
+func (r Report) DailyDrift() (drift meter.Amounts) {
 	for _, d := range r.Totals {
-		tokens = add(tokens, abs(d.Difference().Tokens))
+		drift = drift.Add(size(d.Difference()))
 	}
-	return tokens
+	return drift
+}
+
+// size is a difference without signs.
+func size(difference meter.Amounts) meter.Amounts {
+	for a, n := range difference {
+		difference[a] = max(n, -n)
+	}
+	return difference
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/flusher/retention"
 	"github.com/eduardosanzb/flagmeter/ingest"
 	"github.com/eduardosanzb/flagmeter/internal/audit"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -221,14 +222,14 @@ func (r *rig) wantDrift(report audit.Report, want ...string) {
 // drift is what a report found: table, row, and what the table has too much.
 func drift(report audit.Report) (rows []string) {
 	for _, d := range report.Minutes {
-		rows = append(rows, fmt.Sprintf("rollups %s/%s %s %+d/%+d", d.Tenant, d.Feature, d.Minute.Format("02T15:04"), d.Difference().Tokens, d.Difference().Events))
+		rows = append(rows, fmt.Sprintf("rollups %s/%s %s %+d/%+d", d.Tenant, d.Feature, d.Minute.Format("02T15:04"), d.Difference()[meter.Tokens], d.Difference()[meter.Events]))
 	}
 	for _, d := range report.Days {
-		rows = append(rows, fmt.Sprintf("daily %s/%s %s %+d/%+d", d.Tenant, d.Feature, d.Day, d.Difference().Tokens, d.Difference().Events))
+		rows = append(rows, fmt.Sprintf("daily %s/%s %s %+d/%+d", d.Tenant, d.Feature, d.Day, d.Difference()[meter.Tokens], d.Difference()[meter.Events]))
 	}
 	for _, t := range report.Totals {
 		if t.Unresolved {
-			rows = append(rows, fmt.Sprintf("unresolved %s/%s %+d/%+d", t.Tenant, t.Feature, t.Difference().Tokens, t.Difference().Events))
+			rows = append(rows, fmt.Sprintf("unresolved %s/%s %+d/%+d", t.Tenant, t.Feature, t.Difference()[meter.Tokens], t.Difference()[meter.Events]))
 		}
 	}
 	return rows

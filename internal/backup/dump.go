@@ -97,7 +97,7 @@ func (s Source) describe(
 		"SELECT id FROM schema_migrations ORDER BY id"); err != nil {
 		return m, "", fmt.Errorf("read applied migrations: %w", err)
 	}
-	m.Sums, err = readSums(ctx, tx)
+	m.Sums, err = readSums(ctx, tx, allAmounts())
 	return m, snapshot, err
 }
 

@@ -47,7 +47,7 @@ func Restore(ctx context.Context, t Target, m Manifest, trust Trust, databaseURL
 	if err := restore(ctx, dump, m, databaseURL); err != nil {
 		return err
 	}
-	sums, err := readSums(ctx, db)
+	sums, err := readSums(ctx, db, m.Sums.amounts())
 	if err != nil {
 		return err
 	}

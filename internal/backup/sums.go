@@ -7,8 +7,10 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // Sums is what must be the same in the database that a backup was made of and in one that it
@@ -17,6 +19,7 @@ type Sums struct {
 	Tenants     int64             `json:"tenants" db:"tenants"`
 	Events      int64             `json:"events" db:"events"`
 	Tokens      json.Number       `json:"tokens" db:"tokens"`
+	More        numbersByName     `json:"more,omitempty" db:"more"` // other amounts of events
 	DeadEvents  int64             `json:"deadEvents" db:"dead_events"`
 	Rollups     Counted           `json:"rollups" db:"rollups"`
 	UsageDaily  Counted           `json:"usageDaily" db:"usage_daily"`
@@ -28,29 +31,20 @@ type Sums struct {
 	LastFlushed string            `json:"lastFlushed"` // RFC 3339 in UTC; empty: the ledger is
 }
 
-// Counted is what a table of sums adds up to.
-type Counted struct {
-	Rows   int64       `json:"rows" db:"rows"`
-	Events json.Number `json:"events" db:"events"`
-	Tokens json.Number `json:"tokens" db:"tokens"`
-}
-
-const readTotals = `SELECT
-	(SELECT count(*) FROM tenants) AS tenants,
-	e.events, e.tokens, (SELECT count(*) FROM dead_events) AS dead_events,
-	r.rows AS "rollups.rows", r.events AS "rollups.events", r.tokens AS "rollups.tokens",
-	u.rows AS "usage_daily.rows", u.events AS "usage_daily.events", u.tokens AS "usage_daily.tokens",
+// totalsQuery adds up the tables by the given amounts.
+func totalsQuery(of []meter.Amount) string {
+	return `SELECT (SELECT count(*) FROM tenants) AS tenants,
+	e.events, e.tokens, e.more, (SELECT count(*) FROM dead_events) AS dead_events,
+	` + counted("rollups", of) + ` AS rollups, ` + counted("usage_daily", of) + ` AS usage_daily,
 	(SELECT count(*) FROM alerts) AS alerts, (SELECT count(*) FROM deliveries) AS deliveries,
 	(SELECT count(*) FROM api_keys) AS api_keys
-FROM (SELECT count(*) AS events, coalesce(sum(tokens), 0) AS tokens FROM events) e,
-	(SELECT count(*) AS rows, coalesce(sum(events), 0) AS events,
-		coalesce(sum(total_tokens), 0) AS tokens FROM rollups) r,
-	(SELECT count(*) AS rows, coalesce(sum(events), 0) AS events,
-		coalesce(sum(total_tokens), 0) AS tokens FROM usage_daily) u`
+FROM (SELECT count(*) AS events, coalesce(sum(tokens), 0) AS tokens, ` + moreOfEvents(of) + ` AS more
+	FROM events) e`
+}
 
-// readSums adds up a database: every event is read once.
-func readSums(ctx context.Context, q sqlx.QueryerContext) (s Sums, err error) {
-	if err := sqlx.GetContext(ctx, q, &s, readTotals); err != nil {
+// readSums adds up a database by the given amounts: every event is read once.
+func readSums(ctx context.Context, q sqlx.QueryerContext, of []meter.Amount) (s Sums, err error) {
+	if err := sqlx.GetContext(ctx, q, &s, totalsQuery(of)); err != nil {
 		return s, fmt.Errorf("add up the tables: %w", err)
 	}
 	entries, err := ledger.Summarize(ctx, q)

@@ -6,23 +6,19 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// countJSON and the types below are the output of --json.
-type countJSON struct {
-	Tokens int64 `json:"tokens"`
-	Events int64 `json:"events"`
-}
-
+// driftJSON and the types below are the output of --json.
 type driftJSON struct {
-	Tenant     string    `json:"tenant"`
-	Feature    string    `json:"feature"`
-	Minute     string    `json:"minute,omitempty"` // RFC 3339, UTC
-	Day        string    `json:"day,omitempty"`    // of the tenant's calendar
-	Events     countJSON `json:"events"`
-	Sum        countJSON `json:"sum"`        // what the table says
-	Difference countJSON `json:"difference"` // what it says too much
-	Unresolved bool      `json:"unresolved,omitempty"`
+	Tenant     string        `json:"tenant"`
+	Feature    string        `json:"feature"`
+	Minute     string        `json:"minute,omitempty"` // RFC 3339, UTC
+	Day        string        `json:"day,omitempty"`    // of the tenant's calendar
+	Events     meter.Amounts `json:"events"`
+	Sum        meter.Amounts `json:"sum"`        // what the table says
+	Difference meter.Amounts `json:"difference"` // what it says too much
+	Unresolved bool          `json:"unresolved,omitempty"`
 }
 
 type auditJSON struct {
@@ -66,12 +62,12 @@ func writeAuditJSON(w io.Writer, r audit.Report) error {
 		From: r.From.Format(time.RFC3339), To: r.To.Format(time.RFC3339), Tenant: r.Tenant,
 		Clean: r.Clean(), Settled: r.Resolved(), Rows: r.Rows, Moving: r.Moving, Explained: r.Explained,
 		Unreadable: r.Unreadable,
-		Drift:      tokensJSON{r.RollupsDrift(), r.DailyDrift()},
+		Drift:      tokensJSON{r.RollupsDrift()[meter.Tokens], r.DailyDrift()[meter.Tokens]},
 		Rollups:    []driftJSON{}, UsageDaily: []driftJSON{}, Totals: []driftJSON{}, Recut: []driftName{},
 	}
-	drift := func(s audit.Series, events, sum, difference audit.Count) driftJSON {
-		return driftJSON{Tenant: s.Tenant, Feature: s.Feature, Events: countJSON(events),
-			Sum: countJSON(sum), Difference: countJSON(difference)}
+	drift := func(s audit.Series, events, sum, difference meter.Amounts) driftJSON {
+		return driftJSON{Tenant: s.Tenant, Feature: s.Feature, Events: events, Sum: sum,
+			Difference: difference}
 	}
 	if r.From.Before(r.Since) {
 		out.Since = r.Since.Format(time.RFC3339)

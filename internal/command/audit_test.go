@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
@@ -124,7 +125,7 @@ func TestAuditJSON(t *testing.T) {
 		Rollups        []struct {
 			Tenant, Feature         string
 			Minute                  time.Time
-			Events, Sum, Difference audit.Count
+			Events, Sum, Difference meter.Amounts
 		}
 		UsageDaily []any
 		Repaired   struct {
@@ -144,8 +145,8 @@ func TestAuditJSON(t *testing.T) {
 	}
 	if row := got.Rollups[0]; row.Tenant != "acme" || row.Feature != "chat" ||
 		time.Since(row.Minute) < 2*time.Hour ||
-		row.Events != (audit.Count{Tokens: 1500, Events: 1}) || row.Sum != (audit.Count{}) ||
-		row.Difference != (audit.Count{Tokens: -1500, Events: -1}) {
+		row.Events != (meter.OneEvent(1500)) || row.Sum != (meter.Amounts{}) ||
+		row.Difference != (meter.Amounts{-1500, -1}) {
 		t.Errorf("got %+v", row)
 	}
 }
@@ -155,8 +156,8 @@ func TestUnresolvedDriftIsNamed(t *testing.T) {
 	series := audit.Series{Tenant: "acme", Feature: "chat"}
 	err := writeAudit(&out, audit.Report{Moving: 2, Explained: 1, Unreadable: 3,
 		Recut:  []audit.Series{{Tenant: "globex", Feature: "chat"}},
-		Days:   []audit.DayDrift{{Series: series, Daily: audit.Count{Tokens: 5}}},
-		Totals: []audit.TotalDrift{{Series: series, Days: audit.Count{Tokens: 1000}, Unresolved: true}}})
+		Days:   []audit.DayDrift{{Series: series, Daily: meter.Amounts{meter.Tokens: 5}}},
+		Totals: []audit.TotalDrift{{Series: series, Days: meter.Amounts{meter.Tokens: 1000}, Unresolved: true}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,12 +3,14 @@ package command
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // auditLines is how many differing rows of a table are shown.
@@ -65,19 +67,19 @@ func writeMinuteDrift(out *printer, r audit.Report) {
 		return
 	}
 	out.printf("\nrollups differ from events:\n")
-	table := newTable(out,
-		"TENANT\tFEATURE\tMINUTE\tEVENTS\tTOKENS\tROLLUP EVENTS\tROLLUP TOKENS\tDIFFERENCE")
+	table := newTable(out, "TENANT\tFEATURE\tMINUTE\t"+headings("")+headings("ROLLUP ")+"DIFFERENCE")
 	for i, d := range r.Minutes {
 		if i == auditLines {
 			break
 		}
 		minute := d.Minute.Format("2006-01-02T15:04Z07:00")
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", d.Tenant, d.Feature, minute, cells(d.Events),
-			cells(d.Rollups)+"\t"+signed(d.Difference().Tokens))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s%s%s\t\n", d.Tenant, d.Feature, minute, cells(d.Events),
+			cells(d.Rollups), signed(d.Difference()[meter.Tokens]))
 	}
 	table.Flush()
 	out.more(len(r.Minutes))
-	out.printf("%s, %s tokens\n", rows(int64(len(r.Minutes))), humanize.Comma(r.RollupsDrift()))
+	out.printf("%s, %s tokens\n", rows(int64(len(r.Minutes))),
+		humanize.Comma(r.RollupsDrift()[meter.Tokens]))
 }
 
 func writeDayDrift(out *printer, r audit.Report) {
@@ -85,25 +87,24 @@ func writeDayDrift(out *printer, r audit.Report) {
 		return
 	}
 	out.printf("\nusage_daily differs from minutes:\n")
-	table := newTable(out,
-		"TENANT\tFEATURE\tDAY\tEVENTS\tTOKENS\tDAILY EVENTS\tDAILY TOKENS\tDIFFERENCE")
+	table := newTable(out, "TENANT\tFEATURE\tDAY\t"+headings("")+headings("DAILY ")+"DIFFERENCE")
 	for i, d := range r.Days {
 		if i == auditLines {
 			break
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", d.Tenant, d.Feature, d.Day, cells(d.Minutes),
-			cells(d.Daily)+"\t"+signed(d.Difference().Tokens))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s%s%s\t\n", d.Tenant, d.Feature, d.Day, cells(d.Minutes),
+			cells(d.Daily), signed(d.Difference()[meter.Tokens]))
 	}
 	table.Flush()
 	out.more(len(r.Days))
-	out.printf("%s, %s tokens\n", rows(int64(len(r.Days))), humanize.Comma(r.DailyDrift()))
+	out.printf("%s, %s tokens\n", rows(int64(len(r.Days))), humanize.Comma(r.DailyDrift()[meter.Tokens]))
 	for i, t := range unresolved(r) {
 		if i == auditLines {
 			break
 		}
 		out.printf("%s, %s: all days differ from all minutes by %s tokens, which the days above do not"+
 			" explain: choose an earlier --from\n",
-			t.Tenant, t.Feature, signed(t.Difference().Tokens))
+			t.Tenant, t.Feature, signed(t.Difference()[meter.Tokens]))
 	}
 }
 
@@ -145,8 +146,31 @@ func newTable(w io.Writer, head string) *tabwriter.Writer {
 	return table
 }
 
-func cells(c audit.Count) string {
-	return humanize.Comma(c.Events) + "\t" + humanize.Comma(c.Tokens)
+// inColumns are the amounts as a table shows them: events, and then what they add up to.
+func inColumns(yield func(meter.Amount) bool) {
+	if !yield(meter.Events) {
+		return
+	}
+	for a := range meter.NumAmounts {
+		if a != meter.Events && !yield(a) {
+			return
+		}
+	}
+}
+
+// headings are those of cells.
+func headings(of string) (text string) {
+	for a := range inColumns {
+		text += of + strings.ToUpper(a.Spec().Name) + "\t"
+	}
+	return text
+}
+
+func cells(amounts meter.Amounts) (text string) {
+	for a := range inColumns {
+		text += humanize.Comma(amounts[a]) + "\t"
+	}
+	return text
 }
 
 func signed(n int64) string {

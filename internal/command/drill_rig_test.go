@@ -18,6 +18,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/flusher"
 	"github.com/eduardosanzb/flagmeter/internal/config"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -248,8 +249,8 @@ func (d *drill) wantLive(tenant string, ids ...string) {
 	for _, id := range ids {
 		want += tokensOf(id)
 	}
-	if u.Tokens != want || u.Stale {
-		d.Errorf("live usage of %s is %d (stale %v), want %d", tenant, u.Tokens, u.Stale, want)
+	if u.Used[meter.Tokens] != want || u.Stale {
+		d.Errorf("live usage of %s is %d (stale %v), want %d", tenant, u.Used[meter.Tokens], u.Stale, want)
 	}
 }
 

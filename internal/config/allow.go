@@ -80,6 +80,8 @@ func (c Config) allows(name string) bool {
 		return c.RateBurst >= 0 && c.RateBurst <= meter.MaxBurst
 	case "RATE_GUARD":
 		return c.RateGuard >= 0 && c.RateGuard <= meter.MaxRate
+	case "GROUP_LINGER":
+		return c.GroupLinger >= 0 && c.GroupLinger <= 100*time.Millisecond
 	case "MAX_IN_FLIGHT":
 		return c.MaxInFlight >= 0 && c.MaxInFlight <= 8192
 	case "MAX_FEATURES":

@@ -129,6 +129,10 @@ type Config struct {
 	// many of a tenant wait for Valkey in a shard; 0 means any number.
 	MaxInFlight int `env:"MAX_IN_FLIGHT" envDefault:"512" want:"an integer from 0 to 8192"`
 
+	// GroupLinger is how long a request may wait for others, to be written to Valkey together, when
+	// several come at a time; 0 means that none waits.
+	GroupLinger time.Duration `env:"GROUP_LINGER" envDefault:"2ms" want:"0 or a duration up to 100ms like 2ms"`
+
 	// MaxFeatures is how many features a tenant may have: those that were used in the last 35
 	// days count. 0 means any number.
 	MaxFeatures int `env:"MAX_FEATURES" envDefault:"1000" want:"an integer from 0 to 1000000"`

@@ -25,14 +25,15 @@ const (
 	MaxAhead = 5 * time.Minute
 )
 
-// Event is one use of a feature by a tenant: a model call and the tokens it burned.
+// Event is one use of a feature by a tenant: a model call and what it used.
 type Event struct {
 	// ID is the client's idempotency key; empty when it sent none.
 	ID      string
 	Tenant  string
 	Feature string
-	// Tokens is 0 to MaxTokens: an event with none counts as an event.
-	Tokens int64
+	// Amounts are what it adds to sums: 0 to MaxTokens tokens, and 1 event. An event without tokens
+	// counts as an event.
+	Amounts Amounts
 	// At is when the event happened, in UTC, to the microsecond. The zero time
 	// means "when it arrived" and is filled in before the event is stored.
 	At time.Time

@@ -30,11 +30,11 @@ func (u Usage) Project() (Projection, bool) {
 		return Projection{}, false
 	}
 	p := Projection{
-		PerDay: scale(u.Tokens, 24*time.Hour, elapsed),
-		Total:  max(u.Tokens, scale(u.Tokens, whole, elapsed)),
+		PerDay: scale(u.Used[Tokens], 24*time.Hour, elapsed),
+		Total:  max(u.Used[Tokens], scale(u.Used[Tokens], whole, elapsed)),
 	}
-	if quota := u.Tenant.Quota; 0 < u.Tokens && u.Tokens < quota {
-		lasts := time.Duration(scale(quota, elapsed, time.Duration(u.Tokens)))
+	if quota := u.Tenant.Quota; 0 < u.Used[Tokens] && u.Used[Tokens] < quota {
+		lasts := time.Duration(scale(quota, elapsed, time.Duration(u.Used[Tokens])))
 		if lasts < whole {
 			p.Exhausted = u.Period.Start.Add(lasts).Truncate(time.Second)
 		}

@@ -31,7 +31,7 @@ func TestProject(t *testing.T) {
 		{"as much as can be", math.MaxInt64, 0, 15 * day, Projection{math.MaxInt64 / 15, math.MaxInt64, time.Time{}}, true},
 		{"a quota as large as can be", math.MaxInt64 / 2, math.MaxInt64, 10 * day, Projection{math.MaxInt64 / 20, math.MaxInt64, at(20 * day)}, true},
 	} {
-		u := Usage{Tenant: Tenant{Quota: c.quota}, Period: period, Tokens: c.tokens, AsOf: at(c.elapsed)}
+		u := Usage{Tenant: Tenant{Quota: c.quota}, Period: period, Used: Amounts{Tokens: c.tokens}, AsOf: at(c.elapsed)}
 		got, told := u.Project()
 		if got != c.want || told != c.told {
 			t.Errorf("%s: %+v, %v; want %+v, %v", c.name, got, told, c.want, c.told)

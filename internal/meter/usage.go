@@ -1,18 +1,17 @@
 package meter
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Usage is what a tenant has used in its current billing period: settled in
 // Postgres plus unsettled in Valkey.
 type Usage struct {
 	Tenant Tenant
 	Period Period
-	// Tokens is the period's total so far.
-	Tokens int64
-	// Features are the parts of Tokens, largest first; nil where only the total was asked for.
+	// Used is the period's total so far. Amounts without a total (AmountSpec) are 0: Features add
+	// up to them.
+	Used Amounts
+	// Features are the parts of Used, those with most tokens first; nil where only the total was
+	// asked for.
 	Features []FeatureUsage
 	// AsOf is the instant of the answer, UTC.
 	AsOf time.Time
@@ -24,20 +23,11 @@ type Usage struct {
 // FeatureUsage is one feature's part of a tenant's usage.
 type FeatureUsage struct {
 	Feature string
-	Tokens  int64
-	Events  int64
+	Used    Amounts
 }
 
 // TenantDays is a tenant and the half-open range of its local days to add up.
 type TenantDays struct {
 	Tenant   string
 	From, To Day
-}
-
-// Add is a + b for token counts (not negative), at most 2^63-1.
-func Add(a, b int64) int64 {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
 }

@@ -17,7 +17,7 @@ func Append(b []byte, id uuid.UUID, e meter.Event) []byte {
 	b = appendUUID(b, id)
 	b = appendText(append(b, '\t'), e.Tenant)
 	b = appendText(append(b, '\t'), e.Feature)
-	b = strconv.AppendInt(append(b, '\t'), e.Tokens, 10)
+	b = strconv.AppendInt(append(b, '\t'), e.Amounts[meter.Tokens], 10)
 	b = appendTimestamp(append(b, '\t'), e.At)
 	if e.ID == "" {
 		return append(b, "\t"+null...)

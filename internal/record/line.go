@@ -42,9 +42,11 @@ func Parse(line string) (id uuid.UUID, e meter.Event, err error) {
 		return id, e, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	e.Tenant, e.Feature = unescape(field[1]), unescape(field[2])
-	if e.Tokens, err = strconv.ParseInt(field[3], 10, 64); err != nil {
+	tokens, err := strconv.ParseInt(field[3], 10, 64)
+	if err != nil {
 		return id, e, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
+	e.Amounts = meter.OneEvent(tokens)
 	if e.At, err = time.Parse(timeLayout, field[4]); err != nil {
 		return id, e, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
@@ -63,7 +65,7 @@ func Tokens(line string) int64 {
 	}
 	field, _, _ := strings.Cut(line, "\t")
 	n, err := strconv.ParseInt(field, 10, 64)
-	if err != nil || n < 0 {
+	if err != nil {
 		return 0
 	}
 	return n

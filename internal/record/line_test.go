@@ -39,7 +39,7 @@ func (s stored) request() (r record.Request) {
 }
 
 func (s stored) event() meter.Event {
-	e := meter.Event{Tenant: s.Tenant, Feature: s.Feature, Tokens: s.Tokens, At: s.At.UTC()}
+	e := meter.Event{Tenant: s.Tenant, Feature: s.Feature, Amounts: meter.OneEvent(s.Tokens), At: s.At.UTC()}
 	if s.Key != nil {
 		e.ID = *s.Key
 	}
@@ -61,9 +61,9 @@ func FuzzLine(f *testing.F) {
 		}
 		const century = 100 * 365 * 24 * 3600 * 1e6 // in microseconds
 		events := []meter.Event{
-			{ID: id, Tenant: tenant, Feature: feature, Tokens: tokens,
+			{ID: id, Tenant: tenant, Feature: feature, Amounts: meter.OneEvent(tokens),
 				At: arrival.Add(time.Duration(micros%century) * time.Microsecond)},
-			{ID: "next", Tenant: "acme", Feature: "chat", Tokens: 1, At: arrival},
+			{ID: "next", Tenant: "acme", Feature: "chat", Amounts: meter.OneEvent(1), At: arrival},
 		}
 		var lines []string
 		ids := make([]uuid.UUID, len(events))
@@ -90,8 +90,8 @@ func FuzzLine(f *testing.F) {
 			if err != nil || gotID != ids[i] || got != events[i] {
 				t.Errorf("%q is read as %s %+v, %v", lines[i], gotID, got, err)
 			}
-			if got := record.Tokens(lines[i]); got != events[i].Tokens {
-				t.Errorf("%q has %d tokens, want %d", lines[i], got, events[i].Tokens)
+			if got := record.Tokens(lines[i]); got != events[i].Amounts[meter.Tokens] {
+				t.Errorf("%q has %d tokens, want %d", lines[i], got, events[i].Amounts[meter.Tokens])
 			}
 		}
 	})
@@ -172,7 +172,7 @@ func TestSplitTellsTheFormsApart(t *testing.T) {
 
 // BenchmarkSplit is what the flusher does with a batch of a MiB before it copies it.
 func BenchmarkSplit(b *testing.B) {
-	e := meter.Event{Tenant: "acme-corp", Feature: "gpt-4-turbo", Tokens: 1500, At: arrival}
+	e := meter.Event{Tenant: "acme-corp", Feature: "gpt-4-turbo", Amounts: meter.OneEvent(1500), At: arrival}
 	line := string(record.Append(nil, uuid.Must(uuid.NewV7()), e))
 	long := string(record.AppendRequest([]byte(line), record.Request{Key: "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e", Place: 1, Scope: record.OfAll}))
 	for _, c := range []struct{ name, line string }{{"plain", line}, {"long", long}} {
@@ -196,9 +196,9 @@ func BenchmarkAppend(b *testing.B) {
 		name  string
 		event meter.Event
 	}{
-		{"plain", meter.Event{Tenant: "acme-corp", Feature: "gpt-4-turbo", Tokens: 1500, At: arrival}},
-		{"with id", meter.Event{ID: "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e", Tenant: "acme-corp", Feature: "gpt-4-turbo", Tokens: 1500, At: arrival}},
-		{"with backslashes", meter.Event{Tenant: `a\b\c\d`, Feature: `gpt\4\turbo`, Tokens: 1500, At: arrival}},
+		{"plain", meter.Event{Tenant: "acme-corp", Feature: "gpt-4-turbo", Amounts: meter.OneEvent(1500), At: arrival}},
+		{"with id", meter.Event{ID: "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e", Tenant: "acme-corp", Feature: "gpt-4-turbo", Amounts: meter.OneEvent(1500), At: arrival}},
+		{"with backslashes", meter.Event{Tenant: `a\b\c\d`, Feature: `gpt\4\turbo`, Amounts: meter.OneEvent(1500), At: arrival}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -207,5 +207,20 @@ func BenchmarkAppend(b *testing.B) {
 				line = record.Append(line[:0], id, c.event)
 			}
 		})
+	}
+}
+
+func TestTokensOfALine(t *testing.T) {
+	for line, want := range map[string]int64{
+		"id\tacme\tchat\t1500\t2026-08-01":    1500,
+		"id\tacme\tchat\t-1500\t2026-08-01":   -1500,
+		"id\tacme\tchat\t1e3\t2026-08-01":     0,
+		"id\tacme\tchat\t9223372036854775808": 0,
+		"id\tacme":                            0,
+		"":                                    0,
+	} {
+		if got := record.Tokens(line); got != want {
+			t.Errorf("%q has %d tokens, want %d", line, got, want)
+		}
 	}
 }

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/jmoiron/sqlx"
+
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // StoredEvent is a row of events.
@@ -15,7 +16,7 @@ type StoredEvent struct {
 	ID      string         `db:"id"`
 	Tenant  string         `db:"tenant"`
 	Feature string         `db:"feature"`
-	Tokens  int64          `db:"tokens"`
+	Amounts meter.Amounts  `db:"amounts"`
 	At      time.Time      `db:"created_at"`
 	Key     sql.NullString `db:"idempotency_key"` // the id that the client sent
 }
@@ -30,7 +31,8 @@ func EventsAfter(ctx context.Context, q sqlx.QueryerContext, tenant string, afte
 		behind = &afterID
 	}
 	var events []StoredEvent
-	err := sqlx.SelectContext(ctx, q, &events, `SELECT `+record.Columns+` FROM events
+	err := sqlx.SelectContext(ctx, q, &events, `SELECT id, tenant, feature, created_at,
+			idempotency_key, `+ArrayOf(OfEvent)+` AS amounts FROM events
 		WHERE tenant = $1 AND created_at >= $2 AND created_at < $3
 			AND ($4::uuid IS NULL OR (created_at, id) > ($2, $4))
 		ORDER BY created_at, id LIMIT $5`, tenant, after, before, behind, limit)

@@ -35,7 +35,7 @@ func MinuteUsages(
 	}
 	var rows []MinuteUsage
 	err := sqlx.SelectContext(ctx, q, &rows, `SELECT tenant,
-		(extract(epoch FROM minute) / 60)::bigint AS minute, `+saturatedSum("total_tokens")+` AS tokens
+		(extract(epoch FROM minute) / 60)::bigint AS minute, `+BoundedSum(meter.Tokens.Spec().Column)+` AS tokens
 		FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS k (name, first, last)
 		JOIN rollups r ON r.tenant = k.name AND r.minute >= $4
 			AND r.minute BETWEEN to_timestamp(k.first * 60) AND to_timestamp(k.last * 60)
@@ -49,10 +49,9 @@ func MinuteUsages(
 
 // SeriesUsage is settled usage in one of the intervals that were asked for.
 type SeriesUsage struct {
-	Interval int    `db:"interval"` // from 0
-	Feature  string `db:"feature"`  // empty unless split by feature
-	Tokens   int64  `db:"tokens"`
-	Events   int64  `db:"events"`
+	Interval int           `db:"interval"` // from 0
+	Feature  string        `db:"feature"`  // empty unless split by feature
+	Used     meter.Amounts `db:"used"`
 }
 
 // Series asks for a tenant's usage in consecutive intervals.
@@ -94,7 +93,7 @@ func SeriesUsages(ctx context.Context, q sqlx.QueryerContext, s Series) ([]Serie
 	var rows []SeriesUsage
 	err := sqlx.SelectContext(ctx, q, &rows,
 		`SELECT width_bucket(`+at+`, $1::`+kind+`[]) - 1 AS interval, `+feature+` AS feature, `+
-			saturatedSum("total_tokens")+` AS tokens, `+saturatedSum("events")+` AS events
+			SumAmounts()+` AS used
 		FROM `+table+` WHERE tenant = $2
 			AND `+at+` >= $3 AND `+at+` < $4 AND ($5::text IS NULL OR feature = $5) GROUP BY `+group,
 		starts, s.Tenant, from, to, s.Feature)

@@ -14,10 +14,9 @@ import (
 
 // PeriodUsage is one feature's settled usage in a tenant's period.
 type PeriodUsage struct {
-	Tenant  string `db:"tenant"`
-	Feature string `db:"feature"`
-	Tokens  int64  `db:"tokens"`
-	Events  int64  `db:"events"`
+	Tenant  string        `db:"tenant"`
+	Feature string        `db:"feature"`
+	Used    meter.Amounts `db:"used"`
 }
 
 // PeriodUsages adds up usage_daily for each key: at most 31 rows a feature.
@@ -29,8 +28,7 @@ func PeriodUsages(
 		names[i], from[i], to[i] = k.Tenant, k.From.String(), k.To.String()
 	}
 	var rows []PeriodUsage
-	err := sqlx.SelectContext(ctx, q, &rows, `SELECT tenant, feature,
-		`+saturatedSum("total_tokens")+` AS tokens, `+saturatedSum("events")+` AS events
+	err := sqlx.SelectContext(ctx, q, &rows, `SELECT tenant, feature, `+SumAmounts()+` AS used
 		FROM unnest($1::text[], $2::date[], $3::date[]) AS k (name, first, after)
 		JOIN usage_daily u ON u.tenant = k.name AND u.day >= k.first AND u.day < k.after
 		GROUP BY tenant, feature`, pq.Array(names), pq.Array(from), pq.Array(to))
@@ -38,11 +36,6 @@ func PeriodUsages(
 		return nil, fmt.Errorf("add up settled usage: %w", err)
 	}
 	return rows, nil
-}
-
-// saturatedSum adds up a bigint column and stops at 2^63-1 instead of failing.
-func saturatedSum(column string) string {
-	return "least(sum(" + column + "), 9223372036854775807)::bigint"
 }
 
 // snapshotOptions make a transaction see one state of the database.

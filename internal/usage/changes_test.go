@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -43,7 +44,7 @@ func TestChangesNameWhoeverMayDiffer(t *testing.T) {
 		{"nothing", func(*bench) {}, nil},
 		{"an acknowledged event", func(b *bench) {
 			g := scripts.Group{Committer: "c", Number: 1, Lines: []byte("x"), Counters: []scripts.Counter{
-				{Minute: b.time.Unix() / 60, Day: 20_522, Tenant: "acme", Feature: "chat", Tokens: 5, Events: 1}}}
+				{Minute: b.time.Unix() / 60, Day: 20_522, Tenant: "acme", Feature: "chat", Amounts: meter.Amounts{5, 1}}}}
 			if _, _, err := b.valkey.Ingest(b.t.Context(), 0, g, time.Hour, scripts.Query{}); err != nil {
 				b.t.Fatal(err)
 			}
@@ -93,7 +94,7 @@ func TestChangesAreKeptUntilTheyAreTold(t *testing.T) {
 	b.Live.valkey = valkey
 	b.changed(c, "acme")
 	usages, err := b.Of(t.Context(), []string{"nobody", "acme"})
-	if err != nil || len(usages) != 1 || usages[0].Tokens != 5 || usages[0].Tenant.Name != "acme" {
+	if err != nil || len(usages) != 1 || usages[0].Used[meter.Tokens] != 5 || usages[0].Tenant.Name != "acme" {
 		t.Errorf("got %+v, %v", usages, err)
 	}
 }

@@ -121,7 +121,7 @@ func (l *Live) totals(ctx context.Context, of []meter.Tenant) ([]meter.Usage, er
 			continue
 		}
 		r := l.readCovered(ctx, tenants)
-		unsettled, err := l.valkey.Tokens(ctx, shard, r.Query())
+		unsettled, err := l.valkey.Totals(ctx, shard, r.Query())
 		if errors.Is(err, scripts.ErrRewound) {
 			unsettled = nil
 		} else if err != nil {

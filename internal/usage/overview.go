@@ -34,7 +34,7 @@ type Recent struct {
 
 // Same reports whether the figures of both are the same, whenever they were read.
 func (r *Recent) Same(other *Recent) bool {
-	return r.Tokens == other.Tokens && r.Stale == other.Stale && r.Period == other.Period &&
+	return r.Used == other.Used && r.Stale == other.Stale && r.Period == other.Period &&
 		r.Tenant.Name == other.Tenant.Name && sameSettings(r.Tenant, other.Tenant) &&
 		r.first == other.first && r.settled == other.settled && slices.Equal(r.unsettled, other.unsettled)
 }
@@ -54,7 +54,7 @@ func (r *Recent) AppendMinutes(to []int64) []int64 {
 	}
 	for _, u := range r.unsettled {
 		if m := u.Minute - r.first; 0 <= m && m < RecentMinutes {
-			to[start+int(m)] = meter.Add(to[start+int(m)], u.Tokens)
+			to[start+int(m)] = meter.Add(to[start+int(m)], u.Used[meter.Tokens])
 		}
 	}
 	return to
@@ -99,25 +99,25 @@ func (l *Live) recent(ctx context.Context, shard int, tenants []meter.Tenant) ([
 	r := l.readCovered(ctx, tenants)
 	first := l.now().Unix()/60 - RecentMinutes + 1
 	all := make([]Recent, len(tenants))
-	var tokens []int64
+	var totals []meter.Amounts
 	u := &l.unsettled[shard]
 	switch err := u.renew(ctx, l.valkey, shard, tenants, r.position(), l.now); {
 	case errors.Is(err, scripts.ErrRewound):
 	case err != nil:
 		return nil, err
 	default:
-		tokens = make([]int64, len(tenants))
+		totals = make([]meter.Amounts, len(tenants))
 		settled := r.settledBatches()
 		for i, t := range tenants {
 			all[i].unsettled = u.of(t.Name, settled)
 			for _, p := range all[i].unsettled {
 				if r.periods[i].From <= p.Day && p.Day < r.periods[i].To {
-					tokens[i] = meter.Add(tokens[i], p.Tokens)
+					totals[i] = totals[i].Add(p.Used)
 				}
 			}
 		}
 	}
-	for i, usage := range r.Usage(tokens, l.now()) {
+	for i, usage := range r.Usage(totals, l.now()) {
 		all[i].Usage, all[i].first = usage, first
 		if r.view != nil {
 			all[i].settled = r.view.recent[usage.Tenant.Name]

@@ -102,23 +102,23 @@ func (r *coalescer) read(tenants []meter.Tenant) []answer {
 	defer cancel()
 	answers := make([]answer, len(tenants))
 	reading := r.live.readCovered(ctx, tenants)
-	unsettled, tokens, err := r.features(ctx, reading.Query())
+	unsettled, totals, err := r.features(ctx, reading.Query())
 	if errors.Is(err, scripts.ErrRewound) {
-		unsettled, tokens = make([][]meter.FeatureUsage, len(tenants)), nil
+		unsettled, totals = make([][]meter.FeatureUsage, len(tenants)), nil
 	} else if err != nil {
 		for i := range answers {
 			answers[i].err = err
 		}
 		return answers
 	}
-	for i, usage := range reading.Usage(tokens, r.live.now()) {
+	for i, usage := range reading.Usage(totals, r.live.now()) {
 		usage.Features = unsettled[i]
 		usage.Stale = usage.Stale || unsettled[i] == nil
 		if s := reading.settled[i]; s != nil {
 			usage.Features = addFeatures(unsettled[i], s.features)
 		}
 		slices.SortFunc(usage.Features, func(a, b meter.FeatureUsage) int {
-			return cmp.Or(cmp.Compare(b.Tokens, a.Tokens), cmp.Compare(a.Feature, b.Feature))
+			return cmp.Or(cmp.Compare(b.Used[meter.Tokens], a.Used[meter.Tokens]), cmp.Compare(a.Feature, b.Feature))
 		})
 		answers[i].usage = usage
 	}
@@ -128,11 +128,11 @@ func (r *coalescer) read(tenants []meter.Tenant) []answer {
 // features is the unsettled usage of each tenant of q, and its sum. A tenant of which too many
 // counters wait for one call has no features, but still its sum. Tenants that were asked for
 // together with such a one are asked for again alone, so that nobody's figures depend on others.
-func (r *coalescer) features(ctx context.Context, q scripts.Query) (all [][]meter.FeatureUsage, tokens []int64, err error) {
+func (r *coalescer) features(ctx context.Context, q scripts.Query) (all [][]meter.FeatureUsage, totals []meter.Amounts, err error) {
 	if all, err = r.live.valkey.Features(ctx, r.shard, q); err != nil {
 		return nil, nil, err
 	}
-	tokens = make([]int64, len(all))
+	totals = make([]meter.Amounts, len(all))
 	for i, features := range all {
 		one := q
 		one.Tenants = q.Tenants[i : i+1]
@@ -144,17 +144,17 @@ func (r *coalescer) features(ctx context.Context, q scripts.Query) (all [][]mete
 			all[i], features = alone[0], alone[0]
 		}
 		if features == nil {
-			sum, err := r.live.valkey.Tokens(ctx, r.shard, one)
+			sum, err := r.live.valkey.Totals(ctx, r.shard, one)
 			if err != nil {
 				return nil, nil, err
 			}
-			tokens[i] = sum[0]
+			totals[i] = sum[0]
 		}
 		for _, f := range features {
-			tokens[i] = meter.Add(tokens[i], f.Tokens)
+			totals[i] = totals[i].Add(f.Used)
 		}
 	}
-	return all, tokens, nil
+	return all, totals, nil
 }
 
 func addFeatures(a, b []meter.FeatureUsage) []meter.FeatureUsage {
@@ -167,8 +167,7 @@ func addFeatures(a, b []meter.FeatureUsage) []meter.FeatureUsage {
 			sum = append(sum, f)
 			continue
 		}
-		sum[i].Tokens = meter.Add(sum[i].Tokens, f.Tokens)
-		sum[i].Events += f.Events
+		sum[i].Used = sum[i].Used.Add(f.Used)
 	}
 	return sum
 }

@@ -43,7 +43,7 @@ func (m *minutes) renewed(first int64, s span, read map[int64]int64) *minutes {
 	}
 	if m != nil {
 		for i, tokens := range m.tokens {
-			if minute := m.first + int64(i); minute >= first && tokens > 0 && (minute < s.first || minute > s.last) {
+			if minute := m.first + int64(i); minute >= first && tokens != 0 && (minute < s.first || minute > s.last) {
 				set(minute, tokens)
 			}
 		}

@@ -221,8 +221,8 @@ func (l *Live) readTenants(ctx context.Context, tx *sqlx.Tx, prev, next *view, c
 	}
 	for _, row := range rows {
 		s := next.tenants[row.Tenant]
-		s.tokens = meter.Add(s.tokens, row.Tokens)
-		s.features = append(s.features, meter.FeatureUsage{Feature: row.Feature, Tokens: row.Tokens, Events: row.Events})
+		s.used = s.used.Add(row.Used)
+		s.features = append(s.features, meter.FeatureUsage{Feature: row.Feature, Used: row.Used})
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -65,8 +66,8 @@ func (b *bench) want(tenant string, tokens int64, stale bool) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if u.Tokens != tokens || u.Stale != stale {
-		b.t.Errorf("%s: %d tokens, stale %v; want %d, %v", tenant, u.Tokens, u.Stale, tokens, stale)
+	if u.Used[meter.Tokens] != tokens || u.Stale != stale {
+		b.t.Errorf("%s: %d tokens, stale %v; want %d, %v", tenant, u.Used[meter.Tokens], u.Stale, tokens, stale)
 	}
 }
 
@@ -120,7 +121,7 @@ func TestStale(t *testing.T) {
 	if err := b.tenants.Refresh(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.Read(b.tenants.All()); !r.Usage([]int64{1, 2}, b.time)[0].Stale {
+	if r := b.Read(b.tenants.All()); !r.Usage([]meter.Amounts{{1}, {2}}, b.time)[0].Stale {
 		t.Error("an answer without a view does not say stale")
 	}
 	b.refresh()
@@ -139,7 +140,7 @@ func TestPeriodEnds(t *testing.T) {
 	b.want("acme", 5, false)
 	acme, _ := b.tenants.Get("acme")
 	b.time = b.time.Add(time.Second)
-	if r := b.Read(b.tenants.All()); !r.Usage([]int64{0, 0}, b.time)[0].Stale {
+	if r := b.Read(b.tenants.All()); !r.Usage(make([]meter.Amounts, 2), b.time)[0].Stale {
 		t.Error("an answer about a period that the view does not know does not say stale")
 	}
 	b.want("acme", 0, false)

@@ -29,7 +29,7 @@ type SeriesQuery struct {
 
 // Series is usage over time, in the order of the intervals asked for.
 type Series struct {
-	Points []scripts.Count
+	Points []meter.Amounts
 	// Features are the tokens of each point by feature, the largest feature first; nil
 	// unless they were asked for.
 	Features []FeatureSeries
@@ -39,7 +39,8 @@ type Series struct {
 	Stale bool
 }
 
-// FeatureSeries is a feature's part of a series.
+// FeatureSeries is a feature's part of a series: of tokens only, since a tenant may have a thousand
+// features of 3,000 points.
 type FeatureSeries struct {
 	Feature string
 	Tokens  []int64
@@ -80,11 +81,10 @@ func (l *Live) Series(ctx context.Context, q SeriesQuery) (Series, error) {
 		return Series{}, fmt.Errorf("read series: %w", err)
 	}
 	now := l.now()
-	s := Series{Points: make([]scripts.Count, q.Len()), AsOf: now.UTC(), Stale: incomplete || now.Sub(v.taken) >= Grace}
+	s := Series{Points: make([]meter.Amounts, q.Len()), AsOf: now.UTC(), Stale: incomplete || now.Sub(v.taken) >= Grace}
 	features := map[string]*FeatureSeries{}
-	add := func(i int, feature string, n scripts.Count) {
-		s.Points[i].Tokens = meter.Add(s.Points[i].Tokens, n.Tokens)
-		s.Points[i].Events += n.Events
+	add := func(i int, feature string, n meter.Amounts) {
+		s.Points[i] = s.Points[i].Add(n)
 		if !q.Split {
 			return
 		}
@@ -93,15 +93,15 @@ func (l *Live) Series(ctx context.Context, q SeriesQuery) (Series, error) {
 			f = &FeatureSeries{Feature: feature, Tokens: make([]int64, q.Len())}
 			features[feature] = f
 		}
-		f.Tokens[i] = meter.Add(f.Tokens[i], n.Tokens)
-		f.Total = meter.Add(f.Total, n.Tokens)
+		f.Tokens[i] = meter.Add(f.Tokens[i], n[meter.Tokens])
+		f.Total = meter.Add(f.Total, n[meter.Tokens])
 	}
 	for _, n := range settled {
-		add(n.Interval, n.Feature, scripts.Count{Tokens: n.Tokens, Events: n.Events})
+		add(n.Interval, n.Feature, n.Used)
 	}
 	for _, n := range unsettled {
 		if q.Feature == nil || *q.Feature == n.Feature {
-			add(q.place(n.At), n.Feature, n.Count)
+			add(q.place(n.At), n.Feature, n.Used)
 		}
 	}
 	for _, f := range features {

@@ -66,7 +66,7 @@ func (w *world) happen() {
 	switch w.random.IntN(8) {
 	case 0, 1, 2: // an event, perhaps of the minute before, perhaps late
 		name, tokens := w.names[w.random.IntN(len(w.names))], 1+w.random.Int64N(1000)
-		c := scripts.Counter{Minute: minute - w.random.Int64N(3), Day: meter.DayAt(w.time, time.UTC), Tenant: name, Feature: "chat", Tokens: tokens, Events: 1}
+		c := scripts.Counter{Minute: minute - w.random.Int64N(3), Day: meter.DayAt(w.time, time.UTC), Tenant: name, Feature: "chat", Amounts: meter.Amounts{tokens, 1}}
 		if w.random.IntN(3) == 0 {
 			c.Minute, c.Late = c.Minute-10, true
 		}
@@ -136,7 +136,7 @@ func (w *world) commit(id string) {
 		w.exec(tx, "UPDATE flushes SET tenants = tenants || $2::text WHERE id = $1", id, key.Tenant)
 		w.exec(tx, `INSERT INTO usage_daily AS u (tenant, day, feature, total_tokens, events) VALUES ($1, $2::date, 'chat', $3, $4)
 			ON CONFLICT (tenant, day, feature) DO UPDATE SET total_tokens = u.total_tokens + excluded.total_tokens, events = u.events + excluded.events`,
-			key.Tenant, key.Day.String(), n.Tokens, n.Events)
+			key.Tenant, key.Day.String(), n[meter.Tokens], n[meter.Events])
 	}
 	if err := tx.Commit(); err != nil {
 		w.t.Fatal(err)
@@ -183,8 +183,8 @@ func TestOverviewWhileUsageMoves(t *testing.T) {
 		}
 		certain++
 		for _, r := range o.Tenants {
-			if name := r.Tenant.Name; r.Tokens < before[name] || r.Tokens > w.acked[name] {
-				t.Fatalf("seed %d: %s has %d tokens; acknowledged were %d before and %d after", seed, name, r.Tokens, before[name], w.acked[name])
+			if name := r.Tenant.Name; r.Used[meter.Tokens] < before[name] || r.Used[meter.Tokens] > w.acked[name] {
+				t.Fatalf("seed %d: %s has %d tokens; acknowledged were %d before and %d after", seed, name, r.Used[meter.Tokens], before[name], w.acked[name])
 			}
 		}
 	}

@@ -37,7 +37,7 @@ type periodUsage struct {
 	period     meter.Period
 	billingDay int
 	zone       string
-	tokens     int64
+	used       meter.Amounts
 	features   []meter.FeatureUsage
 }
 
@@ -94,7 +94,7 @@ func (r Lookup) Settled(i int) (days meter.TenantDays, tokens int64, ok bool) {
 	if r.settled[i] == nil {
 		return days, 0, false
 	}
-	return days, r.settled[i].tokens, true
+	return days, r.settled[i].used[meter.Tokens], true
 }
 
 // Period is the current period of the i-th tenant.
@@ -144,10 +144,10 @@ func (r Lookup) Query() scripts.Query {
 	return q
 }
 
-// Usage adds the answer to Query, the unsettled tokens of each tenant, to what the
+// Usage adds the answer to Query, the unsettled totals of each tenant, to what the
 // view knows. at is the instant after Valkey has answered. unsettled is nil if the answer
 // was scripts.ErrRewound: what is left is stale, and never too much.
-func (r Lookup) Usage(unsettled []int64, at time.Time) []meter.Usage {
+func (r Lookup) Usage(unsettled []meter.Amounts, at time.Time) []meter.Usage {
 	usages := make([]meter.Usage, len(r.tenants))
 	for i, t := range r.tenants {
 		usages[i] = meter.Usage{
@@ -155,11 +155,12 @@ func (r Lookup) Usage(unsettled []int64, at time.Time) []meter.Usage {
 			Stale: unsettled == nil || r.settled[i] == nil || at.Sub(r.view.taken) >= Grace,
 		}
 		if unsettled != nil {
-			usages[i].Tokens = unsettled[i]
+			usages[i].Used = unsettled[i]
 		}
 		if r.settled[i] != nil {
-			usages[i].Tokens = meter.Add(usages[i].Tokens, r.settled[i].tokens)
+			usages[i].Used = usages[i].Used.Add(r.settled[i].used)
 		}
+		usages[i].Used = usages[i].Used.Totals()
 	}
 	return usages
 }
