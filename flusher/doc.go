@@ -35,7 +35,7 @@
 //     argument). A crash forgets the age and the grace begins again.
 //
 // The two batches of a large request are sealed by ingest.lua, at once and the raw one first; from
-// step 2 on they are like others (ingest/doc.go, Fair shares).
+// step 2 on they are like others (ingest/commit/doc.go, Fair shares).
 //
 // Step 4 begins with the end of the ledger: if a later hand-out is already committed, the
 // transaction is abandoned (batch/fence.go). What it held is in Postgres, or waits in Valkey for
