@@ -34,7 +34,7 @@
 //     is answered 503 while the first is staged. The first part of a staged request has the key,
 //     so nothing of a repetition is stored.
 //   - A request whose events were all counted before, by their ids, is remembered as well.
-//   - Valkey loses it: flusher/requests.go. Postgres has the key and the event's place in the
+//   - Valkey loses it: flusher/recovery/requests.go. Postgres has the key and the event's place in the
 //     request, since the key stands for no single event.
 //
 // Lines of such events are longer. Whether a flusher reads them is asked in the same call
