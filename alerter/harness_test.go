@@ -18,8 +18,8 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/slacktest"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/slacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // world is a real Postgres, a Slack of our own, a clock that is set by hand, and

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/slacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/slacktest"
 )
 
 const knownAlert = "018f0c4e-0000-7000-8000-000000000001"

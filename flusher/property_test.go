@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestLiveEqualsAcknowledged interleaves posts, flushes, crashes and pauses of two

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // A strict quota holds to the token while small requests of one tenant and large ones of many,

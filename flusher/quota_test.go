@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // A quota holds to the token while 100 clients of two ingest processes use it up and its

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // To a credential that is bound to a tenant, no other tenant exists.

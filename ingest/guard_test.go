@@ -13,7 +13,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/ingest/account"
 	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/internal/auth"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // tokens are those that an api takes.

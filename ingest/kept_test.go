@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestWhatIsNoLongerKeptIsRefused asks for times whose rows were dropped, and for those behind.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // BenchmarkLive is 1,000 clients of GET /live who look at 100 tenants, of whom one uses something

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestWhileValkeyIsAwayTheAnswerIs503(t *testing.T) {

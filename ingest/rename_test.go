@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // rename gives a tenant another name by the API; body is a JSON value.

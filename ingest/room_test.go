@@ -9,7 +9,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/budget"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // stalled begins a POST of a body and sends all of it but the last byte.

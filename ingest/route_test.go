@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestWhatIsNotARouteIsAProblem(t *testing.T) {

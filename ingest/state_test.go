@@ -3,7 +3,7 @@ package ingest
 import (
 	"reflect"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // state is all that the stores hold: of Valkey the content, of Postgres the number of rows.

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/record"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // longer is the next group, with lines that a flusher of the version before does not read.

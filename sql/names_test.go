@@ -12,8 +12,8 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	schema "github.com/eduardosanzb/flagmeter/sql"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func mustExec(t *testing.T, db *sqlx.DB, statement string, args ...any) {

@@ -8,8 +8,8 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	schema "github.com/eduardosanzb/flagmeter/sql"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestRolesMayDoNoMoreThanTheyNeed tries what the program never does. That it may do all that

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 	"github.com/eduardosanzb/flagmeter/web/browsertest"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/eduardosanzb/flagmeter/internal/budget"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func TestNotMoreClientsThanTheServerTakes(t *testing.T) {

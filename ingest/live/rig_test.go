@@ -16,11 +16,11 @@ import (
 	"github.com/eduardosanzb/flagmeter/ingest/param"
 	"github.com/eduardosanzb/flagmeter/ingest/problem"
 	"github.com/eduardosanzb/flagmeter/ingest/query"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // rig is feeds on real stores, with the tenant acme, behind an HTTP server.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestOneOddKeyFreezesNoOther has rows that cannot be read, as a table has that was edited before

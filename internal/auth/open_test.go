@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // Anybody can make a key where nobody is asked for one. It must be worth nothing elsewhere: not to

@@ -1,0 +1,187 @@
+package e2e
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+)
+
+// realRequests is a trace of real requests to a language model, which is not part of
+// the project: the Azure LLM inference trace 2023 (CC-BY 4.0; Patel et al., "Splitwise:
+// Efficient generative LLM inference using phase splitting", ISCA 2024).
+const realRequests = root + "/../shared/data/azure-llm-code.csv"
+
+// TestRealInput imports the trace into a tenant that crosses 80 % on the way. Every
+// place that counts tokens agrees with the file, a second import changes nothing, and
+// one alert reaches Slack's stand-in.
+func TestRealInput(t *testing.T) {
+	rows, tokens := sumOf(t, realRequests)
+	slack := newSlack(t)
+	env := stacktest.New(t)
+	s := settingsOf(env).with("SLACK_WEBHOOK_URL", slack.URL).with("WEBHOOK_ALLOW_PRIVATE", "true")
+	line := launch(t, s, "dev", "--listen", "127.0.0.1:0").line("flagmeter ready ")
+	url := strings.TrimSuffix(strings.TrimPrefix(line, "flagmeter ready "), "/usage")
+
+	quota := strconv.FormatInt(tokens*100/90, 10) // the file is 90 % of it
+	succeed(t, s, "tenants", "add", "trace", "--quota", quota)
+	eventually(t, "the tenant is known", func() bool {
+		return get(t, url+"/usage/trace", nil) == http.StatusOK
+	})
+
+	importFile := func() (report struct{ Accepted, Duplicates, Refused int }) {
+		out := succeed(t, s, "import", realRequests, "--url", url, "--tenant", "trace",
+			"--feature", "code", "--tokens", "ContextTokens+GeneratedTokens", "--json")
+		if err := json.Unmarshal([]byte(out), &report); err != nil {
+			t.Fatalf("report %q: %v", out, err)
+		}
+		return report
+	}
+	wantLive := func() {
+		t.Helper()
+		var usage struct {
+			TotalTokens int64
+			Stale       bool
+			Features    []struct{ Tokens, Events int64 }
+		}
+		get(t, url+"/usage/trace", &usage)
+		if usage.TotalTokens != tokens || usage.Stale || len(usage.Features) != 1 ||
+			usage.Features[0].Events != int64(rows) {
+			t.Errorf("live usage %+v, want %d tokens of %d events", usage, tokens, rows)
+		}
+	}
+
+	if got := importFile(); got.Accepted != rows || got.Duplicates != 0 || got.Refused != 0 {
+		t.Errorf("first import: %+v, want %d accepted", got, rows)
+	}
+	wantLive() // at once, while nothing is settled
+	eventually(t, "the alert is delivered", func() bool { return slack.received() > 0 })
+
+	if got := importFile(); got.Accepted != 0 || got.Duplicates != rows || got.Refused != 0 {
+		t.Errorf("second import: %+v, want %d duplicates", got, rows)
+	}
+	wantLive()
+
+	// The minutes of the import are over within a minute and then settle.
+	eventually(t, "everything is in Postgres", func() bool {
+		return count(t, env, "SELECT coalesce(sum(total_tokens), 0) FROM rollups") == tokens
+	})
+	for what, query := range map[string]string{
+		"events": "SELECT sum(tokens) FROM events WHERE tenant = 'trace' AND feature = 'code'",
+		"rollups": "SELECT sum(total_tokens) FROM rollups WHERE tenant = 'trace'" +
+			" AND feature = 'code'",
+		"usage_daily": "SELECT sum(total_tokens) FROM usage_daily WHERE tenant = 'trace'" +
+			" AND feature = 'code'",
+	} {
+		if got := count(t, env, query); got != tokens {
+			t.Errorf("%s: %d tokens, the file has %d", what, got, tokens)
+		}
+	}
+	if got := count(t, env, "SELECT count(*) FROM events"); got != int64(rows) {
+		t.Errorf("%d rows in events, the file has %d", got, rows)
+	}
+	wantLive() // settled now
+	if got := count(t, env, "SELECT count(*) FROM alerts"); got != 1 {
+		t.Errorf("%d alerts, want 1", got)
+	}
+	if got := slack.received(); got != 1 {
+		t.Errorf("%d messages reached Slack, want 1: %q", got, slack.messages)
+	} else if !strings.Contains(slack.messages[0], "trace") {
+		t.Errorf("message does not name the tenant: %s", slack.messages[0])
+	}
+	t.Logf("%d rows, %d tokens: file = live = events = rollups = usage_daily", rows, tokens)
+}
+
+// sumOf adds up the token columns of the trace, and skips the test where it is absent.
+func sumOf(t *testing.T, path string) (rows int, tokens int64) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Skipf("the trace of real requests is not here: %v", err)
+	}
+	defer file.Close()
+	r := csv.NewReader(file)
+	header, err := r.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		record, err := r.Read()
+		if err == io.EOF {
+			return rows, tokens
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, name := range header {
+			if name == "ContextTokens" || name == "GeneratedTokens" {
+				n, err := strconv.ParseInt(record[i], 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				tokens += n
+			}
+		}
+		rows++
+	}
+}
+
+// slackServer stands in for Slack and keeps the messages.
+type slackServer struct {
+	*httptest.Server
+	mu       sync.Mutex
+	messages []string
+}
+
+func newSlack(t *testing.T) *slackServer {
+	s := &slackServer{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.messages = append(s.messages, string(body))
+		fmt.Fprint(w, "ok")
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *slackServer) received() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.messages)
+}
+
+// get fetches JSON and returns the status.
+func get(t testing.TB, url string, into any) int {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if into != nil {
+		if err := json.NewDecoder(res.Body).Decode(into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return res.StatusCode
+}
+
+func count(t testing.TB, env *stacktest.Env, query string) int64 {
+	t.Helper()
+	var n int64
+	if err := env.DB.Get(&n, query); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return n
+}
