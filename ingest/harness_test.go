@@ -21,6 +21,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/scripts"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
@@ -97,7 +98,7 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	for _, change := range change {
 		change(&s)
 	}
-	rdb, err := scripts.Connect(s.valkeyURL)
+	rdb, err := valkey.Connect(s.valkeyURL)
 	if err != nil {
 		tb.Fatal(err)
 	}

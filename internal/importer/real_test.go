@@ -18,6 +18,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/importer"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/scripts"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
@@ -33,7 +34,7 @@ type server struct {
 
 func newRealServer(t *testing.T) *server {
 	env := stacktest.New(t)
-	rdb, err := scripts.Connect(env.ValkeyURL)
+	rdb, err := valkey.Connect(env.ValkeyURL)
 	if err != nil {
 		t.Fatal(err)
 	}
