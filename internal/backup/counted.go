@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
@@ -75,10 +78,26 @@ func (c Counted) MarshalJSON() ([]byte, error) {
 	return append(append(rows, ','), amounts[1:]...), nil
 }
 
+// UnmarshalJSON reads an object of numbers. Two members of one name are an error.
+func (n *numbersByName) UnmarshalJSON(text []byte) error {
+	var members map[string]jsontext.Value
+	if err := strict.Unmarshal(text, &members); err != nil {
+		return err
+	}
+	*n = numbersByName{}
+	for name, value := range members {
+		if value.Kind() != '0' {
+			return fmt.Errorf("%s is %s, not a number", name, value)
+		}
+		(*n)[name] = json.Number(value)
+	}
+	return nil
+}
+
 // UnmarshalJSON reads what MarshalJSON writes.
 func (c *Counted) UnmarshalJSON(text []byte) (err error) {
 	*c = Counted{}
-	if err := json.Unmarshal(text, &c.Amounts); err != nil {
+	if err := c.Amounts.UnmarshalJSON(text); err != nil {
 		return err
 	}
 	c.Rows, err = c.Amounts["rows"].Int64()
@@ -101,5 +120,5 @@ func (n *numbersByName) Scan(src any) error {
 	if !ok {
 		return fmt.Errorf("read sums: %T is no JSON", src)
 	}
-	return json.Unmarshal(text, (*map[string]json.Number)(n))
+	return n.UnmarshalJSON(text)
 }

@@ -1,10 +1,12 @@
 package meter
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MarshalJSON writes an object with a member for each amount, in their order.
@@ -19,10 +21,10 @@ func (a Amounts) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// UnmarshalJSON reads the members that MarshalJSON writes. An absent one is 0, and others are
-// ignored.
+// UnmarshalJSON reads the members that MarshalJSON writes. An absent one is 0, and members of other
+// names are ignored. Two members of one name are an error.
 func (a *Amounts) UnmarshalJSON(text []byte) error {
-	var members map[string]json.RawMessage
+	var members map[string]jsontext.Value
 	if err := json.Unmarshal(text, &members); err != nil {
 		return err
 	}
