@@ -45,8 +45,8 @@ torture: deps ## inject faults under load for DURATION (3m), in the order of SEE
 	go test ./test/torture -run TestTorture -count=1 -v -timeout 2h -args -duration $(DURATION) -seed $(SEED)
 	go test ./test/hostile -run TestFuzz -count=1 -v -args -for 1m -seed $(SEED)
 
-bench: deps build ## measure against what people would build instead, into bench/latest.md and README.md
-	go run ./bench -flagmeter $(BIN) -out bench/latest.md -readme README.md
+bench: deps build ## measure against what people would build instead, into bench/latest.md
+	go run ./bench -flagmeter $(BIN) -out bench/latest.md
 
 bench-compare: deps ## compare the Go benchmarks with those of revision BASE (HEAD~1), those matching BENCH
 	sh bench/compare.sh $(BASE) '$(BENCH)'

@@ -78,31 +78,31 @@ func (c Counted) MarshalJSON() ([]byte, error) {
 	return append(append(rows, ','), amounts[1:]...), nil
 }
 
-// UnmarshalJSON reads an object of numbers. Two members of one name are an error.
-func (n *numbersByName) UnmarshalJSON(text []byte) error {
-	var members map[string]jsontext.Value
-	if err := strict.Unmarshal(text, &members); err != nil {
-		return err
-	}
-	*n = numbersByName{}
-	for name, value := range members {
-		if value.Kind() != '0' {
-			return fmt.Errorf("%s is %s, not a number", name, value)
-		}
-		(*n)[name] = json.Number(value)
-	}
-	return nil
-}
-
 // UnmarshalJSON reads what MarshalJSON writes.
 func (c *Counted) UnmarshalJSON(text []byte) (err error) {
 	*c = Counted{}
-	if err := c.Amounts.UnmarshalJSON(text); err != nil {
+	if err := c.Amounts.read(text); err != nil {
 		return err
 	}
 	c.Rows, err = c.Amounts["rows"].Int64()
 	delete(c.Amounts, "rows")
 	return err
+}
+
+// read reads an object whose members are all numbers.
+func (n *numbersByName) read(text []byte) error {
+	var members map[string]jsontext.Value
+	if err := strict.Unmarshal(text, &members); err != nil {
+		return err
+	}
+	*n = make(numbersByName, len(members))
+	for name, value := range members {
+		if value.Kind() != '0' {
+			return fmt.Errorf("read %s: %s is no number", name, value)
+		}
+		(*n)[name] = json.Number(value)
+	}
+	return nil
 }
 
 // Scan reads a Counted from Postgres.
@@ -120,5 +120,5 @@ func (n *numbersByName) Scan(src any) error {
 	if !ok {
 		return fmt.Errorf("read sums: %T is no JSON", src)
 	}
-	return n.UnmarshalJSON(text)
+	return n.read(text)
 }

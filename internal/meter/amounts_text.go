@@ -21,8 +21,8 @@ func (a Amounts) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// UnmarshalJSON reads the members that MarshalJSON writes. An absent one is 0, and members of other
-// names are ignored. Two members of one name are an error.
+// UnmarshalJSON reads the members that MarshalJSON writes. An absent one is 0, and others are
+// ignored.
 func (a *Amounts) UnmarshalJSON(text []byte) error {
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(text, &members); err != nil {
