@@ -58,7 +58,7 @@ func TestEventsAsCSVSayHowCompleteTheyAre(t *testing.T) {
 		}
 		return at
 	}
-	if got := completeTo(); !got.Equal(a.clock.now()) {
+	if got := completeTo(); !got.Equal(a.clock.Now()) {
 		t.Errorf("with nothing waiting: %v, want now", got)
 	}
 	a.counted(acme(1, ""))
@@ -114,7 +114,7 @@ func TestEventsAsCSVEndWithTheCredential(t *testing.T) {
 	for _, ends := range []bool{false, true} {
 		w := slowClient{httptest.NewRecorder(), func() {
 			if ends {
-				a.clock.advance(2 * time.Hour)
+				a.clock.Advance(2 * time.Hour)
 			}
 		}}
 		r := httptest.NewRequest("GET", "/usage/acme/events.csv?from=2026-07-20&to=2026-08-01", nil)

@@ -71,7 +71,7 @@ func TestAKnownFeatureIsNotAskedForAgain(t *testing.T) {
 	if n, err := a.env.Valkey.Exists(t.Context(), "fm:{0}:features:acme").Result(); n > 0 || err != nil {
 		t.Errorf("it is told again on the same day, %v", err)
 	}
-	a.clock.advance(24 * time.Hour)
+	a.clock.Advance(24 * time.Hour)
 	a.counted(using("acme", "a"))
 	if got, err := a.env.Valkey.HKeys(t.Context(), "fm:{0}:features:acme").Result(); fmt.Sprint(got) != "[a]" || err != nil {
 		t.Errorf("on the next day Valkey knows %v, %v", got, err)

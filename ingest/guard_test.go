@@ -19,7 +19,7 @@ import (
 
 // tokens are those that an api takes.
 func (a *api) tokens() auth.TokenOptions {
-	return auth.TokenOptions{Secret: []byte(strings.Repeat("s", config.MinJWTSecret)), Issuer: "flagmeter", Audience: "flagmeter", Now: a.clock.now}
+	return auth.TokenOptions{Secret: []byte(strings.Repeat("s", config.MinJWTSecret)), Issuer: "flagmeter", Audience: "flagmeter", Now: a.clock.Now}
 }
 
 // guarded runs a server whose callers need a key.
@@ -31,7 +31,7 @@ func guarded(t testing.TB) *api {
 // newKey makes a key that is in force at once.
 func (a *api) newKey(scope, tenant string) string {
 	a.Helper()
-	key, _, err := auth.Create(a.Context(), a.env.DB, auth.NewKey{Scope: scope, Tenant: tenant}, a.clock.now())
+	key, _, err := auth.Create(a.Context(), a.env.DB, auth.NewKey{Scope: scope, Tenant: tenant}, a.clock.Now())
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func checkSecurity(t *testing.T, described description, r route) {
 func TestEveryRefusalIsTheSame(t *testing.T) {
 	a := guarded(t)
 	good := a.newKey("read", "acme")
-	expired, _, err := auth.Create(t.Context(), a.env.DB, auth.NewKey{Scope: "read", Expires: a.clock.now().Add(time.Minute)}, a.clock.now())
+	expired, _, err := auth.Create(t.Context(), a.env.DB, auth.NewKey{Scope: "read", Expires: a.clock.Now().Add(time.Minute)}, a.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 	if err := a.keys.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a.clock.advance(time.Minute)
+	a.clock.Advance(time.Minute)
 	token := func(o auth.TokenOptions) string {
 		text, err := auth.Mint(o, "acme", "read", time.Minute)
 		if err != nil {
@@ -159,7 +159,7 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 	other := a.tokens()
 	other.Secret = []byte(strings.Repeat("x", 32))
 	late := a.tokens()
-	late.Now = func() time.Time { return a.clock.now().Add(-time.Hour) }
+	late.Now = func() time.Time { return a.clock.Now().Add(-time.Hour) }
 	headers := map[string]http.Header{
 		"nothing":         {},
 		"expired":         {"Authorization": {"Bearer " + expired}},
@@ -204,7 +204,7 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 
 func TestNothingIsAnsweredBeforeTheKeysAreKnown(t *testing.T) {
 	a := guarded(t)
-	gate := auth.NewGate(auth.NewDirectory(a.env.AppDB, a.valkey, a.backend.Log, a.clock.now), nil, "")
+	gate := auth.NewGate(auth.NewDirectory(a.env.AppDB, a.valkey, a.backend.Log, a.clock.Now), nil, "")
 	handler := New(Options{Backend: a.backend, Limits: commit.Settings{Dedupe: time.Hour},
 		Callers: account.Settings{Gate: gate}}).Handler()
 	for path, status := range map[string]int{"/usage/acme": 503, "/keys": 503, "/readyz": 503, "/healthz": 200, "/usage": 200} {

@@ -22,7 +22,7 @@ import (
 // newKeyOf makes a key that is in force at once.
 func (a *api) newKeyOf(k auth.NewKey) (key string, id uuid.UUID) {
 	a.Helper()
-	key, stored, err := auth.Create(a.Context(), a.env.DB, k, a.clock.now())
+	key, stored, err := auth.Create(a.Context(), a.env.DB, k, a.clock.Now())
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestTheKeysOfATenantAreLimited(t *testing.T) {
 			break
 		}
 	}
-	first.clock.advance(20 * time.Minute)
+	first.clock.Advance(20 * time.Minute)
 	r := first.posted(own, body)
 	own.refused(r, 429, "keys-rate-limited")
 	if got := r.header.Get("Retry-After"); got != "2400" {
@@ -105,7 +105,7 @@ func TestTheKeysOfATenantAreLimited(t *testing.T) {
 			t.Errorf("%s: %d %s", body, r.status, r.body)
 		}
 	}
-	first.clock.advance(40 * time.Minute)
+	first.clock.Advance(40 * time.Minute)
 	if r, _ := own.createKey(body); r.status != 201 {
 		t.Errorf("an hour later: %d %s", r.status, r.body)
 	}
@@ -128,10 +128,10 @@ func TestAllKeysTogetherAreLimited(t *testing.T) {
 	r, _ := operator.createKey(`{"scope":"read","tenant":"acme"}`)
 	operator.refused(r, 409, "too-many-keys")
 	// A key that has ended makes room.
-	if _, err := a.env.DB.Exec("UPDATE api_keys SET expires_at = $1 WHERE scope = 'admin' AND created_by IS NOT NULL", a.clock.now()); err != nil {
+	if _, err := a.env.DB.Exec("UPDATE api_keys SET expires_at = $1 WHERE scope = 'admin' AND created_by IS NOT NULL", a.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
-	a.clock.advance(time.Second)
+	a.clock.Advance(time.Second)
 	for range 3 {
 		if r, _ := operator.createKey(`{"scope":"read","tenant":"acme"}`); r.status != 201 {
 			t.Errorf("%d %s", r.status, r.body)
@@ -144,7 +144,7 @@ func TestAllKeysTogetherAreLimited(t *testing.T) {
 // A key makes no key that lives longer or sends faster than itself.
 func TestAKeyIsBoundByTheOneThatMakesIt(t *testing.T) {
 	a := guarded(t)
-	ends := a.clock.now().Add(48 * time.Hour).Truncate(time.Second)
+	ends := a.clock.Now().Add(48 * time.Hour).Truncate(time.Second)
 	key, id := a.newKeyOf(auth.NewKey{Scope: "admin", Tenant: "acme", Expires: ends, Rate: meter.Rate{PerSecond: 100, Burst: 500}})
 	own := a.as(key)
 	at := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
@@ -194,7 +194,7 @@ func TestKeysComeInPages(t *testing.T) {
 			wantOwn = append(wantOwn, k.ID)
 		}
 		if i%3 == 0 {
-			a.clock.advance(time.Microsecond)
+			a.clock.Advance(time.Microsecond)
 		}
 	}
 	for name, c := range map[string]struct {

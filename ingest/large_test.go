@@ -150,6 +150,6 @@ func (a *api) keysOfValkey() map[string]bool {
 
 // flusher is one to which every minute is over.
 func (a *api) flusher() *flusher.Flusher {
-	return flusher.New(flusher.Options{DB: a.env.DB, Valkey: a.valkey, Now: func() time.Time { return a.clock.now().Add(time.Hour) },
+	return flusher.New(flusher.Options{DB: a.env.DB, Valkey: a.valkey, Now: func() time.Time { return a.clock.Now().Add(time.Hour) },
 		Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 }

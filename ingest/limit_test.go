@@ -101,7 +101,7 @@ func TestAClientThatGoesAwayInTheMiddleCountsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	const seen = `flagmeter_http_request_seconds_count{class="4xx",method="POST",route="/events"} 1`
-	eventually(t, "the server gives the request up", func() bool { return strings.Contains(a.get("/metrics").body, seen) })
+	waittest.Until(t, "the server gives the request up", func() bool { return strings.Contains(a.get("/metrics").body, seen) })
 	a.unchanged(before)
 }
 

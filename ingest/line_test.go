@@ -48,7 +48,7 @@ func TestEveryNameComesBackFromPostgres(t *testing.T) {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 
-	f := flusher.New(flusher.Options{DB: a.env.DB, Valkey: a.valkey, Now: a.clock.now,
+	f := flusher.New(flusher.Options{DB: a.env.DB, Valkey: a.valkey, Now: a.clock.Now,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Registerer: prometheus.NewRegistry()})
 	if done, err := f.RunOnce(t.Context()); err != nil || done.Events != int64(len(want)) || done.Dead != 0 {
 		t.Fatalf("flush: %+v, %v", done, err)

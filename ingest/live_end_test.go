@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func TestLiveClosesAtTheEnd(t *testing.T) {
@@ -50,14 +52,14 @@ func TestAClientThatReadsNothingIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(conn, "GET /live HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", host)
-	eventually(t, "the client has joined", func() bool { return a.liveClients() == 1 })
+	waittest.Until(t, "the client has joined", func() bool { return a.liveClients() == 1 })
 	brisk := a.follow("?q=acme")
 	brisk.next("snapshot")
 	for i := 0; a.liveClients() > 1; i++ {
 		if i > 5000 {
 			t.Fatal("it stays")
 		}
-		a.clock.advance(time.Minute) // every row's sparkline moves
+		a.clock.Advance(time.Minute) // every row's sparkline moves
 		a.counted(acme(1, ""))
 		brisk.next("change")
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // metrics are the values that the server publishes.
@@ -74,7 +75,7 @@ func TestRetriesAreCounted(t *testing.T) {
 		r, _ := a.do("POST", "/events", jsonType, strings.NewReader(acme(1, "")))
 		answered <- r
 	}()
-	eventually(t, "a call is repeated", func() bool { return a.metrics()["ingest_retries_total"] > 0 })
+	waittest.Until(t, "a call is repeated", func() bool { return a.metrics()["ingest_retries_total"] > 0 })
 	if err := env.Stack.Valkey.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -109,12 +110,12 @@ func TestTheLiveFeedIsCountedAsAClientAndNotAsARequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the client is counted", func() bool { return a.metrics()["live_clients"] == 1 })
+	waittest.Until(t, "the client is counted", func() bool { return a.metrics()["live_clients"] == 1 })
 	if got := a.metrics()["http_requests_in_flight"]; got != 0 {
 		t.Errorf("%v requests in flight", got)
 	}
 	conn.CloseNow()
-	eventually(t, "the client is gone", func() bool { return a.metrics()["live_clients"] == 0 })
+	waittest.Until(t, "the client is gone", func() bool { return a.metrics()["live_clients"] == 0 })
 	if r := a.get("/live"); r.status != 426 {
 		t.Fatalf("%d", r.status)
 	}

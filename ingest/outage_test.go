@@ -120,7 +120,7 @@ func TestWithoutPostgresEventsAreAccepted(t *testing.T) {
 		t.Errorf("got %+v, want 11 tokens", got)
 	}
 	// It knows all that is settled for as long as Valkey keeps what it has settled.
-	a.clock.advance(31 * time.Second)
+	a.clock.Advance(31 * time.Second)
 	if got := a.counted(acme(100, "")); got.Usage[0].TotalTokens != 111 || !got.Usage[0].Stale {
 		t.Errorf("31 s later: %+v, want 111 tokens, stale", got)
 	}

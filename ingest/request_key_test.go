@@ -94,7 +94,7 @@ func TestARequestSentAgainUnderItsKeyCountsOnce(t *testing.T) {
 	}
 	a.wantKeyed("k1", jsonType, threeEvents, 0, 3, 2)
 	a.wantKeyed(`"k1"`, ndjsonType, sameAsLines, 0, 3, 2)
-	a.clock.advance(1000)
+	a.clock.Advance(1000)
 	a.wantKeyed("k1", jsonType, threeEvents, 0, 3, 2) // it arrives at another time
 	if got := a.metrics()["ingest_seen_ids_total"]; got != 9 {
 		t.Errorf("the metric says %v events were seen before, want 9", got)

@@ -10,6 +10,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/budget"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // stalled begins a POST of a body and sends all of it but the last byte.
@@ -35,7 +36,7 @@ func TestBodiesShareABudget(t *testing.T) {
 	for range 4 {
 		a.stalled(greedy, append(blanks, '1'), "")
 	}
-	eventually(t, "four bodies take their memory", func() bool { return a.server.budget.Taken() >= 4*(meter.MaxBody-8<<10) })
+	waittest.Until(t, "four bodies take their memory", func() bool { return a.server.budget.Taken() >= 4*(meter.MaxBody-8<<10) })
 	large := "[" + strings.Repeat(acme(1, "")+",", 6000) + strings.Repeat(" ", 1<<20) + acme(1, "") + "]"
 	r := a.as(greedy).post(jsonType, large)
 	a.refused(r, 503, "unavailable")
@@ -58,14 +59,14 @@ func TestAStalledGzipBodyHoldsWhatItHasSent(t *testing.T) {
 	for range 20 {
 		conns = append(conns, a.stalled("", bomb, "Content-Encoding: gzip\r\n"))
 	}
-	eventually(t, "they are being read", func() bool { return a.server.budget.Taken() >= 20*budget.Least })
+	waittest.Until(t, "they are being read", func() bool { return a.server.budget.Taken() >= 20*budget.Least })
 	if taken := a.server.budget.Taken(); taken > 20*(budget.Least+int64(2*len(bomb))) {
 		t.Errorf("20 bodies of which %d bytes have arrived take %d", len(bomb), taken)
 	}
 	for _, conn := range conns {
 		conn.Close()
 	}
-	eventually(t, "all is given back", func() bool { return a.server.budget.Taken() == 0 })
+	waittest.Until(t, "all is given back", func() bool { return a.server.budget.Taken() == 0 })
 }
 
 // Answers that are not read share it too.
@@ -93,7 +94,7 @@ func TestAnswersShareTheBudget(t *testing.T) {
 			t.Errorf("%s: %d, %s of %d bytes", path, r.status, r.header.Get("Content-Length"), len(r.body))
 		}
 	}
-	eventually(t, "all is given back", func() bool { return a.server.budget.Taken() == 0 })
+	waittest.Until(t, "all is given back", func() bool { return a.server.budget.Taken() == 0 })
 }
 
 // Of 10,000 bad events a hundred errors are listed, and all counted.

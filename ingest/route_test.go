@@ -9,6 +9,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func TestWhatIsNotARouteIsAProblem(t *testing.T) {
@@ -110,7 +111,7 @@ func TestRequestsInHandAreAnsweredAtTheEnd(t *testing.T) {
 		defer close(ended)
 		a.stop()
 	}()
-	eventually(t, "the server shuts down", a.server.draining.Load)
+	waittest.Until(t, "the server shuts down", a.server.draining.Load)
 	fmt.Fprint(conn, event)
 	if got := a.read(readResponse(t, conn)); got.Accepted != 1 {
 		t.Errorf("got %+v", got)

@@ -55,7 +55,7 @@ func TestABrowserSignsInAndOut(t *testing.T) {
 	if r.status != 200 || !strings.HasPrefix(set, "flagmeter=") || !strings.Contains(set, "HttpOnly; SameSite=Strict") || strings.Contains(set, "Secure") {
 		t.Fatalf("sign in: %d %s, cookie %q", r.status, r.body, set)
 	}
-	if s := b.session(); s.Kind != "session" || s.Scope != "admin" || s.Tenant != nil || !s.ExpiresAt.Equal(a.clock.now().Add(auth.SessionLength).Truncate(time.Second)) {
+	if s := b.session(); s.Kind != "session" || s.Scope != "admin" || s.Tenant != nil || !s.ExpiresAt.Equal(a.clock.Now().Add(auth.SessionLength).Truncate(time.Second)) {
 		t.Errorf("session: %+v", s)
 	}
 	if r := b.get("/usage/acme"); r.status != 200 {
@@ -189,6 +189,6 @@ func TestLiveTakesATokenAndEndsWithIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	ends(1)
-	a.clock.advance(time.Hour + auth.Leeway)
+	a.clock.Advance(time.Hour + auth.Leeway)
 	ends(2)
 }

@@ -72,7 +72,7 @@ func TestTheSameFiguresAreNotSentAgain(t *testing.T) {
 			return r
 		}
 		tag := a.get(path).header.Get("ETag")
-		a.clock.advance(time.Second) // asOf is another
+		a.clock.Advance(time.Second) // asOf is another
 		for _, known := range []string{tag, strings.TrimPrefix(tag, "W/"), `"x", ` + tag, "*"} {
 			if r := again(known); r.status != 304 || r.body != "" || r.header.Get("ETag") != tag {
 				t.Errorf("%s, If-None-Match %s: %d %.100s", path, known, r.status, r.body)

@@ -161,13 +161,13 @@ func TestEventsPerSecond(t *testing.T) {
 	}
 	a.counted("[" + acme(1, `,"id":"a"`) + "," + acme(1, `,"id":"b"`) + "]")
 	a.counted(acme(1, `,"id":"a"`)) // a duplicate
-	a.clock.advance(4 * time.Second)
+	a.clock.Advance(4 * time.Second)
 	refresh()
 	if got := a.list("").Totals.EventsPerSecond; got != 0.5 {
 		t.Errorf("%v events a second, want 2 in 4 s", got)
 	}
 	for range 20 {
-		a.clock.advance(time.Second)
+		a.clock.Advance(time.Second)
 		refresh()
 	}
 	if got := a.list("").Totals.EventsPerSecond; got != 0 {

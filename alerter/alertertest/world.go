@@ -12,6 +12,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/test/kit/clock"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
@@ -30,8 +31,8 @@ type World struct {
 	Slack *Inbox
 	Logs  *Buffer
 
+	clock   *clock.Clock
 	mu      sync.Mutex
-	now     time.Time
 	tenants []meter.Usage // Period is filled in by All
 	reading func()        // called by All, if set
 }
@@ -41,22 +42,14 @@ func New(t testing.TB) *World {
 	t.Helper()
 	env := stacktest.New(t)
 	return &World{T: t, DB: env.DB, App: env.AppDB, Slack: newInbox(t),
-		Logs: &Buffer{}, now: Noon}
+		Logs: &Buffer{}, clock: clock.At(Noon)}
 }
 
 // Clock is the time that the test has set.
-func (w *World) Clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
+func (w *World) Clock() time.Time { return w.clock.Now() }
 
 // SetClock moves the clock to now.
-func (w *World) SetClock(now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = now
-}
+func (w *World) SetClock(now time.Time) { w.clock.Set(now) }
 
 // OnRead has f called by each All.
 func (w *World) OnRead(f func()) {
@@ -66,11 +59,7 @@ func (w *World) OnRead(f func()) {
 }
 
 // Advance moves the clock.
-func (w *World) Advance(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
-}
+func (w *World) Advance(d time.Duration) { w.clock.Advance(d) }
 
 // Next names all tenants, every time. Tests of changes use the real one.
 func (w *World) Next(context.Context) ([]string, bool, error) { return nil, true, nil }
@@ -110,9 +99,9 @@ func (w *World) All(context.Context) ([]meter.Usage, error) {
 func (w *World) usages() []meter.Usage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := make([]meter.Usage, len(w.tenants))
+	now, all := w.clock.Now(), make([]meter.Usage, len(w.tenants))
 	for i, u := range w.tenants {
-		u.Period, u.AsOf = u.Tenant.Period(w.now), w.now
+		u.Period, u.AsOf = u.Tenant.Period(now), now
 		all[i] = u
 	}
 	return all

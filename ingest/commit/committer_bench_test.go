@@ -2,7 +2,6 @@ package commit
 
 import (
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -10,12 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/flusher"
-	"github.com/eduardosanzb/flagmeter/ingest/backend"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/tenants"
-	"github.com/eduardosanzb/flagmeter/internal/usage"
-	"github.com/eduardosanzb/flagmeter/internal/valkey"
-	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/backendtest"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
@@ -58,21 +53,7 @@ func BenchmarkCommitter(b *testing.B) {
 func running(tb testing.TB, s Settings) *Committers {
 	tb.Helper()
 	env := stacktest.New(tb)
-	rdb, err := valkey.Connect(env.ValkeyURL)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { rdb.Close() })
-	b := backend.Backend{DB: env.AppDB, Valkey: scripts.New(rdb, 1), Log: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return arrival }}
-	b.Tenants = tenants.New(b.DB, b.Valkey, b.Log)
-	b.Live = usage.New(b.DB, b.Valkey, b.Tenants, b.Now)
-	if err := b.Tenants.Start(tb.Context()); err != nil {
-		tb.Fatal(err)
-	}
-	if err := b.Live.Refresh(tb.Context()); err != nil {
-		tb.Fatal(err)
-	}
+	b := backendtest.New(tb, env, func() time.Time { return arrival })
 	f := flusher.New(flusher.Options{DB: env.DB, Valkey: b.Valkey, Now: b.Now, Log: b.Log,
 		Registerer: prometheus.NewRegistry()})
 	if _, err := f.RunOnce(tb.Context()); err != nil {

@@ -36,7 +36,7 @@ func (r *rig) wantSums() {
 			FROM events GROUP BY 1, 2, 3) e FULL JOIN usage_daily d USING (tenant, feature, day, total_tokens, events)
 			WHERE d.tenant IS NULL OR e.tenant IS NULL`,
 	} {
-		if n := r.count(query); n != 0 {
+		if n := r.Count(query); n != 0 {
 			r.Errorf("%d rows of %s and sums of events differ", n, table)
 		}
 	}
@@ -80,7 +80,7 @@ func TestEachCorruptionIsFoundAndRepairedOnce(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r.TB = t
-			r.exec(tt.corrupt)
+			r.Exec(tt.corrupt)
 			report := r.audit(r.lately())
 			r.wantDrift(report, tt.want...)
 			if report.Clean() != (len(tt.want) == 0) || report.Moving != 0 {
@@ -100,7 +100,7 @@ func TestEachCorruptionIsFoundAndRepairedOnce(t *testing.T) {
 func TestTheRangeIsHalfOpenInWholeMinutes(t *testing.T) {
 	r := newRig(t, 0, "acme", "globex")
 	history(r)
-	r.exec("UPDATE rollups SET total_tokens = total_tokens + 7 WHERE feature = 'chat' AND minute IN ('2026-03-10 10:55Z', '2026-03-10 10:56Z', '2026-03-10 10:57Z')")
+	r.Exec("UPDATE rollups SET total_tokens = total_tokens + 7 WHERE feature = 'chat' AND minute IN ('2026-03-10 10:55Z', '2026-03-10 10:56Z', '2026-03-10 10:57Z')")
 	at := func(minute, second int) time.Time { return time.Date(2026, 3, 10, 10, minute, second, 0, time.UTC) }
 	r.wantDrift(r.audit(audit.Query{From: at(56, 0), To: at(57, 0), Tenant: "acme"}), "rollups acme/chat 10T10:56 +7/+0")
 	r.wantDrift(r.audit(audit.Query{From: at(55, 59), To: at(56, 1)}),
@@ -120,15 +120,15 @@ func TestDeadEventsExplainDifferences(t *testing.T) {
 	r := newRig(t, 0, "acme", "globex")
 	history(r)
 	dead := func(kind, content string) {
-		r.exec("INSERT INTO dead_events (batch, kind, content, reason) VALUES (gen_random_uuid(), $1, $2, 'refused')", kind, []byte(content))
+		r.Exec("INSERT INTO dead_events (batch, kind, content, reason) VALUES (gen_random_uuid(), $1, $2, 'refused')", kind, []byte(content))
 	}
 	// An event that Postgres refused, though its counter went through.
-	r.exec(`DELETE FROM events WHERE tenant = 'acme' AND feature = E'co\\de' AND created_at = '2026-03-10 11:00Z'`)
+	r.Exec(`DELETE FROM events WHERE tenant = 'acme' AND feature = E'co\\de' AND created_at = '2026-03-10 11:00Z'`)
 	dead("raw", "6b1f8f5e-0000-7000-8000-000000000000\tacme\tco\\\\de\t10\t2026-03-10 11:00:00+00\t\\N")
 	// Sums that Postgres refused, though the event went through.
-	r.exec("UPDATE rollups SET total_tokens = 0, events = 0 WHERE tenant = 'globex' AND feature = 'chat' AND minute = '2026-03-10 11:00Z'")
+	r.Exec("UPDATE rollups SET total_tokens = 0, events = 0 WHERE tenant = 'globex' AND feature = 'chat' AND minute = '2026-03-10 11:00Z'")
 	dead("sum", `{"table":"rollups","tenant":"globex","feature":"chat","minute":"2026-03-10T11:00:00Z","tokens":100,"events":1}`)
-	r.exec("UPDATE usage_daily SET total_tokens = 900, events = 9 WHERE tenant = 'globex' AND feature = 'chat' AND day = '2026-03-09'")
+	r.Exec("UPDATE usage_daily SET total_tokens = 900, events = 9 WHERE tenant = 'globex' AND feature = 'chat' AND day = '2026-03-09'")
 	dead("sum", `{"table":"usage_daily","tenant":"globex","feature":"chat","day":"2026-03-09","tokens":100,"events":1}`)
 	dead("raw", "no line")
 	report := r.audit(r.lately())
@@ -136,7 +136,7 @@ func TestDeadEventsExplainDifferences(t *testing.T) {
 	if report.Explained != 4 || report.Unreadable != 1 { // a minute each, the day of the second, and a day
 		t.Errorf("%d rows explained, %d unreadable; want 4 and 1", report.Explained, report.Unreadable)
 	}
-	r.exec("DELETE FROM dead_events")
+	r.Exec("DELETE FROM dead_events")
 	if r.audit(r.lately()).Clean() {
 		t.Error("clean without what explained the differences")
 	}
@@ -146,8 +146,8 @@ func TestAChangedTimeZoneIsNoDrift(t *testing.T) {
 	r := newRig(t, 0, "acme", "globex")
 	r.post(event{"acme", "chat", 100, noon.Add(-13 * time.Hour)}, event{"acme", "chat", 10, noon.Add(-1 * time.Hour)})
 	r.settle()
-	r.exec("UPDATE tenants SET timezone = 'Asia/Tokyo' WHERE name = 'acme'")
-	r.reload()
+	r.Exec("UPDATE tenants SET timezone = 'Asia/Tokyo' WHERE name = 'acme'")
+	r.Reload()
 	report := r.audit(r.lately())
 	r.wantDrift(report)
 	if len(report.Recut) != 1 || report.Recut[0] != (audit.Series{Tenant: "acme", Feature: "chat"}) {
@@ -156,16 +156,16 @@ func TestAChangedTimeZoneIsNoDrift(t *testing.T) {
 
 	// Minutes and days both wrong by the same event: the day moves with its minute and
 	// the other stays cut as it was.
-	r.exec("DELETE FROM events WHERE tokens = 10")
-	r.exec("INSERT INTO events (id, tenant, feature, tokens, created_at) VALUES (gen_random_uuid(), 'acme', 'chat', 4, '2026-03-10 11:00Z')")
+	r.Exec("DELETE FROM events WHERE tokens = 10")
+	r.Exec("INSERT INTO events (id, tenant, feature, tokens, created_at) VALUES (gen_random_uuid(), 'acme', 'chat', 4, '2026-03-10 11:00Z')")
 	r.repair()
 	r.wantDrift(r.audit(r.lately()))
-	if n := r.count("SELECT total_tokens FROM usage_daily WHERE day = '2026-03-09'"); n != 100 {
+	if n := r.Count("SELECT total_tokens FROM usage_daily WHERE day = '2026-03-09'"); n != 100 {
 		t.Errorf("the day of the old zone has %d tokens, want 100", n)
 	}
 
 	// A wrong day cannot be told from one that is cut otherwise, but the total can.
-	r.exec("UPDATE usage_daily SET total_tokens = total_tokens + 1 WHERE day = '2026-03-10'")
+	r.Exec("UPDATE usage_daily SET total_tokens = total_tokens + 1 WHERE day = '2026-03-10'")
 	narrow := audit.Query{From: noon.Add(-2 * time.Hour), To: noon}
 	report = r.audit(narrow)
 	r.wantDrift(report, "daily acme/chat 2026-03-10 -99/-1", "unresolved acme/chat +1/+0")

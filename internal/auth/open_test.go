@@ -14,7 +14,7 @@ func TestAKeyOfOpenModeEndsWithIt(t *testing.T) {
 	r := newRig(t, stacktest.New(t))
 	kept, _ := r.create(NewKey{Scope: "read"})
 	open, stored, err := Create(t.Context(), r.env.AppDB,
-		NewKey{Scope: "admin", OpenMode: true}, r.now())
+		NewKey{Scope: "admin", OpenMode: true}, r.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,9 +48,9 @@ func TestParentKilled(t *testing.T) {
 			}
 			pids := killParent(t, tmp, dir)
 			for _, pid := range pids {
-				eventually(t, fmt.Sprintf("end of server process %d", pid), func() bool { return !running(pid) })
+				waittest.Until(t, fmt.Sprintf("end of server process %d", pid), func() bool { return !running(pid) })
 			}
-			eventually(t, "removal of the temporary directory", func() bool {
+			waittest.Until(t, "removal of the temporary directory", func() bool {
 				left, err := filepath.Glob(filepath.Join(tmp, "*"))
 				return err == nil && len(left) == 0
 			})

@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func TestStopLeavesNothingBehind(t *testing.T) {
@@ -246,6 +244,3 @@ func pidOfValkey(s *Stack) int {
 
 // running reports whether a process exists.
 func running(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH }
-
-// eventually waits for something that other processes do.
-var eventually = waittest.Until

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // testServer is a Server that runs a shell script instead of a store. It has a temporary
@@ -111,7 +113,7 @@ func TestServerRunsAsLongAsItsChildren(t *testing.T) {
 			}
 			over := make(chan bool)
 			go func() { wait(s, d); over <- exists("over") }()
-			eventually(t, "end of the server", func() bool { return !running(firstNumber(string(b))) })
+			waittest.Until(t, "end of the server", func() bool { return !running(firstNumber(string(b))) })
 			if err := os.WriteFile(filepath.Join(s.room.path, "may"), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}

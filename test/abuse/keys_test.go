@@ -1,6 +1,7 @@
 package abuse
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -123,19 +124,9 @@ func (d *deployment) makeKey(with, tenant string) (status int, made madeKey) {
 // call sends a request of JSON and returns the status, 0 if there is no answer. It reads the answer into
 // into unless that is nil.
 func (d *deployment) call(key, method, path, body string, into any) int {
-	req, err := http.NewRequest(method, "http://"+d.ingest.Addr+path, strings.NewReader(body))
-	if err != nil {
+	a, err := d.client(key).Do(context.Background(), method, path, strings.NewReader(body))
+	if err != nil || into != nil && json.Unmarshal([]byte(a.Body), into) != nil {
 		return 0
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+key)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0
-	}
-	defer resp.Body.Close()
-	if into != nil && json.NewDecoder(resp.Body).Decode(into) != nil {
-		return 0
-	}
-	return resp.StatusCode
+	return a.Status
 }

@@ -2,13 +2,15 @@ package abuse
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/api"
 )
 
 // neighbour is an honest client of another tenant: it sends an event and asks for its usage,
@@ -82,22 +84,12 @@ func (n *neighbour) insist(client *http.Client, method, path string, body []byte
 }
 
 func (n *neighbour) do(client *http.Client, method, path string, body []byte) (status int, answer string) {
-	req, err := http.NewRequest(method, "http://"+n.d.ingest.Addr+path, bytes.NewReader(body))
+	c := api.Client{URL: "http://" + n.d.ingest.Addr, Key: n.key, HTTP: client}
+	a, err := c.Do(context.Background(), method, path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err.Error()
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+n.key)
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return resp.StatusCode, string(text)
+	return a.Status, a.Body
 }
 
 // served waits until the neighbour has had more answers of both kinds.

@@ -61,7 +61,7 @@ func runDockerProxy(t *testing.T) (*docker, string) {
 	s := load(t, "docker-compose.yml").Services["dockerproxy"]
 	m.start(m.command(program, m.args(s.Entrypoint)[1:]...), time.Duration(*s.StopGracePeriod))
 	address := fmt.Sprintf("127.0.0.1:%d", m.proxy)
-	eventually(t, "reach the proxy", func() error { _, err := get("http://" + address + "/_ping"); return err })
+	waittest.Succeeds(t, "reach the proxy", func() error { _, err := get("http://" + address + "/_ping"); return err })
 	for len(d.asked) > 0 {
 		<-d.asked
 	}

@@ -253,6 +253,3 @@ func freePort(t *testing.T) int {
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
 }
-
-// eventually asks until the answer is nil.
-var eventually = waittest.Succeeds

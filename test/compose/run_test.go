@@ -1,9 +1,8 @@
 package compose_test
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack"
+	"github.com/eduardosanzb/flagmeter/test/kit/api"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // TestStackRuns runs the services of docker-compose.yml on this machine: each with the command
@@ -60,13 +61,13 @@ func TestStackRuns(t *testing.T) {
 	}
 	m.run(flagmeter(p.Services["ingest"], nil, "tenants", "add", "acme-corp", "--quota", "1000000"))
 
-	eventually(t, "post an event", func() error {
+	waittest.Succeeds(t, "post an event", func() error {
 		return post("http://"+api, key, `{"id":"1","tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`)
 	})
 	if err := post("http://"+api, "", `{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("without a key: %v", err)
 	}
-	eventually(t, "find the event in Postgres", func() error {
+	waittest.Succeeds(t, "find the event in Postgres", func() error {
 		var tokens int64
 		err := database(t, m, "postgres", "postgres_admin_password").Get(&tokens, "SELECT coalesce(sum(tokens), 0) FROM events")
 		if err == nil && tokens != 1500 {
@@ -124,7 +125,7 @@ func startPostgres(t *testing.T, m *machine, s types.ServiceConfig) {
 	argv := append(m.args(s.Command)[1:], "-D", data, "-p", fmt.Sprint(m.pg), "-k", m.dir+"/data", "-clisten_addresses=127.0.0.1")
 	m.start(m.command(bin+"/postgres", argv...), time.Duration(*s.StopGracePeriod))
 	local := []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "PGHOST=" + m.dir + "/data", fmt.Sprintf("PGPORT=%d", m.pg)}
-	eventually(t, "reach Postgres", func() error {
+	waittest.Succeeds(t, "reach Postgres", func() error {
 		cmd := m.command(bin+"/pg_isready", "-q")
 		cmd.Env = local
 		return cmd.Run()
@@ -176,7 +177,7 @@ func TestPrometheusRuns(t *testing.T) {
 	address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	cmd := exec.Command(program, append(m.args(s.Command), "--web.listen-address="+address)...)
 	m.start(cmd, time.Duration(*s.StopGracePeriod))
-	eventually(t, "be ready", func() error { _, err := get("http://" + address + "/-/ready"); return err })
+	waittest.Succeeds(t, "be ready", func() error { _, err := get("http://" + address + "/-/ready"); return err })
 	body, err := get("http://" + address + "/api/v1/targets?state=any")
 	if err != nil || !strings.Contains(body, `"status":"success"`) {
 		t.Errorf("targets: %v: %s", err, body)
@@ -219,36 +220,20 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
+// get returns the answer to a question, which must be 200.
 func get(url string) (string, error) {
-	resp, err := http.Get(url)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if resp.StatusCode != http.StatusOK {
-		return string(body), errors.New(resp.Status)
-	}
-	return string(body), err
+	return answerOf(api.Client{URL: url}.Do(context.Background(), http.MethodGet, "", nil))
 }
 
+// post sends an event, which must be accepted.
 func post(url, key, event string) error {
-	req, err := http.NewRequest(http.MethodPost, url+"/events", strings.NewReader(event))
-	if err != nil {
-		return err
+	_, err := answerOf(api.Client{URL: url, Key: key}.TryPost(context.Background(), event))
+	return err
+}
+
+func answerOf(a api.Answer, err error) (string, error) {
+	if err == nil && a.Status != http.StatusOK {
+		err = fmt.Errorf("%d: %s", a.Status, a.Body)
 	}
-	req.Header.Set("Content-Type", "application/json")
-	if key != "" {
-		req.Header.Set("Authorization", "Bearer "+key)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", resp.Status, body)
-	}
-	return nil
+	return a.Body, err
 }

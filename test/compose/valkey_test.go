@@ -12,6 +12,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // runValkey starts Valkey as its container does, and returns a client of the administrator.
@@ -23,7 +25,7 @@ func runValkey(t *testing.T, m *machine, s types.ServiceConfig) (*service, *redi
 	}
 	run := m.start(m.command(argv[0], argv[1:]...), time.Duration(*s.StopGracePeriod))
 	admin := valkeyClient(t, m, "default", "valkey_admin_password")
-	eventually(t, "reach Valkey", func() error { return admin.Ping(t.Context()).Err() })
+	waittest.Succeeds(t, "reach Valkey", func() error { return admin.Ping(t.Context()).Err() })
 	return run, admin
 }
 

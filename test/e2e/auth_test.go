@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 const oneEvent = `{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":5}`
@@ -24,7 +25,7 @@ func ingest(t testing.TB, s settings) string {
 		t.Fatal(err)
 	}
 	address := "http://127.0.0.1" + started.Address[strings.LastIndexByte(started.Address, ':'):]
-	eventually(t, "ingest is ready", func() bool {
+	waittest.Until(t, "ingest is ready", func() bool {
 		status, _ := request(t, "GET", address+"/readyz", "")
 		return status == 200
 	})
@@ -46,7 +47,7 @@ func createKey(t testing.TB, s settings, args ...string) string {
 // are read from the stores again and again. BenchmarkAKeyInForce measures how soon.
 func answered(tb testing.TB, status int, key, method, url, body string) {
 	tb.Helper()
-	eventually(tb, fmt.Sprintf("%s %s is answered %d", method, url, status), func() bool {
+	waittest.Until(tb, fmt.Sprintf("%s %s is answered %d", method, url, status), func() bool {
 		got, _ := requestAs(tb, key, method, url, body)
 		return got == status
 	})
@@ -78,7 +79,7 @@ func TestWhoIsAskedForAKey(t *testing.T) {
 			d.line(c.says)
 			url := "http://" + strings.Replace(started.Address, "[::]", "127.0.0.1", 1)
 			status := 0
-			eventually(t, "it answers", func() bool {
+			waittest.Until(t, "it answers", func() bool {
 				status, _ = request(t, "POST", url+"/events", oneEvent)
 				return status != 503
 			})
@@ -256,7 +257,7 @@ func TestAKeyIsRevokedWhilePostgresIsAway(t *testing.T) {
 	kept := createKey(t, s, "--scope", "ingest")
 	first := ingest(t, s)
 	answered(t, 200, key, "POST", first+"/events", oneEvent)
-	eventually(t, "valkey has a copy of the keys", func() bool {
+	waittest.Until(t, "valkey has a copy of the keys", func() bool {
 		n, err := env.Valkey.Exists(t.Context(), "fm:keys").Result()
 		return err == nil && n == 1
 	})
@@ -282,7 +283,7 @@ func TestAKeyIsRevokedWhilePostgresIsAway(t *testing.T) {
 	if err := env.Stack.Postgres.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "postgres is told", func() bool {
+	waittest.Until(t, "postgres is told", func() bool {
 		return strings.Contains(succeed(t, s, "keys", "list"), "  revoked  ")
 	})
 	third := ingest(t, s)

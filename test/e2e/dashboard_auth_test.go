@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 	"github.com/eduardosanzb/flagmeter/web/browsertest"
 )
 
@@ -28,7 +29,7 @@ func TestDashboardAsksWhoLooks(t *testing.T) {
 	}
 	address := ingest(t, s)
 	sender, admin := createKey(t, s, "--scope", "ingest"), createKey(t, s, "--scope", "admin")
-	eventually(t, "the keys are in force", func() bool {
+	waittest.Until(t, "the keys are in force", func() bool {
 		status, _ := requestAs(t, sender, "POST", address+"/events",
 			`[{"id":"1","tenant":"acme-corp","feature":"chat","tokens":40},`+
 				`{"id":"2","tenant":"globex","feature":"chat","tokens":2}]`)
@@ -72,7 +73,7 @@ func TestDashboardAsksWhoLooks(t *testing.T) {
 		key := createKey(t, s, "--scope", "read", "--tenant", "acme-corp")
 		tab := b.Open(t, address+"/usage")
 		tab.Until("it asks for a key", loginShown)
-		eventually(t, "the key is in force", func() bool {
+		waittest.Until(t, "the key is in force", func() bool {
 			status, _ := requestAs(t, key, "GET", address+"/session", "")
 			return status == 200
 		})

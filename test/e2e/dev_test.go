@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // ready waits until dev is ready and returns its address.
@@ -104,7 +105,7 @@ func TestDevDemo(t *testing.T) {
 	var list struct {
 		Tenants []struct{ TotalTokens int64 }
 	}
-	eventually(t, "every tenant of the demo has a history", func() bool {
+	waittest.Until(t, "every tenant of the demo has a history", func() bool {
 		_, body := request(t, "GET", address+"/tenants", "")
 		if err := json.Unmarshal([]byte(body), &list); err != nil {
 			t.Fatal(err)
@@ -173,7 +174,7 @@ func TestDevDemoWithAuthentication(t *testing.T) {
 		"127.0.0.1:0", "--demo")
 	key := strings.TrimPrefix(d.line("API_KEY="), "API_KEY=")
 	address := d.ready()
-	eventually(t, "the demo has sent something", func() bool {
+	waittest.Until(t, "the demo has sent something", func() bool {
 		_, body := requestAs(t, key, "GET", address+"/tenants?sort=-used&limit=1", "")
 		return !strings.Contains(body, `"totalTokens":0`)
 	})
@@ -186,7 +187,7 @@ func TestDevStoppedWhileItStarts(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	d := launch(t, nil, "dev", "--listen", "127.0.0.1:0")
-	eventually(t, "the stores are starting", func() bool {
+	waittest.Until(t, "the stores are starting", func() bool {
 		rooms, err := os.ReadDir(tmp)
 		return err == nil && len(rooms) > 0
 	})

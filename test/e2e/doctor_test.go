@@ -7,6 +7,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/stack"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // TestDoctorFindsNothingWrong has stores that keep what they acknowledge, as in production, and
@@ -28,7 +29,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	succeed(t, s, "seed")
 	flusher := launch(t, s, "flusher")
 	flusher.line(`"msg":"started"`)
-	eventually(t, "the flusher has made the partitions", func() bool {
+	waittest.Until(t, "the flusher has made the partitions", func() bool {
 		_, text, _ := execute(t, s, "doctor")
 		return strings.Contains(text, "✓ events ") && strings.Contains(text, "✓ rollups ")
 	})

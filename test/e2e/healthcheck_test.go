@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // where waits until a role listens and returns its address.
@@ -37,7 +38,7 @@ func TestHealthcheckOfRolesThatAreWell(t *testing.T) {
 		for _, at := range []string{address, everywhere(t, address)} {
 			ask := settings{setting: at, "DATABASE_URL_FILE": "/nowhere"}
 			var got string
-			eventually(t, role+" is well", func() bool {
+			waittest.Until(t, role+" is well", func() bool {
 				status, stdout, _ := execute(t, ask, "healthcheck", role)
 				got = stdout
 				return status == 0

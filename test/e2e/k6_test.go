@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // What k6 exits with when a threshold was missed, and when setup or teardown threw an error.
@@ -80,7 +81,7 @@ func TestK6(t *testing.T) {
 	}
 	t.Run("spike obeys Retry-After", func(t *testing.T) {
 		succeed(t, s, "tenants", "add", "small", "--rate-limit", "100", "--rate-burst", "100")
-		eventually(t, "ingest knows the tenant", func() bool {
+		waittest.Until(t, "ingest knows the tenant", func() bool {
 			status, _ := requestAs(t, strings.TrimPrefix(key, "API_KEY="), "GET", address+"/usage/small", "")
 			return status == 200
 		})

@@ -18,6 +18,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/METRICS.md anew")
@@ -92,7 +93,7 @@ func startRoles(t testing.TB, program string, s settings) map[string]*child {
 			s.with("BACKUP_TARGET", t.TempDir()).with("BACKUP_SCHEDULE", "@hourly"), "backup"),
 	}
 	api := "http://" + roles["ingest"].address
-	eventually(t, "ingest is ready", func() bool {
+	waittest.Until(t, "ingest is ready", func() bool {
 		return get(t, api+"/readyz", nil) == http.StatusOK
 	})
 	answered(t, 200, "", "POST", api+"/events",
@@ -110,7 +111,7 @@ func startRoles(t testing.TB, program string, s settings) map[string]*child {
 			`flagmeter_valkey_script_seconds_count{script="changed"}`},
 		"ingest": {`flagmeter_tenant_quota_ratio{tenant="acme-corp"} 0.0015`},
 	} {
-		eventually(t, role+" has worked", func() bool {
+		waittest.Until(t, role+" has worked", func() bool {
 			_, text := request(t, "GET", "http://"+roles[role].address+"/metrics", "")
 			return !slices.ContainsFunc(shown,
 				func(line string) bool { return !strings.Contains(text, line) })

@@ -13,7 +13,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/eduardosanzb/flagmeter/test/kit/api"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // realRequests is a trace of real requests to a language model, which is not part of
@@ -34,7 +36,7 @@ func TestRealInput(t *testing.T) {
 
 	quota := strconv.FormatInt(tokens*100/90, 10) // the file is 90 % of it
 	succeed(t, s, "tenants", "add", "trace", "--quota", quota)
-	eventually(t, "the tenant is known", func() bool {
+	waittest.Until(t, "the tenant is known", func() bool {
 		return get(t, url+"/usage/trace", nil) == http.StatusOK
 	})
 
@@ -64,7 +66,7 @@ func TestRealInput(t *testing.T) {
 		t.Errorf("first import: %+v, want %d accepted", got, rows)
 	}
 	wantLive() // at once, while nothing is settled
-	eventually(t, "the alert is delivered", func() bool { return slack.received() > 0 })
+	waittest.Until(t, "the alert is delivered", func() bool { return slack.received() > 0 })
 
 	if got := importFile(); got.Accepted != 0 || got.Duplicates != rows || got.Refused != 0 {
 		t.Errorf("second import: %+v, want %d duplicates", got, rows)
@@ -72,8 +74,8 @@ func TestRealInput(t *testing.T) {
 	wantLive()
 
 	// The minutes of the import are over within a minute and then settle.
-	eventually(t, "everything is in Postgres", func() bool {
-		return count(t, env, "SELECT coalesce(sum(total_tokens), 0) FROM rollups") == tokens
+	waittest.Until(t, "everything is in Postgres", func() bool {
+		return env.Count(t, "SELECT coalesce(sum(total_tokens), 0) FROM rollups") == tokens
 	})
 	for what, query := range map[string]string{
 		"events": "SELECT sum(tokens) FROM events WHERE tenant = 'trace' AND feature = 'code'",
@@ -82,15 +84,15 @@ func TestRealInput(t *testing.T) {
 		"usage_daily": "SELECT sum(total_tokens) FROM usage_daily WHERE tenant = 'trace'" +
 			" AND feature = 'code'",
 	} {
-		if got := count(t, env, query); got != tokens {
+		if got := env.Count(t, query); got != tokens {
 			t.Errorf("%s: %d tokens, the file has %d", what, got, tokens)
 		}
 	}
-	if got := count(t, env, "SELECT count(*) FROM events"); got != int64(rows) {
+	if got := env.Count(t, "SELECT count(*) FROM events"); got != int64(rows) {
 		t.Errorf("%d rows in events, the file has %d", got, rows)
 	}
 	wantLive() // settled now
-	if got := count(t, env, "SELECT count(*) FROM alerts"); got != 1 {
+	if got := env.Count(t, "SELECT count(*) FROM alerts"); got != 1 {
 		t.Errorf("%d alerts, want 1", got)
 	}
 	if got := slack.received(); got != 1 {
@@ -164,24 +166,9 @@ func (s *slackServer) received() int {
 // get fetches JSON and returns the status.
 func get(t testing.TB, url string, into any) int {
 	t.Helper()
-	res, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
+	a := api.Client{URL: url}.Get(t, "")
 	if into != nil {
-		if err := json.NewDecoder(res.Body).Decode(into); err != nil {
-			t.Fatal(err)
-		}
+		a.Read(t, into)
 	}
-	return res.StatusCode
-}
-
-func count(t testing.TB, env *stacktest.Env, query string) int64 {
-	t.Helper()
-	var n int64
-	if err := env.DB.Get(&n, query); err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	return n
+	return a.Status
 }

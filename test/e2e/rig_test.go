@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,8 +14,8 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/command"
+	"github.com/eduardosanzb/flagmeter/test/kit/api"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
-	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // root is the directory of the module.
@@ -141,24 +140,7 @@ func request(t testing.TB, method, url, body string) (status int, answer string)
 // requestAs is request with an API key or a token, unless that is empty.
 func requestAs(t testing.TB, key, method, url, body string) (status int, answer string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if key != "" {
-		req.Header.Set("Authorization", "Bearer "+key)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	return api.Client{URL: url, Key: key}.Try(t, method, "", body)
 }
 
 // emptyDatabase makes a database without a schema, beside the test's own, for its owner.
@@ -191,6 +173,3 @@ func emptyDatabase(t *testing.T, env *stacktest.Env) (databaseURL string, db *sq
 	t.Cleanup(func() { db.Close() })
 	return u.String(), db
 }
-
-// eventually waits until ok is true.
-var eventually = waittest.Until

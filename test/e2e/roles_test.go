@@ -127,7 +127,7 @@ func TestProgramAsBuilt(t *testing.T) {
 			c := spawn(t, program, s, role)
 			metric := map[string]string{"flusher": `flagmeter_flusher_runs_total{outcome="ok"}`,
 				"alerter": `flagmeter_alerter_ticks_total{outcome="ok"} 1`}[role]
-			eventually(t, role+" has worked", func() bool {
+			waittest.Until(t, role+" has worked", func() bool {
 				_, metrics := request(t, "GET", "http://"+c.address+"/metrics", "")
 				return strings.Contains(metrics, metric)
 			})
@@ -143,7 +143,7 @@ func TestProgramAsBuilt(t *testing.T) {
 		c := spawn(t, program, s, "ingest")
 		inHand := post(t, c, `{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`)
 		c.signal(t, syscall.SIGTERM)
-		eventually(t, "ingest takes no connections", c.refusesConnections)
+		waittest.Until(t, "ingest takes no connections", c.refusesConnections)
 		inHand.finish()
 		if resp := <-inHand.answer; resp == nil || resp.StatusCode != 200 {
 			t.Errorf("the request in hand was answered %v", resp)
@@ -154,7 +154,7 @@ func TestProgramAsBuilt(t *testing.T) {
 		c := spawn(t, program, s, "ingest")
 		post(t, c, "{}") // and never finished
 		c.signal(t, syscall.SIGINT)
-		eventually(t, "ingest takes no connections", c.refusesConnections)
+		waittest.Until(t, "ingest takes no connections", c.refusesConnections)
 		c.signal(t, syscall.SIGINT)
 		<-c.rest
 		err := c.Wait()
@@ -174,7 +174,7 @@ type pending struct {
 // post begins a request and returns when the server has asked for its body.
 func post(t *testing.T, c *child, event string) pending {
 	t.Helper()
-	eventually(t, "ingest is ready", func() bool {
+	waittest.Until(t, "ingest is ready", func() bool {
 		status, _ := request(t, "GET", "http://"+c.address+"/readyz", "")
 		return status == 200
 	})
@@ -247,7 +247,7 @@ func TestIngestWaitsForItsStores(t *testing.T) {
 	if err := env.Stack.Valkey.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "ingest is ready", func() bool { return ready(address) })
+	waittest.Until(t, "ingest is ready", func() bool { return ready(address) })
 	accepts(address)
 	if status, rest := d.stop(); status != 0 || strings.Contains(rest, `"waiting for valkey"`) {
 		t.Errorf("exit %d, and it logs again and again that it waits: %s", status, rest)
@@ -256,7 +256,7 @@ func TestIngestWaitsForItsStores(t *testing.T) {
 	// Now there is a copy of the tenants in Valkey.
 	env.Stack.Postgres.Kill()
 	d, address = start()
-	eventually(t, "ingest is ready without Postgres", func() bool { return ready(address) })
+	waittest.Until(t, "ingest is ready without Postgres", func() bool { return ready(address) })
 	accepts(address)
 	if status, rest := d.stop(); status != 0 {
 		t.Errorf("exit %d: %s%s", status, rest, d.stderr)

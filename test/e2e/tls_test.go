@@ -13,6 +13,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // edit returns an address with parameters, host:port unless host is empty, and scheme unless
@@ -174,7 +175,7 @@ func TestRolesSpeakTLS(t *testing.T) {
 	}
 	succeed(t, s, "seed")
 	address := startIngest(t, s)
-	eventually(t, "ingest is ready", func() bool {
+	waittest.Until(t, "ingest is ready", func() bool {
 		status, _ := request(t, "GET", address+"/readyz", "")
 		return status == 200
 	})

@@ -6,13 +6,12 @@ import (
 	"io"
 	"maps"
 	"net"
-	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/test/kit/api"
 	"github.com/eduardosanzb/flagmeter/test/kit/roletest"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
@@ -73,24 +72,7 @@ func (tg *target) await() {
 // do sends an honest request, with the key.
 func (tg *target) do(method, path, body string) (status int, answer string) {
 	tg.Helper()
-	req, err := http.NewRequestWithContext(tg.Context(), method, "http://"+tg.Addr+path, strings.NewReader(body))
-	if err != nil {
-		tg.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if tg.key != "" {
-		req.Header.Set("Authorization", "Bearer "+tg.key)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		tg.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	return api.Client{URL: "http://" + tg.Addr, Key: tg.key}.Try(tg, method, path, body)
 }
 
 func (tg *target) get(path string) (status int, answer string) {

@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/test/kit/api"
 	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
@@ -179,12 +179,8 @@ func (l *load) quantile(q float64) time.Duration {
 
 // get returns the answer to a request.
 func get(url string) (status int, answer string, err error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: waittest.Patience}
-	resp, err := client.Get(url)
-	if err != nil {
-		return 0, "", fmt.Errorf("ask: %w", err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(text), err
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true},
+		Timeout: waittest.Patience}
+	a, err := api.Client{URL: url, HTTP: &client}.Do(context.Background(), "GET", "", nil)
+	return a.Status, a.Body, err
 }

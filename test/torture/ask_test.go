@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // asking gives up before it holds up the harness.
@@ -33,7 +35,7 @@ func get(ctx context.Context, p *process, path string) (*http.Response, error) {
 
 // awaitReady waits until an ingest accepts events.
 func (r *rig) awaitReady(ctx context.Context, p *process) error {
-	return eventually(ctx, p.name+" to be ready", func() bool {
+	return waittest.Wait(ctx, waittest.Patience, p.name+" to be ready", func() bool {
 		resp, err := get(ctx, p, "/readyz")
 		if err != nil {
 			return false
@@ -58,7 +60,7 @@ type usage struct {
 
 // usage asks an ingest for a tenant's usage until the answer is not stale.
 func (r *rig) usage(ctx context.Context, p *process, tenant string) (u usage, err error) {
-	waited := eventually(ctx, "usage that is not stale", func() bool {
+	waited := waittest.Wait(ctx, waittest.Patience, "usage that is not stale", func() bool {
 		u, err = r.ask(ctx, p, tenant)
 		return err == nil && !u.Stale
 	})
@@ -105,7 +107,7 @@ func (r *rig) ledger(ctx context.Context) (n int, err error) {
 // awaitFlushes waits until n more batches are in Postgres.
 func (r *rig) awaitFlushes(ctx context.Context, n int) error {
 	before := -1
-	return eventually(ctx, fmt.Sprint(n, " more batches in Postgres"), func() bool {
+	return waittest.Wait(ctx, waittest.Patience, fmt.Sprint(n, " more batches in Postgres"), func() bool {
 		now, err := r.ledger(ctx)
 		if err != nil {
 			return false
@@ -120,6 +122,6 @@ func (r *rig) awaitFlushes(ctx context.Context, n int) error {
 // awaitAcks waits until n more events are acknowledged.
 func (r *rig) awaitAcks(ctx context.Context, n int) error {
 	before := r.journal.acks()
-	return eventually(ctx, fmt.Sprint(n, " more acknowledgements"),
+	return waittest.Wait(ctx, waittest.Patience, fmt.Sprint(n, " more acknowledgements"),
 		func() bool { return r.journal.acks() >= before+n })
 }

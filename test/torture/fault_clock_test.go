@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // clockStep sets a clock ahead or back.
@@ -108,7 +110,7 @@ func outdate(ctx context.Context, r *rig, _ *rand.Rand) error {
 // awaitComparison waits until the alerter has compared usage with thresholds once more.
 func (r *rig) awaitComparison(ctx context.Context) error {
 	before := -1.0
-	return eventually(ctx, "the alerter to compare", func() bool {
+	return waittest.Wait(ctx, waittest.Patience, "the alerter to compare", func() bool {
 		n, err := metric(ctx, r.alerter, "flagmeter_alerter_tick_duration_seconds_count")
 		if err != nil {
 			return false
@@ -148,7 +150,7 @@ func (r *rig) stepClocks(
 
 // awaitClock waits until a process shows that its clock is off. The alerter shows nothing.
 func (r *rig) awaitClock(ctx context.Context, p *process, by time.Duration) error {
-	return eventually(ctx, fmt.Sprintf("the clock of %s to be off by %s", p.name, by), func() bool {
+	return waittest.Wait(ctx, waittest.Patience, fmt.Sprintf("the clock of %s to be off by %s", p.name, by), func() bool {
 		var shown time.Time
 		switch {
 		case p == r.ingests[0], p == r.ingests[1]:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/client"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func dataFaults() []fault {
@@ -50,7 +51,7 @@ func poison(ctx context.Context, r *rig, random *rand.Rand) error {
 		}
 		r.journal.ack(events)
 	}
-	if err := eventually(ctx, "refused events in dead_events", func() bool {
+	if err := waittest.Wait(ctx, waittest.Patience, "refused events in dead_events", func() bool {
 		var n int
 		err := r.db.GetContext(ctx, &n, "SELECT count(*) FROM dead_events")
 		return err == nil && n == poisoned
@@ -62,7 +63,7 @@ func poison(ctx context.Context, r *rig, random *rand.Rand) error {
 	}
 	// What was refused belongs to events: there is no drift. It can be said when the sums
 	// have arrived, and 30 s more.
-	err := eventually(ctx, "an audit that knows the refused events", func() bool {
+	err := waittest.Wait(ctx, waittest.Patience, "an audit that knows the refused events", func() bool {
 		report, err := r.audit(ctx, "globex", began.Add(-61*time.Minute), began.Add(-59*time.Minute))
 		return err == nil && report.Clean && report.Explained > 0
 	})
@@ -146,7 +147,7 @@ func corrupt(ctx context.Context, r *rig, random *rand.Rand) error {
 		return err
 	}
 	r.journal.ack(events)
-	if err := eventually(ctx, "the rollups of both features", func() bool {
+	if err := waittest.Wait(ctx, waittest.Patience, "the rollups of both features", func() bool {
 		var n int
 		err := r.db.GetContext(ctx, &n, "SELECT count(*) FROM rollups WHERE tenant = 'initech'"+
 			" AND minute = $1 AND feature LIKE 'audited _' AND events >= 10", day)
@@ -164,7 +165,7 @@ func corrupt(ctx context.Context, r *rig, random *rand.Rand) error {
 		}
 	}
 	to := day.Add(time.Minute)
-	if err := eventually(ctx, "an audit that finds the drift", func() bool {
+	if err := waittest.Wait(ctx, waittest.Patience, "an audit that finds the drift", func() bool {
 		report, err := r.audit(ctx, "initech", day, to)
 		return err == nil && !report.Clean && len(report.Rollups) == 2
 	}); err != nil {

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func diskFaults() []fault {
@@ -21,7 +23,7 @@ func diskFaults() []fault {
 			prepare: func(p *prepare) { p.valkeyDir = p.mount("24m") },
 			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
 				return r.fillDisk(ctx, "mount-24m", func() error {
-					return eventually(ctx, "Valkey to end", func() bool { return r.rdb.Ping(ctx).Err() != nil })
+					return waittest.Wait(ctx, waittest.Patience, "Valkey to end", func() bool { return r.rdb.Ping(ctx).Err() != nil })
 				}, func() error { return r.valkeys.Valkey.Restart(ctx) })
 			}},
 		{name: "postgres-disk-full", touches: []string{postgres}, alone: true,
@@ -72,7 +74,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // awaitNoFlushes waits until no batch has reached Postgres for some time.
 func (r *rig) awaitNoFlushes(ctx context.Context, silent time.Duration) error {
 	last, since := -1, time.Now()
-	return eventually(ctx, "Postgres to take nothing", func() bool {
+	return waittest.Wait(ctx, waittest.Patience, "Postgres to take nothing", func() bool {
 		if n, err := r.ledger(ctx); err == nil && n != last {
 			last, since = n, time.Now()
 		}

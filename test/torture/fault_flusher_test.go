@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // The numbers of the flusher's steps, see its package comment. Step 1 has no end of its own:
@@ -108,7 +110,7 @@ func freezeInTransaction(ctx context.Context, r *rig, _ *rand.Rand) error {
 		if err := r.flushers[1].start(""); err != nil {
 			return err
 		}
-		if err := eventually(ctx, "the other flusher to meet the one that has stopped", func() bool {
+		if err := waittest.Wait(ctx, waittest.Patience, "the other flusher to meet the one that has stopped", func() bool {
 			n, err := r.backends(ctx, "wait_event_type = 'Lock' AND query LIKE 'INSERT INTO flushes%'")
 			return err == nil && n > 0
 		}); err != nil {

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"syscall"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func postgresFaults() []fault {
@@ -111,7 +113,7 @@ func (r *rig) killBackend(ctx context.Context, where string) error {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return fmt.Errorf("kill a backend: %w", err)
 	}
-	return eventually(ctx, "Postgres to recover", func() bool {
+	return waittest.Wait(ctx, waittest.Patience, "Postgres to recover", func() bool {
 		n, err := r.backends(ctx, fmt.Sprint("pid = ", pid))
 		return err == nil && n == 0
 	})
@@ -126,7 +128,7 @@ func (r *rig) inCopy(ctx context.Context, do func() error) error {
 		if err := p.thaw(); err != nil {
 			return err
 		}
-		err := eventually(ctx, "a COPY", func() bool {
+		err := waittest.Wait(ctx, waittest.Patience, "a COPY", func() bool {
 			n, err := r.backends(ctx, copying)
 			return err == nil && n > 0
 		})
@@ -151,7 +153,7 @@ func loseCommitReply(ctx context.Context, r *rig, _ *rand.Rand) error {
 		if err := p.thaw(); err != nil {
 			return err
 		}
-		err = eventually(ctx, "the commit", func() bool {
+		err = waittest.Wait(ctx, waittest.Patience, "the commit", func() bool {
 			n, err := r.ledger(ctx)
 			return err == nil && n > batches
 		})
@@ -161,7 +163,7 @@ func loseCommitReply(ctx context.Context, r *rig, _ *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	return eventually(ctx, "a flusher to find the batches in the ledger",
+	return waittest.Wait(ctx, waittest.Patience, "a flusher to find the batches in the ledger",
 		func() bool { return r.ledgerHits(ctx) > 0 })
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // everything is every part: a loss of writes touches all.
@@ -62,7 +63,7 @@ func rewindFaults() []fault {
 func quiet(ctx context.Context, r *rig) (goOn func(), err error) {
 	goOn = r.load.hold()
 	valkey := scripts.New(r.rdb, 1)
-	err = eventually(ctx, "all events to reach Postgres", func() bool {
+	err = waittest.Wait(ctx, waittest.Patience, "all events to reach Postgres", func() bool {
 		left := 0
 		err := valkey.EachRaw(ctx, func(groups []string) { left += len(groups) })
 		return err == nil && left == 0
@@ -145,7 +146,7 @@ func forgetGroups(ctx context.Context, r *rig, _ *rand.Rand) error {
 
 // awaitRecovery waits for a recovery more than there were, and checks that it is reported.
 func (r *rig) awaitRecovery(ctx context.Context, before int) error {
-	err := eventually(ctx, "the loss to be recovered from", func() bool {
+	err := waittest.Wait(ctx, waittest.Patience, "the loss to be recovered from", func() bool {
 		n, err := r.rewinds(ctx)
 		return err == nil && n > before
 	})
@@ -167,7 +168,7 @@ func (r *rig) copyData(ctx context.Context) (data, copied string, err error) {
 	if err := r.rdb.ConfigSet(ctx, "auto-aof-rewrite-percentage", "0").Err(); err != nil {
 		return "", "", fmt.Errorf("keep Valkey from rewriting its file: %w", err)
 	}
-	if err := eventually(ctx, "Valkey to have rewritten its file", func() bool {
+	if err := waittest.Wait(ctx, waittest.Patience, "Valkey to have rewritten its file", func() bool {
 		n, err := r.infoNumber(ctx, "aof_rewrite_in_progress")
 		return err == nil && n == 0
 	}); err != nil {
@@ -221,7 +222,7 @@ func (r *rig) checkAlarm(ctx context.Context) error {
 	if !logged {
 		return fmt.Errorf("no flusher has logged loss %s", marker)
 	}
-	return eventually(ctx, "flagmeter_flusher_rewound to be 0 again", func() bool {
+	return waittest.Wait(ctx, waittest.Patience, "flagmeter_flusher_rewound to be 0 again", func() bool {
 		for _, p := range r.flushers {
 			if n, err := metric(ctx, p, "flagmeter_flusher_rewound"); err != nil || n != 0 {
 				return false

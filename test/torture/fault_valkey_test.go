@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func valkeyFaults() []fault {
@@ -69,7 +71,7 @@ func fillValkey(ctx context.Context, r *rig, _ *rand.Rand) (err error) {
 		}
 	}()
 	before := r.journal.fulls()
-	full := eventually(ctx, "an answer that Valkey is full",
+	full := waittest.Wait(ctx, waittest.Patience, "an answer that Valkey is full",
 		func() bool { return r.journal.fulls() > before })
 	if err := r.postgreses.Postgres.Restart(ctx); err != nil {
 		return err

@@ -150,7 +150,7 @@ func (p *process) awaitEnd(ctx context.Context) error {
 
 // awaitFailpoint waits until the run says that it has reached its failpoint.
 func (p *process) awaitFailpoint(ctx context.Context) error {
-	return eventually(ctx, p.name+" to reach its failpoint", func() bool {
+	return waittest.Wait(ctx, waittest.Patience, p.name+" to reach its failpoint", func() bool {
 		return bytes.Contains(p.output(), []byte("failpoint "))
 	})
 }
@@ -187,12 +187,6 @@ func (p *process) tail(n int) string {
 	}
 	lines := bytes.Split(bytes.TrimSpace(all), []byte("\n"))
 	return string(bytes.Join(lines[max(0, len(lines)-n):], []byte("\n")))
-}
-
-// eventually waits until ok is true. A fault may have left a flusher a connection on which
-// nothing comes any more: it gives that up after store.QueryTimeout.
-func eventually(ctx context.Context, what string, ok func() bool) error {
-	return waittest.Wait(ctx, waittest.Patience, what, ok)
 }
 
 // address is a free address of 127.0.0.1 whose port is below those that the kernel gives to

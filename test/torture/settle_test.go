@@ -32,7 +32,7 @@ func (r *rig) settle(ctx context.Context) {
 		Registerer: prometheus.NewRegistry(),
 		Now:        func() time.Time { return time.Now().Add(ahead) },
 	})
-	err := eventually(ctx, "the last batches to reach Postgres", func() bool {
+	err := waittest.Wait(ctx, waittest.Patience, "the last batches to reach Postgres", func() bool {
 		if _, err := last.RunOnce(ctx); err != nil {
 			return false
 		}

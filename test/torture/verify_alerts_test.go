@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // crossing is a threshold that a tenant has reached in a billing period.
@@ -86,7 +87,7 @@ func (r *rig) awaitAlerts(ctx context.Context) error {
 		return err
 	}
 	var missing, pending int
-	err = eventually(ctx, "alerts to be delivered", func() bool {
+	err = waittest.Wait(ctx, waittest.Patience, "alerts to be delivered", func() bool {
 		alerts, err := r.alerts(ctx)
 		if err != nil {
 			return false

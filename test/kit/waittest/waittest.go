@@ -13,7 +13,8 @@ import (
 )
 
 // Patience is how long a test waits for what must happen. It is longer than the minute at whose
-// end rollups are written, and short enough to fail well before go test gives up.
+// end rollups are written, and than store.QueryTimeout, after which a role gives up a connection on
+// which nothing comes any more. It is short enough to fail well before go test gives up.
 const Patience = 2 * time.Minute
 
 // What is waited for is asked for often at first: most of it has happened after a few ms. Later a
@@ -36,7 +37,8 @@ func Until(tb testing.TB, what string, ok func() bool) {
 func Succeeds(tb testing.TB, what string, try func() error) {
 	tb.Helper()
 	var last error
-	if err := Wait(tb.Context(), Patience, what, func() bool { last = try(); return last == nil }); err != nil {
+	tried := func() bool { last = try(); return last == nil }
+	if err := Wait(tb.Context(), Patience, what, tried); err != nil {
 		tb.Fatalf("%v: %v", err, last)
 	}
 }
@@ -62,7 +64,8 @@ func Wait(ctx context.Context, limit time.Duration, what string, ok func() bool)
 	for pause := firstPause; !ok(); pause = min(2*pause, longestPause) {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("not after %s: %s: %w", time.Since(began).Round(time.Millisecond), what, ctx.Err())
+			return fmt.Errorf("not after %s: %s: %w", time.Since(began).Round(time.Millisecond), what,
+				ctx.Err())
 		case <-time.After(pause):
 		}
 	}

@@ -21,7 +21,8 @@ func TestWaitAsksUntilItIsTrueOrTheLimitIsOver(t *testing.T) {
 		}
 		began = time.Now()
 		err := Wait(t.Context(), time.Minute, "the impossible", func() bool { return false })
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), "not after 1m0s: the impossible: ") || time.Since(began) != time.Minute {
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute ||
+			!strings.HasPrefix(err.Error(), "not after 1m0s: the impossible: ") {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}
 	})
