@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/eduardosanzb/flagmeter/ingest/problem"
+	client "github.com/eduardosanzb/flagmeter/test/kit/api"
 )
 
 // response is an answer of the server.
@@ -38,16 +39,8 @@ func (a *api) do(method, path, contentType string, body io.Reader) (response, er
 }
 
 func (a *api) send(req *http.Request) (response, error) {
-	if a.key != "" {
-		req.Header.Set("Authorization", "Bearer "+a.key)
-	}
-	res, err := a.client.Do(req)
-	if err != nil {
-		return response{}, err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	return response{res.StatusCode, res.Header, string(text)}, err
+	got, err := client.Client{Key: a.key, HTTP: a.client}.Send(req)
+	return response{got.Status, got.Header, got.Body}, err
 }
 
 // post sends a body to /events.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/test/kit/clock"
+	"github.com/eduardosanzb/flagmeter/test/kit/slacktest"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
@@ -28,7 +29,7 @@ type World struct {
 	T     testing.TB
 	DB    *sqlx.DB // the operator's
 	App   *sqlx.DB // the alerter's
-	Slack *Inbox
+	Slack *slacktest.Inbox
 	Logs  *Buffer
 
 	clock   *clock.Clock
@@ -41,7 +42,7 @@ type World struct {
 func New(t testing.TB) *World {
 	t.Helper()
 	env := stacktest.New(t)
-	return &World{T: t, DB: env.DB, App: env.AppDB, Slack: newInbox(t),
+	return &World{T: t, DB: env.DB, App: env.AppDB, Slack: slacktest.NewInbox(t),
 		Logs: &Buffer{}, clock: clock.At(Noon)}
 }
 
@@ -113,8 +114,9 @@ func (w *World) AddTenant(name string, tokens, quota int64, thresholds ...int) {
 	w.Exec("INSERT INTO tenants (name) VALUES ($1)", name)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tenants = append(w.tenants, meter.Usage{Used: meter.Amounts{meter.Tokens: tokens}, Tenant: meter.Tenant{
-		Name: name, Quota: quota, BillingDay: 1, Zone: time.UTC, Thresholds: thresholds}})
+	w.tenants = append(w.tenants, meter.Usage{Used: meter.Amounts{meter.Tokens: tokens},
+		Tenant: meter.Tenant{
+			Name: name, Quota: quota, BillingDay: 1, Zone: time.UTC, Thresholds: thresholds}})
 }
 
 // Change edits a tenant's usage.
@@ -192,7 +194,7 @@ func (w *World) Dump() (rows string) {
 }
 
 // WantMessages fails the test unless exactly these came, each given by a part of its text.
-func (w *World) WantMessages(parts ...string) []Message {
+func (w *World) WantMessages(parts ...string) []slacktest.Received {
 	w.T.Helper()
 	got := w.Slack.Got()
 	if len(got) != len(parts) {

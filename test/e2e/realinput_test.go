@@ -3,17 +3,15 @@ package e2e
 import (
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/test/kit/api"
+	"github.com/eduardosanzb/flagmeter/test/kit/slacktest"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
@@ -28,7 +26,7 @@ const realRequests = root + "/../shared/data/azure-llm-code.csv"
 // one alert reaches Slack's stand-in.
 func TestRealInput(t *testing.T) {
 	rows, tokens := sumOf(t, realRequests)
-	slack := newSlack(t)
+	slack := slacktest.NewInbox(t)
 	env := stacktest.New(t)
 	s := settingsOf(env).with("SLACK_WEBHOOK_URL", slack.URL).with("WEBHOOK_ALLOW_PRIVATE", "true")
 	line := launch(t, s, "dev", "--listen", "127.0.0.1:0").line("flagmeter ready ")
@@ -66,7 +64,7 @@ func TestRealInput(t *testing.T) {
 		t.Errorf("first import: %+v, want %d accepted", got, rows)
 	}
 	wantLive() // at once, while nothing is settled
-	waittest.Until(t, "the alert is delivered", func() bool { return slack.received() > 0 })
+	waittest.Until(t, "the alert is delivered", func() bool { return len(slack.Got()) > 0 })
 
 	if got := importFile(); got.Accepted != 0 || got.Duplicates != rows || got.Refused != 0 {
 		t.Errorf("second import: %+v, want %d duplicates", got, rows)
@@ -95,10 +93,10 @@ func TestRealInput(t *testing.T) {
 	if got := env.Count(t, "SELECT count(*) FROM alerts"); got != 1 {
 		t.Errorf("%d alerts, want 1", got)
 	}
-	if got := slack.received(); got != 1 {
-		t.Errorf("%d messages reached Slack, want 1: %q", got, slack.messages)
-	} else if !strings.Contains(slack.messages[0], "trace") {
-		t.Errorf("message does not name the tenant: %s", slack.messages[0])
+	if got := slack.Got(); len(got) != 1 {
+		t.Errorf("%d messages reached Slack, want 1: %q", len(got), got)
+	} else if !strings.Contains(got[0].Body, "trace") {
+		t.Errorf("message does not name the tenant: %s", got[0].Body)
 	}
 	t.Logf("%d rows, %d tokens: file = live = events = rollups = usage_daily", rows, tokens)
 }
@@ -135,32 +133,6 @@ func sumOf(t *testing.T, path string) (rows int, tokens int64) {
 		}
 		rows++
 	}
-}
-
-// slackServer stands in for Slack and keeps the messages.
-type slackServer struct {
-	*httptest.Server
-	mu       sync.Mutex
-	messages []string
-}
-
-func newSlack(t *testing.T) *slackServer {
-	s := &slackServer{}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.messages = append(s.messages, string(body))
-		fmt.Fprint(w, "ok")
-	}))
-	t.Cleanup(s.Close)
-	return s
-}
-
-func (s *slackServer) received() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.messages)
 }
 
 // get fetches JSON and returns the status.

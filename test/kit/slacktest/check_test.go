@@ -10,7 +10,9 @@ import (
 func TestCheck(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("x", n) }
 	plain := func(text string) string { return fmt.Sprintf(`{"type":"plain_text","text":%q}`, text) }
-	blocks := func(block ...string) string { return `{"text":"t","blocks":[` + strings.Join(block, ",") + `]}` }
+	blocks := func(block ...string) string {
+		return `{"text":"t","blocks":[` + strings.Join(block, ",") + `]}`
+	}
 	header := func(text string) string { return `{"type":"header","text":` + text + `}` }
 	section := func(rest string) string { return `{"type":"section",` + rest + `}` }
 	button := func(rest string) string {
@@ -39,7 +41,8 @@ func TestCheck(t *testing.T) {
 		{"empty header", blocks(header(plain(""))), ErrInvalidBlocks},
 		{"header in mrkdwn", blocks(header(`{"type":"mrkdwn","text":"x"}`)), ErrInvalidBlocks},
 		{"header without text", blocks(`{"type":"header"}`), ErrInvalidBlocks},
-		{"header with fields", blocks(`{"type":"header","text":` + plain("x") + `,"fields":[]}`), ErrInvalidBlocks},
+		{"header with fields", blocks(`{"type":"header","text":` + plain("x") + `,"fields":[]}`),
+			ErrInvalidBlocks},
 		{"section", blocks(section(`"text":` + plain(long(3000)))), nil},
 		{"long section", blocks(section(`"text":` + plain(long(3001)))), ErrInvalidBlocks},
 		{"empty section", blocks(`{"type":"section"}`), ErrInvalidBlocks},
@@ -47,13 +50,17 @@ func TestCheck(t *testing.T) {
 		{"11 fields", blocks(section(`"fields":[` + many(11, plain("x")) + `]`)), ErrInvalidBlocks},
 		{"no fields", blocks(section(`"fields":[]`)), ErrInvalidBlocks},
 		{"long field", blocks(section(`"fields":[` + plain(long(2001)) + `]`)), ErrInvalidBlocks},
-		{"emoji in mrkdwn", blocks(section(`"text":{"type":"mrkdwn","text":"x","emoji":true}`)), ErrInvalidBlocks},
-		{"button", blocks(button(`"text":` + plain(long(75)) + `,"url":"https://h/` + long(2000) + `"`)), nil},
+		{"emoji in mrkdwn", blocks(section(`"text":{"type":"mrkdwn","text":"x","emoji":true}`)),
+			ErrInvalidBlocks},
+		{"button", blocks(button(`"text":` + plain(long(75)) + `,"url":"https://h/` + long(2000) + `"`)),
+			nil},
 		{"long button", blocks(button(`"text":` + plain(long(76)))), ErrInvalidBlocks},
-		{"long url", blocks(button(`"text":` + plain("x") + `,"url":"https://h/` + long(3000) + `"`)), ErrInvalidBlocks},
+		{"long url", blocks(button(`"text":` + plain("x") + `,"url":"https://h/` + long(3000) + `"`)),
+			ErrInvalidBlocks},
 		{"relative url", blocks(button(`"text":` + plain("x") + `,"url":"/usage"`)), ErrInvalidBlocks},
 		{"context", blocks(`{"type":"context","elements":[` + many(10, plain("x")) + `]}`), nil},
-		{"long context", blocks(`{"type":"context","elements":[` + many(11, plain("x")) + `]}`), ErrInvalidBlocks},
+		{"long context", blocks(`{"type":"context","elements":[` + many(11, plain("x")) + `]}`),
+			ErrInvalidBlocks},
 		{"twice the same id", blocks(many(2, `{"type":"divider","block_id":"a"}`)), ErrInvalidBlocks},
 	} {
 		if _, err := Check([]byte(c.body)); !errors.Is(err, c.want) || c.want == nil && err != nil {

@@ -1,4 +1,4 @@
-package alertertest
+package slacktest
 
 import (
 	"io"
@@ -7,12 +7,10 @@ import (
 	"regexp"
 	"sync"
 	"testing"
-
-	"github.com/eduardosanzb/flagmeter/test/kit/slacktest"
 )
 
-// Message is what the world's Slack has received.
-type Message struct {
+// Received is a message that an Inbox has received.
+type Received struct {
 	Path, Text string
 	Body       string
 	ID         string // webhook-id
@@ -21,7 +19,7 @@ type Message struct {
 var alertID = regexp.MustCompile(`alert ([0-9a-f-]{36})`)
 
 // Alert is the id of its alert.
-func (m Message) Alert() string {
+func (m Received) Alert() string {
 	if found := alertID.FindStringSubmatch(m.Text); found != nil {
 		return found[1]
 	}
@@ -32,14 +30,15 @@ func (m Message) Alert() string {
 type Inbox struct {
 	*httptest.Server
 	mu       sync.Mutex
-	messages []Message
+	messages []Received
 	answer   func(w http.ResponseWriter, r *http.Request) // nil: 200
 }
 
-func newInbox(t testing.TB) *Inbox {
+// NewInbox starts a server that runs until the test ends.
+func NewInbox(tb testing.TB) *Inbox {
 	s := &Inbox{}
 	s.Server = httptest.NewServer(s)
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s
 }
 
@@ -48,14 +47,14 @@ func (s *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	m, err := slacktest.Check(body)
+	m, err := Check(body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	s.mu.Lock()
 	s.messages = append(s.messages,
-		Message{r.URL.Path, m.Text, string(body), r.Header.Get("webhook-id")})
+		Received{r.URL.Path, m.Text, string(body), r.Header.Get("webhook-id")})
 	answer := s.answer
 	s.mu.Unlock()
 	if answer != nil {
@@ -70,14 +69,9 @@ func (s *Inbox) Answers(f func(w http.ResponseWriter, r *http.Request)) {
 	s.answer = f
 }
 
-// Status answers with a code.
-func Status(code int) func(http.ResponseWriter, *http.Request) {
-	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
-}
-
 // Got returns the messages that have come.
-func (s *Inbox) Got() []Message {
+func (s *Inbox) Got() []Received {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Message(nil), s.messages...)
+	return append([]Received(nil), s.messages...)
 }
