@@ -105,7 +105,8 @@ func (r *rig) wantLiveSame() {
 			" AND created_at >= $2 AND created_at < $3",
 			u.Tenant.Name, u.Period.Start, u.Period.End)
 		if u.Used[meter.Tokens] != want || u.Stale {
-			r.Errorf("%s: live usage %d (stale %v), events say %d", u.Tenant.Name, u.Used[meter.Tokens], u.Stale, want)
+			r.Errorf("%s: live usage %d (stale %v), events say %d", u.Tenant.Name, u.Used[meter.Tokens],
+				u.Stale, want)
 		}
 	}
 }

@@ -32,7 +32,8 @@ func TestSleeperMissesARecovery(t *testing.T) {
 		}()
 		return reached, func() error { close(wakeUp); return <-done }
 	}
-	for _, at := range []batch.Step{batch.StepDurable, batch.StepRead, batch.StepSealAll, batch.StepCommitAll, batch.StepAckAll} {
+	for _, at := range []batch.Step{batch.StepDurable, batch.StepRead, batch.StepSealAll,
+		batch.StepCommitAll, batch.StepAckAll} {
 		t.Run(fmt.Sprintf("step %d", at), func(t *testing.T) {
 			tenant := fmt.Sprint("tenant ", at)
 			r.in(t, tenant)

@@ -54,7 +54,8 @@ func (r *rig) startLoad(names ...string) *load {
 			var events []event
 			var tokens int64
 			for range 1 + random.IntN(40) {
-				e := event{name, []string{"chat", "code", "embed"}[random.IntN(3)], 1 + random.Int64N(1000), time.Time{}}
+				e := event{name, []string{"chat", "code", "embed"}[random.IntN(3)], 1 + random.Int64N(1000),
+					time.Time{}}
 				if random.IntN(4) == 0 {
 					e.at = r.Now().Add(-time.Duration(random.IntN(180)) * time.Minute)
 				}
@@ -122,7 +123,8 @@ func TestARunningSystemHasNoDrift(t *testing.T) {
 	report := r.audit(r.lately())
 	r.wantDrift(report)
 	r.wantSums()
-	t.Logf("%d audits, on average %d rows on their way, at most about %d others, %d in the end", audits, moving/audits, settled, report.Rows)
+	t.Logf("%d audits, on average %d rows on their way, at most about %d others, %d in the end",
+		audits, moving/audits, settled, report.Rows)
 	if audits < 3 || moving == 0 || report.Moving != 0 {
 		t.Errorf("%d audits, %d rows on their way, %d in the end", audits, moving, report.Moving)
 	}

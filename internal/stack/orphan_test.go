@@ -48,7 +48,9 @@ func TestParentKilled(t *testing.T) {
 			}
 			pids := killParent(t, tmp, dir)
 			for _, pid := range pids {
-				waittest.Until(t, fmt.Sprintf("end of server process %d", pid), func() bool { return !running(pid) })
+				waittest.Until(t, fmt.Sprintf("end of server process %d", pid), func() bool {
+					return !running(pid)
+				})
 			}
 			waittest.Until(t, "removal of the temporary directory", func() bool {
 				left, err := filepath.Glob(filepath.Join(tmp, "*"))
@@ -61,7 +63,8 @@ func TestParentKilled(t *testing.T) {
 					s, err = Start(t.Context(), Options{Dir: dir, Valkey: true, Postgres: true, Fast: true})
 					return err
 				})
-				if log, err := os.ReadFile(filepath.Join(dir, "postgres", "log")); err != nil || strings.Contains(string(log), "not properly shut down") {
+				if log, err := os.ReadFile(filepath.Join(dir, "postgres", "log")); err != nil ||
+					strings.Contains(string(log), "not properly shut down") {
 					t.Errorf("Postgres had to recover (%v):\n%s", err, log)
 				}
 				if err := s.Stop(); err != nil {

@@ -31,7 +31,8 @@ func testServer(t *testing.T, script string) (*Server, *dir) {
 	}
 	t.Cleanup(func() { files.Close() })
 	s := &Server{
-		name: "script", room: &room{path: place, files: files}, stopBy: stopping{"TERM KILL", patience}, hold: d.hold, log: slog.New(slog.DiscardHandler),
+		name: "script", room: &room{path: place, files: files}, stopBy: stopping{"TERM KILL", patience},
+		hold: d.hold, log: slog.New(slog.DiscardHandler),
 		argv:    func(int) ([]string, error) { return []string{"/bin/sh", "-c", script}, nil },
 		answers: func(context.Context, int) error { return errors.New("no answer") },
 	}
@@ -41,7 +42,8 @@ func testServer(t *testing.T, script string) (*Server, *dir) {
 func TestEarlyDeathQuotesTheLog(t *testing.T) {
 	s, _ := testServer(t, "echo earlier; echo disk on fire >&2; exit 3")
 	err := s.start(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "disk on fire") {
+	if err == nil || !strings.Contains(err.Error(), "exit status 3") ||
+		!strings.Contains(err.Error(), "disk on fire") {
 		t.Errorf("error does not tell why the server ended: %v", err)
 	}
 }

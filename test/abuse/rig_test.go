@@ -53,7 +53,8 @@ func (d *deployment) run(role string, settings ...string) *process {
 
 // settings are those of all roles.
 func (d *deployment) settings() []string {
-	return []string{"DATABASE_URL=" + d.env.DatabaseURL, "VALKEY_URL=" + d.env.ValkeyURL, "LISTEN_ADDR=127.0.0.1:0", "AUTH=required"}
+	return []string{"DATABASE_URL=" + d.env.DatabaseURL, "VALKEY_URL=" + d.env.ValkeyURL,
+		"LISTEN_ADDR=127.0.0.1:0", "AUTH=required"}
 }
 
 // key makes an API key, bound to a tenant unless that is empty.

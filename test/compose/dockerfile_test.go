@@ -77,7 +77,8 @@ func TestDockerfile(t *testing.T) {
 		if s["ENTRYPOINT"] != `["/flagmeter"]` || s["CMD"] != `["`+role+`"]` {
 			t.Errorf("%s runs %s %s", role, s["ENTRYPOINT"], s["CMD"])
 		}
-		health, ok := strings.CutPrefix(s["HEALTHCHECK"][strings.Index(s["HEALTHCHECK"], "CMD")+1:], "MD ")
+		health, ok := strings.CutPrefix(s["HEALTHCHECK"][strings.Index(s["HEALTHCHECK"], "CMD")+1:],
+			"MD ")
 		if role == "migrate" {
 			continue
 		}
@@ -106,7 +107,8 @@ func TestImageIsSmall(t *testing.T) {
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "flagmeter")
-	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(build, "-o /flagmeter", "-buildvcs=false -o "+path))
+	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(build, "-o /flagmeter",
+		"-buildvcs=false -o "+path))
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "VERSION=v9.8.7", "COMMIT=abc")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -122,7 +124,8 @@ func TestImageIsSmall(t *testing.T) {
 	}
 	// No interpreter: a dynamic binary does not start in an image without libraries.
 	out, err := exec.CommandContext(t.Context(), "go", "version", "-m", path).Output()
-	if err != nil || !strings.Contains(string(out), "CGO_ENABLED=0") || !strings.Contains(string(out), "-trimpath=true") {
+	if err != nil || !strings.Contains(string(out), "CGO_ENABLED=0") ||
+		!strings.Contains(string(out), "-trimpath=true") {
 		t.Errorf("built with %s, %v", out, err)
 	}
 	version, err := exec.CommandContext(t.Context(), path, "version").Output()
@@ -144,7 +147,9 @@ func TestBuildContext(t *testing.T) {
 		}
 	}
 	// Every directory with embedded files or code must get there.
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{if .Module.Main}}{{.Dir}}{{end}}{{end}}", "github.com/eduardosanzb/flagmeter").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f",
+		"{{if not .Standard}}{{if .Module.Main}}{{.Dir}}{{end}}{{end}}",
+		"github.com/eduardosanzb/flagmeter").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

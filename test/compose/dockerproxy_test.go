@@ -61,7 +61,10 @@ func runDockerProxy(t *testing.T) (*docker, string) {
 	s := load(t, "docker-compose.yml").Services["dockerproxy"]
 	m.start(m.command(program, m.args(s.Entrypoint)[1:]...), time.Duration(*s.StopGracePeriod))
 	address := fmt.Sprintf("127.0.0.1:%d", m.proxy)
-	waittest.Succeeds(t, "reach the proxy", func() error { _, err := get("http://" + address + "/_ping"); return err })
+	waittest.Succeeds(t, "reach the proxy", func() error {
+		_, err := get("http://" + address + "/_ping")
+		return err
+	})
 	for len(d.asked) > 0 {
 		<-d.asked
 	}
@@ -76,7 +79,9 @@ func exchange(t *testing.T, address, request, headers string) int {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := io.WriteString(conn, request+" HTTP/1.1\r\nHost: dockerproxy:2375\r\n"+headers+"Connection: close\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn,
+		request+" HTTP/1.1\r\nHost: dockerproxy:2375\r\n"+headers+"Connection: "+
+			"close\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -92,9 +97,12 @@ func TestDockerProxyPassesWhatAlloyReads(t *testing.T) {
 	d, address := runDockerProxy(t)
 	id := strings.Repeat("0a", 32)
 	for _, request := range []string{
-		"GET /_ping", "HEAD /_ping", "GET /version", "GET /v1.47/events?since=1", "GET /networks", "GET /v1.24/networks?filters=%7B%7D",
-		"GET /containers/json?filters=%7B%22label%22%3A%7B%22flagmeter.logs%3Dtrue%22%3Atrue%7D%7D", "GET /v1.51/containers/json",
-		"GET /containers/" + id + "/json", "GET /v1.47/containers/" + id + "/logs?stdout=1&stderr=1&since=0",
+		"GET /_ping", "HEAD /_ping", "GET /version", "GET /v1.47/events?since=1", "GET /networks",
+		"GET /v1.24/networks?filters=%7B%7D",
+		"GET /containers/json?filters=%7B%22label%22%3A%7B%22flagmeter.logs%3Dtrue%22%3Atrue%7D%7D",
+		"GET /v1.51/containers/json",
+		"GET /containers/" + id + "/json", "GET /v1.47/containers/" + id +
+			"/logs?stdout=1&stderr=1&since=0",
 	} {
 		if got := exchange(t, address, request, ""); got != 200 {
 			t.Errorf("%s: %d", request, got)
@@ -105,21 +113,36 @@ func TestDockerProxyPassesWhatAlloyReads(t *testing.T) {
 		}
 	}
 	for _, refused := range []struct{ request, headers string }{
-		{"POST /containers/create", ""}, {"POST /containers/" + id + "/exec", ""}, {"POST /containers/" + id + "/kill", ""},
-		{"POST /containers/json", ""}, {"PUT /containers/" + id + "/archive?path=/etc", ""}, {"DELETE /containers/" + id, ""},
-		{"OPTIONS /_ping", ""}, {"CONNECT /containers/json", ""}, {"get /_ping", ""}, {"POST /_ping", "X-HTTP-Method-Override: GET\r\n"},
-		{"GET /containers/" + id + "/archive?path=/run/secrets", ""}, {"HEAD /containers/" + id + "/archive?path=/run/secrets", ""},
-		{"GET /containers/" + id + "/export", ""}, {"GET /containers/" + id + "/top", ""}, {"GET /containers/" + id + "/changes", ""},
-		{"GET /containers/" + id + "/stats", ""}, {"GET /containers/" + id + "/attach/ws?stdin=1&stream=1", "Upgrade: websocket\r\n"},
-		{"GET /containers/" + id + "/logs", "Upgrade: tcp\r\n"}, {"GET /version", "Upgrade: h2c\r\n"}, {"GET /containers/other/json", ""},
-		{"GET /containers/" + id[1:] + "/json", ""}, {"GET /containers//json", ""}, {"GET /containers/" + id + "/logs/", ""},
-		{"GET /containers/" + id + "/../" + id + "/archive", ""}, {"GET /containers/" + id + "/json/../archive", ""},
-		{"GET /containers/" + id + "%2farchive", ""}, {"GET /containers/" + id + "/%61rchive", ""}, {"GET /%63ontainers/json", ""},
-		{"GET //containers/json", ""}, {"GET /./containers/json", ""}, {"GET /containers/json/", ""}, {"GET /CONTAINERS/json", ""},
-		{"GET /v1.47/v1.47/version", ""}, {"GET /v1.47x/version", ""}, {"GET /x/version", ""}, {"GET /version%0a", ""}, {"GET /version;x", ""},
-		{"GET /networks/0a", ""}, {"GET /info", ""}, {"GET /images/json", ""}, {"GET /images/x/get", ""}, {"GET /secrets", ""},
-		{"GET /configs", ""}, {"GET /volumes", ""}, {"GET /plugins", ""}, {"GET /swarm", ""}, {"GET /nodes", ""}, {"GET /services", ""},
-		{"GET /tasks", ""}, {"GET /exec/" + id + "/json", ""}, {"GET /system/df", ""}, {"GET /session", ""}, {"GET /grpc", ""},
+		{"POST /containers/create", ""}, {"POST /containers/" + id + "/exec", ""},
+		{"POST /containers/" + id + "/kill", ""},
+		{"POST /containers/json", ""}, {"PUT /containers/" + id + "/archive?path=/etc", ""},
+		{"DELETE /containers/" + id, ""},
+		{"OPTIONS /_ping", ""}, {"CONNECT /containers/json", ""}, {"get /_ping", ""},
+		{"POST /_ping", "X-HTTP-Method-Override: GET\r\n"},
+		{"GET /containers/" + id + "/archive?path=/run/secrets", ""},
+		{"HEAD /containers/" + id + "/archive?path=/run/secrets", ""},
+		{"GET /containers/" + id + "/export", ""}, {"GET /containers/" + id + "/top", ""},
+		{"GET /containers/" + id + "/changes", ""},
+		{"GET /containers/" + id + "/stats", ""},
+		{"GET /containers/" + id + "/attach/ws?stdin=1&stream=1", "Upgrade: websocket\r\n"},
+		{"GET /containers/" + id + "/logs", "Upgrade: tcp\r\n"}, {"GET /version", "Upgrade: h2c\r\n"},
+		{"GET /containers/other/json", ""},
+		{"GET /containers/" + id[1:] + "/json", ""}, {"GET /containers//json", ""},
+		{"GET /containers/" + id + "/logs/", ""},
+		{"GET /containers/" + id + "/../" + id + "/archive", ""},
+		{"GET /containers/" + id + "/json/../archive", ""},
+		{"GET /containers/" + id + "%2farchive", ""}, {"GET /containers/" + id + "/%61rchive", ""},
+		{"GET /%63ontainers/json", ""},
+		{"GET //containers/json", ""}, {"GET /./containers/json", ""}, {"GET /containers/json/", ""},
+		{"GET /CONTAINERS/json", ""},
+		{"GET /v1.47/v1.47/version", ""}, {"GET /v1.47x/version", ""}, {"GET /x/version", ""},
+		{"GET /version%0a", ""}, {"GET /version;x", ""},
+		{"GET /networks/0a", ""}, {"GET /info", ""}, {"GET /images/json", ""}, {"GET /images/x/get", ""},
+		{"GET /secrets", ""},
+		{"GET /configs", ""}, {"GET /volumes", ""}, {"GET /plugins", ""}, {"GET /swarm", ""},
+		{"GET /nodes", ""}, {"GET /services", ""},
+		{"GET /tasks", ""}, {"GET /exec/" + id + "/json", ""}, {"GET /system/df", ""},
+		{"GET /session", ""}, {"GET /grpc", ""},
 		{"GET /distribution/x/json", ""}, {"GET /", ""}, {"GET /metrics", ""},
 	} {
 		if got := exchange(t, address, refused.request, refused.headers); got != 403 && got != 400 {
@@ -141,8 +164,10 @@ func TestDockerProxyEndsWhatNobodyReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "GET /containers/%s/logs?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n", strings.Repeat("0a", 32))
-	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != 200 {
+	fmt.Fprintf(conn, "GET /containers/%s/logs?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n",
+		strings.Repeat("0a", 32))
+	if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil ||
+		resp.StatusCode != 200 {
 		t.Fatalf("follow a log: %v", err)
 	}
 	conn.Close()

@@ -19,7 +19,8 @@ const root = "../.."
 
 func load(t *testing.T, file string, profiles ...string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{root + "/" + file}, cli.WithWorkingDirectory(root), cli.WithProfiles(profiles))
+	options, err := cli.NewProjectOptions([]string{root + "/" + file}, cli.WithWorkingDirectory(root),
+		cli.WithProfiles(profiles))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,12 +84,14 @@ func TestProduction(t *testing.T) {
 	p := load(t, "docker-compose.yml")
 	checkMounts(t, p)
 	checkSettings(t, p)
-	if got, want := ports(p), map[string]string{"ingest": ":3000", "grafana": ":3001"}; !reflect.DeepEqual(got, want) {
+	if got, want := ports(p), map[string]string{"ingest": ":3000",
+		"grafana": ":3001"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("published are %v, not %v", got, want)
 	}
 	var memory int64
 	once := map[string]bool{"migrate": true, "grants": true, "roles": true}
-	healthFromImage := map[string]bool{"ingest": true, "flusher": true, "alerter": true, "backup": true}
+	healthFromImage := map[string]bool{"ingest": true, "flusher": true, "alerter": true,
+		"backup": true}
 	bare := map[string]bool{"loki": true, "alloy": true} // no program in the image can ask
 	for name, s := range p.Services {
 		memory += int64(s.MemLimit)
@@ -101,14 +104,16 @@ func TestProduction(t *testing.T) {
 		if want := map[bool]string{true: "no", false: "unless-stopped"}[once[name]]; s.Restart != want {
 			t.Errorf("%s restarts %q, not %q", name, s.Restart, want)
 		}
-		if s.StopGracePeriod == nil || healthFromImage[name] && time.Duration(*s.StopGracePeriod) < 35*time.Second {
+		if s.StopGracePeriod == nil || healthFromImage[name] &&
+			time.Duration(*s.StopGracePeriod) < 35*time.Second {
 			t.Errorf("%s has too short a stop_grace_period", name)
 		}
 		if s.HealthCheck == nil && !once[name] && !healthFromImage[name] && !bare[name] {
 			t.Errorf("%s has no health check", name)
 		}
 		for variable, value := range s.Environment {
-			if value != nil && strings.Contains(variable, "PASSWORD") && !strings.HasPrefix(*value, "/run/secrets/") {
+			if value != nil && strings.Contains(variable, "PASSWORD") &&
+				!strings.HasPrefix(*value, "/run/secrets/") {
 				t.Errorf("%s has a literal %s", name, variable)
 			}
 		}
@@ -155,7 +160,8 @@ func TestNobodyButTheProxyHasDockersSocket(t *testing.T) {
 			t.Errorf("%s: the proxy can be reached from elsewhere", file)
 		}
 	}
-	if text := read(t, root+"/grafana/alloy/config.alloy"); strings.Contains(text, "docker.sock") || !strings.Contains(text, "tcp://dockerproxy:2375") {
+	if text := read(t, root+"/grafana/alloy/config.alloy"); strings.Contains(text, "docker.sock") ||
+		!strings.Contains(text, "tcp://dockerproxy:2375") {
 		t.Error("Alloy is not set up for the proxy")
 	}
 }
@@ -163,7 +169,8 @@ func TestNobodyButTheProxyHasDockersSocket(t *testing.T) {
 // TestEachRoleHasItsOwnAccounts: no two services share the secret of an account.
 func TestEachRoleHasItsOwnAccounts(t *testing.T) {
 	p := load(t, "docker-compose.yml")
-	for name, want := range map[string][]string{"ingest": {"ingest_url", "valkey_ingest_url"}, "flusher": {"flusher_url", "valkey_flusher_url"},
+	for name, want := range map[string][]string{"ingest": {"ingest_url", "valkey_ingest_url"},
+		"flusher": {"flusher_url", "valkey_flusher_url"},
 		"alerter": {"app_url", "valkey_alerter_url"}, "migrate": {"owner_url"}, "backup": {"owner_url"}} {
 		var got []string
 		for _, secret := range p.Services[name].Secrets {
@@ -179,8 +186,9 @@ func TestDevelopment(t *testing.T) {
 	p := load(t, "compose.dev.yml", "studio")
 	checkMounts(t, p)
 	checkSettings(t, p)
-	want := map[string]string{"ingest": "127.0.0.1:3000", "grafana": "127.0.0.1:3001", "prometheus": "127.0.0.1:9090",
-		"postgres": "127.0.0.1:5432", "valkey": "127.0.0.1:6379", "pgweb": "127.0.0.1:8081"}
+	want := map[string]string{"ingest": "127.0.0.1:3000", "grafana": "127.0.0.1:3001",
+		"prometheus": "127.0.0.1:9090",
+		"postgres":   "127.0.0.1:5432", "valkey": "127.0.0.1:6379", "pgweb": "127.0.0.1:8081"}
 	if got := ports(p); !reflect.DeepEqual(got, want) {
 		t.Errorf("published are %v, not %v", got, want)
 	}
@@ -198,8 +206,11 @@ func TestObservers(t *testing.T) {
 			}
 		}
 	}
-	ports := map[string]string{"ingest": "9100", "flusher": "9101", "alerter": "9102", "backup": "9103", "prometheus": "9090", "loki": "3100", "alloy": "12345"}
-	text := read(t, root+"/grafana/prometheus/prometheus.yml") + read(t, root+"/grafana/alloy/config.alloy") + read(t, root+"/grafana/provisioning/datasources/datasources.yml")
+	ports := map[string]string{"ingest": "9100", "flusher": "9101", "alerter": "9102",
+		"backup": "9103", "prometheus": "9090", "loki": "3100", "alloy": "12345"}
+	text := read(t, root+"/grafana/prometheus/prometheus.yml") +
+		read(t, root+"/grafana/alloy/config.alloy") +
+		read(t, root+"/grafana/provisioning/datasources/datasources.yml")
 	named := regexp.MustCompile(`names: \[(\w+)\], type: A, port: (\d+)|["/](loki|alloy|prometheus):(\d+)`).FindAllStringSubmatch(text, -1)
 	if len(named) < 6 {
 		t.Fatalf("found only %q", named)

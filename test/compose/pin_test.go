@@ -90,7 +90,9 @@ func TestPin(t *testing.T) {
 					t.Errorf("%s: %s is not pinned to %s", file, m[1], digest)
 				}
 			}
-			if plain := regexp.MustCompile(`@sha256:[0-9a-f]{64}`).ReplaceAllString(text, ""); plain != regexp.MustCompile(`@sha256:[0-9a-f]{64}`).ReplaceAllString(read(t, root+"/"+file), "") {
+			if plain := regexp.MustCompile(`@sha256:[0-9a-f]{64}`).ReplaceAllString(text,
+				""); plain != regexp.MustCompile(`@sha256:[0-9a-f]{64}`).ReplaceAllString(read(t,
+				root+"/"+file), "") {
 				t.Errorf("%s: more than digests has changed", file)
 			}
 		}

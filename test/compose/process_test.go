@@ -79,7 +79,8 @@ func newMachine(t *testing.T) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "sh", secrets, dir+"/secrets").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "sh", secrets,
+		dir+"/secrets").CombinedOutput(); err != nil {
 		t.Fatalf("make secrets: %v: %s", err, out)
 	}
 	// Docker gives each container its secrets; here they may read all.
@@ -109,7 +110,8 @@ func newMachine(t *testing.T) *machine {
 		"@postgres:5432", fmt.Sprintf("@127.0.0.1:%d", m.pg),
 		"@valkey:6379", fmt.Sprintf("@127.0.0.1:%d", m.valkey),
 	)
-	for _, name := range []string{"owner_url", "app_url", "ingest_url", "flusher_url", "valkey_url", "valkey_ingest_url", "valkey_flusher_url", "valkey_alerter_url"} {
+	for _, name := range []string{"owner_url", "app_url", "ingest_url", "flusher_url", "valkey_url",
+		"valkey_ingest_url", "valkey_flusher_url", "valkey_alerter_url"} {
 		m.rewrite(dir+"/secrets/"+name, dir+"/secrets/"+name)
 	}
 	for _, name := range []string{"valkey.conf", "mend-aof.sh", "dockerproxy.cfg"} {
@@ -225,7 +227,8 @@ func (m *machine) start(cmd *exec.Cmd, grace time.Duration) *service {
 		if !killer.Stop() {
 			m.t.Errorf("%s has not ended after %s", filepath.Base(cmd.Path), waittest.Patience)
 		}
-		m.t.Logf("%s ended after %s of %s", filepath.Base(cmd.Path), time.Since(began).Round(time.Millisecond), grace)
+		m.t.Logf("%s ended after %s of %s", filepath.Base(cmd.Path),
+			time.Since(began).Round(time.Millisecond), grace)
 	})
 	return s
 }

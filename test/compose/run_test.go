@@ -34,7 +34,8 @@ func TestStackRuns(t *testing.T) {
 		cmd.Env = append(m.env(s), more...)
 		return cmd
 	}
-	if out := m.run(flagmeter(p.Services["migrate"], nil, "migrate")); !strings.Contains(out, "applied") {
+	if out := m.run(flagmeter(p.Services["migrate"], nil, "migrate")); !strings.Contains(out,
+		"applied") {
 		t.Errorf("migrate: %s", out)
 	}
 	grants := p.Services["grants"]
@@ -45,14 +46,18 @@ func TestStackRuns(t *testing.T) {
 	canRead(t, m, "grafana", "postgres_grafana_password", "SELECT count(*) FROM rollups")
 
 	// Ports that are free here, and otherwise the environment as it is.
-	ingest := m.start(flagmeter(p.Services["ingest"], []string{"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0"}, "ingest"), grace(p.Services["ingest"]))
+	ingest := m.start(flagmeter(p.Services["ingest"],
+		[]string{"LISTEN_ADDR=127.0.0.1:0",
+			"METRICS_ADDR=127.0.0.1:0"}, "ingest"), grace(p.Services["ingest"]))
 	api := ingest.address("started")
 	metrics := []string{ingest.address("metrics are served")}
 	for _, role := range []string{"flusher", "alerter"} {
-		s := m.start(flagmeter(p.Services[role], []string{"METRICS_ADDR=127.0.0.1:0"}, role), grace(p.Services[role]))
+		s := m.start(flagmeter(p.Services[role], []string{"METRICS_ADDR=127.0.0.1:0"}, role),
+			grace(p.Services[role]))
 		metrics = append(metrics, s.address("started"))
 	}
-	keys := strings.Fields(m.run(flagmeter(p.Services["ingest"], nil, "keys", "create", "--scope", "admin")))
+	keys := strings.Fields(m.run(flagmeter(p.Services["ingest"], nil, "keys", "create", "--scope",
+		"admin")))
 	var key string
 	for _, word := range keys {
 		if strings.HasPrefix(word, "fm_admin_") {
@@ -62,14 +67,18 @@ func TestStackRuns(t *testing.T) {
 	m.run(flagmeter(p.Services["ingest"], nil, "tenants", "add", "acme-corp", "--quota", "1000000"))
 
 	waittest.Succeeds(t, "post an event", func() error {
-		return post("http://"+api, key, `{"id":"1","tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`)
+		return post("http://"+api, key,
+			`{"id":"1","tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`)
 	})
-	if err := post("http://"+api, "", `{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`); err == nil || !strings.Contains(err.Error(), "401") {
+	if err := post("http://"+api, "",
+		`{"tenant":"acme-corp","feature":"gpt-4-turbo","tokens":1500}`); err == nil ||
+		!strings.Contains(err.Error(), "401") {
 		t.Errorf("without a key: %v", err)
 	}
 	waittest.Succeeds(t, "find the event in Postgres", func() error {
 		var tokens int64
-		err := database(t, m, "postgres", "postgres_admin_password").Get(&tokens, "SELECT coalesce(sum(tokens), 0) FROM events")
+		err := database(t, m, "postgres", "postgres_admin_password").Get(&tokens,
+			"SELECT coalesce(sum(tokens), 0) FROM events")
 		if err == nil && tokens != 1500 {
 			err = fmt.Errorf("%d tokens", tokens)
 		}
@@ -86,7 +95,8 @@ func TestStackRuns(t *testing.T) {
 	if !strings.Contains(out, "1 events") {
 		t.Errorf("backup: %s", out)
 	}
-	scheduled := m.start(flagmeter(backup, []string{"METRICS_ADDR=127.0.0.1:0"}, "backup"), grace(backup))
+	scheduled := m.start(flagmeter(backup, []string{"METRICS_ADDR=127.0.0.1:0"}, "backup"),
+		grace(backup))
 	if body, err := get("http://" + scheduled.address("started") + "/healthz"); err != nil {
 		t.Errorf("health of the backup: %v: %s", err, body)
 	}
@@ -96,8 +106,9 @@ func startValkey(t *testing.T, m *machine, s types.ServiceConfig) {
 	t.Helper()
 	_, admin := runValkey(t, m, s)
 	connect := func(name, secret string) *redis.Client { return valkeyClient(t, m, name, secret) }
-	for name, want := range map[string]string{"appendonly": "yes", "appendfsync": "always", "save": "", "maxmemory-policy": "noeviction",
-		"maxmemory": fmt.Sprint(300 << 20), "hash-max-listpack-entries": "128"} {
+	for name, want := range map[string]string{"appendonly": "yes", "appendfsync": "always", "save": "",
+		"maxmemory-policy": "noeviction",
+		"maxmemory":        fmt.Sprint(300 << 20), "hash-max-listpack-entries": "128"} {
 		if got := admin.ConfigGet(t.Context(), name).Val()[name]; got != want {
 			t.Errorf("Valkey runs with %s %q, not %q", name, got, want)
 		}
@@ -106,10 +117,13 @@ func startValkey(t *testing.T, m *machine, s types.ServiceConfig) {
 	if limit := int64(s.MemLimit); 300<<20 > limit*3/4 {
 		t.Errorf("maxmemory of 300 MiB leaves too little of %d MiB", limit>>20)
 	}
-	if err := connect("", "").Ping(t.Context()).Err(); err == nil || !strings.Contains(err.Error(), "NOAUTH") {
+	if err := connect("", "").Ping(t.Context()).Err(); err == nil ||
+		!strings.Contains(err.Error(), "NOAUTH") {
 		t.Errorf("Valkey asks nobody for a password: %v", err)
 	}
-	if err := connect("flagmeter", "valkey_flagmeter_password").FlushAll(t.Context()).Err(); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+	if err := connect("flagmeter",
+		"valkey_flagmeter_password").FlushAll(t.Context()).Err(); err == nil ||
+		!strings.Contains(err.Error(), "NOPERM") {
 		t.Errorf("the program may do more than it needs: %v", err)
 	}
 }
@@ -120,17 +134,21 @@ func startPostgres(t *testing.T, m *machine, s types.ServiceConfig) {
 	bin := psqlDir(t)
 	data := m.dir + "/data/postgres"
 	password := m.dir + "/secrets/postgres_admin_password"
-	m.run(m.command(bin+"/initdb", "-D", data, "-U", *s.Environment["POSTGRES_USER"], "--pwfile="+password,
+	m.run(m.command(bin+"/initdb", "-D", data, "-U", *s.Environment["POSTGRES_USER"],
+		"--pwfile="+password,
 		"--auth-host=scram-sha-256", "--auth-local=trust", "--no-sync", "--encoding=UTF8", "--locale=C"))
-	argv := append(m.args(s.Command)[1:], "-D", data, "-p", fmt.Sprint(m.pg), "-k", m.dir+"/data", "-clisten_addresses=127.0.0.1")
+	argv := append(m.args(s.Command)[1:], "-D", data, "-p", fmt.Sprint(m.pg), "-k", m.dir+"/data",
+		"-clisten_addresses=127.0.0.1")
 	m.start(m.command(bin+"/postgres", argv...), time.Duration(*s.StopGracePeriod))
-	local := []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "PGHOST=" + m.dir + "/data", fmt.Sprintf("PGPORT=%d", m.pg)}
+	local := []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "PGHOST=" + m.dir + "/data",
+		fmt.Sprintf("PGPORT=%d", m.pg)}
 	waittest.Succeeds(t, "reach Postgres", func() error {
 		cmd := m.command(bin+"/pg_isready", "-q")
 		cmd.Env = local
 		return cmd.Run()
 	})
-	create := m.command(bin+"/createdb", "-U", *s.Environment["POSTGRES_USER"], *s.Environment["POSTGRES_DB"])
+	create := m.command(bin+"/createdb", "-U", *s.Environment["POSTGRES_USER"],
+		*s.Environment["POSTGRES_DB"])
 	create.Env = local
 	m.run(create)
 	// The script runs as the same account, which may not read the repository everywhere.
@@ -139,21 +157,25 @@ func startPostgres(t *testing.T, m *machine, s types.ServiceConfig) {
 	}
 	for range 2 { // at the first start, and as the service roles
 		script := m.command("sh", m.dir+"/initdb.sh")
-		script.Env = append(m.env(s), append(local, "FLAGMETER_SQL="+m.dir, "FLAGMETER_SECRETS="+m.dir+"/secrets")...)
+		script.Env = append(m.env(s),
+			append(local, "FLAGMETER_SQL="+m.dir, "FLAGMETER_SECRETS="+m.dir+"/secrets")...)
 		m.run(script)
 	}
 
 	db := database(t, m, "postgres", "postgres_admin_password")
-	for name, want := range map[string]string{"shared_buffers": "128MB", "synchronous_commit": "on", "fsync": "on", "full_page_writes": "on", "max_connections": "40"} {
+	for name, want := range map[string]string{"shared_buffers": "128MB", "synchronous_commit": "on",
+		"fsync": "on", "full_page_writes": "on", "max_connections": "40"} {
 		var got string
 		if err := db.Get(&got, "SHOW "+name); err != nil || got != want {
 			t.Errorf("Postgres runs with %s %q, not %q: %v", name, got, want, err)
 		}
 	}
-	for role, secret := range map[string]string{"flagmeter_owner": "owner", "flagmeter_app": "app", "flagmeter_ingest": "ingest"} {
+	for role, secret := range map[string]string{"flagmeter_owner": "owner", "flagmeter_app": "app",
+		"flagmeter_ingest": "ingest"} {
 		canRead(t, m, role, "postgres_"+secret+"_password", "SELECT 1")
 	}
-	wrong, err := sqlx.Open("postgres", fmt.Sprintf("postgres://flagmeter_app:wrong@127.0.0.1:%d/flagmeter?sslmode=disable", m.pg))
+	wrong, err := sqlx.Open("postgres",
+		fmt.Sprintf("postgres://flagmeter_app:wrong@127.0.0.1:%d/flagmeter?sslmode=disable", m.pg))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +199,10 @@ func TestPrometheusRuns(t *testing.T) {
 	address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	cmd := exec.Command(program, append(m.args(s.Command), "--web.listen-address="+address)...)
 	m.start(cmd, time.Duration(*s.StopGracePeriod))
-	waittest.Succeeds(t, "be ready", func() error { _, err := get("http://" + address + "/-/ready"); return err })
+	waittest.Succeeds(t, "be ready", func() error {
+		_, err := get("http://" + address + "/-/ready")
+		return err
+	})
 	body, err := get("http://" + address + "/api/v1/targets?state=any")
 	if err != nil || !strings.Contains(body, `"status":"success"`) {
 		t.Errorf("targets: %v: %s", err, body)
@@ -195,7 +220,9 @@ func psqlDir(t *testing.T) string {
 
 func database(t *testing.T, m *machine, role, secret string) *sqlx.DB {
 	t.Helper()
-	db, err := sqlx.Open("postgres", fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/flagmeter?sslmode=disable", role, read(t, m.dir+"/secrets/"+secret), m.pg))
+	db, err := sqlx.Open("postgres",
+		fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/flagmeter?sslmode=disable", role,
+			read(t, m.dir+"/secrets/"+secret), m.pg))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,8 @@ func valkeyClient(t *testing.T, m *machine, name, secret string) *redis.Client {
 	if secret != "" {
 		password = read(t, m.dir+"/secrets/"+secret)
 	}
-	c := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", m.valkey), Username: name, Password: password, MaxRetries: -1})
+	c := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", m.valkey), Username: name,
+		Password: password, MaxRetries: -1})
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -69,10 +70,13 @@ func TestTornTransactionIsCutOff(t *testing.T) {
 			m.mend(t, shell, file, whole[:size], want)
 		}
 		for name, damaged := range map[string][]byte{
-			"half a transaction before a whole one": slices.Concat(before, whole[len(before):len(before)+15], whole[len(before):]),
-			"a wrong byte in a line":                bytes.Replace(whole, []byte("$4\r\nINCR"), []byte("$4\rXINCR"), 1),
-			"a length that is wrong":                bytes.Replace(whole, []byte("$4\r\nINCR"), []byte("$3\r\nINCR"), 1),
-			"zeros behind the end":                  append(slices.Clone(whole), make([]byte, 64)...),
+			"half a transaction before a whole one": slices.Concat(before, whole[len(before):len(before)+15],
+				whole[len(before):]),
+			"a wrong byte in a line": bytes.Replace(whole, []byte("$4\r\nINCR"),
+				[]byte("$4\rXINCR"), 1),
+			"a length that is wrong": bytes.Replace(whole, []byte("$4\r\nINCR"),
+				[]byte("$3\r\nINCR"), 1),
+			"zeros behind the end": append(slices.Clone(whole), make([]byte, 64)...),
 		} {
 			if bytes.Equal(damaged, whole) {
 				t.Fatalf("%s: nothing is damaged", name)
@@ -107,7 +111,8 @@ func (m *machine) mend(t *testing.T, shell []string, file string, content, want 
 		t.Errorf("%s does not start the program: %s", shell, out)
 	}
 	if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s: of %d bytes are left %d, want %d: %v\n%s", shell, len(content), len(got), len(want), err, out)
+		t.Errorf("%s: of %d bytes are left %d, want %d: %v\n%s", shell, len(content), len(got), len(want),
+			err, out)
 	}
 }
 

@@ -214,7 +214,8 @@ func compareTable(t *testing.T, want string) {
 		return
 	}
 	if !*update {
-		t.Errorf("%s does not say what the roles publish: go test ./test/e2e -run TestProgramAsBuilt/metrics"+
+		t.Errorf("%s does not say what the roles publish: go test ./test/e2e -run "+
+			"TestProgramAsBuilt/metrics"+
 			" -update", metricsDocument)
 		for line := range strings.Lines(want) {
 			if !strings.Contains(have, line) {

@@ -12,7 +12,7 @@
 // ours, is text and no problem+json: 400 for what is no HTTP, 431 for a long header, 505, and
 // 501 for an unknown transfer coding. Those have no type in the tables.
 //
-//	go test ./test/hostile                                     the tables, and the corpus of the fuzzer
+//	go test ./test/hostile                                     tables, and the corpus of the fuzzer
 //	go test ./test/hostile -run Fuzz -v -args -for 1m -seed 7  mutations of both, as in make torture
 //	go test ./test/hostile -run Idle -v                        10,000 connections, and what each costs
 package hostile

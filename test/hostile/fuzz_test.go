@@ -14,19 +14,23 @@ import (
 )
 
 var (
-	fuzzFor  = flag.Duration("for", 0, "how long TestFuzz sends mutations; 0: only what they are made from")
+	fuzzFor = flag.Duration("for", 0,
+		"how long TestFuzz sends mutations; 0: only what they are made from")
 	fuzzSeed = flag.Int64("seed", 0, "fixes the mutations; 0: a random one, which is printed")
 )
 
 // good are honest requests, which are counted.
 func good() []string {
-	lines := strings.Replace(sized("", event+"\n"+strings.Replace(event, "chat", "search", 1)+"\n"), "application/json", "application/x-ndjson", 1)
+	lines := strings.Replace(sized("", event+"\n"+strings.Replace(event, "chat", "search", 1)+"\n"),
+		"application/json", "application/x-ndjson", 1)
 	return []string{
 		sized("", event), sized("", "["+event+","+event+"]"), lines, sized(gzipped, packed(event)),
 		post("Transfer-Encoding: chunked\r\n", chunks(event)),
 		sized("Idempotency-Key: k1\r\n", event), sized("", strings.Replace(event, "}", `,"id":"e2"}`, 1)),
-		get("/usage/acme", "If-None-Match: W/\"x\"\r\n"), get("/usage/a%2Fb", ""), get("/tenants?q=a&limit=10&sort=name", ""), get("/usage/acme/series?step=day", ""),
-		get("/tenants.csv", ""), get("/alerts?limit=5", ""), get("/usage", "Accept-Encoding: gzip\r\n"), get("/readyz", ""), get("/metrics", ""), get("/session", "Cookie: flagmeter=x\r\n"),
+		get("/usage/acme", "If-None-Match: W/\"x\"\r\n"), get("/usage/a%2Fb", ""),
+		get("/tenants?q=a&limit=10&sort=name", ""), get("/usage/acme/series?step=day", ""),
+		get("/tenants.csv", ""), get("/alerts?limit=5", ""), get("/usage", "Accept-Encoding: gzip\r\n"),
+		get("/readyz", ""), get("/metrics", ""), get("/session", "Cookie: flagmeter=x\r\n"),
 	}
 }
 
@@ -44,10 +48,14 @@ func corpus() []string {
 }
 
 // words are put into requests.
-var words = []string{"\r\n", "\n", "\r", "\r\n\r\n", "\x00", "\xff", " ", "\t", ":", ",", ";", "%", "%00", "%2F", "../", "//", "?", "#", "*", "\"", "\\", "{", "}", "[", "]",
-	"0", "-1", "9223372036854775807", "9223372036854775808", "1e400", "null", "\\u0000", "\\ud800", "Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n",
-	"Content-Encoding: gzip\r\n", "Expect: 100-continue\r\n", "Connection: close\r\n", "Upgrade: websocket\r\n", "Host: y\r\n", "Authorization: Bearer x\r\n",
-	"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "/events", "/tenants", "/usage/acme", "/live", "/keys", " HTTP/1.0", " HTTP/1.1", "acme", "tokens", "tenant", event}
+var words = []string{"\r\n", "\n", "\r", "\r\n\r\n", "\x00", "\xff", " ", "\t", ":", ",", ";", "%",
+	"%00", "%2F", "../", "//", "?", "#", "*", "\"", "\\", "{", "}", "[", "]",
+	"0", "-1", "9223372036854775807", "9223372036854775808", "1e400", "null", "\\u0000", "\\ud800",
+	"Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n",
+	"Content-Encoding: gzip\r\n", "Expect: 100-continue\r\n", "Connection: close\r\n",
+	"Upgrade: websocket\r\n", "Host: y\r\n", "Authorization: Bearer x\r\n",
+	"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "/events", "/tenants", "/usage/acme", "/live",
+	"/keys", " HTTP/1.0", " HTTP/1.1", "acme", "tokens", "tenant", event}
 
 // mutate changes a request in one to four places.
 func mutate(r *rand.Rand, honest, corpus []string) string {
@@ -147,7 +155,8 @@ func TestFuzz(t *testing.T) {
 		t.Errorf("GET /readyz: %d %s", status, answer)
 	}
 	stored, acknowledged, unknown := tg.stored()-had, a.events.Load(), a.unknown.Load()
-	t.Logf("%d connections, %d answers, %d events acknowledged, %d stored, %d outcomes unknown", a.requests.Load(), a.answers.Load(), acknowledged, stored, unknown)
+	t.Logf("%d connections, %d answers, %d events acknowledged, %d stored, %d outcomes unknown",
+		a.requests.Load(), a.answers.Load(), acknowledged, stored, unknown)
 	if acknowledged == 0 {
 		t.Error("no event was acknowledged: the requests do not reach the committer")
 	}

@@ -30,7 +30,8 @@ type attack struct {
 // tables are all attacks by subject.
 var tables = sync.OnceValue(func() map[string][]attack {
 	return map[string][]attack{
-		"framing": framing(), "lines": lines(), "headers": headers(), "bodies": bodies(), "paths": paths(), "queries": queries(),
+		"framing": framing(), "lines": lines(), "headers": headers(), "bodies": bodies(),
+		"paths": paths(), "queries": queries(),
 		"upgrades": upgrades(), "credentials": credentials(),
 	}
 })
@@ -43,7 +44,8 @@ const mark = "SECRETmark7"
 
 // post is a POST of a body with headers, each with its CRLF.
 func post(headers, body string) string {
-	return "POST /events HTTP/1.1\r\n" + hostLine + "Content-Type: application/json\r\n" + headers + "\r\n" + body
+	return "POST /events HTTP/1.1\r\n" + hostLine + "Content-Type: application/json\r\n" + headers +
+		"\r\n" + body
 }
 
 // sized is post with the length of the body.
@@ -186,12 +188,16 @@ func (tg *target) flat(before state) {
 		}
 	}
 	heapNow, goroutinesNow := tg.memory()
-	for until := time.Now().Add(waittest.Patience); goroutinesNow > goroutines+20 && time.Now().Before(until); { // the last connections are being closed
+	// the last connections are being closed
+	for until := time.Now().Add(waittest.Patience); goroutinesNow > goroutines+20 &&
+		time.Now().Before(until); {
 		heapNow, goroutinesNow = tg.memory()
 	}
-	tg.Logf("heap %.1f MiB before and %.1f MiB after %d more rounds; goroutines %.0f and %.0f", heap/(1<<20), heapNow/(1<<20), rounds, goroutines, goroutinesNow)
+	tg.Logf("heap %.1f MiB before and %.1f MiB after %d more rounds; goroutines %.0f and %.0f",
+		heap/(1<<20), heapNow/(1<<20), rounds, goroutines, goroutinesNow)
 	if heapNow > heap+2<<20 || goroutinesNow > goroutines+20 {
-		tg.Errorf("the heap has grown from %.0f to %.0f bytes, goroutines from %.0f to %.0f", heap, heapNow, goroutines, goroutinesNow)
+		tg.Errorf("the heap has grown from %.0f to %.0f bytes, goroutines from %.0f to %.0f", heap,
+			heapNow, goroutines, goroutinesNow)
 	}
 	tg.unchanged(before)
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // TestIdleConnections holds 10,000 connections open: one half has been answered once, the
-// other was opened ahead and has said nothing yet. Meanwhile counting an event is as much work as before.
-// ingest.BenchmarkBesideIdleConnections tells how long it takes.
+// other was opened ahead and has said nothing yet. Meanwhile counting an event is as much work as
+// before. ingest.BenchmarkBesideIdleConnections tells how long it takes.
 func TestIdleConnections(t *testing.T) {
 	const many = 10_000
 	// Go raises the limit as far as it may, in this process and in the one it tests.
@@ -25,7 +25,8 @@ func TestIdleConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	if limit.Cur < many+500 {
-		t.Skipf("only %d files may be open, which is not enough for %d connections: raise it with ulimit -n", limit.Cur, many)
+		t.Skipf("only %d files may be open, which is not enough for %d connections: raise it with "+
+			"ulimit -n", limit.Cur, many)
 	}
 	tg := start(t, "off")
 	before, beforeWork := tg.resident(), tg.work()
@@ -55,7 +56,8 @@ func TestIdleConnections(t *testing.T) {
 	}
 	after, work := tg.resident(), tg.work()
 	each := (after - before) / many
-	t.Logf("%d connections: resident memory %.1f MiB before, %.1f MiB after, %d bytes each; POST /events made %.0f allocations and makes %.0f",
+	t.Logf("%d connections: resident memory %.1f MiB before, %.1f MiB after, %d bytes each; POST "+
+		"/events made %.0f allocations and makes %.0f",
 		many, float64(before)/(1<<20), float64(after)/(1<<20), each, beforeWork, work)
 	if each > 32<<10 {
 		t.Errorf("a connection takes %d bytes", each)

@@ -32,10 +32,13 @@ type target struct {
 func start(t *testing.T, auth string) *target {
 	t.Helper()
 	env := stacktest.New(t)
-	if _, err := env.DB.ExecContext(t.Context(), `INSERT INTO tenants (name, monthly_quota, archived_at) VALUES ('acme', 1000000, NULL), ('a/b', NULL, NULL), ('gone', 1000, now())`); err != nil {
+	if _, err := env.DB.ExecContext(t.Context(),
+		`INSERT INTO tenants (name, monthly_quota, archived_at)
+		VALUES ('acme', 1000000, NULL), ('a/b', NULL, NULL), ('gone', 1000, now())`); err != nil {
 		t.Fatal(err)
 	}
-	settings := []string{"DATABASE_URL=" + env.DatabaseURL, "VALKEY_URL=" + env.ValkeyURL, "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0",
+	settings := []string{"DATABASE_URL=" + env.DatabaseURL, "VALKEY_URL=" + env.ValkeyURL,
+		"LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0",
 		"LOG_LEVEL=debug", "AUTH=" + auth}
 	tg := &target{T: t, env: env}
 	if auth == "required" {
@@ -130,13 +133,17 @@ func (tg *target) state() state {
 	_, answer := tg.get("/usage/acme")
 	s.usage = tokens.FindString(answer)
 	var names []string
-	if err := tg.env.DB.SelectContext(tg.Context(), &names, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"); err != nil {
+	if err := tg.env.DB.SelectContext(tg.Context(), &names,
+		"SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', "+
+			"'p')"); err != nil {
 		tg.Fatal(err)
 	}
 	for _, name := range names {
 		var sum string
 		// When a key was used is all that a request may leave behind.
-		if err := tg.env.DB.GetContext(tg.Context(), &sum, fmt.Sprintf(`SELECT count(*) || ' rows, ' || md5(coalesce(string_agg(content, ' ' ORDER BY content), ''))
+		if err := tg.env.DB.GetContext(tg.Context(), &sum,
+			fmt.Sprintf(`SELECT
+				count(*) || ' rows, ' || md5(coalesce(string_agg(content, ' ' ORDER BY content), ''))
 			FROM (SELECT (to_jsonb(t) - 'last_used_at')::text AS content FROM %q t) c`, name)); err != nil {
 			tg.Fatal(err)
 		}

@@ -60,7 +60,9 @@ func startLoad(t testing.TB, url string, drain time.Duration) (l *load, stop fun
 			transport := &http.Transport{MaxConnsPerHost: 1}
 			defer transport.CloseIdleConnections()
 			said := time.Now()
-			l.schedule(ctx, keptEvery, time.Duration(i)*keptEvery/kept, func() { said = l.post(transport, said) })
+			l.schedule(ctx, keptEvery, time.Duration(i)*keptEvery/kept, func() {
+				said = l.post(transport, said)
+			})
 		})
 	}
 	running.Go(func() {
@@ -124,7 +126,8 @@ func (l *load) post(transport *http.Transport, said time.Time) time.Time {
 
 func (l *load) try(transport *http.Transport) error {
 	// Not a type of which net/http knows how to send it again.
-	req, err := http.NewRequest(http.MethodPost, l.url+"/events", io.MultiReader(strings.NewReader(body)))
+	req, err := http.NewRequest(http.MethodPost, l.url+"/events",
+		io.MultiReader(strings.NewReader(body)))
 	if err != nil {
 		return err
 	}
@@ -137,7 +140,8 @@ func (l *load) try(transport *http.Transport) error {
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
-	if err == nil && (resp.StatusCode != http.StatusOK || !strings.Contains(string(answer), `"accepted":1`)) {
+	if err == nil && (resp.StatusCode != http.StatusOK ||
+		!strings.Contains(string(answer), `"accepted":1`)) {
 		err = errors.New(resp.Status + ": " + string(answer))
 	}
 	return err
@@ -151,10 +155,13 @@ func (l *load) check(t testing.TB) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t.Logf("%d requests in %.1f s, %.0f/s: %d failed; p50 %v, p99 %v, longest %v", len(l.took), l.elapsed.Seconds(), l.reached(), len(l.failures),
-		l.quantile(0.5).Round(100*time.Microsecond), l.quantile(0.99).Round(time.Millisecond), l.quantile(1).Round(time.Millisecond))
+	t.Logf("%d requests in %.1f s, %.0f/s: %d failed; p50 %v, p99 %v, longest %v", len(l.took),
+		l.elapsed.Seconds(), l.reached(), len(l.failures),
+		l.quantile(0.5).Round(100*time.Microsecond), l.quantile(0.99).Round(time.Millisecond),
+		l.quantile(1).Round(time.Millisecond))
 	if l.silent > 0 {
-		t.Logf("%d more failed, of clients that had been silent for the whole drain of %v", l.silent, l.drain)
+		t.Logf("%d more failed, of clients that had been silent for the whole drain of %v", l.silent,
+			l.drain)
 	}
 	if least := slices.Min(l.during); least < leastLoad {
 		t.Errorf("%d requests during a deployment are too few to show anything: %d", least, l.during)

@@ -30,7 +30,8 @@ func (r *rig) start(version int, role string, listener *os.File, settings ...str
 	p := &process{t: r.t, cmd: exec.Command(r.programs[version%2], role), gone: make(chan struct{})}
 	p.cmd.Env = append(r.settings[:len(r.settings):len(r.settings)], settings...)
 	if listener != nil { // LISTEN_PID is the process's own
-		p.cmd.Args = []string{"sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$1"`, r.programs[version%2], role}
+		p.cmd.Args = []string{"sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$1"`,
+			r.programs[version%2], role}
 		p.cmd.Path, p.cmd.ExtraFiles = "/bin/sh", []*os.File{listener}
 	}
 	p.cmd.Stderr = os.Stderr

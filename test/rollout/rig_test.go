@@ -28,7 +28,8 @@ type rig struct {
 // build builds both versions once.
 var build = sync.OnceValues(func() (programs [2]string, err error) {
 	for i, version := range versions {
-		if programs[i], err = stacktest.Build(dir+"/"+version, "-ldflags", "-X main.version="+version); err != nil {
+		if programs[i], err = stacktest.Build(dir+"/"+version, "-ldflags",
+			"-X main.version="+version); err != nil {
 			return programs, err
 		}
 	}
@@ -45,10 +46,13 @@ func newRig(t testing.TB, drain time.Duration) *rig {
 		t.Fatal(err)
 	}
 	// One alert is due, at 800 tokens.
-	if _, err := r.env.DB.ExecContext(t.Context(), `INSERT INTO tenants (name, monthly_quota, thresholds) VALUES ('acme', 1000, '{80}')`); err != nil {
+	if _, err := r.env.DB.ExecContext(t.Context(),
+		`INSERT INTO tenants (name, monthly_quota, thresholds)
+			VALUES ('acme', 1000, '{80}')`); err != nil {
 		t.Fatal(err)
 	}
-	r.settings = []string{"DATABASE_URL=" + r.env.DatabaseURL, "VALKEY_URL=" + r.env.ValkeyURL, "LISTEN_ADDR=127.0.0.1:0",
+	r.settings = []string{"DATABASE_URL=" + r.env.DatabaseURL, "VALKEY_URL=" + r.env.ValkeyURL,
+		"LISTEN_ADDR=127.0.0.1:0",
 		"METRICS_ADDR=127.0.0.1:0", "DRAIN_TIME=" + drain.String()}
 	return r
 }
@@ -75,14 +79,17 @@ func (r *rig) verify(l *load, api string) {
 	acknowledged := l.acknowledged.Load()
 	_, answer, err := get(api + "/usage/acme")
 	var usage struct{ TotalTokens int64 }
-	if err != nil || json.Unmarshal([]byte(answer), &usage) != nil || usage.TotalTokens != acknowledged {
+	if err != nil || json.Unmarshal([]byte(answer), &usage) != nil ||
+		usage.TotalTokens != acknowledged {
 		r.t.Errorf("GET /usage/acme: %v %s, want %d tokens", err, answer, acknowledged)
 	}
 	var stored string
 	want := fmt.Sprint(acknowledged, " events, 0 dead, 1 alerts")
 	r.await(want, func() bool {
-		if err := r.env.DB.GetContext(r.t.Context(), &stored, `SELECT (SELECT count(*) FROM events) || ' events, ' ||
-			(SELECT count(*) FROM dead_events) || ' dead, ' || (SELECT count(*) FROM alerts) || ' alerts'`); err != nil {
+		if err := r.env.DB.GetContext(r.t.Context(), &stored,
+			`SELECT (SELECT count(*) FROM events) || ' events, ' ||
+			(SELECT count(*) FROM dead_events) || ' dead, ' || (SELECT count(*)
+			FROM alerts) || ' alerts'`); err != nil {
 			r.t.Fatal(err)
 		}
 		return stored == want || r.t.Failed()

@@ -19,7 +19,8 @@ var raced bool
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if raced {
-		plain := exec.Command("go", "test", "-count=1", "-timeout=60m", "-v", "-run", flag.Lookup("test.run").Value.String(), ".")
+		plain := exec.Command("go", "test", "-count=1", "-timeout=60m", "-v", "-run",
+			flag.Lookup("test.run").Value.String(), ".")
 		plain.Env = append(os.Environ(), "CGO_ENABLED=0") // compiled already, see stacktest.Build
 		plain.Stdout, plain.Stderr = os.Stdout, os.Stderr
 		if plain.Run() != nil {
@@ -45,7 +46,8 @@ func TestOnASocketOfSystemd(t *testing.T) { onASocketOfSystemd(t).check(t) }
 //
 //	go test ./test/rollout -run '^$' -bench Deployments -benchtime 1x
 func BenchmarkDeployments(b *testing.B) {
-	for name, deploy := range map[string]func(testing.TB) *load{"proxy": behindAProxy, "port": onOnePort, "systemd": onASocketOfSystemd} {
+	for name, deploy := range map[string]func(testing.TB) *load{"proxy": behindAProxy,
+		"port": onOnePort, "systemd": onASocketOfSystemd} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				l := deploy(b)

@@ -107,16 +107,17 @@ func (r *rig) ledger(ctx context.Context) (n int, err error) {
 // awaitFlushes waits until n more batches are in Postgres.
 func (r *rig) awaitFlushes(ctx context.Context, n int) error {
 	before := -1
-	return waittest.Wait(ctx, waittest.Patience, fmt.Sprint(n, " more batches in Postgres"), func() bool {
-		now, err := r.ledger(ctx)
-		if err != nil {
-			return false
-		}
-		if before < 0 {
-			before = now
-		}
-		return now >= before+n
-	})
+	return waittest.Wait(ctx, waittest.Patience, fmt.Sprint(n, " more batches in Postgres"),
+		func() bool {
+			now, err := r.ledger(ctx)
+			if err != nil {
+				return false
+			}
+			if before < 0 {
+				before = now
+			}
+			return now >= before+n
+		})
 }
 
 // awaitAcks waits until n more events are acknowledged.

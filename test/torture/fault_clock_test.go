@@ -150,7 +150,8 @@ func (r *rig) stepClocks(
 
 // awaitClock waits until a process shows that its clock is off. The alerter shows nothing.
 func (r *rig) awaitClock(ctx context.Context, p *process, by time.Duration) error {
-	return waittest.Wait(ctx, waittest.Patience, fmt.Sprintf("the clock of %s to be off by %s", p.name, by), func() bool {
+	return waittest.Wait(ctx, waittest.Patience, fmt.Sprintf("the clock of %s to be off by %s", p.name,
+		by), func() bool {
 		var shown time.Time
 		switch {
 		case p == r.ingests[0], p == r.ingests[1]:

@@ -63,10 +63,11 @@ func poison(ctx context.Context, r *rig, random *rand.Rand) error {
 	}
 	// What was refused belongs to events: there is no drift. It can be said when the sums
 	// have arrived, and 30 s more.
-	err := waittest.Wait(ctx, waittest.Patience, "an audit that knows the refused events", func() bool {
-		report, err := r.audit(ctx, "globex", began.Add(-61*time.Minute), began.Add(-59*time.Minute))
-		return err == nil && report.Clean && report.Explained > 0
-	})
+	err := waittest.Wait(ctx, waittest.Patience, "an audit that knows the refused events",
+		func() bool {
+			report, err := r.audit(ctx, "globex", began.Add(-61*time.Minute), began.Add(-59*time.Minute))
+			return err == nil && report.Clean && report.Explained > 0
+		})
 	return errors.Join(err, r.putBack(ctx))
 }
 

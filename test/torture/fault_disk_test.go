@@ -23,7 +23,9 @@ func diskFaults() []fault {
 			prepare: func(p *prepare) { p.valkeyDir = p.mount("24m") },
 			inject: func(ctx context.Context, r *rig, random *rand.Rand) error {
 				return r.fillDisk(ctx, "mount-24m", func() error {
-					return waittest.Wait(ctx, waittest.Patience, "Valkey to end", func() bool { return r.rdb.Ping(ctx).Err() != nil })
+					return waittest.Wait(ctx, waittest.Patience, "Valkey to end", func() bool {
+						return r.rdb.Ping(ctx).Err() != nil
+					})
 				}, func() error { return r.valkeys.Valkey.Restart(ctx) })
 			}},
 		{name: "postgres-disk-full", touches: []string{postgres}, alone: true,

@@ -110,10 +110,11 @@ func freezeInTransaction(ctx context.Context, r *rig, _ *rand.Rand) error {
 		if err := r.flushers[1].start(""); err != nil {
 			return err
 		}
-		if err := waittest.Wait(ctx, waittest.Patience, "the other flusher to meet the one that has stopped", func() bool {
-			n, err := r.backends(ctx, "wait_event_type = 'Lock' AND query LIKE 'INSERT INTO flushes%'")
-			return err == nil && n > 0
-		}); err != nil {
+		if err := waittest.Wait(ctx, waittest.Patience,
+			"the other flusher to meet the one that has stopped", func() bool {
+				n, err := r.backends(ctx, "wait_event_type = 'Lock' AND query LIKE 'INSERT INTO flushes%'")
+				return err == nil && n > 0
+			}); err != nil {
 			return err
 		}
 		return r.awaitFlushes(ctx, 5)

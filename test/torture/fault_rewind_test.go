@@ -222,12 +222,13 @@ func (r *rig) checkAlarm(ctx context.Context) error {
 	if !logged {
 		return fmt.Errorf("no flusher has logged loss %s", marker)
 	}
-	return waittest.Wait(ctx, waittest.Patience, "flagmeter_flusher_rewound to be 0 again", func() bool {
-		for _, p := range r.flushers {
-			if n, err := metric(ctx, p, "flagmeter_flusher_rewound"); err != nil || n != 0 {
-				return false
+	return waittest.Wait(ctx, waittest.Patience, "flagmeter_flusher_rewound to be 0 again",
+		func() bool {
+			for _, p := range r.flushers {
+				if n, err := metric(ctx, p, "flagmeter_flusher_rewound"); err != nil || n != 0 {
+					return false
+				}
 			}
-		}
-		return true
-	})
+			return true
+		})
 }

@@ -22,8 +22,8 @@ type Client struct {
 	HTTP *http.Client // nil: http.DefaultClient
 }
 
-// Answer is what a server has answered. Without an answer, its Status is 0; if an answer breaks off,
-// an error comes with its Status.
+// Answer is what a server has answered. Without an answer, its Status is 0; if an answer breaks
+// off, an error comes with its Status.
 type Answer struct {
 	Status int
 	Header http.Header

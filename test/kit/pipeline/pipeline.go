@@ -1,6 +1,6 @@
 // Package pipeline runs the way of an event in the test's process: servers of the API on real
-// stores, and readers, by a clock in the test's hand. A test adds its flusher, so that the flusher's
-// own tests can use this package; those of package ingest cannot.
+// stores, and readers, by a clock in the test's hand. A test adds its flusher, so that the
+// flusher's own tests can use this package; those of package ingest cannot.
 package pipeline
 
 import (

@@ -74,7 +74,8 @@ type Process struct {
 // test fails if the process ends before it does.
 func Start(t *testing.T, role string, env ...string) *Process {
 	t.Helper()
-	p := &Process{Role: role, t: t, log: filepath.Join(t.TempDir(), role+".log"), ended: make(chan error, 1)}
+	p := &Process{Role: role, t: t, log: filepath.Join(t.TempDir(), role+".log"),
+		ended: make(chan error, 1)}
 	log, err := os.Create(p.log)
 	if err != nil {
 		t.Fatal(err)

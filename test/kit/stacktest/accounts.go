@@ -38,11 +38,13 @@ func as(address, account string) string {
 func start(ctx context.Context) (*stack.Stack, error) {
 	_, here, _, _ := runtime.Caller(0)
 	// Not embedded: scripts has tests that import this package.
-	acl, err := os.ReadFile(filepath.Join(filepath.Dir(here), "..", "..", "..", "scripts", "valkey.acl"))
+	acl, err := os.ReadFile(filepath.Join(filepath.Dir(here), "..", "..", "..", "scripts",
+		"valkey.acl"))
 	if err != nil {
 		return nil, fmt.Errorf("read the access list of Valkey: %w", err)
 	}
-	return stack.Start(ctx, stack.Options{Valkey: true, Postgres: true, Fast: true, ValkeyACL: string(acl)})
+	return stack.Start(ctx, stack.Options{Valkey: true, Postgres: true, Fast: true,
+		ValkeyACL: string(acl)})
 }
 
 // migrate makes the roles, and the schema in the database at databaseURL as its owner.
@@ -74,7 +76,9 @@ func makeRoles(ctx context.Context, address string) error {
 		return err
 	}
 	password, _ := u.User.Password() // hexadecimal
-	_, err = db.ExecContext(ctx, fmt.Sprintf("ALTER ROLE %[1]s PASSWORD '%[4]s'; ALTER ROLE %[2]s PASSWORD '%[4]s'; ALTER ROLE %[3]s PASSWORD '%[4]s'",
-		postgresRole, postgresOwns, postgresMove, password))
+	_, err = db.ExecContext(ctx,
+		fmt.Sprintf("ALTER ROLE %[1]s PASSWORD '%[4]s'; ALTER ROLE %[2]s PASSWORD '%[4]s'; ALTER ROLE "+
+			"%[3]s PASSWORD '%[4]s'",
+			postgresRole, postgresOwns, postgresMove, password))
 	return err
 }

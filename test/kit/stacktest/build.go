@@ -12,7 +12,8 @@ import (
 // it: on a machine that has built nothing yet, that saves compiling all of it once more.
 func Build(dir string, args ...string) (string, error) {
 	path := filepath.Join(dir, "flagmeter")
-	args = append(append([]string{"build", "-trimpath", "-buildvcs=false", "-o", path}, args...), "github.com/eduardosanzb/flagmeter")
+	args = append(append([]string{"build", "-trimpath", "-buildvcs=false", "-o", path}, args...),
+		"github.com/eduardosanzb/flagmeter")
 	cmd := exec.Command("go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -68,8 +68,10 @@ func Own(tb testing.TB) *Env {
 // so that they are closed before.
 func connect(tb testing.TB, databaseURL, valkeyURL string) *Env {
 	tb.Helper()
-	env := &Env{DatabaseURL: as(databaseURL, postgresRole), OwnerURL: as(databaseURL, postgresOwns), ValkeyURL: as(valkeyURL, valkeyUser)}
-	env.DB, env.AppDB, env.FlusherDB = open(tb, databaseURL), open(tb, env.DatabaseURL), open(tb, as(databaseURL, postgresMove))
+	env := &Env{DatabaseURL: as(databaseURL, postgresRole), OwnerURL: as(databaseURL, postgresOwns),
+		ValkeyURL: as(valkeyURL, valkeyUser)}
+	env.DB, env.AppDB, env.FlusherDB = open(tb, databaseURL), open(tb, env.DatabaseURL), open(tb,
+		as(databaseURL, postgresMove))
 	env.Valkey, env.AppValkey = client(tb, valkeyURL), client(tb, env.ValkeyURL)
 	return env
 }

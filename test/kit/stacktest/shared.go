@@ -72,12 +72,14 @@ func (s *servers) newDatabase(tb testing.TB) string {
 	s.next++
 	name := fmt.Sprintf("test_%d", s.next)
 	s.mu.Unlock()
-	if _, err := s.admin.ExecContext(tb.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
+	if _, err := s.admin.ExecContext(tb.Context(),
+		"CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		tb.Fatalf("create the test's database: %v", err)
 	}
 	tb.Cleanup(func() {
 		// FORCE: a test that left a connection open must not keep the others from going on.
-		if _, err := s.admin.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+		if _, err := s.admin.ExecContext(context.Background(),
+			"DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
 			tb.Errorf("drop the test's database: %v", err)
 		}
 	})

@@ -14,7 +14,8 @@ import (
 // that authority has issued for host; Valkey does so on a port of its own and, if it asks for
 // certificates, takes those of authority. It returns the addresses for that, with 127.0.0.1
 // as their host and with the parameters of TLS still to be set.
-func (env *Env) ServeTLS(tb testing.TB, authority *Authority, host string, askForCertificates bool) (databaseURL, valkeyURL *url.URL) {
+func (env *Env) ServeTLS(tb testing.TB, authority *Authority, host string,
+	askForCertificates bool) (databaseURL, valkeyURL *url.URL) {
 	tb.Helper()
 	ctx := tb.Context()
 	certFile, keyFile := authority.Issue(host)
@@ -35,7 +36,8 @@ func (env *Env) ServeTLS(tb testing.TB, authority *Authority, host string, askFo
 	// In one command: none of these works without the others.
 	if err := env.Valkey.Do(ctx, "CONFIG", "SET", "tls-port", port, "tls-auth-clients", clients,
 		"tls-ca-cert-file", lend(tb, dir["dir"], authority.File, "ca.pem"),
-		"tls-cert-file", lend(tb, dir["dir"], certFile, "cert.pem"), "tls-key-file", lend(tb, dir["dir"], keyFile, "key.pem")).Err(); err != nil {
+		"tls-cert-file", lend(tb, dir["dir"], certFile, "cert.pem"), "tls-key-file",
+		lend(tb, dir["dir"], keyFile, "key.pem")).Err(); err != nil {
 		tb.Fatal(err)
 	}
 
