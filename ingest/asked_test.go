@@ -120,7 +120,8 @@ func (a *api) refused(r response, status int, kind string) refusal {
 	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
 		a.Fatalf("%d %q is not a problem: %v", r.status, r.body, err)
 	}
-	if r.status != status || p.Status != status || p.Type != "/problems/"+kind || p.Title == "" || p.Detail == "" {
+	if r.status != status || p.Status != status || p.Type != "/problems/"+kind || p.Title == "" ||
+		p.Detail == "" {
 		a.Errorf("%d %s, want %d and type /problems/%s", r.status, r.body, status, kind)
 	}
 	if got := r.header.Get("Content-Type"); got != "application/problem+json" {

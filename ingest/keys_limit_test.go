@@ -73,7 +73,8 @@ func TestTheKeysOfATenantAreLimited(t *testing.T) {
 		t.Errorf("%d keys were made beside the first, want 4", n)
 	}
 	p := own.refused(first.posted(own, body), 409, "too-many-keys")
-	if want := `tenant "acme" has as many live API keys as it may have, 5`; !strings.Contains(p.Detail, want) {
+	if want := `tenant "acme" has as many live API keys as it may have, 5`; !strings.Contains(p.Detail,
+		want) {
 		t.Errorf("%q, want %q", p.Detail, want)
 	}
 	// Whoever revokes and makes keys by turns is stopped by the hour.
@@ -128,7 +129,8 @@ func TestAllKeysTogetherAreLimited(t *testing.T) {
 	r, _ := operator.createKey(`{"scope":"read","tenant":"acme"}`)
 	operator.refused(r, 409, "too-many-keys")
 	// A key that has ended makes room.
-	if _, err := a.env.DB.Exec("UPDATE api_keys SET expires_at = $1 WHERE scope = 'admin' AND created_by IS NOT NULL", a.clock.Now()); err != nil {
+	if _, err := a.env.DB.Exec("UPDATE api_keys SET expires_at = $1 WHERE scope = 'admin' AND "+
+		"created_by IS NOT NULL", a.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	a.clock.Advance(time.Second)
@@ -145,7 +147,8 @@ func TestAllKeysTogetherAreLimited(t *testing.T) {
 func TestAKeyIsBoundByTheOneThatMakesIt(t *testing.T) {
 	a := guarded(t)
 	ends := a.clock.Now().Add(48 * time.Hour).Truncate(time.Second)
-	key, id := a.newKeyOf(auth.NewKey{Scope: "admin", Tenant: "acme", Expires: ends, Rate: meter.Rate{PerSecond: 100, Burst: 500}})
+	key, id := a.newKeyOf(auth.NewKey{Scope: "admin", Tenant: "acme", Expires: ends,
+		Rate: meter.Rate{PerSecond: 100, Burst: 500}})
 	own := a.as(key)
 	at := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 	for body, field := range map[string]string{
@@ -160,10 +163,12 @@ func TestAKeyIsBoundByTheOneThatMakesIt(t *testing.T) {
 		}
 	}
 	r, k := own.createKey(`{"scope":"ingest","tenant":"acme"}`)
-	if r.status != 201 || !k.ExpiresAt.Equal(ends) || *k.RateLimit != 100 || *k.RateBurst != 500 || *k.CreatedBy != id {
+	if r.status != 201 || !k.ExpiresAt.Equal(ends) || *k.RateLimit != 100 || *k.RateBurst != 500 ||
+		*k.CreatedBy != id {
 		t.Errorf("what is not asked for: %d %s", r.status, r.body)
 	}
-	r, k = own.createKey(`{"scope":"ingest","tenant":"acme","rateLimit":7,"expiresAt":"` + at(ends.Add(-time.Hour)) + `"}`)
+	r, k = own.createKey(`{"scope":"ingest","tenant":"acme","rateLimit":7,"expiresAt":"` +
+		at(ends.Add(-time.Hour)) + `"}`)
 	if r.status != 201 || !k.ExpiresAt.Equal(ends.Add(-time.Hour)) || *k.RateLimit != 7 {
 		t.Errorf("less than its own: %d %s", r.status, r.body)
 	}
@@ -172,12 +177,14 @@ func TestAKeyIsBoundByTheOneThatMakesIt(t *testing.T) {
 	if r := b.as(key).ask("POST", "/session"); r.status != 200 {
 		t.Fatalf("sign in: %d %s", r.status, r.body)
 	}
-	if r, k := b.createKey(`{"scope":"ingest","tenant":"acme"}`); r.status != 201 || !k.ExpiresAt.Equal(ends) || *k.CreatedBy != id {
+	if r, k := b.createKey(`{"scope":"ingest","tenant":"acme"}`); r.status != 201 ||
+		!k.ExpiresAt.Equal(ends) || *k.CreatedBy != id {
 		t.Errorf("by a session: %d %s", r.status, r.body)
 	}
 	// One without an end and a rate makes any.
 	operator := a.as(a.newKey("admin", ""))
-	if r, k := operator.createKey(`{"scope":"ingest"}`); r.status != 201 || k.ExpiresAt != nil || k.RateLimit != nil {
+	if r, k := operator.createKey(`{"scope":"ingest"}`); r.status != 201 || k.ExpiresAt != nil ||
+		k.RateLimit != nil {
 		t.Errorf("by a key without bounds: %d %s", r.status, r.body)
 	}
 }
@@ -189,7 +196,8 @@ func TestKeysComeInPages(t *testing.T) {
 	var want, wantOwn []uuid.UUID
 	for i := range 25 {
 		tenant := []string{"acme", "free"}[i%2]
-		_, k := admin.createKey(fmt.Sprintf(`{"scope":"read","tenant":%q}`, tenant)) // several in the same instant
+		// several in the same instant
+		_, k := admin.createKey(fmt.Sprintf(`{"scope":"read","tenant":%q}`, tenant))
 		if want = append(want, k.ID); tenant == "acme" {
 			wantOwn = append(wantOwn, k.ID)
 		}
@@ -228,7 +236,8 @@ func TestKeysComeInPages(t *testing.T) {
 	if page := admin.keyPage(""); len(page.Keys) != 27 || page.Next != nil {
 		t.Errorf("%d keys, next %v", len(page.Keys), page.Next)
 	}
-	for _, query := range []string{"?limit=0", "?limit=1001", "?limit=x", "?cursor=", "?cursor=x", "?cursor=eA", "?page=2", "?limit=1&limit=2"} {
+	for _, query := range []string{"?limit=0", "?limit=1001", "?limit=x", "?cursor=", "?cursor=x",
+		"?cursor=eA", "?page=2", "?limit=1&limit=2"} {
 		admin.refused(admin.get("/keys"+query), 400, "invalid-query")
 	}
 }

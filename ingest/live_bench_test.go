@@ -19,7 +19,8 @@ import (
 func BenchmarkLive(b *testing.B) {
 	const clients = 1000
 	a := newAPI(b, stacktest.New(b), func(s *setup) { s.live.Every = 10 * time.Millisecond })
-	if _, err := a.env.DB.Exec("INSERT INTO tenants (name, monthly_quota) SELECT 'customer-' || n, 1000000 FROM generate_series(1, 100) AS n"); err != nil {
+	if _, err := a.env.DB.Exec("INSERT INTO tenants (name, monthly_quota) SELECT 'customer-' || n, " +
+		"1000000 FROM generate_series(1, 100) AS n"); err != nil {
 		b.Fatal(err)
 	}
 	if err := a.live.Refresh(b.Context()); err != nil {

@@ -137,5 +137,7 @@ func TestAQuotaIsEnforcedWhilePostgresIsAway(t *testing.T) {
 	if err := env.Stack.Postgres.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	waittest.Until(t, "the quota is known again", func() bool { return other.post(jsonType, acme(1, "")).status == 402 })
+	waittest.Until(t, "the quota is known again", func() bool {
+		return other.post(jsonType, acme(1, "")).status == 402
+	})
 }

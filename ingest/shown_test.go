@@ -35,7 +35,8 @@ func TestProblemsShowATenantsName(t *testing.T) {
 	a.set("acme", "rate_limit = NULL, rate_burst = NULL, monthly_quota = 1, enforce = 'soft'")
 	ask(402, "quota-exceeded", a.post(jsonType, acme(1, "")))
 
-	if _, _, err := auth.Create(t.Context(), a.env.DB, auth.NewKey{Scope: "read", Tenant: "acme"}, a.clock.Now()); err != nil {
+	if _, _, err := auth.Create(t.Context(), a.env.DB, auth.NewKey{Scope: "read", Tenant: "acme"},
+		a.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r, _ := a.createKey(`{"scope":"read","tenant":"acme"}`)

@@ -52,7 +52,8 @@ func (a *api) list(query string) listed {
 // addQuota adds a tenant with a quota and uses some of it.
 func (a *api) addQuota(name string, quota, used int64) {
 	a.Helper()
-	if _, err := a.env.DB.Exec("INSERT INTO tenants (name, monthly_quota) VALUES ($1, nullif($2::bigint, 0))", name, quota); err != nil {
+	if _, err := a.env.DB.Exec("INSERT INTO tenants (name, monthly_quota) VALUES ($1, "+
+		"nullif($2::bigint, 0))", name, quota); err != nil {
 		a.Fatal(err)
 	}
 	if err := a.live.Refresh(a.Context()); err != nil {
@@ -120,7 +121,8 @@ func TestTenantsInEveryOrder(t *testing.T) {
 		}
 	}
 	totals := a.list("?q=nobody").Totals
-	if totals.Tenants != 6 || totals.OverQuota != 1 || totals.NearQuota != 2 || totals.TotalTokens != 15_150 {
+	if totals.Tenants != 6 || totals.OverQuota != 1 || totals.NearQuota != 2 ||
+		totals.TotalTokens != 15_150 {
 		t.Errorf("totals are %+v", totals)
 	}
 }
@@ -192,7 +194,8 @@ func TestTenantsOfSeveralShards(t *testing.T) {
 	}
 	for i, row := range l.Tenants {
 		if want := int64(20 - i); row.TotalTokens != want || row.Sparkline[59] != want {
-			t.Errorf("%s: %d tokens, sparkline ends in %d, want %d", row.Tenant, row.TotalTokens, row.Sparkline[59], want)
+			t.Errorf("%s: %d tokens, sparkline ends in %d, want %d", row.Tenant, row.TotalTokens,
+				row.Sparkline[59], want)
 		}
 	}
 	r := a.get("/usage/customer-07/series?step=hour&from=2026-08-01T12:00:00Z")

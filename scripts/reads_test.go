@@ -96,7 +96,8 @@ func TestAGroupOfNothingButIDs(t *testing.T) {
 // A key of one name space is none of another, nor an event's id.
 func TestKeysOfRequestsHaveTheirNameSpace(t *testing.T) {
 	r := newRig(t)
-	for i, id := range []EventID{RequestKey("", "k", "x"), RequestKey("acme", "k", "x"), RequestKey("zed", "k", "x"),
+	for i, id := range []EventID{RequestKey("", "k", "x"), RequestKey("acme", "k", "x"),
+		RequestKey("zed", "k", "x"),
 		{Tenant: "acme", ID: "k", Content: "x"}, {Tenant: "", ID: "k", Content: "x"}} {
 		g := r.group(chat(1))
 		g.IDs = []EventID{id}

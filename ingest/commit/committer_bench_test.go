@@ -20,9 +20,11 @@ func BenchmarkCommitter(b *testing.B) {
 	for _, c := range []struct {
 		events, tenants int
 		key             string
-	}{{1, 1, ""}, {10, 1, ""}, {100, 1, ""}, {100, 1, "/key"}, {1000, 1, ""}, {1000, 1, "/key"}, {1000, 1000, ""}} {
+	}{{1, 1, ""}, {10, 1, ""}, {100, 1, ""}, {100, 1, "/key"}, {1000, 1, ""}, {1000, 1, "/key"},
+		{1000, 1000, ""}} {
 		b.Run(fmt.Sprintf("events=%d/tenants=%d%s", c.events, c.tenants, c.key), func(b *testing.B) {
-			committers := running(b, Settings{Dedupe: time.Hour, MaxFeatures: 1000, GroupLinger: 2 * time.Millisecond})
+			committers := running(b, Settings{Dedupe: time.Hour, MaxFeatures: 1000,
+				GroupLinger: 2 * time.Millisecond})
 			events := eventsOf(c.events, c.tenants, false)
 			b.ReportAllocs()
 			b.SetParallelism(64)

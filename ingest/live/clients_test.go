@@ -113,5 +113,7 @@ func TestClientsThatComeAndGoLeaveNothing(t *testing.T) {
 		}
 		waittest.Until(t, "all have left", func() bool { return r.size() == 0 })
 	}
-	waittest.Until(t, "their goroutines end", func() bool { return runtime.NumGoroutine() <= before+3 })
+	waittest.Until(t, "their goroutines end", func() bool {
+		return runtime.NumGoroutine() <= before+3
+	})
 }

@@ -244,7 +244,8 @@ func (d *drill) wantLive(tenant string, ids ...string) {
 		want += tokensOf(id)
 	}
 	if u.Used[meter.Tokens] != want || u.Stale {
-		d.Errorf("live usage of %s is %d (stale %v), want %d", tenant, u.Used[meter.Tokens], u.Stale, want)
+		d.Errorf("live usage of %s is %d (stale %v), want %d", tenant, u.Used[meter.Tokens], u.Stale,
+			want)
 	}
 }
 

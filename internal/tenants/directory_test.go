@@ -231,7 +231,8 @@ func TestTheCopyIsRenewedWhenValkeyIsBack(t *testing.T) {
 	if len(r.All()) != 2 {
 		t.Errorf("all: %+v, want acme and zed", r.All())
 	}
-	if n := strings.Count(r.out.String(), "the copy of the tenants in valkey cannot be renewed"); n != 1 {
+	if n := strings.Count(r.out.String(),
+		"the copy of the tenants in valkey cannot be renewed"); n != 1 {
 		t.Errorf("the log says so %d times, want once:\n%s", n, r.out.String())
 	}
 

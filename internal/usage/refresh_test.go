@@ -46,9 +46,11 @@ func (b *bench) exec(e sqlx.Execer, query string, args ...any) {
 // commitSum enters a sum batch of one event into the ledger and usage_daily.
 func (b *bench) commitSum(e sqlx.Execer, tenant string, tokens int64) {
 	b.t.Helper()
-	b.exec(e, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants) VALUES ($1, 0, 'sum', 0, 1, $2, ARRAY[$3])`,
+	b.exec(e, `INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants)
+		VALUES ($1, 0, 'sum', 0, 1, $2, ARRAY[$3])`,
 		uuid.NewString(), tokens, tenant)
-	b.exec(e, `INSERT INTO usage_daily AS u (tenant, day, feature, total_tokens, events) VALUES ($1, $2::date, 'chat', $3, 1)
+	b.exec(e, `INSERT INTO usage_daily AS u (tenant, day, feature, total_tokens, events)
+		VALUES ($1, $2::date, 'chat', $3, 1)
 		ON CONFLICT (tenant, day, feature) DO UPDATE SET total_tokens = u.total_tokens + excluded.total_tokens, events = u.events + 1`,
 		tenant, b.time.Format(time.DateOnly), tokens)
 }
@@ -67,7 +69,8 @@ func (b *bench) want(tenant string, tokens int64, stale bool) {
 		b.t.Fatal(err)
 	}
 	if u.Used[meter.Tokens] != tokens || u.Stale != stale {
-		b.t.Errorf("%s: %d tokens, stale %v; want %d, %v", tenant, u.Used[meter.Tokens], u.Stale, tokens, stale)
+		b.t.Errorf("%s: %d tokens, stale %v; want %d, %v", tenant, u.Used[meter.Tokens], u.Stale, tokens,
+			stale)
 	}
 }
 
@@ -158,8 +161,10 @@ func TestViewFromBeforeARecovery(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer recovery.Rollback()
-	b.exec(recovery, "INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES ($1, 0, 'rewind', $2, 0, 0)", uuid.NewString(), int64(ledger.Epoch))
-	b.exec(recovery, "INSERT INTO usage_daily (tenant, day, feature, total_tokens, events) VALUES ('acme', '2026-03-10', 'chat', 5, 1)")
+	b.exec(recovery, "INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES ($1, 0, "+
+		"'rewind', $2, 0, 0)", uuid.NewString(), int64(ledger.Epoch))
+	b.exec(recovery, "INSERT INTO usage_daily (tenant, day, feature, total_tokens, events) VALUES "+
+		"('acme', '2026-03-10', 'chat', 5, 1)")
 	b.commitSum(b.env.DB, "globex", 7)
 	b.refresh()
 	b.want("acme", 0, false)
@@ -168,7 +173,8 @@ func TestViewFromBeforeARecovery(t *testing.T) {
 	}
 	b.refresh()
 	b.want("acme", 5, true) // Valkey has not been told yet
-	if err := b.env.Valkey.Set(context.Background(), "fm:{0}:seq", int64(ledger.Epoch), 0).Err(); err != nil {
+	if err := b.env.Valkey.Set(context.Background(), "fm:{0}:seq", int64(ledger.Epoch),
+		0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	b.want("acme", 5, false)
