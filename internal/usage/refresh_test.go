@@ -2,7 +2,6 @@ package usage
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/clock"
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
@@ -21,17 +21,18 @@ import (
 // a property test in package flusher; here are the cases it cannot reach.
 type bench struct {
 	*Live
-	env  *stacktest.Env
-	t    *testing.T
-	time time.Time
+	*clock.Clock
+	env *stacktest.Env
+	t   *testing.T
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{env: stacktest.New(t), t: t, time: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
+	b := &bench{Clock: clock.At(time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)),
+		env: stacktest.New(t), t: t}
 	valkey := scripts.New(b.env.AppValkey, 1)
-	dir := tenants.New(b.env.AppDB, valkey, slog.New(slog.NewTextHandler(io.Discard, nil)))
-	b.Live = New(b.env.AppDB, valkey, dir, func() time.Time { return b.time })
+	dir := tenants.New(b.env.AppDB, valkey, slog.New(slog.DiscardHandler))
+	b.Live = New(b.env.AppDB, valkey, dir, b.Now)
 	b.exec(b.env.DB, "INSERT INTO tenants (name) VALUES ('acme'), ('globex')")
 	return b
 }
@@ -52,7 +53,7 @@ func (b *bench) commitSum(e sqlx.Execer, tenant string, tokens int64) {
 	b.exec(e, `INSERT INTO usage_daily AS u (tenant, day, feature, total_tokens, events)
 		VALUES ($1, $2::date, 'chat', $3, 1)
 		ON CONFLICT (tenant, day, feature) DO UPDATE SET total_tokens = u.total_tokens + excluded.total_tokens, events = u.events + 1`,
-		tenant, b.time.Format(time.DateOnly), tokens)
+		tenant, b.Now().Format(time.DateOnly), tokens)
 }
 
 func (b *bench) refresh() {
@@ -92,7 +93,7 @@ func TestRowOutOfOrder(t *testing.T) {
 	if err := early.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	b.time = b.time.Add(Grace)
+	b.Advance(Grace)
 	b.refresh()
 	b.want("acme", 5, false)
 	b.want("globex", 7, false)
@@ -104,14 +105,14 @@ func TestViewIsContinued(t *testing.T) {
 	b.refresh()
 	before := b.view.Load()
 	b.commitSum(b.env.DB, "acme", 5)
-	b.time = b.time.Add(time.Second)
+	b.Advance(time.Second)
 	b.refresh()
 	after := b.view.Load()
 	if after.tenants["globex"] != before.tenants["globex"] {
 		t.Error("a tenant without a new batch was read again")
 	}
 	b.want("acme", 5, false)
-	b.time = b.time.Add(time.Second)
+	b.Advance(time.Second)
 	b.refresh()
 	if b.view.Load().tenants["acme"] != after.tenants["acme"] {
 		t.Error("a tenant whose batch was known was read again")
@@ -124,30 +125,30 @@ func TestStale(t *testing.T) {
 	if err := b.tenants.Refresh(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.Read(b.tenants.All()); !r.Usage([]meter.Amounts{{1}, {2}}, b.time)[0].Stale {
+	if r := b.Read(b.tenants.All()); !r.Usage([]meter.Amounts{{1}, {2}}, b.Now())[0].Stale {
 		t.Error("an answer without a view does not say stale")
 	}
 	b.refresh()
-	b.time = b.time.Add(Grace - time.Nanosecond)
+	b.Advance(Grace - time.Nanosecond)
 	b.want("acme", 0, false)
-	b.time = b.time.Add(time.Nanosecond)
+	b.Advance(time.Nanosecond)
 	b.want("acme", 0, true)
 }
 
 // TestPeriodEnds asks right after a period's end, before the view is renewed.
 func TestPeriodEnds(t *testing.T) {
 	b := newBench(t)
-	b.time = time.Date(2026, 3, 31, 23, 59, 59, 0, time.UTC)
+	b.Set(time.Date(2026, 3, 31, 23, 59, 59, 0, time.UTC))
 	b.commitSum(b.env.DB, "acme", 5)
 	b.refresh()
 	b.want("acme", 5, false)
 	acme, _ := b.tenants.Get("acme")
-	b.time = b.time.Add(time.Second)
-	if r := b.Read(b.tenants.All()); !r.Usage(make([]meter.Amounts, 2), b.time)[0].Stale {
+	b.Advance(time.Second)
+	if r := b.Read(b.tenants.All()); !r.Usage(make([]meter.Amounts, 2), b.Now())[0].Stale {
 		t.Error("an answer about a period that the view does not know does not say stale")
 	}
 	b.want("acme", 0, false)
-	if got, want := b.view.Load().tenants["acme"].period, acme.Period(b.time); got != want {
+	if got, want := b.view.Load().tenants["acme"].period, acme.Period(b.Now()); got != want {
 		t.Errorf("view is about %v, want %v", got, want)
 	}
 }
