@@ -57,3 +57,8 @@ func (w *World) AddWebhook(e *Endpoint, tenant *string) (secret string) {
 	}
 	return secret
 }
+
+// Status answers with a code.
+func Status(code int) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+}

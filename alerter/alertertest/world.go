@@ -12,7 +12,9 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/clock"
+	"github.com/eduardosanzb/flagmeter/test/kit/slacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // Noon is when the clock of a World starts.
@@ -27,11 +29,11 @@ type World struct {
 	T     testing.TB
 	DB    *sqlx.DB // the operator's
 	App   *sqlx.DB // the alerter's
-	Slack *Inbox
+	Slack *slacktest.Inbox
 	Logs  *Buffer
 
+	clock   *clock.Clock
 	mu      sync.Mutex
-	now     time.Time
 	tenants []meter.Usage // Period is filled in by All
 	reading func()        // called by All, if set
 }
@@ -40,23 +42,15 @@ type World struct {
 func New(t testing.TB) *World {
 	t.Helper()
 	env := stacktest.New(t)
-	return &World{T: t, DB: env.DB, App: env.AppDB, Slack: newInbox(t),
-		Logs: &Buffer{}, now: Noon}
+	return &World{T: t, DB: env.DB, App: env.AppDB, Slack: slacktest.NewInbox(t),
+		Logs: &Buffer{}, clock: clock.At(Noon)}
 }
 
 // Clock is the time that the test has set.
-func (w *World) Clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
+func (w *World) Clock() time.Time { return w.clock.Now() }
 
 // SetClock moves the clock to now.
-func (w *World) SetClock(now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = now
-}
+func (w *World) SetClock(now time.Time) { w.clock.Set(now) }
 
 // OnRead has f called by each All.
 func (w *World) OnRead(f func()) {
@@ -66,11 +60,7 @@ func (w *World) OnRead(f func()) {
 }
 
 // Advance moves the clock.
-func (w *World) Advance(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
-}
+func (w *World) Advance(d time.Duration) { w.clock.Advance(d) }
 
 // Next names all tenants, every time. Tests of changes use the real one.
 func (w *World) Next(context.Context) ([]string, bool, error) { return nil, true, nil }
@@ -110,9 +100,9 @@ func (w *World) All(context.Context) ([]meter.Usage, error) {
 func (w *World) usages() []meter.Usage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := make([]meter.Usage, len(w.tenants))
+	now, all := w.clock.Now(), make([]meter.Usage, len(w.tenants))
 	for i, u := range w.tenants {
-		u.Period, u.AsOf = u.Tenant.Period(w.now), w.now
+		u.Period, u.AsOf = u.Tenant.Period(now), now
 		all[i] = u
 	}
 	return all
@@ -124,8 +114,9 @@ func (w *World) AddTenant(name string, tokens, quota int64, thresholds ...int) {
 	w.Exec("INSERT INTO tenants (name) VALUES ($1)", name)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tenants = append(w.tenants, meter.Usage{Used: meter.Amounts{meter.Tokens: tokens}, Tenant: meter.Tenant{
-		Name: name, Quota: quota, BillingDay: 1, Zone: time.UTC, Thresholds: thresholds}})
+	w.tenants = append(w.tenants, meter.Usage{Used: meter.Amounts{meter.Tokens: tokens},
+		Tenant: meter.Tenant{
+			Name: name, Quota: quota, BillingDay: 1, Zone: time.UTC, Thresholds: thresholds}})
 }
 
 // Change edits a tenant's usage.
@@ -203,7 +194,7 @@ func (w *World) Dump() (rows string) {
 }
 
 // WantMessages fails the test unless exactly these came, each given by a part of its text.
-func (w *World) WantMessages(parts ...string) []Message {
+func (w *World) WantMessages(parts ...string) []slacktest.Received {
 	w.T.Helper()
 	got := w.Slack.Got()
 	if len(got) != len(parts) {
