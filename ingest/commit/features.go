@@ -16,8 +16,8 @@ type features struct {
 	mu      sync.RWMutex
 	day     int64 // UTC, by the process' clock
 	seen    map[scripts.Feature]struct{}
-	full    map[string]time.Time // tenants without room for another feature, and since when that is known
-	largest atomic.Int64         // largest number of features of one tenant that Valkey has reported today
+	full    map[string]time.Time // tenants without room, and since when
+	largest atomic.Int64         // most features of a tenant that Valkey has reported today
 }
 
 // today forgets what was seen on an earlier day.
