@@ -11,7 +11,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/slacktest"
 )
 
-// Message is what the world's Slack has received.
+// Message is a message that the world's Slack has received.
 type Message struct {
 	Path, Text string
 	Body       string
@@ -20,7 +20,7 @@ type Message struct {
 
 var alertID = regexp.MustCompile(`alert ([0-9a-f-]{36})`)
 
-// Alert is the id of its alert.
+// Alert returns the id of its alert.
 func (m Message) Alert() string {
 	if found := alertID.FindStringSubmatch(m.Text); found != nil {
 		return found[1]
@@ -63,19 +63,19 @@ func (s *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Answers sets the answer to each later request.
+// Answers sets how each later request is answered.
 func (s *Inbox) Answers(f func(w http.ResponseWriter, r *http.Request)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = f
 }
 
-// Status answers with a code.
+// Status returns an answer with a status code.
 func Status(code int) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
-// Got returns the messages that have come.
+// Got returns the messages received so far.
 func (s *Inbox) Got() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 
 var (
 	queueUp = prometheus.NewDesc("flagmeter_queue_up",
-		"1 if the last sample of the queue in Valkey succeeded; else its other metrics are missing.",
+		"1 if the last sample of the queue in Valkey succeeded; else its other metrics are"+
+			" missing.",
 		nil, nil)
 	queueEvents = prometheus.NewDesc("flagmeter_queue_raw_events",
 		"Raw events in Valkey that wait for Postgres, in open lists and sealed batches.",

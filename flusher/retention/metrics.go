@@ -24,8 +24,8 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		strays: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "flagmeter_partitions_default_rows",
 			Help: "Rows that the last hourly check found in the default partition of a table" +
-				" (events, rollups) because their partition was missing; 100,000 at most. The check" +
-				" moves them.",
+				" (events, rollups) because their partition was missing; 100,000 at most. The" +
+				" check moves them.",
 		}, []string{"table"}),
 		dropped: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "flagmeter_partitions_dropped_total",
