@@ -17,10 +17,10 @@ import (
 	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
-// Noon is when the clock of a World starts.
+// Noon is the time at which the clock of a World starts.
 var Noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-// Secret stands for the part of a webhook's URL that must not be seen anywhere.
+// Secret stands for the part of a webhook's URL that must not appear anywhere.
 const Secret = "xoxsecretxox"
 
 // World is a real Postgres, a stand-in for Slack, a clock that the test sets, and tenants whose
@@ -52,7 +52,7 @@ func (w *World) Clock() time.Time { return w.clock.Now() }
 // SetClock moves the clock to now.
 func (w *World) SetClock(now time.Time) { w.clock.Set(now) }
 
-// OnRead has f called by each All.
+// OnRead makes each All call f.
 func (w *World) OnRead(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,10 +62,10 @@ func (w *World) OnRead(f func()) {
 // Advance moves the clock.
 func (w *World) Advance(d time.Duration) { w.clock.Advance(d) }
 
-// Next names all tenants, every time. Tests of changes use the real one.
+// Next names all tenants every time. Tests of changes use the real implementation.
 func (w *World) Next(context.Context) ([]string, bool, error) { return nil, true, nil }
 
-// Of returns what All returns for some.
+// Of returns what All returns, for some tenants.
 func (w *World) Of(ctx context.Context, names []string) (some []meter.Usage, err error) {
 	all, err := w.All(ctx)
 	for _, u := range all {
@@ -76,7 +76,7 @@ func (w *World) Of(ctx context.Context, names []string) (some []meter.Usage, err
 	return some, err
 }
 
-// Tenant returns what All returns for one.
+// Tenant returns what All returns, for one tenant.
 func (w *World) Tenant(_ context.Context, name string) (meter.Usage, error) {
 	for _, u := range w.usages() {
 		if u.Tenant.Name == name {
@@ -160,15 +160,16 @@ func (w *World) Lock(query string) (release func()) {
 // AwaitBlocked returns when a statement waits for such a lock.
 func (w *World) AwaitBlocked() {
 	w.T.Helper()
-	for w.Count("pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") ==
-		0 {
+	const waiting = "pg_stat_activity WHERE datname = current_database()" +
+		" AND wait_event_type = 'Lock'"
+	for w.Count(waiting) == 0 {
 		if w.T.Context().Err() != nil {
 			return
 		}
 	}
 }
 
-// Count is the number of rows, such as "alerts WHERE cleared_at IS NULL".
+// Count returns the number of rows, for example of "alerts WHERE cleared_at IS NULL".
 func (w *World) Count(from string) (n int) {
 	w.T.Helper()
 	if err := w.DB.Get(&n, "SELECT count(*) FROM "+from); err != nil {
@@ -177,7 +178,8 @@ func (w *World) Count(from string) (n int) {
 	return n
 }
 
-// Dump is every row of alerts, deliveries and their attempts with the transaction that wrote it.
+// Dump returns every row of alerts, deliveries and their attempts, with the transaction that wrote
+// it.
 func (w *World) Dump() (rows string) {
 	w.T.Helper()
 	err := w.DB.Get(&rows, `

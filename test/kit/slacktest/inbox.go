@@ -62,7 +62,7 @@ func (s *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Answers sets the answer to each later request.
+// Answers sets how each later request is answered.
 func (s *Inbox) Answers(f func(w http.ResponseWriter, r *http.Request)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
