@@ -30,13 +30,6 @@ func (r *rewinder) loseTables() {
 	}
 }
 
-func (r *rewinder) exec(statement string) {
-	r.Helper()
-	if _, err := r.DB.Exec(statement); err != nil {
-		r.Fatalf("%s: %v", statement, err)
-	}
-}
-
 // TestAdoptionAfterACrash restores an older Postgres and lets the flusher end after each step of
 // the adoption. Here ingest is not even stopped.
 func TestAdoptionAfterACrash(t *testing.T) {
