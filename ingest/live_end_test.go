@@ -38,6 +38,7 @@ func (a *api) liveClients() float64 { return a.metrics()["live_clients"] }
 
 // A client that reads nothing must not stay, and must not hold up another.
 func TestAClientThatReadsNothingIsDropped(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	a := quick(t, func(s *setup) { s.live.Patience = time.Second })
 	for i := range 60 { // about 12 kB each: more than the kernel buffers for a while
 		a.addQuota(strings.Repeat("🦉", 100)+fmt.Sprint(i), 1000, 1)

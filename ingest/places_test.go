@@ -33,6 +33,7 @@ func TestLiveBehindAProxyThatDoesNotPassHost(t *testing.T) {
 
 // An export that fails in the middle is not like a whole one over HTTP/1.0.
 func TestATruncatedExportIsReset(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	a := newAPI(t, stacktest.New(t))
 	if _, err := a.env.DB.Exec(`INSERT INTO events (id, tenant, feature, tokens, created_at)
 		SELECT gen_random_uuid(), 'acme', 'x', 1, timestamptz '2026-07-20 00:00Z' + n * interval '1 minute' FROM generate_series(1, 30000) AS n`); err != nil {
