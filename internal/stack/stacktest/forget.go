@@ -8,9 +8,8 @@ import (
 	"github.com/lib/pq"
 )
 
-// ForgetTenants removes tenants from Postgres as its administrator, because the schema lets no
-// other account do so. It leaves everything else unchanged, for tests of a tenant that is missing
-// anyway.
+// ForgetTenants removes tenants from Postgres as its administrator, which the schema lets nobody do, and leaves all
+// else as it is: for tests of what happens where a tenant is missing nevertheless.
 func ForgetTenants(tb testing.TB, db *sqlx.DB, names ...string) {
 	tb.Helper()
 	tx, err := db.Beginx()
