@@ -10,16 +10,18 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // Behind a proxy that sets another Host, PUBLIC_URL tells whose pages are the own ones.
 func TestLiveBehindAProxyThatDoesNotPassHost(t *testing.T) {
 	a := newAPI(t, stacktest.New(t), func(s *setup) { s.publicURL = "https://Meter.example.com:443/" })
 	for origin, want := range map[string]int{
-		"https://meter.example.com": 101, "http://meter.example.com": 403, "https://meter.example.com:8443": 403, "https://evil.example": 403,
+		"https://meter.example.com": 101, "http://meter.example.com": 403,
+		"https://meter.example.com:8443": 403, "https://evil.example": 403,
 	} {
-		conn, resp, err := websocket.Dial(t.Context(), a.url+"/live", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}, Host: "127.0.0.1:3000"})
+		conn, resp, err := websocket.Dial(t.Context(), a.url+"/live",
+			&websocket.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}, Host: "127.0.0.1:3000"})
 		if err == nil {
 			conn.CloseNow()
 		}
