@@ -58,7 +58,8 @@ func giveKey(submissions []*submission, tenant, content string) {
 	for _, s := range submissions {
 		s.request = scripts.RequestKey(tenant, s.sent.Key, content)
 		s.ids++
-		if len(submissions) > 1 && s.sent.Scope == record.OfAll { // known only now; both values have the same length
+		// The form is known only now; both forms have the same length.
+		if len(submissions) > 1 && s.sent.Scope == record.OfAll {
 			for _, it := range s.items {
 				s.lines[it.end-1] = byte(record.OfShards)
 			}
@@ -77,8 +78,9 @@ func (s *submission) form() int {
 // ofRequest stands for the request's key where the index of an item is expected.
 const ofRequest = -1
 
-// seenRequest deals with a submission whose request's key was seen before: with the same content,
-// all of its events are duplicates, whatever became of their own ids. Else it returns the refusal.
+// seenRequest handles a submission whose request's key was seen before. With the same content, all
+// of its events are duplicates, whatever happened to their own ids. Otherwise it returns the
+// refusal.
 func (c *committer) seenRequest(s *submission, seen scripts.Seen) error {
 	switch {
 	case seen.OnItsWay:
