@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Tells by how many shards the state is placed, and notes it where nobody has.
+-- Returns the number of shards that places the state, and notes it if none is noted.
 --
 -- KEYS[1] shards     integer: the number of shards
 -- ARGV[1] number of shards of the caller, or '' to ask only
