@@ -6,7 +6,7 @@
 --
 -- KEYS[1] request  KEYS[2] request:judged, hash: "n" is the number of parts taken,
 --   "q\t<tenant>" the tokens that are held of a tenant's quota
--- KEYS[3] holding  zset: tokens of requests that hold tokens of a quota, by the ms when they are given up
+-- KEYS[3] holding  zset: tokens of requests that hold a part of a quota, by the ms of their end
 -- KEYS[4] seq  KEYS[5] minutes  KEYS[6] sealed:sum  KEYS[7] late  KEYS[8] settled  KEYS[9] dropped
 --
 -- ARGV[1] limits, of one request, as limits.lua says; each tenant's are in one part

@@ -11,7 +11,8 @@
 --   features  {{key, feature, search}, ...}: those that are new to the caller; search is 0 if
 --             the caller recently learned that the tenant has no room, else 1
 --   most      features that a tenant may have
---   requests  {{rates = {i, events, ...}, quotas = {i, room, tokens, ...}, features = {i, ...}}, ...}
+--   requests  {{rates = {i, events, ...}, quotas = {i, room, tokens, ...},
+--             features = {i, ...}}, ...}
 -- where i is a place in the list of that name, and room the tokens that must be left of the
 -- quota before the request. Tokens are decimal strings. Absent lists are empty.
 --

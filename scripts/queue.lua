@@ -26,6 +26,7 @@ elseif batch ~= ARGV[2] then
   group = redis.call('LINDEX', ARGV[1] .. batch, 0)
 end
 
-local events = tonumber(redis.call('GET', accepted) or 0) - tonumber(redis.call('GET', flushed) or 0)
+local events = tonumber(redis.call('GET', accepted) or 0)
+  - tonumber(redis.call('GET', flushed) or 0)
 return {math.max(events, 0), redis.call('ZCARD', minutes), redis.call('ZCARD', sealed_raw),
   redis.call('ZCARD', sealed_sum), batch or '', group and string.sub(group, 1, ARGV[3]) or ''}

@@ -109,7 +109,8 @@ local function remembered(o)
   end
 
   local function close()
-    local record = format('%.0f %.0f %.0f %.0f', slice.number, slice.start, slice.buckets, slice.ids)
+    local record = format('%.0f %.0f %.0f %.0f',
+      slice.number, slice.start, slice.buckets, slice.ids)
     if not fresh then
       call('LSET', slices, 0, record)
       return

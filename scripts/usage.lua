@@ -15,8 +15,8 @@
 -- Returns, for 'totals', two integers for each tenant and each of total_kinds: high, low; then the
 --         number of hashes;
 --         for 'features', for each tenant a list of feature, high, low for each amount, ...;
---   where an amount is high * 10^9 + low, see counters.lua. The list is empty for a tenant with more
---   counters than may be read; a last list has the numbers of those tenants, 1..;
+--   where an amount is high * 10^9 + low, see counters.lua. The list is empty for a tenant with
+--   more counters than may be read; a last list has the numbers of those tenants, 1..;
 --   or the error REWOUND: Valkey has lost writes that the caller knows of, another caller has
 --   noticed that, or a recovery has ended since the caller read Postgres.
 -- Cost: 2 lookups a tenant and hash, and one more for each further total. Measured inside Valkey 8
