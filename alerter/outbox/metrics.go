@@ -54,8 +54,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"state"}),
 		unusable: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "flagmeter_alerter_unusable_webhooks",
-			Help: "Enabled rows of webhooks and slack_webhooks whose contents make it impossible to" +
-				" send a message.",
+			Help: "Enabled rows of webhooks and slack_webhooks whose contents make it impossible" +
+				" to send a message.",
 		}, []string{"table"}),
 	}
 	// An alert can watch a series that exists from the start; a series that appears with its first
