@@ -32,7 +32,7 @@
 //     argument). A crash forgets the age and the grace begins again.
 //
 // The two batches of a large request are sealed by ingest.lua, at once and the raw one first; from
-// step 2 on they are like others (ingest/doc.go, Fair shares).
+// step 2 on they are like others (ingest/commit/doc.go, Fair shares).
 //
 // Step 4 begins with a look at the ledger: a transaction whose batches were handed out
 // before others that are committed is dropped. What it held is in Postgres, or waits

@@ -32,6 +32,8 @@ func TestAQuotaIsExactBesideLargeRequests(t *testing.T) {
 	var accepted, batches, again atomic.Int64
 	over := make(chan struct{})
 	posts := make(chan struct{}) // whoever has posted enough waits here for the flusher
+	counted := make(chan struct{})
+	countedLarge := sync.OnceFunc(func() { close(counted) })
 	var flushing sync.WaitGroup
 	flushing.Go(func() {
 		f := r.flusher()
@@ -52,6 +54,9 @@ func TestAQuotaIsExactBesideLargeRequests(t *testing.T) {
 		posting.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(c), 7))
 			for i := 0; ; i++ {
+				if c < small && accepted.Load() > quota/2 {
+					<-counted // the rest is for both kinds
+				}
 				tokens := 1 + random.Int64N(largest)
 				const event = `{"tenant":"%s","feature":"chat","tokens":%d,"id":"%d-%d"}`
 				events := []string{fmt.Sprintf(event, "acme", tokens, c, i)}
@@ -71,6 +76,7 @@ func TestAQuotaIsExactBesideLargeRequests(t *testing.T) {
 				case status == http.StatusOK:
 					if c >= small {
 						batches.Add(1)
+						countedLarge()
 					}
 					if before := accepted.Load() / 2000; accepted.Add(tokens)/2000 > before {
 						posts <- struct{}{}

@@ -16,6 +16,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/eduardosanzb/flagmeter/ingest"
+	"github.com/eduardosanzb/flagmeter/ingest/backend"
+	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -48,8 +50,10 @@ func newRig(t testing.TB, env *stacktest.Env) *rig {
 func (r *rig) another() string {
 	r.t.Helper()
 	server := ingest.New(ingest.Options{
-		DB: r.AppDB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
-		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry(), MaxFeatures: 1000,
+		Backend: backend.Backend{DB: r.AppDB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(),
+			Now: r.now, Log: quiet()},
+		Limits:   commit.Settings{Dedupe: time.Hour, MaxFeatures: 1000},
+		Registry: prometheus.NewRegistry(),
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

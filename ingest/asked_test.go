@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/eduardosanzb/flagmeter/ingest/problem"
 )
 
 // response is an answer of the server.
@@ -111,17 +113,17 @@ func (a *api) total(tenant string) int64 {
 	return u.TotalTokens
 }
 
-// problem is a Problem as a client reads it.
-type problem struct {
+// refusal is a problem as a client reads it.
+type refusal struct {
 	Type, Title, Detail string
 	Status              int
-	Errors              []FieldError
+	Errors              []problem.FieldError
 }
 
 // refused fails the test unless r is a complete problem of that status and type.
-func (a *api) refused(r response, status int, kind string) problem {
+func (a *api) refused(r response, status int, kind string) refusal {
 	a.Helper()
-	var p problem
+	var p refusal
 	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
 		a.Fatalf("%d %q is not a problem: %v", r.status, r.body, err)
 	}
@@ -138,7 +140,7 @@ func (a *api) refused(r response, status int, kind string) problem {
 }
 
 // indexes are the events that a problem names.
-func (p problem) indexes() []int {
+func (p refusal) indexes() []int {
 	var out []int
 	for _, e := range p.Errors {
 		if e.Index != nil {

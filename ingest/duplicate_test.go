@@ -27,7 +27,7 @@ func TestAnEventSentAgainCountsOnce(t *testing.T) {
 	if got := a.total("acme"); got != 10 {
 		t.Errorf("%d tokens, want 10", got)
 	}
-	if got := value(t, a.server.metrics.events); got != 3 {
+	if got := a.metrics()["ingest_events_total"]; got != 3 {
 		t.Errorf("the metric says %v events, want 3", got)
 	}
 }

@@ -18,7 +18,7 @@ import (
 // once, in order.
 func TestEventsAsCSV(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	const events = 2*eventsPage + 77
+	const events = 2*5000 + 77
 	if _, err := a.env.DB.Exec(`INSERT INTO events (id, tenant, feature, tokens, created_at, idempotency_key)
 		SELECT gen_random_uuid(), CASE WHEN n % 2 = 0 THEN 'acme' ELSE 'free' END, '=1+1', n, timestamptz '2026-07-20 00:00Z' + (n / 8000) * interval '3 days',
 			CASE WHEN n % 4 = 0 THEN '-' || n END FROM generate_series(2, 1 + 2 * $1::int) AS n`, events); err != nil {

@@ -27,11 +27,11 @@ func TestAFeatureTooManyIsRefused(t *testing.T) {
 	a.unchanged(before)
 	a.counted(using("free", "c"))
 	a.counted(using("acme", "b"))
-	if got := value(t, a.server.metrics.featuresRefused); got != 1 {
+	if got := a.metrics()["features_refused_total"]; got != 1 {
 		t.Errorf("the metric says %v, want 1", got)
 	}
-	if got := a.server.committers[0].features.largest.Load(); got != 2 {
-		t.Errorf("the largest number of features is %d, want 2", got)
+	if got := a.metrics()["features_largest"]; got != 2 {
+		t.Errorf("the largest number of features is %v, want 2", got)
 	}
 }
 

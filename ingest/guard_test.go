@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/ingest/account"
+	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
@@ -67,7 +69,7 @@ func TestEveryRouteAsksForWhatItDeclares(t *testing.T) {
 		}
 	}
 	described := readDescription(t)
-	_, registered := a.server.routes()
+	registered := a.server.table()
 	for _, r := range registered {
 		if r.need == auth.Nobody {
 			t.Errorf("%s %s does not say what it needs", r.method, r.path)
@@ -201,9 +203,9 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 
 func TestNothingIsAnsweredBeforeTheKeysAreKnown(t *testing.T) {
 	a := guarded(t)
-	gate := auth.NewGate(auth.NewDirectory(a.env.AppDB, a.valkey, a.server.log, a.clock.now), nil, "")
-	handler := New(Options{DB: a.env.AppDB, Valkey: a.valkey, Tenants: a.dir, Live: a.live, Dedupe: time.Hour,
-		Now: a.clock.now, Log: a.server.log, Gate: gate}).Handler()
+	gate := auth.NewGate(auth.NewDirectory(a.env.AppDB, a.valkey, a.backend.Log, a.clock.now), nil, "")
+	handler := New(Options{Backend: a.backend, Limits: commit.Settings{Dedupe: time.Hour},
+		Callers: account.Settings{Gate: gate}}).Handler()
 	for path, status := range map[string]int{"/usage/acme": 503, "/keys": 503, "/readyz": 503, "/healthz": 200, "/usage": 200} {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
@@ -215,7 +217,7 @@ func TestNothingIsAnsweredBeforeTheKeysAreKnown(t *testing.T) {
 
 func TestWithoutAGateEverybodyMayDoEverything(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	_, registered := a.server.routes()
+	registered := a.server.table()
 	for _, r := range registered {
 		if res, err := a.do(r.method, example(r), "", nil); err != nil || res.status == 401 || res.status == 403 {
 			t.Errorf("%s %s: %d %s, %v", r.method, r.path, res.status, res.body, err)

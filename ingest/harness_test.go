@@ -11,6 +11,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eduardosanzb/flagmeter/ingest/account"
+	"github.com/eduardosanzb/flagmeter/ingest/backend"
+	"github.com/eduardosanzb/flagmeter/ingest/commit"
+	"github.com/eduardosanzb/flagmeter/ingest/intake"
+	"github.com/eduardosanzb/flagmeter/ingest/live"
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
@@ -21,20 +26,29 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
+// arrival is when the requests of these tests arrive.
+var arrival = time.Date(2026, 8, 1, 12, 0, 0, 123_456_789, time.UTC)
+
+const (
+	jsonType   = "application/json"
+	ndjsonType = "application/x-ndjson"
+)
+
 // api is a running server on real stores.
 type api struct {
 	testing.TB
-	env    *stacktest.Env
-	valkey *scripts.Valkey
-	dir    *tenants.Directory
-	live   *usage.Live
-	keys   *auth.Directory // nil unless callers need one
-	key    string          // what requests are sent with
-	clock  *clock
-	server *Server
-	url    string
-	client *http.Client
-	stop   func() // ends Run and waits for it
+	env     *stacktest.Env
+	backend backend.Backend
+	valkey  *scripts.Valkey
+	dir     *tenants.Directory
+	live    *usage.Live
+	keys    *auth.Directory // nil unless callers need one
+	key     string          // what requests are sent with
+	clock   *clock
+	server  *Server
+	url     string
+	client  *http.Client
+	stop    func() // ends Run and waits for it
 }
 
 // clock is the time of an api: arrival until a test moves it.
@@ -61,6 +75,8 @@ type setup struct {
 	memory       int64 // of requests
 	keyLimits    store.KeyLimits
 	onlyLocal    bool
+	live         live.Settings
+	machine      func() time.Time // by which rates drain
 }
 
 // newAPI runs a server with the tenants acme (1,000,000 tokens), free (no quota) and
@@ -91,14 +107,20 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	tb.Cleanup(a.client.CloseIdleConnections)
-	o := Options{DB: env.AppDB, Valkey: a.valkey, Dedupe: time.Hour, GroupLinger: 2 * time.Millisecond, Now: a.clock.now, Log: slog.New(slog.DiscardHandler),
-		Registry: prometheus.NewRegistry(), AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota, DefaultThresholds: []int{70},
-		Rate: s.rate, MaxFeatures: s.maxFeatures, TopTenants: s.topTenants, CORSOrigins: s.origins, HSTS: s.hsts,
-		PublicURL: s.publicURL, Memory: s.memory,
-		KeyLimits: s.keyLimits, OnlyLocal: s.onlyLocal}
-	a.dir = tenants.New(env.AppDB, a.valkey, o.Log)
-	a.live = usage.New(env.AppDB, a.valkey, a.dir, o.Now)
-	o.Tenants, o.Live = a.dir, a.live
+	b := backend.Backend{DB: env.AppDB, Valkey: a.valkey, Now: a.clock.now, Log: slog.New(slog.DiscardHandler)}
+	a.dir = tenants.New(b.DB, b.Valkey, b.Log)
+	a.live = usage.New(b.DB, b.Valkey, a.dir, b.Now)
+	b.Tenants, b.Live = a.dir, a.live
+	a.backend = b
+	o := Options{Backend: b, Registry: prometheus.NewRegistry(),
+		TopTenants: s.topTenants, HSTS: s.hsts, Memory: s.memory,
+		Intake: intake.Settings{AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota,
+			DefaultThresholds: []int{70}},
+		Limits: commit.Settings{Dedupe: time.Hour, GroupLinger: 2 * time.Millisecond, Rate: s.rate,
+			MaxFeatures: s.maxFeatures, Clock: s.machine},
+		Callers: account.Settings{CORSOrigins: s.origins, PublicURL: s.publicURL,
+			KeyLimits: s.keyLimits, OnlyLocal: s.onlyLocal},
+		LiveClients: s.live}
 	if s.auth {
 		a.keys = auth.NewDirectory(env.AppDB, a.valkey, o.Log, o.Now)
 		accepted := a.tokens()
@@ -107,7 +129,7 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		o.Gate = auth.NewGate(a.keys, tokens, s.publicURL)
+		o.Callers.Gate = auth.NewGate(a.keys, tokens, s.publicURL)
 		if err := a.keys.Start(tb.Context()); err != nil {
 			tb.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 // TestEveryAnswerIsGuarded asks each route, and for what is no route.
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	_, routes := a.server.routes()
+	routes := a.server.table()
 	routes = append(routes, route{method: "GET", path: "/nowhere"}, route{method: "DELETE", path: "/events"}, route{method: "OPTIONS", path: "/tenants"}, route{method: "POST", path: "/events"}, route{method: "GET", path: "/usage/nobody"})
 	for _, route := range routes {
 		path := strings.NewReplacer(":id", "x", ":tenant", "acme", ":version", "x", "*path", "x").Replace(route.path)

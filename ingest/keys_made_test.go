@@ -88,7 +88,7 @@ func TestWithoutPostgresAKeyIsRevokedAlone(t *testing.T) {
 		t.Errorf("%q, want %q", p.Detail, want)
 	}
 	r = operator.ask("DELETE", "/keys/"+id.String())
-	var answer revokedAnswer
+	var answer revokedKey
 	if err := json.Unmarshal([]byte(r.body), &answer); err != nil || r.status != 200 || answer.MadeLive != nil {
 		t.Errorf("%d %s, %v", r.status, r.body, err)
 	}

@@ -12,14 +12,39 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 )
 
+// madeKey is an API key as a client reads it.
+type madeKey struct {
+	ID                               uuid.UUID
+	Name, Scope, Key                 string
+	Tenant                           *string
+	CreatedAt                        time.Time
+	CreatedBy                        *uuid.UUID
+	OpenMode                         bool
+	RateLimit, RateBurst             *int64
+	ExpiresAt, RevokedAt, LastUsedAt *time.Time
+}
+
+// madeKeys is a page of them.
+type madeKeys struct {
+	Keys []madeKey
+	Next *string
+}
+
+// revokedKey is the answer to DELETE /keys/:id.
+type revokedKey struct {
+	ID          uuid.UUID
+	MadeRevoked int
+	MadeLive    *int
+}
+
 // createKey is POST /keys.
-func (a *api) createKey(body string) (response, keyAnswer) {
+func (a *api) createKey(body string) (response, madeKey) {
 	a.Helper()
 	r, err := a.do("POST", "/keys", jsonType, strings.NewReader(body))
 	if err != nil {
 		a.Fatal(err)
 	}
-	var k keyAnswer
+	var k madeKey
 	if r.status == 201 {
 		if err := json.Unmarshal([]byte(r.body), &k); err != nil {
 			a.Fatal(err)
@@ -36,7 +61,7 @@ func (a *api) look() {
 }
 
 // keyPage is GET /keys with a query.
-func (a *api) keyPage(query string) (list keysAnswer) {
+func (a *api) keyPage(query string) (list madeKeys) {
 	a.Helper()
 	if r := a.get("/keys" + query); r.status != 200 || json.Unmarshal([]byte(r.body), &list) != nil {
 		a.Fatalf("GET /keys%s: %d %s", query, r.status, r.body)
@@ -44,7 +69,7 @@ func (a *api) keyPage(query string) (list keysAnswer) {
 	return list
 }
 
-func (a *api) keyList() []keyAnswer {
+func (a *api) keyList() []madeKey {
 	a.Helper()
 	return a.keyPage("").Keys
 }

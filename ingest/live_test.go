@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/internal/usage"
 	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
@@ -71,12 +69,13 @@ func (f follower) next(types ...string) told {
 	}
 }
 
+// quickly makes states follow each other fast.
+func quickly(s *setup) { s.live.Every = 20 * time.Millisecond }
+
 // quick makes states follow each other fast.
 func quick(t *testing.T, change ...func(*setup)) *api {
 	t.Helper()
-	a := newAPI(t, stacktest.New(t), change...)
-	a.server.feeds.every = 20 * time.Millisecond
-	return a
+	return newAPI(t, stacktest.New(t), append(change, quickly)...)
 }
 
 func TestLiveTellsAListAndItsChanges(t *testing.T) {
@@ -134,8 +133,7 @@ func TestLiveTellsOneTenant(t *testing.T) {
 // Valkey's absence must reach who looks, and its return, too.
 func TestLiveIsStaleWhileValkeyIsAway(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t, stacktest.Own(t))
-	a.server.feeds.every = 20 * time.Millisecond
+	a := newAPI(t, stacktest.Own(t), quickly)
 	f := a.follow("")
 	f.next("snapshot")
 	a.env.Stack.Valkey.Kill()
@@ -148,38 +146,4 @@ func TestLiveIsStaleWhileValkeyIsAway(t *testing.T) {
 	if c := f.next("change"); c.Stale {
 		t.Errorf("when it is back: %+v", c)
 	}
-}
-
-// One who reads late gets what is missing, in one frame.
-func TestALaggardIsToldTheDifference(t *testing.T) {
-	of := func(name string, n int) *row {
-		return &row{Recent: recentOf(name), head: fmt.Appendf(nil, `"tenant":%q,"totalTokens":%d`, name, n), sparkline: []byte(`,"sparkline":[0]`)}
-	}
-	at := func(rows ...*row) *feedState {
-		return &feedState{page: &page{listSnapshot: &listSnapshot{}, rows: rows}}
-	}
-	a, b := of("a", 1), of("b", 1)
-	feed := &feed{renewed: make(chan struct{})}
-	first := at(a, b)
-	feed.publish(first)
-	feed.publish(at(a, of("b", 2)))
-	feed.publish(at(of("b", 2), of("c", 1)))
-	now, frame, _ := feed.next(first)
-	const tail = `,"matching":0,"next":null,"totals":{"tenants":0,"totalTokens":0,"overQuota":0,"nearQuota":0,"eventsPerSecond":0.0},"asOf":"0001-01-01T00:00:00Z","stale":false}`
-	want := `{"type":"change","tenants":[{"tenant":"b","totalTokens":2},{"tenant":"c","totalTokens":1,"sparkline":[0]}],"order":["b","c"],"gone":["a"]` + tail
-	if string(frame) != want {
-		t.Errorf("\n got %s\nwant %s", frame, want)
-	}
-	if _, frame, _ := feed.next(now); frame != nil {
-		t.Errorf("when it knows all: %s", frame)
-	}
-	feed.publish(at(of("b", 2), of("c", 1)))
-	if _, frame, _ := feed.next(now); frame != nil {
-		t.Errorf("when nothing has changed: %s", frame)
-	}
-}
-
-func recentOf(name string) (r usage.Recent) {
-	r.Tenant.Name = name
-	return r
 }

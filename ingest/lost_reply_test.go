@@ -38,7 +38,7 @@ func TestAGroupWhoseReplyIsLostCountsOnce(t *testing.T) {
 	if got := a.total("acme"); got != 41 {
 		t.Errorf("%d tokens, want 41", got)
 	}
-	if got := value(t, a.server.metrics.retries); got != 7 {
+	if got := a.metrics()["ingest_retries_total"]; got != 7 {
 		t.Errorf("the metric says %v retries, want 7", got)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 func TestEveryRouteIsDescribedAndEveryDescriptionIsARoute(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	_, registered := a.server.routes()
+	registered := a.server.table()
 	described := readDescription(t)
 	routes := map[string]bool{}
 	for _, r := range registered {

@@ -7,71 +7,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 
-	"github.com/eduardosanzb/flagmeter/internal/budget"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
-
-// A tenant has a part of the places of /live, all tenants nine tenths, and a key half of the rest.
-func TestPlacesOfLive(t *testing.T) {
-	f := newFeeds(nil, nil, nil)
-	f.running = true // nothing is to be renewed
-	query := feedQuery{single: true, tenant: "acme"}
-	fill := func(who budget.Holder) (n int) {
-		for ; ; n++ {
-			if _, err := f.join(query, who); err != nil {
-				return n
-			}
-		}
-	}
-	if n := fill(budget.Holder{Tenant: "acme"}); n != maxTenantClients {
-		t.Errorf("one tenant has %d places", n)
-	}
-	bound := maxTenantClients
-	for i := range 100 {
-		bound += fill(budget.Holder{Tenant: fmt.Sprint(i)})
-	}
-	if bound != maxFeedClients*9/10 {
-		t.Errorf("all tenants have %d places of %d", bound, maxFeedClients)
-	}
-	operator := budget.Holder{Key: [16]byte{1}}
-	if n := fill(operator); n != maxFeedClients/10 {
-		t.Errorf("an operator finds %d places", n)
-	}
-	for len(f.by) > 0 {
-		for who := range f.by {
-			f.leave(f.all[query], who)
-			break
-		}
-	}
-	if f.clients != 0 || f.bound != 0 || len(f.all) != 0 {
-		t.Errorf("%d clients and %d bound ones stay", f.clients, f.bound)
-	}
-	if n := fill(operator); n != maxFeedClients/2 {
-		t.Errorf("one key has %d places", n)
-	}
-}
-
-// One key cannot take all lists that cost a sort each second.
-func TestListsOfLive(t *testing.T) {
-	f := newFeeds(nil, nil, nil)
-	f.running = true
-	fill := func(who budget.Holder) (n int) {
-		for ; ; n++ {
-			if _, err := f.join(feedQuery{list: listQuery{search: fmt.Sprint(who.Key, n)}}, who); err != nil {
-				return n
-			}
-		}
-	}
-	for key, want := range []int{maxFeedLists / 2, maxFeedLists / 2, 0} {
-		if n := fill(budget.Holder{Key: [16]byte{byte(key + 1)}}); n != want {
-			t.Errorf("key %d has %d lists, want %d", key, n, want)
-		}
-	}
-}
 
 // Behind a proxy that sets another Host, PUBLIC_URL tells whose pages are the own ones.
 func TestLiveBehindAProxyThatDoesNotPassHost(t *testing.T) {
@@ -85,33 +25,6 @@ func TestLiveBehindAProxyThatDoesNotPassHost(t *testing.T) {
 		}
 		if resp == nil || resp.StatusCode != want {
 			t.Errorf("from %s: %v, %v, want %d", origin, resp, err, want)
-		}
-	}
-}
-
-// A caller who is bound to a tenant sees ten seconds that are over, whoever else sends.
-func TestCompleteToTellsNothingOfOthers(t *testing.T) {
-	now := time.Date(2026, 8, 1, 12, 0, 17, 123456789, time.UTC)
-	step := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		name   string
-		oldest time.Time
-		want   time.Time // to a bound caller
-	}{
-		{"nothing waits", time.Time{}, step},
-		{"something has come this moment", now, step},
-		{"something waits for a flush", now.Add(-2 * time.Second), step},
-		{"Postgres is away", now.Add(-time.Minute), step.Add(-50 * time.Second)},
-	} {
-		if got := completeTo(c.oldest, now, true); !got.Equal(c.want) {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
-		want := c.oldest
-		if want.IsZero() {
-			want = now
-		}
-		if got := completeTo(c.oldest, now, false); !got.Equal(want) {
-			t.Errorf("%s, to an operator: %v, want %v", c.name, got, want)
 		}
 	}
 }

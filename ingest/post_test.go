@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/scripts"
@@ -41,7 +39,7 @@ func TestPostAnswersWithTheUsage(t *testing.T) {
 			t.Errorf("%s: content type %q", c.name, got)
 		}
 	}
-	if got := value(t, a.server.metrics.events); got != 7 {
+	if got := a.metrics()["ingest_events_total"]; got != 7 {
 		t.Errorf("the metric says %v events, want 7", got)
 	}
 }
@@ -80,29 +78,6 @@ func TestEventsCountOnTheDayTheyHappened(t *testing.T) {
 		acme(100, `,"timestamp":"2026-08-01T11:59:00Z"`) + "]")
 	if got := a.total("acme"); got != 101 {
 		t.Errorf("%d tokens in August, want 101", got)
-	}
-}
-
-func TestOnlyEventsOlderThanTwoMinutesAreLate(t *testing.T) {
-	for _, c := range []struct {
-		at   string
-		late bool
-	}{
-		{"2026-08-01T12:05:00Z", false},
-		{"2026-08-01T11:58:00Z", false},
-		{"2026-08-01T11:57:59.999999Z", true},
-		{"2026-07-01T00:00:00Z", true},
-	} {
-		at, err := time.Parse(time.RFC3339, c.at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &submission{}
-		e := meter.Event{Tenant: "a", Feature: "b", Amounts: meter.OneEvent(1), At: at}
-		s.add(0, uuid.UUID{}, e, eventID(e), meter.Tenant{Name: "a", Zone: time.UTC}, arrival)
-		if got := s.sums.counters[0]; got.Late != c.late || got.Minute != at.Unix()/60 {
-			t.Errorf("%s: %+v, want late %t", c.at, got, c.late)
-		}
 	}
 }
 

@@ -60,7 +60,7 @@ func TestAnEnforcedQuota(t *testing.T) {
 			}
 			a.unchanged(before)
 			a.counted(`{"tenant":"free","feature":"chat","tokens":1}`)
-			if got := value(t, a.server.metrics.limitedQuota); got != 1 {
+			if got := a.metrics()["requests_limited_total/quota"]; got != 1 {
 				t.Errorf("the metric says %v, want 1", got)
 			}
 		})

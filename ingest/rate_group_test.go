@@ -52,9 +52,10 @@ func TestTwoServersShareARateLimit(t *testing.T) {
 
 // Whether a refusal is remembered must not be seen, but by the number of calls.
 func TestARefusalIsRememberedUntilItMayBeOver(t *testing.T) {
-	a := newAPI(t, stacktest.New(t), rated(1, 1000)) // so that next to nothing drains while the test runs
 	var ahead atomic.Int64
-	a.server.limiter.buckets.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	a := newAPI(t, stacktest.New(t), rated(1, 1000), func(s *setup) { // next to nothing drains while the test runs
+		s.machine = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
 	a.counted(batchOf("acme", 1000))
 	calls := a.calls()
 	for range 20 {

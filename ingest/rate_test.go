@@ -79,7 +79,7 @@ func TestARateLimitIsToldAndKept(t *testing.T) {
 	a.unchanged(before)
 	a.counted(batchOf("acme", 30)) // what fits passes
 	a.counted(batchOf("free", 100))
-	if got := value(t, a.server.metrics.limitedRate); got != 1 {
+	if got := a.metrics()["requests_limited_total/rate"]; got != 1 {
 		t.Errorf("the metric says %v, want 1", got)
 	}
 }

@@ -104,7 +104,7 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 			a.unchanged(before)
 		})
 	}
-	if got := value(t, a.server.metrics.events); got != 2 {
+	if got := a.metrics()["ingest_events_total"]; got != 2 {
 		t.Errorf("the metric says %v events, want 2", got)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -36,7 +35,7 @@ func (a *api) tryKeyed(key, contentType, body string) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	req.Header = http.Header{"Content-Type": {contentType}, idempotencyHeader: {key}}
+	req.Header = http.Header{"Content-Type": {contentType}, "Idempotency-Key": {key}}
 	return a.send(req)
 }
 
@@ -97,7 +96,7 @@ func TestARequestSentAgainUnderItsKeyCountsOnce(t *testing.T) {
 	a.wantKeyed(`"k1"`, ndjsonType, sameAsLines, 0, 3, 2)
 	a.clock.advance(1000)
 	a.wantKeyed("k1", jsonType, threeEvents, 0, 3, 2) // it arrives at another time
-	if got := value(t, a.server.metrics.seen); got != 9 {
+	if got := a.metrics()["ingest_seen_ids_total"]; got != 9 {
 		t.Errorf("the metric says %v events were seen before, want 9", got)
 	}
 	a.wantKeyed("k2", jsonType, threeEvents, 3, 0, 4)
@@ -127,34 +126,6 @@ func TestAKeyForAnotherRequestIsAConflict(t *testing.T) {
 			}
 			a.unchanged(before)
 		})
-	}
-}
-
-// Each event counts, wherever it is in a request.
-func TestTheContentOfARequestIsAllOfIt(t *testing.T) {
-	digest := func(change int, to meter.Event) string {
-		var c requestContent
-		for i := range 200 {
-			e := meter.Event{Tenant: "acme", Feature: "chat", Amounts: meter.OneEvent(1)}
-			if i == change {
-				e = to
-			}
-			c.add(&e)
-		}
-		return c.digest()
-	}
-	known := map[string]string{digest(-1, meter.Event{}): "none"}
-	for i := range 200 {
-		for name, to := range map[string]meter.Event{
-			"tokens": {Tenant: "acme", Feature: "chat", Amounts: meter.OneEvent(2)}, "an id": {Tenant: "acme", Feature: "chat", Amounts: meter.OneEvent(1), ID: "x"},
-			"names": {Tenant: "acmec", Feature: "hat", Amounts: meter.OneEvent(1)}, "a time": {Tenant: "acme", Feature: "chat", Amounts: meter.OneEvent(1), At: arrival},
-		} {
-			this := fmt.Sprintf("%s of event %d", name, i)
-			if other, ok := known[digest(i, to)]; ok {
-				t.Errorf("%s is no other content than %s", this, other)
-			}
-			known[digest(i, to)] = this
-		}
 	}
 }
 
@@ -248,18 +219,6 @@ func TestIdenticalRequestsWithAKeyAtOnceCountOnce(t *testing.T) {
 	}
 }
 
-// Of two requests under a key in a group the script would take both for new.
-func TestAGroupHasAKeyOnce(t *testing.T) {
-	var g group
-	for i, want := range []bool{true, false, true} {
-		s := newSubmission(0, 1)
-		s.request = scripts.RequestKey("", fmt.Sprint("k", i/2), fmt.Sprint("content ", i))
-		if got := g.add(s); got != want {
-			t.Errorf("submission %d has a place: %v", i, got)
-		}
-	}
-}
-
 // A key that was put back stands for any content, also of events whose ids are still known.
 func TestAKeyForAnyContentSpeaksForItsEvents(t *testing.T) {
 	a := keyed(t)
@@ -307,7 +266,7 @@ func TestALargeRequestWithAKeyCountsOnce(t *testing.T) {
 	if accepted.Load() != events || a.remembered(0) != 1 {
 		t.Errorf("%d accepted and %d ids remembered, want %d and 1", accepted.Load(), a.remembered(0), events)
 	}
-	if got := value(t, a.server.metrics.seen); got < 3*events {
+	if got := a.metrics()["ingest_seen_ids_total"]; got < 3*events {
 		t.Errorf("the metric says %v events were seen before, want %d or more", got, 3*events)
 	}
 	before := a.state()

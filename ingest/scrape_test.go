@@ -80,7 +80,7 @@ func everySeries(tb testing.TB) *api {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewDBStatsCollector(env.DB.DB, "flagmeter"))
 	a.valkey.Observe(registry)
-	_, routes := a.server.routes()
+	routes := a.server.table()
 	for _, rt := range append(routes, route{method: "any", path: "unmatched"}) {
 		observed := a.server.observer.Route(rt.method, rt.path)
 		for _, status := range []int{200, 302, 400, 500} {

@@ -128,8 +128,7 @@ func TestWithoutAGateThereIsNothingToSignInTo(t *testing.T) {
 }
 
 func TestLiveTakesATokenAndEndsWithIt(t *testing.T) {
-	a := guarded(t)
-	a.server.feeds.every = 20 * time.Millisecond
+	a := newAPI(t, stacktest.New(t), quickly, func(s *setup) { s.auth = true })
 	a.as(a.newKey("ingest", "")).counted(acme(5, ""))
 	token, err := auth.Mint(a.tokens(), "acme", "read", time.Hour)
 	if err != nil {

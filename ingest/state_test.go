@@ -2,10 +2,6 @@ package ingest
 
 import (
 	"reflect"
-	"testing"
-
-	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
@@ -46,18 +42,5 @@ func (a *api) unchanged(before state) {
 // calls is how often the committers have called Valkey.
 func (a *api) calls() uint64 {
 	a.Helper()
-	var m dto.Metric
-	if err := a.server.metrics.callSeconds.Write(&m); err != nil {
-		a.Fatal(err)
-	}
-	return m.Histogram.GetSampleCount()
-}
-
-func value(tb testing.TB, c prometheus.Counter) float64 {
-	tb.Helper()
-	var m dto.Metric
-	if err := c.Write(&m); err != nil {
-		tb.Fatal(err)
-	}
-	return m.Counter.GetValue()
+	return uint64(a.metrics()["ingest_call_seconds/count"])
 }

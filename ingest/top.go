@@ -34,7 +34,7 @@ const (
 )
 
 // newTopTenants registers the metrics of n tenants; it is nil if those are none.
-func newTopTenants(live *usage.Live, n int, reg *prometheus.Registry) *topTenants {
+func newTopTenants(live *usage.Live, n int, reg prometheus.Registerer) *topTenants {
 	if n <= 0 || reg == nil {
 		return nil
 	}

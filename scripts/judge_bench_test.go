@@ -8,7 +8,7 @@ import (
 )
 
 // BenchmarkJudge judges a large request by so many limits of one kind, each of another tenant, and
-// takes them: ingest/cost.go has its figures from here. usage is looked up in so many hashes.
+// takes them: ingest/commit/cost.go has its figures from here. usage is looked up in so many hashes.
 func BenchmarkJudge(b *testing.B) {
 	for _, c := range []struct {
 		kind      string

@@ -32,12 +32,12 @@
 -- new to it, and forgets those that nobody has used for longer than feature_days.
 --
 -- A refused request is not charged here, because nothing is written: its process does that
--- (ingest/limiter.go).
+-- (ingest/commit/limiter.go).
 --
 -- Cost, beside that of the call: 2 commands a rate; 2 look-ups a quota and hash of counters, and
 -- one for each large request that holds something; 2 look-ups a feature and 3 commands a tenant of
 -- features. To search a tenant without room for features that can be forgotten reads all that
--- it has. ingest/cost.go has the figures.
+-- it has. ingest/commit/cost.go has the figures.
 
 local micro = 1000000
 local feature_days, day_us = 35, 86400 * 1000000

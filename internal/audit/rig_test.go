@@ -17,6 +17,8 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/flusher"
 	"github.com/eduardosanzb/flagmeter/ingest"
+	"github.com/eduardosanzb/flagmeter/ingest/backend"
+	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
@@ -53,8 +55,10 @@ func newRig(tb testing.TB, fast int, names ...string) *rig {
 	}
 	r.dir = tenants.New(env.AppDB, r.valkey, quiet())
 	r.reload()
-	server := ingest.New(ingest.Options{DB: env.AppDB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(), Dedupe: time.Hour,
-		Now: r.now, Log: quiet(), Registry: prometheus.NewRegistry()})
+	server := ingest.New(ingest.Options{
+		Backend: backend.Backend{DB: env.AppDB, Valkey: r.valkey, Tenants: r.dir, Live: r.reader(),
+			Now: r.now, Log: quiet()},
+		Limits: commit.Settings{Dedupe: time.Hour}, Registry: prometheus.NewRegistry()})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)

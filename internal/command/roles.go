@@ -14,6 +14,10 @@ import (
 	"github.com/eduardosanzb/flagmeter/alerter"
 	"github.com/eduardosanzb/flagmeter/flusher"
 	"github.com/eduardosanzb/flagmeter/ingest"
+	"github.com/eduardosanzb/flagmeter/ingest/account"
+	"github.com/eduardosanzb/flagmeter/ingest/backend"
+	"github.com/eduardosanzb/flagmeter/ingest/commit"
+	"github.com/eduardosanzb/flagmeter/ingest/intake"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
@@ -101,17 +105,25 @@ func (p *process) keepLive(ctx context.Context, log *slog.Logger) {
 // serveAPI serves the API and the dashboard. It answers 503 until the tenants are known.
 func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	server := ingest.New(ingest.Options{
-		DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live, Dedupe: p.cfg.DedupeWindow,
-		Now: failpoint.Now, Log: log, Registry: p.registry, TopTenants: p.cfg.TopTenants, Gate: p.gate,
+		Backend: backend.Backend{DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live,
+			Now: failpoint.Now, Log: log},
+		Registry: p.registry, TopTenants: p.cfg.TopTenants,
 		FrameAncestors: p.cfg.FrameAncestors(),
-		AutoCreate:     p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
-		DefaultThresholds: p.cfg.Thresholds(), DrainDelay: p.cfg.DrainTime,
-		Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst), Guard: guard(p.cfg),
-		MaxInFlight: p.cfg.MaxInFlight, GroupLinger: p.cfg.GroupLinger,
-		MaxFeatures: p.cfg.MaxFeatures,
-		CORSOrigins: p.cfg.Origins(), HSTS: p.cfg.HSTSMaxAge, PublicURL: p.cfg.PublicURL,
+		DrainDelay:     p.cfg.DrainTime, HSTS: p.cfg.HSTSMaxAge,
 		Memory: int64(p.cfg.RequestMemory), Connections: p.cfg.MaxConnections,
-		KeyLimits: keyLimits(p.cfg), OnlyLocal: p.onlyLocal,
+		Intake: intake.Settings{
+			AutoCreate: p.cfg.AutoCreateTenants, DefaultQuota: p.cfg.DefaultQuota,
+			DefaultThresholds: p.cfg.Thresholds(), MaxInFlight: p.cfg.MaxInFlight,
+		},
+		Limits: commit.Settings{
+			Dedupe: p.cfg.DedupeWindow, Rate: meter.NewRate(p.cfg.RateLimit, p.cfg.RateBurst),
+			Guard: guard(p.cfg), MaxWaiting: p.cfg.MaxInFlight, MaxFeatures: p.cfg.MaxFeatures,
+			GroupLinger: p.cfg.GroupLinger,
+		},
+		Callers: account.Settings{
+			Gate: p.gate, OnlyLocal: p.onlyLocal, KeyLimits: keyLimits(p.cfg),
+			CORSOrigins: p.cfg.Origins(), PublicURL: p.cfg.PublicURL,
+		},
 	})
 	return cutOff(ctx, log, server.Run(ctx, listener))
 }

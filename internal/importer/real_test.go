@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/ingest"
+	"github.com/eduardosanzb/flagmeter/ingest/backend"
+	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/internal/importer"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
@@ -42,8 +44,8 @@ func newRealServer(t *testing.T) *server {
 	if err := s.dir.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	api := ingest.New(ingest.Options{DB: env.AppDB, Valkey: valkey, Dedupe: 3 * time.Hour,
-		Now: time.Now, Log: log, Tenants: s.dir, Live: s.live})
+	api := ingest.New(ingest.Options{Limits: commit.Settings{Dedupe: 3 * time.Hour}, Backend: backend.Backend{
+		DB: env.AppDB, Valkey: valkey, Now: time.Now, Log: log, Tenants: s.dir, Live: s.live}})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,104 @@
+package commit
+
+import (
+	"slices"
+	"time"
+
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/record"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// Request is the events of one request, shard by shard. It belongs to one goroutine, until Commit
+// or Release ends it.
+type Request struct {
+	committers *Committers
+	sender     Sender
+	sent       record.Request // what every line says of the request, if it has a key
+	events     int            // that it will hold at the most
+	now        time.Time      // when it arrived, by the clock of the API
+	arrived    time.Time      // and by the machine's, as in the ids of the ledger
+	byShard    []*submission  // nil where it has no events
+	content    requestContent
+	first      map[scripts.EventID]string // the content under which an id occurred first
+	conflicts  []int
+}
+
+// NewRequest begins a request that arrived at now, of up to so many events, under an
+// Idempotency-Key; "" if it has none.
+func (c *Committers) NewRequest(from Sender, key string, events int, now time.Time) *Request {
+	return &Request{
+		committers: c, sender: from, sent: sentUnder(key, from.Tenant), events: events,
+		now: now, arrived: failpoint.Now(), byShard: make([]*submission, len(c.all)),
+	}
+}
+
+// Add adds an event, the index-th of the request, of a tenant. The tenant's key takes the place of
+// the name that the event has. An event whose id has occurred in the request is a duplicate.
+func (r *Request) Add(index int, e meter.Event, t meter.Tenant) {
+	e.Tenant = t.Name // what is stored, counted and remembered has the key
+	if r.sent.Key != "" {
+		r.content.add(&e)
+	}
+	shard := scripts.ShardOf(e.Tenant, len(r.byShard))
+	s := r.byShard[shard]
+	if s == nil {
+		s = newSubmissionUnder(r.sent, shard, r.events)
+		r.byShard[shard] = s
+	}
+	id := eventID(e)
+	if id.ID != "" && r.occurred(index, id) {
+		s.duplicates++
+		return
+	}
+	s.add(index, r.committers.ids.Next(r.arrived), e, id, t, r.now)
+}
+
+// occurred reports whether an id has occurred in the request, and notes it if it has not. With other
+// content it is a conflict.
+func (r *Request) occurred(index int, id scripts.EventID) bool {
+	key := scripts.EventID{Tenant: id.Tenant, ID: id.ID}
+	before, ok := r.first[key]
+	if ok {
+		if before != id.Content {
+			r.conflicts = append(r.conflicts, index)
+		}
+		return true
+	}
+	if r.first == nil {
+		r.first = make(map[scripts.EventID]string, r.events)
+	}
+	r.first[key] = id.Content
+	return false
+}
+
+// Err is an IDConflict if an id has occurred with different content.
+func (r *Request) Err() error {
+	if len(r.conflicts) > 0 {
+		return IDConflict{r.conflicts}
+	}
+	return nil
+}
+
+// Release gives up a request that was not committed.
+func (r *Request) Release() {
+	for _, s := range r.byShard {
+		if s != nil {
+			s.release()
+		}
+	}
+}
+
+// close returns the submissions of a request that is complete.
+func (r *Request) close() []*submission {
+	r.byShard = slices.DeleteFunc(r.byShard, func(s *submission) bool { return s == nil })
+	for _, s := range r.byShard {
+		s.sender = r.sender
+		s.limited = r.committers.limiter.limits(s)
+	}
+	if r.sent.Key != "" && len(r.byShard) > 0 {
+		giveKey(r.byShard, r.sender.Tenant, r.content.digest())
+	}
+	return r.byShard
+}
