@@ -33,11 +33,11 @@ type Row struct {
 
 // Name lets another name lead to a model.
 type Name struct {
-	Provider string // as CanonicalProvider has it; "" is every provider
+	Provider string `db:"provider"` // as CanonicalProvider has it; "" is every provider
 	// Name is an alias, or a pattern if it has a #.
-	Name string
+	Name string `db:"name"`
 	// Model is the name of its prices, "" if Name leads nowhere any more.
-	Model   string
-	Shipped bool
-	Source  string
+	Model   string `db:"model"`
+	Shipped bool   `db:"shipped"`
+	Source  string `db:"source"`
 }
