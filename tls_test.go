@@ -12,7 +12,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
-	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 )
 
 // edit returns an address with parameters, host:port unless host is empty, and scheme unless
@@ -89,33 +89,33 @@ func TestTLSToValkey(t *testing.T) {
 	}
 	for _, asks := range []bool{false, true} {
 		_, address := env.ServeTLS(t, authority, "127.0.0.1", asks)
-		own := scripts.TLS{CAFile: authority.File}
+		own := valkey.TLS{CAFile: authority.File}
 		if asks {
 			own.CertFile, own.KeyFile = certFile, keyFile
 		}
 		for _, c := range []struct {
 			name, scheme, host, query string
-			files                     scripts.TLS
+			files                     valkey.TLS
 			want                      string // in the error; empty: it works
 		}{
 			{"verified", "", "", "", own, ""},
 			{"verified, by its other name", "valkeys", "", "", own, ""},
 			{"another host", "", "localhost", "", own, "but wanted to match localhost"},
-			{"another authority", "", "", "", scripts.TLS{CAFile: stranger.File},
+			{"another authority", "", "", "", valkey.TLS{CAFile: stranger.File},
 				"certificate signed by unknown authority"},
-			{"the machine's authorities", "", "", "", scripts.TLS{},
+			{"the machine's authorities", "", "", "", valkey.TLS{},
 				"certificate signed by unknown authority"},
-			{"no such file", "", "", "", scripts.TLS{CAFile: "/nowhere"}, "VALKEY_CA_FILE"},
-			{"no certificate", "", "", "", scripts.TLS{CAFile: notPEM}, "VALKEY_CA_FILE"},
-			{"no such key", "", "", "", scripts.TLS{CAFile: authority.File, CertFile: certFile,
+			{"no such file", "", "", "", valkey.TLS{CAFile: "/nowhere"}, "VALKEY_CA_FILE"},
+			{"no certificate", "", "", "", valkey.TLS{CAFile: notPEM}, "VALKEY_CA_FILE"},
+			{"no such key", "", "", "", valkey.TLS{CAFile: authority.File, CertFile: certFile,
 				KeyFile: "/nowhere"}, "VALKEY_KEY_FILE"},
 			{"certificates without TLS", "redis", "", "", own, "would not be encrypted"},
-			{"in the clear", "redis", "", "", scripts.TLS{}, "EOF|reset|i/o timeout"},
+			{"in the clear", "redis", "", "", valkey.TLS{}, "EOF|reset|i/o timeout"},
 			{"not verified", "", "", "?skip_verify=true",
-				scripts.TLS{CertFile: own.CertFile, KeyFile: own.KeyFile}, ""},
+				valkey.TLS{CertFile: own.CertFile, KeyFile: own.KeyFile}, ""},
 		} {
 			t.Run(c.name, func(t *testing.T) {
-				client, err := scripts.ConnectTLS(edit(address, c.scheme, c.host)+c.query, c.files)
+				client, err := valkey.ConnectTLS(edit(address, c.scheme, c.host)+c.query, c.files)
 				if err == nil {
 					defer client.Close()
 					err = client.Ping(t.Context()).Err()
@@ -124,12 +124,12 @@ func TestTLSToValkey(t *testing.T) {
 			})
 		}
 		if asks {
-			for name, files := range map[string]scripts.TLS{
+			for name, files := range map[string]valkey.TLS{
 				"none":         {CAFile: authority.File},
 				"a stranger's": {CAFile: authority.File, CertFile: strangeCert, KeyFile: strangeKey},
 			} {
 				t.Run("client certificate: "+name, func(t *testing.T) {
-					client, err := scripts.ConnectTLS(edit(address, "", ""), files)
+					client, err := valkey.ConnectTLS(edit(address, "", ""), files)
 					if err != nil {
 						t.Fatal(err)
 					}

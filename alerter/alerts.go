@@ -13,14 +13,16 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"github.com/eduardosanzb/flagmeter/alerter/notify"
+	"github.com/eduardosanzb/flagmeter/alerter/outbox"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// settle is how long a decision stands before another may reverse it. A changed quota
+// firmFor is how long a decision stands before another may reverse it. A changed quota
 // is in force within 2 s: until then one process may still see the old one, and would
 // clear what another has just fired, or fire again what another has just cleared. The
 // same rule keeps a late alerter from firing again in a period that is over.
-const settle = 2 * time.Second
+const firmFor = 2 * time.Second
 
 // readOpenAlerts reads the open alerts of the named tenants, or of all, in one query.
 func readOpenAlerts(
@@ -68,8 +70,10 @@ func (a *Alerter) apply(
 			}
 			cleared++
 			if d.Announce {
-				if _, err := a.outbox.put(ctx, tx, now, d.Alert, u.Tenant.Name, eventRearmed,
-					newFacts(now, u, together(decisions, d.Reason), d.Reason)); err != nil {
+				facts := notify.NewFacts(now, u, together(decisions, d.Reason), string(d.Reason))
+				if _, err := a.outbox.Put(ctx, tx,
+					outbox.Entry{Alert: d.Alert, Tenant: u.Tenant.Name,
+						Type: notify.Rearmed, Facts: facts}); err != nil {
 					return 0, 0, err
 				}
 			}
@@ -85,8 +89,10 @@ func (a *Alerter) apply(
 			fired++
 			var targets int64
 			if d.Announce {
-				if targets, err = a.outbox.put(ctx, tx, now, id, u.Tenant.Name, eventCrossed,
-					newFacts(now, u, together(decisions, d.Reason), "")); err != nil {
+				facts := notify.NewFacts(now, u, together(decisions, d.Reason), "")
+				if targets, err = a.outbox.Put(ctx, tx,
+					outbox.Entry{Alert: id, Tenant: u.Tenant.Name,
+						Type: notify.Crossed, Facts: facts}); err != nil {
 					return 0, 0, err
 				}
 			}
@@ -117,7 +123,7 @@ func together(decisions []Decision, reason Reason) (thresholds []int) {
 func clearAlert(ctx context.Context, tx *sqlx.Tx, now time.Time, d Decision) (bool, error) {
 	firedBefore := now
 	if d.Reason == Rearmed {
-		firedBefore = now.Add(-settle)
+		firedBefore = now.Add(-firmFor)
 	}
 	res, err := tx.ExecContext(ctx, `
 		UPDATE alerts SET cleared_at = $2
@@ -148,7 +154,7 @@ func insertAlert(
 		ON CONFLICT (tenant, period_start, threshold) WHERE cleared_at IS NULL DO NOTHING
 		RETURNING id`,
 		u.Tenant.Name, u.Period.From.String(), u.Period.To.String(), threshold,
-		u.Used[meter.Tokens], u.Tenant.Quota, now, now.Add(-settle))
+		u.Used[meter.Tokens], u.Tenant.Quota, now, now.Add(-firmFor))
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("insert alert: %w", err)
 	}

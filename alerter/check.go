@@ -10,33 +10,19 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// readTime bounds the reading of alerts and figures.
-const readTime = 10 * time.Second
+const (
+	// readTime bounds the reading of alerts and figures.
+	readTime = 10 * time.Second
+	// writeTime bounds a tenant's transaction.
+	writeTime = 5 * time.Second
+)
 
-// agenda are the tenants to look at. One stays on it until a look finds that there is
-// nothing to do: a stale figure, an error, or a decision that must wait leave it there.
-type agenda struct {
-	names map[string]struct{}
-	all   bool
-}
-
-func (g *agenda) add(names []string, all bool) {
-	g.all = g.all || all
-	if g.names == nil {
-		g.names = make(map[string]struct{}, len(names))
-	}
-	for _, name := range names {
-		g.names[name] = struct{}{}
-	}
-}
-
-func (g *agenda) done(name string) { delete(g.names, name) }
-
-// check is the comparison: steps 1 to 5 of the package comment. A tenant whose rows
-// cannot be written does not keep the others from theirs.
-func (a *Alerter) check(ctx context.Context) (result Result, err error) {
-	a.looking.Lock()
-	defer a.looking.Unlock()
+// Check compares the usage of the tenants that have changed with their thresholds and writes what
+// follows: steps 1 to 5 of the package comment. A tenant whose rows cannot be written does not hold
+// back the others. Deliveries wait in the outbox.
+func (a *Alerter) Check(ctx context.Context) (result Result, err error) {
+	a.evaluating.Lock()
+	defer a.evaluating.Unlock()
 	started := time.Now()
 	defer func() {
 		outcome := outcomeOK
@@ -45,7 +31,7 @@ func (a *Alerter) check(ctx context.Context) (result Result, err error) {
 		}
 		a.metrics.ticks.WithLabelValues(outcome).Inc()
 		a.metrics.tickSeconds.Observe(time.Since(started).Seconds())
-		a.metrics.looks.Add(float64(result.Tenants))
+		a.metrics.evaluated.Add(float64(result.Tenants))
 	}()
 
 	now := a.now()
@@ -66,7 +52,7 @@ func (a *Alerter) check(ctx context.Context) (result Result, err error) {
 		result.Fired += fired
 		result.Cleared += cleared
 	}
-	return result, errors.Join(append(errs, a.measureOutbox(ctx))...)
+	return result, errors.Join(append(errs, a.outbox.Measure(ctx))...)
 }
 
 // read is steps 1 to 3, in this order, within readTime: a store that hangs must not keep the
@@ -111,19 +97,8 @@ func (a *Alerter) read(ctx context.Context) (map[string][]OpenAlert, []meter.Usa
 	return open, usage, nil
 }
 
-// keep drops the names that nobody knows.
-func (g *agenda) keep(known []meter.Usage) {
-	if len(known) == len(g.names) {
-		return
-	}
-	g.names = make(map[string]struct{}, len(known))
-	for _, u := range known {
-		g.names[u.Tenant.Name] = struct{}{}
-	}
-}
-
-// evaluate decides about one tenant and writes what follows. If something is to be told, the
-// figures are read once more, with the features, and decide again: a message says what
+// evaluate decides about one tenant and writes what follows. If an alert fires, it reads the
+// figures once more, with the features, and decides again by them: a message has the figures that
 // it was decided by.
 func (a *Alerter) evaluate(
 	ctx context.Context, now time.Time, u meter.Usage, open []OpenAlert,
@@ -143,20 +118,7 @@ func (a *Alerter) evaluate(
 		return 0, 0, nil
 	}
 	// What is begun is finished even if ctx ends meanwhile.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dbTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
 	return a.apply(ctx, now, u, decisions)
-}
-
-// measureOutbox publishes the length of the outbox.
-func (a *Alerter) measureOutbox(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, dbTime)
-	defer cancel()
-	pending, dead, err := a.outbox.lengths(ctx)
-	if err != nil {
-		return err
-	}
-	a.metrics.pending.Set(float64(pending))
-	a.metrics.dead.Set(float64(dead))
-	return nil
 }

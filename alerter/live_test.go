@@ -13,6 +13,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/alerter/outbox"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
@@ -32,17 +33,14 @@ type pipeline struct {
 	group   int64
 }
 
-func newPipeline(tb testing.TB, change ...func(*Options)) *pipeline {
+func newPipeline(tb testing.TB) *pipeline {
 	tb.Helper()
 	env := stacktest.New(tb)
 	p := &pipeline{TB: tb, db: env.DB, valkey: scripts.New(env.AppValkey, 1)}
 	log := slog.New(slog.DiscardHandler)
 	p.live = usage.New(env.AppDB, p.valkey, tenants.New(env.AppDB, p.valkey, log), time.Now)
-	o := Options{DB: env.AppDB, Usage: p.live, Changes: p.live.Changes(), AllowPrivate: true, Log: log}
-	for _, c := range change {
-		c(&o)
-	}
-	p.alerter = New(o)
+	p.alerter = New(Options{DB: env.AppDB, Usage: p.live, Changes: p.live.Changes(), Log: log,
+		Outbox: outbox.New(outbox.Options{DB: env.AppDB, AllowPrivate: true, Log: log})})
 	return p
 }
 
@@ -72,7 +70,7 @@ func (p *pipeline) use(tokens int64, names ...string) {
 
 func (p *pipeline) check() Result {
 	p.Helper()
-	r, err := p.alerter.check(context.Background())
+	r, err := p.alerter.Check(context.Background())
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -174,7 +172,7 @@ func TestLooksAtWhoHasChanged(t *testing.T) {
 	looks("before the edit is in force", Result{})
 	p.refresh()
 	looks("a smaller quota", Result{Tenants: 1, Fired: 1})
-	p.alerter.lookAtAll()
+	p.alerter.addAll()
 	looks("the pass over all", Result{Tenants: 100})
 	looks("idle", Result{})
 	// Both alerts are younger than 2 s: a decision to clear them must wait, on the agenda.

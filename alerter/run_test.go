@@ -8,11 +8,11 @@ import (
 
 func TestRunFinishesWhatIsInHand(t *testing.T) {
 	w := newWorld(t)
-	w.tenant("acme", 900, 1000, 80)
-	w.webhook("acme", "/a")
+	w.AddTenant("acme", 900, 1000, 80)
+	w.AddSlack("acme", "/a")
 	ctx, cancel := context.WithCancel(t.Context())
 	arrived, answer := make(chan struct{}), make(chan struct{})
-	w.slack.answers(func(http.ResponseWriter, *http.Request) {
+	w.Slack.Answers(func(http.ResponseWriter, *http.Request) {
 		close(arrived)
 		<-answer
 	})
@@ -20,10 +20,10 @@ func TestRunFinishesWhatIsInHand(t *testing.T) {
 	go func() { ended <- w.alerter().Run(ctx) }()
 
 	<-arrived
-	release := w.lock("SELECT FROM deliveries FOR UPDATE")
+	release := w.Lock("SELECT FROM deliveries FOR UPDATE")
 	cancel()
 	close(answer)
-	w.awaitBlocked() // the bookkeeping
+	w.AwaitBlocked() // the bookkeeping
 	select {
 	case err := <-ended:
 		t.Fatalf("Run ended with a message in hand: %v", err)
@@ -33,20 +33,20 @@ func TestRunFinishesWhatIsInHand(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("got %v", err)
 	}
-	if n := w.count("deliveries WHERE status = 'delivered'"); n != 1 {
-		t.Errorf("got %s", w.dump())
+	if n := w.Count("deliveries WHERE status = 'delivered'"); n != 1 {
+		t.Errorf("got %s", w.Dump())
 	}
 }
 
 func TestRunWithAnEndedContextDoesNothing(t *testing.T) {
 	w := newWorld(t)
-	w.tenant("acme", 900, 1000, 80)
+	w.AddTenant("acme", 900, 1000, 80)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := w.alerter().Run(ctx); err != nil {
 		t.Errorf("got %v", err)
 	}
-	if n := w.count("alerts"); n != 0 {
+	if n := w.Count("alerts"); n != 0 {
 		t.Errorf("got %d alerts", n)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 )
 
 // rivalTables are those of queue and insert: what FlagMeter's are for, without partitions and
@@ -37,7 +37,7 @@ const inRivalEvents = "SELECT count(*) FROM rival_events"
 // queue pushes each event to a list; a worker moves them to Postgres one at a time.
 func queue(ctx context.Context, db *sqlx.DB, rdb redis.UniversalClient) keep {
 	const list = "bench:queue"
-	own, err := scripts.Connect(os.Getenv("VALKEY_URL")) // or the requests would take all connections
+	own, err := valkey.Connect(os.Getenv("VALKEY_URL")) // or the requests would take all connections
 	if err != nil {
 		return func(context.Context, event) error { return err }
 	}

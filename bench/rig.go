@@ -13,7 +13,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/stack"
 	"github.com/eduardosanzb/flagmeter/internal/store"
-	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
@@ -54,7 +54,7 @@ func (r *rig) prepare(ctx context.Context) (err error) {
 	if r.db, err = store.Open(r.stack.DatabaseURL, 16, silence); err != nil {
 		return err
 	}
-	if r.rdb, err = scripts.Connect(r.stack.ValkeyURL); err != nil {
+	if r.rdb, err = valkey.Connect(r.stack.ValkeyURL); err != nil {
 		return err
 	}
 	if _, err := schema.Migrate(ctx, r.db); err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/eduardosanzb/flagmeter/internal/store"
-	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 )
 
 // rivals are what people would build instead. Each takes an event and returns when it is
@@ -55,7 +55,7 @@ func serve(ctx context.Context, name string) error {
 		return err
 	}
 	defer db.Close()
-	rdb, err := scripts.Connect(os.Getenv("VALKEY_URL"))
+	rdb, err := valkey.Connect(os.Getenv("VALKEY_URL"))
 	if err != nil {
 		return err
 	}

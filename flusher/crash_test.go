@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
@@ -75,7 +76,7 @@ func newRigWith(t *testing.T, tenants ...string) *rig {
 // TestCrashAfterEachStep ends a flusher after each numbered step in turn. Nothing is
 // lost or doubled, and live usage is exact right after the crash.
 func TestCrashAfterEachStep(t *testing.T) {
-	for at := stepDurable; at <= stepDrop; at++ {
+	for at := batch.StepDurable; at <= batch.StepDrop; at++ {
 		t.Run(fmt.Sprintf("step %d", at), func(t *testing.T) {
 			r := newRigWith(t, "acme")
 			var tokens, events int64
@@ -93,7 +94,7 @@ func TestCrashAfterEachStep(t *testing.T) {
 
 			f := r.flusher()
 			reached := false
-			f.after = func(s step) error {
+			f.after = func(s batch.Step) error {
 				if s != at {
 					return nil
 				}
@@ -186,8 +187,8 @@ func TestStopFinishesTheBatchInHand(t *testing.T) {
 	r.advance(time.Minute)
 	ctx, cancel := context.WithCancel(context.Background())
 	f := r.flusher()
-	f.after = func(s step) error {
-		if s == stepDurable {
+	f.after = func(s batch.Step) error {
+		if s == batch.StepDurable {
 			cancel()
 		}
 		return nil

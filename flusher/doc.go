@@ -7,6 +7,9 @@
 // flushers that commit the same batch, or one that slept in between, the second finds
 // the row and skips the contents. No lease, lock or leader is needed.
 //
+// The steps are here and in package batch (3 to 7), those of a recovery in package recovery.
+// Package retention makes and drops partitions; package backlog measures what waits.
+//
 // # The steps, and what a crash right after each one costs
 //
 //  1. Seal: raw events, late events and closed minutes get ids (seal.lua, atomic). The
@@ -18,7 +21,7 @@
 //  4. Claim: the ledger rows, in one transaction with 5 and 6. Ids that are there
 //     already are skipped. A second flusher with the same id waits here for the
 //     first one's end; one that fell asleep inside the transaction loses its session
-//     after 5 s (evict.go). A crash rolls back.
+//     after 5 s (batch/evict.go). A crash rolls back.
 //  5. Copy: raw lines into events. A crash rolls back.
 //  6. Add: sums into rollups and usage_daily, in key order, so that two flushers
 //     cannot deadlock. A crash rolls back.
@@ -34,21 +37,21 @@
 // The two batches of a large request are sealed by ingest.lua, at once and the raw one first; from
 // step 2 on they are like others (ingest/commit/doc.go, Fair shares).
 //
-// Step 4 begins with a look at the ledger: a transaction whose batches were handed out
-// before others that are committed is dropped. What it held is in Postgres, or waits
-// in Valkey for the next hand-out, or is from before a recovery.
+// Step 4 begins with the end of the ledger: if a later hand-out is already committed, the
+// transaction is abandoned (batch/fence.go). What it held is in Postgres, or waits in Valkey for
+// the next hand-out, or is from before a recovery.
 //
-// What waits, and for how long, is published by Queue, which looks beside all this and needs no
-// Postgres. Step 8 tells Valkey how many events have left, which only that number depends on.
+// Step 8 tells Valkey how many events have left. Only the published length of the backlog depends
+// on that number.
 //
 // # When Valkey has lost writes
 //
 // Valkey can come back with an older state: an old append-only file was put back, its
 // tail was cut, its volume is empty. Events and counters flushed since would be flushed
-// again under new ids, and ids of events are forgotten. Nobody may trust it then, so
-// every hand-out is numbered (seq), the ledger keeps the number, and seal.lua compares
-// before it seals anything: no batch of a Valkey that is behind the ledger is ever
-// handed out. Ingest compares the number of its last confirmed group. Who finds a
+// again under new ids, and ids of events are forgotten. It must not be trusted then, so
+// every hand-out has a position, the ledger keeps it, and seal.lua compares before it
+// seals anything: no batch of a Valkey that is behind the ledger is ever handed out.
+// Ingest compares the number of its last confirmed group. The process that finds a
 // difference leaves a marker, and nothing is accepted or sealed until a flusher has
 // recovered:
 //
@@ -59,7 +62,7 @@
 //     advisory lock; if the ledger has gone on since before step 10, it begins anew),
 //     all batches that are not in the ledger are entered. Raw events go into events
 //     unless they are there by id, or their client id is, or the key and place in their request
-//     (requests.go), within the dedupe window before.
+//     (recovery/requests.go), within the dedupe window before.
 //     Sums are not added: they may be in Postgres under another id. A crash rolls back.
 //  12. Rebuild: rollups are made again from events, for the minutes that the sums of
 //     step 11 are about, that got events in step 11, or that have events which arrived
@@ -75,10 +78,10 @@
 //     that equals every content. So are the features that tenants have lately used, whose number
 //     is limited.
 //     After a crash it is done again.
-//  16. Resume: seq moves by ledger.Epoch beyond every number known, and the marker
-//     is gone, in one script. If Valkey forgets that, seq is behind the ledger.
+//  16. Resume: the position moves by ledger.Epoch beyond every position known, and the
+//     marker is gone, in one script. If Valkey forgets that, it is behind the ledger.
 //
-// All of this needs Postgres: while it is away too, events stay refused.
+// All of this needs Postgres: while it is down too, events stay refused.
 //
 // Lost for good are events that were acknowledged after the last flush before the loss
 // and are not in what came back. An alarm says so (flagmeter_flusher_rewinds_total,
@@ -88,7 +91,7 @@
 // # When Postgres was restored
 //
 // A restored Postgres is older than Valkey, which nobody can notice: the ledger may lag at any
-// time. So somebody says it (`flagmeter restore --adopt`), by a marker of its own kind. Then 10 to
+// time. So the operator says it (`flagmeter restore --adopt`), by a marker of its own kind. Then 10 to
 // 16 do what is needed, since they take each waiting batch once and make sums from events: a sum
 // of events that are lost is not added. Two things are known to Valkey alone and would be wrong:
 //
@@ -108,8 +111,8 @@
 //
 // # What is no longer kept
 //
-// Partitions of events and rollups are dropped whole (retention.go); usage_daily stays, and so
-// do alerts and dead_events, which are few. Nothing younger than LeastRetention goes, whatever
+// Partitions of events and rollups are dropped whole (package retention); usage_daily stays, and so
+// do alerts and dead_events, which are few. Nothing younger than meter.LeastRetention goes, whatever
 // the settings and this process's clock say: the functions of migration 0010 ask Postgres'.
 // Table retention says since when rows are kept, in the transaction that drops them.
 //
@@ -120,16 +123,16 @@
 //   - A drop takes the whole table for the instant of its commit. It waits 250 ms for those who
 //     use it, and lets them go on otherwise. A recovery or an audit holds it off.
 //
-// The ledger keeps its rows for LeastRetention as well, then they are deleted in steps of
+// The ledger keeps its rows for meter.LeastRetention as well, then they are deleted in steps of
 // 2,000, some milliseconds each: as many as have come, every hour. Partitions would not do,
-// since an id must be unique in the whole ledger. Who could ask for an older row?
+// since an id must be unique in the whole ledger. What could ask for an older row?
 //
 //   - A batch in Valkey, sealed and committed, but not acknowledged. It waits for a flusher
 //     and for Postgres, and a run begins with what waits; and the rows of all batches that
 //     Valkey holds stay (forget_flushes).
 //   - A flusher that slept with a batch in hand. The fence of step 4 turns it away: the row with
-//     the largest seq of each shard stays, and there are later ones.
-//   - A Valkey that was put back from before. It is behind the largest seq, so its
+//     the largest position of each shard stays, and there are later ones.
+//   - A Valkey that was put back from before. It is behind the largest position, so its
 //     batches are never flushed: a recovery takes their events by id, and their sums not at all.
 //     It goes on from the last drained hand-out, whose row stays.
 //   - A committer that sends a group again. It asks Valkey, not the ledger.
@@ -142,13 +145,13 @@
 // Two things keep that from happening:
 //
 //   - Postgres refuses such a row in dead_events from a flusher that does not say that it reads
-//     longer lines (migration 0018; evict.go says it). The transaction of that flusher fails as if
+//     longer lines (migration 0018; batch/evict.go says it). The transaction of that flusher fails as if
 //     Postgres were down: nothing is changed, the batch waits in Valkey, and its log says why. This
 //     holds whatever is running, asleep or put back, since ingest needs that migration to start.
 //   - So that nothing gets stuck in this way, ingest accepts such a request only while the
 //     flusher that has last handed out or dropped a batch of the shard was one that reads its
-//     lines. seal.lua, drop.lua and resume.lua note that together with seq. An older flusher moves
-//     seq and leaves the note behind; then ingest answers 503 until a newer one has worked again.
+//     lines. seal.lua, drop.lua and resume.lua note that together with the position. An older flusher
+//     moves the position and leaves the note behind; then ingest answers 503 until a newer one has worked again.
 //     With no flusher at all the note stays true. An older flusher that is started behind a newer
 //     one may find longer lines, and is stuck until the newer one is back: roll back ingest first
 //     (docs/DEPLOY.md).

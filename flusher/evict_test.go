@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
@@ -22,9 +23,9 @@ func TestSleeperLosesItsClaim(t *testing.T) {
 	r.advance(time.Minute)
 	asleep, wake, woken := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	sleeper := r.flusher()
-	sleeper.stuck = 2 * time.Second
-	sleeper.after = func(s step) error {
-		if s == stepClaim {
+	sleeper.writer.Stuck = 2 * time.Second
+	sleeper.after = func(s batch.Step) error {
+		if s == batch.StepClaim {
 			close(asleep)
 			<-wake
 		}
@@ -36,7 +37,7 @@ func TestSleeperLosesItsClaim(t *testing.T) {
 	}()
 	<-asleep
 	other := r.flusher()
-	other.stuck = waittest.Patience // which does not sleep, however slow it is
+	other.writer.Stuck = waittest.Patience // which does not sleep, however slow it is
 	if _, err := other.RunOnce(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func evictFrom(t *testing.T, copying string) {
 	r := newRigWith(t, "acme")
 	r.mustPost("acme", "chat", 5)
 	crashed := r.flusher()
-	crashed.after = func(s step) error { return errCrash } // sealed, no more
+	crashed.after = func(s batch.Step) error { return errCrash } // sealed, no more
 	_, _ = crashed.RunOnce(context.Background())
 	id, err := r.Valkey.ZRange(context.Background(), "fm:{0}:sealed:raw", 0, 0).Result()
 	if err != nil || len(id) != 1 {
@@ -91,11 +92,11 @@ func evictFrom(t *testing.T, copying string) {
 	}
 
 	f := r.flusher()
-	f.stuck = 2 * time.Second
+	f.writer.Stuck = 2 * time.Second
 	if _, err := f.RunOnce(context.Background()); err == nil {
 		t.Error("a claim went through that somebody else held")
 	}
-	f.stuck = waittest.Patience // nothing holds it up any more
+	f.writer.Stuck = waittest.Patience // nothing holds it up any more
 	if _, err := f.RunOnce(context.Background()); err != nil {
 		t.Errorf("after the eviction: %v", err)
 	}

@@ -11,6 +11,9 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
+	"github.com/eduardosanzb/flagmeter/flusher/recovery"
+	"github.com/eduardosanzb/flagmeter/flusher/retention"
 	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
@@ -25,40 +28,18 @@ const (
 	transactionLimit = 20 * time.Second
 )
 
-// step is a numbered step of the package comment.
-type step int
-
-const (
-	stepDurable step = iota + 2 // after 1 and 2, which are one round trip
-	stepRead
-	stepClaim
-	stepCopy
-	stepAdd
-	stepCommit
-	stepAck
-	stepDrop
-	stepSealAll // 10 to 15: a recovery
-	stepTake
-	stepRebuild
-	stepCommitAll
-	stepAckAll
-	stepRemember
-	stepResume
-)
-
 // Flusher moves batches from Valkey to Postgres. RunOnce may be called from several
 // goroutines and processes; calls on one Flusher wait for each other.
 type Flusher struct {
-	db          *sqlx.DB
-	longQueryDB *sqlx.DB // waits for long statements
-	valkey      *scripts.Valkey
-	dedupe      time.Duration
-	now         func() time.Time
-	log         *slog.Logger
-	metrics     *metrics
-	audit       *audit.Job
-	// retention is how long a table's rows are kept; 0 is for ever.
-	retention map[string]time.Duration
+	db        *sqlx.DB
+	valkey    *scripts.Valkey
+	now       func() time.Time
+	log       *slog.Logger
+	metrics   *metrics
+	writer    *batch.Writer
+	recovery  *recovery.Recovery
+	retention *retention.Job
+	audit     *audit.Job
 	// registerer gets the metrics of its jobs.
 	registerer prometheus.Registerer
 
@@ -66,34 +47,12 @@ type Flusher struct {
 	failed  bool // the run before; under running
 	// settledSince is when this process first knew a batch as settled, by shard and id.
 	settledSince map[int]map[string]time.Time
-	// stuck is stuckLimit, shorter in tests.
-	stuck time.Duration
-	// recovering is the marker of the loss of writes that is being dealt with, by shard.
-	recovering map[int]string
 	// after is called after each step; an error ends the run there, as a crash would.
-	after func(step) error
+	after func(batch.Step) error
 }
 
 // Result is what a run has done.
-type Result struct {
-	Batches int   // batches acknowledged
-	Skipped int   // batches among them that were in the ledger already
-	Events  int64 // rows copied into events
-	Rows    int64 // rollup rows added to
-	Tokens  int64 // tokens of the events
-	Dead    int64 // rows that Postgres refused
-	Rewinds int   // recoveries from a loss of writes in Valkey
-}
-
-func (r *Result) add(o Result) {
-	r.Batches += o.Batches
-	r.Skipped += o.Skipped
-	r.Events += o.Events
-	r.Rows += o.Rows
-	r.Tokens += o.Tokens
-	r.Dead += o.Dead
-	r.Rewinds += o.Rewinds
-}
+type Result = batch.Result
 
 // RunOnce moves everything that is closed now and returns what it has moved, also
 // beside an error. Whatever it could not move waits for the next run. When ctx is
@@ -102,7 +61,7 @@ func (f *Flusher) RunOnce(ctx context.Context) (Result, error) {
 	f.running.Lock()
 	defer f.running.Unlock()
 	if f.failed {
-		f.metrics.retries.Inc()
+		f.writer.Retried()
 	}
 	start := time.Now()
 	done, err := f.flushAll(ctx)
@@ -111,12 +70,12 @@ func (f *Flusher) RunOnce(ctx context.Context) (Result, error) {
 	return done, err
 }
 
-// flushAll takes round after round of each shard through all steps.
+// flushAll makes round after round in each shard.
 func (f *Flusher) flushAll(ctx context.Context) (total Result, err error) {
 	for shard := range f.valkey.Shards() {
 		for {
-			done, more, err := f.flush(ctx, shard)
-			total.add(done)
+			done, more, err := f.round(ctx, shard)
+			total.Add(done)
 			if err != nil {
 				return total, fmt.Errorf("flush shard %d: %w", shard, err)
 			}
@@ -128,23 +87,15 @@ func (f *Flusher) flushAll(ctx context.Context) (total Result, err error) {
 	return total, nil
 }
 
-// flush takes one round of batches through all steps.
-func (f *Flusher) flush(ctx context.Context, shard int) (done Result, more bool, err error) {
-	end, err := ledger.End(ctx, f.db, shard)
-	if err != nil {
-		return done, false, err
-	}
-	f.valkey.Known(shard, end)
-	openFrom := f.now().Unix() / 60
-	sealed, err := f.valkey.Seal(ctx, shard, openFrom, batchesPerFlush) // steps 1 and 2
-	if errors.Is(err, scripts.ErrRewound) {
-		done, err = f.recover(ctx, shard)
+// round takes what one hand-out has through all steps, or recovers the shard first if Valkey has
+// lost writes of it. more reports whether another round has something to do at once.
+func (f *Flusher) round(ctx context.Context, shard int) (done Result, more bool, err error) {
+	sealed, err := f.seal(ctx, shard)
+	if errors.Is(err, scripts.ErrRewound) { // nothing was handed out
+		done, err = f.recovery.Run(ctx, shard)
 		return done, err == nil, err
 	}
 	if err != nil {
-		return done, false, err
-	}
-	if err := f.after(stepDurable); err != nil {
 		return done, false, err
 	}
 	if err := f.drop(ctx, shard, sealed.Settled); err != nil { // step 9, of earlier runs
@@ -153,41 +104,63 @@ func (f *Flusher) flush(ctx context.Context, shard int) (done Result, more bool,
 	if len(sealed.Raw)+len(sealed.Sums) == 0 {
 		return done, false, nil
 	}
-
-	// From here on the batches in hand are finished even if ctx ends.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionLimit)
-	defer cancel()
-	batches, err := f.read(ctx, shard, sealed) // step 3
-	if err != nil {
-		return done, false, err
-	}
-	if err := f.after(stepRead); err != nil {
-		return done, false, err
-	}
-	committed, err := f.commit(ctx, shard, batches) // steps 4 to 7
-	done.add(committed)
-	if errors.Is(err, errOvertaken) {
+	done, err = f.flush(ctx, shard, sealed)
+	if errors.Is(err, batch.ErrOvertaken) {
 		// What is not in Postgres is handed out again, or is gone from Valkey.
-		f.log.Warn("dropped batches in hand, another flusher was faster", "shard", shard, "batches", len(batches), "reason", err)
+		f.log.Warn("dropped batches in hand, another flusher was faster", "shard", shard,
+			"batches", len(sealed.Raw)+len(sealed.Sums), "reason", err)
 		return done, false, nil
 	}
+	return done, err == nil && sealed.More, err
+}
+
+// seal asks Valkey for a hand-out: steps 1 and 2. It fails with scripts.ErrRewound if Valkey is
+// behind the ledger.
+func (f *Flusher) seal(ctx context.Context, shard int) (scripts.Sealed, error) {
+	end, err := ledger.End(ctx, f.db, shard)
 	if err != nil {
-		return done, false, err
+		return scripts.Sealed{}, err
+	}
+	f.valkey.Known(shard, end)
+	openFrom := f.now().Unix() / 60
+	sealed, err := f.valkey.Seal(ctx, shard, openFrom, batchesPerFlush)
+	if err != nil {
+		return scripts.Sealed{}, err
+	}
+	return sealed, f.after(batch.StepDurable)
+}
+
+// flush takes the batches of a hand-out through steps 3 to 8. It finishes them even if ctx ends.
+func (f *Flusher) flush(
+	ctx context.Context, shard int, sealed scripts.Sealed,
+) (done Result, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionLimit)
+	defer cancel()
+	batches, err := f.writer.Read(ctx, shard, sealed) // step 3
+	if err != nil {
+		return done, err
+	}
+	if err := f.after(batch.StepRead); err != nil {
+		return done, err
+	}
+	done, err = f.writer.Write(ctx, shard, batches) // steps 4 to 7
+	if err != nil {
+		return done, err
 	}
 	var raw []scripts.Stored
 	var sums []string
 	for _, b := range batches {
-		if b.kind == ledger.Raw {
-			raw = append(raw, scripts.Stored{ID: b.ID, Events: b.rows})
+		if b.Kind == ledger.Raw {
+			raw = append(raw, scripts.Stored{ID: b.ID, Events: b.Rows})
 		} else {
 			sums = append(sums, b.ID)
 		}
 	}
 	if _, err := f.valkey.Ack(ctx, shard, raw, sums); err != nil { // step 8
-		return done, false, err
+		return done, err
 	}
 	done.Batches = len(batches)
-	return done, sealed.More, f.after(stepAck)
+	return done, f.after(batch.StepAck)
 }
 
 // drop deletes the settled batches whose grace is over.
@@ -213,5 +186,5 @@ func (f *Flusher) drop(ctx context.Context, shard int, settled []string) error {
 	if err := f.valkey.Drop(ctx, shard, over); err != nil {
 		return err
 	}
-	return f.after(stepDrop)
+	return f.after(batch.StepDrop)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
@@ -130,11 +131,11 @@ func TestABatchOfTheLedgerIsAHitAndNotCountedAgain(t *testing.T) {
 	r := newRigWith(t, "acme")
 	r.mustPost("acme", "chat", 5)
 	f, registry := r.measured(time.Minute)
-	f.after = dieAfter(stepCommit) // before it is acknowledged
+	f.after = dieAfter(batch.StepCommit) // before it is acknowledged
 	if _, err := f.RunOnce(t.Context()); err == nil {
 		t.Fatal("it did not die")
 	}
-	f.after = func(step) error { return nil }
+	f.after = func(batch.Step) error { return nil }
 	r.run(f)
 	got := metricstest.Values(t, registry)
 	if got["flusher_events_total"] != 1 || got["flusher_ledger_hits_total"] < 1 ||

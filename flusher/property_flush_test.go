@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"pgregory.net/rapid"
+
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 )
 
 // Flush lets a flusher run to its end.
@@ -21,8 +23,8 @@ var errCrash = errors.New("crash")
 // Crash ends a flusher after one of its steps; another process takes its place.
 func (m *machine) Crash(t *rapid.T) {
 	f := m.idle(t)
-	at := step(rapid.IntRange(int(stepDurable), int(stepDrop)).Draw(t, "step"))
-	f.after = func(s step) error {
+	at := batch.Step(rapid.IntRange(int(batch.StepDurable), int(batch.StepDrop)).Draw(t, "step"))
+	f.after = func(s batch.Step) error {
 		if s == at {
 			return errCrash
 		}
@@ -44,11 +46,11 @@ type pause struct {
 // Pause stops a flusher outside its transaction, as SIGSTOP would.
 func (m *machine) Pause(t *rapid.T) {
 	f := m.idle(t)
-	at := rapid.SampledFrom([]step{stepDurable, stepRead, stepCommit, stepAck}).Draw(t, "step")
+	at := rapid.SampledFrom([]batch.Step{batch.StepDurable, batch.StepRead, batch.StepCommit, batch.StepAck}).Draw(t, "step")
 	p := &pause{make(chan struct{}), make(chan struct{}), make(chan error, 1)}
-	f.after = func(s step) error {
+	f.after = func(s batch.Step) error {
 		if s == at {
-			f.after = func(step) error { return nil }
+			f.after = func(batch.Step) error { return nil }
 			close(p.reached)
 			<-p.wake
 		}
@@ -62,7 +64,7 @@ func (m *machine) Pause(t *rapid.T) {
 	case <-p.reached:
 		m.paused[slices.Index(m.flushers, f)] = p
 	case err := <-p.done: // nothing to do, the step was not reached
-		f.after = func(step) error { return nil }
+		f.after = func(batch.Step) error { return nil }
 		if err != nil {
 			t.Fatalf("flush: %v", err)
 		}

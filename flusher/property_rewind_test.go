@@ -10,6 +10,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
+
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 )
 
 // savedKey is a key of Valkey as DUMP gives it.
@@ -77,9 +79,9 @@ func (m *machine) Rewind(t *rapid.T) {
 		t.Fatalf("POST /events: %d %s", status, answer)
 	}
 	if rapid.Bool().Draw(t, "crash") {
-		at := step(rapid.IntRange(int(stepSealAll), int(stepResume)).Draw(t, "step"))
+		at := batch.Step(rapid.IntRange(int(batch.StepSealAll), int(batch.StepResume)).Draw(t, "step"))
 		f := m.rig.flusher()
-		f.after = func(s step) error {
+		f.after = func(s batch.Step) error {
 			if s == at {
 				return errCrash
 			}

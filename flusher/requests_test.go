@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/record"
@@ -155,7 +156,7 @@ func TestAnOlderFlusherCannotBuryLongerLines(t *testing.T) {
 			}
 		}
 		_, err = tx.Exec(insert, uuid.New(), c.kind, []byte(c.content))
-		if (err == nil) != c.ok || refused(err) {
+		if (err == nil) != c.ok || batch.Refused(err) {
 			t.Errorf("%q by a flusher that reads %q fields: %v", c.content, c.fields, err)
 		}
 		_ = tx.Rollback()
@@ -175,13 +176,13 @@ func TestAnOlderFlusherCannotBuryLongerLines(t *testing.T) {
 	if _, err := tx.Exec("SAVEPOINT half"); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.CopyText(t.Context(), conn, record.CopyInto("events"), long); !refused(err) {
+	if err := store.CopyText(t.Context(), conn, record.CopyInto("events"), long); !batch.Refused(err) {
 		t.Fatalf("a longer line: %v, want what an older flusher takes for bad data", err)
 	}
 	if _, err := tx.Exec("ROLLBACK TO SAVEPOINT half"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(insert, uuid.New(), "raw", []byte(long)); err == nil || refused(err) ||
+	if _, err := tx.Exec(insert, uuid.New(), "raw", []byte(long)); err == nil || batch.Refused(err) ||
 		!strings.Contains(err.Error(), "too old") {
 		t.Errorf("to bury it: %v, want a failure that ends the transaction", err)
 	}
@@ -335,7 +336,7 @@ func TestAdoptionPutsKeysBack(t *testing.T) {
 // TestCrashWithRequestsUnderTheirKeys ends a flusher after each step while lines of both forms
 // wait, and has each request sent again behind the crash.
 func TestCrashWithRequestsUnderTheirKeys(t *testing.T) {
-	for at := stepDurable; at <= stepAck; at++ {
+	for at := batch.StepDurable; at <= batch.StepAck; at++ {
 		t.Run(fmt.Sprintf("step %d", at), func(t *testing.T) {
 			r := newRigWith(t, "acme")
 			r.settle()
@@ -343,7 +344,7 @@ func TestCrashWithRequestsUnderTheirKeys(t *testing.T) {
 			r.wantKeyed("k", batchOf("acme", 1, 2), 2, 0)
 			r.advance(time.Minute)
 			f := r.flusher()
-			f.after = func(s step) error {
+			f.after = func(s batch.Step) error {
 				if s == at {
 					return errCrash
 				}

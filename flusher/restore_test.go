@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 
@@ -40,7 +41,7 @@ func (r *rewinder) exec(statement string) {
 // the adoption. Here ingest is not even stopped.
 func TestAdoptionAfterACrash(t *testing.T) {
 	r := newRewinder(t)
-	for at := stepSealAll; at <= stepResume; at++ {
+	for at := batch.StepSealAll; at <= batch.StepResume; at++ {
 		t.Run(fmt.Sprint("step ", int(at)), func(t *testing.T) {
 			tenant := fmt.Sprint("restored ", int(at))
 			r.in(t, tenant)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
@@ -17,8 +18,8 @@ func TestTheLedgerForgetsWhatNobodyCanAskFor(t *testing.T) {
 	r, f := newKeeper(t)
 	r.settleAt(f, "acme", 1, 0)
 	r.mustPost("acme", "chat", 2)
-	f.after = func(s step) error { // the batch is committed, and Valkey has not heard of it
-		if s == stepCommit {
+	f.after = func(s batch.Step) error { // the batch is committed, and Valkey has not heard of it
+		if s == batch.StepCommit {
 			return context.Canceled
 		}
 		return nil
@@ -26,7 +27,7 @@ func TestTheLedgerForgetsWhatNobodyCanAskFor(t *testing.T) {
 	if _, err := f.RunOnce(t.Context()); err == nil {
 		t.Fatal("the flusher has not crashed")
 	}
-	f.after = func(step) error { return nil }
+	f.after = func(batch.Step) error { return nil }
 	last := r.count("SELECT max(seq) FROM flushes")
 	if _, err := r.DB.Exec(`INSERT INTO flushes (id, shard, kind, seq, rows, tokens, committed_at)
 		SELECT gen_random_uuid(), 0, 'raw', 0, 1, 1, now() FROM generate_series(1, 5000);
@@ -36,12 +37,12 @@ func TestTheLedgerForgetsWhatNobodyCanAskFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.setTime(time.Date(2020, 3, 1, 0, 0, 0, 0, time.UTC)) // 36 days later
-	if err := f.Retain(t.Context()); err != nil {
+	if err := f.retention.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	before := r.count("SELECT count(*) FROM flushes")
 	r.setTime(time.Date(2020, 3, 7, 0, 0, 0, 0, time.UTC)) // 42 days later
-	if err := f.Retain(t.Context()); err != nil {
+	if err := f.retention.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := r.count("SELECT count(*) FROM flushes WHERE committed_at < '2020-02-01' AND seq = 0" +

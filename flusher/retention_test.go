@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
@@ -64,10 +64,10 @@ func TestNothingIsMissedAfterRetention(t *testing.T) {
 	began := r.now()
 	posted := map[string]int64{}
 	for r.now().Before(began.Add(760 * days)) {
-		if err := f.CreatePartitions(t.Context()); err != nil {
+		if err := f.retention.CreatePartitions(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Retain(t.Context()); err != nil {
+		if err := f.retention.Drop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
@@ -101,7 +101,8 @@ func TestNothingIsMissedAfterRetention(t *testing.T) {
 			oldest); n != 0 {
 			t.Errorf("%d rows of %s are older than they should be", n, table)
 		}
-		if n := testutil.ToFloat64(f.metrics.partitions.dropped.WithLabelValues(table)); n == 0 {
+		dropped := metricstest.Values(t, f.registerer.(*prometheus.Registry))
+		if dropped["partitions_dropped_total/"+table] == 0 {
 			t.Errorf("no partition of %s was dropped", table)
 		}
 		s, err := store.Partitions(t.Context(), r.AppDB, table, r.now())
@@ -114,17 +115,17 @@ func TestNothingIsMissedAfterRetention(t *testing.T) {
 // TestDriftIsFoundBesideWhatIsGone falsifies a day that is kept, next to those that are not.
 func TestDriftIsFoundBesideWhatIsGone(t *testing.T) {
 	r, f := newKeeper(t)
-	if err := f.CreatePartitions(t.Context()); err != nil {
+	if err := f.retention.CreatePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.settleAt(f, "globex", 100, 0)
 	began := r.now()
 	r.advance(440 * days) // January and what is before is over
-	if err := f.CreatePartitions(t.Context()); err != nil {
+	if err := f.retention.CreatePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.settleAt(f, "globex", 7, 0)
-	if err := f.Retain(t.Context()); err != nil {
+	if err := f.retention.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := r.count("SELECT count(*) FROM rollups"); n != 1 {
@@ -148,17 +149,17 @@ func TestDriftIsFoundBesideWhatIsGone(t *testing.T) {
 // that nothing is wrong, and the total's first months are gone.
 func TestAChangedZoneIsNoDriftAfterRetention(t *testing.T) {
 	r, f := newKeeper(t)
-	if err := f.CreatePartitions(t.Context()); err != nil {
+	if err := f.retention.CreatePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.settleAt(f, "globex", 100, 0)
 	r.advance(440 * days)
-	if err := f.CreatePartitions(t.Context()); err != nil {
+	if err := f.retention.CreatePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	// 19:00Z, after midnight there
 	r.settleAt(f, "globex", 7, r.now().Sub(r.now().Truncate(days))+5*time.Hour)
-	if err := f.Retain(t.Context()); err != nil {
+	if err := f.retention.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.DB.Exec("UPDATE tenants SET timezone = 'UTC' WHERE name = 'globex'"); err != nil {
@@ -175,17 +176,17 @@ func TestAChangedZoneIsNoDriftAfterRetention(t *testing.T) {
 // of a day that was dropped meanwhile.
 func TestRecoveryLeavesWhatIsGoneAlone(t *testing.T) {
 	r, f := newKeeper(t)
-	if err := f.CreatePartitions(t.Context()); err != nil {
+	if err := f.retention.CreatePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.settleAt(f, "acme", 100, 0)
 	// The same as in a Valkey that is put back from long ago.
 	r.mustPost("acme", "chat", 5)
 	r.advance(100 * days)
-	if err := f.CreatePartitions(t.Context()); err != nil {
+	if err := f.retention.CreatePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Retain(t.Context()); err != nil {
+	if err := f.retention.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := r.count("SELECT count(*) FROM events"); n != 0 {

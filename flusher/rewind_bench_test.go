@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
@@ -55,7 +56,7 @@ func BenchmarkRecovery(b *testing.B) {
 		b.StartTimer()
 		start := time.Now()
 		f := r.flusher()
-		f.after = func(s step) error {
+		f.after = func(s batch.Step) error {
 			b.Logf("step %d after %.2f s", s, time.Since(start).Seconds())
 			return nil
 		}

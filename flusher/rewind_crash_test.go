@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 )
 
 // loss brings about a loss that has everything in it: events that are only in what
@@ -40,7 +42,7 @@ func (r *rig) wantPost(tenant, id, want string) {
 // flusher finishes it.
 func TestRecoveryCrashesAfterEachStep(t *testing.T) {
 	r := newRewinder(t)
-	for at := stepSealAll; at <= stepResume; at++ {
+	for at := batch.StepSealAll; at <= batch.StepResume; at++ {
 		t.Run(fmt.Sprintf("step %d", at), func(t *testing.T) {
 			tenant := fmt.Sprint("tenant ", at)
 			r.in(t, tenant)
@@ -64,7 +66,7 @@ func TestRecoveryCrashesAfterEachStep(t *testing.T) {
 // recovery was committed and before, or after, Valkey was told.
 func TestRecoveryIsLostBeforeItsEnd(t *testing.T) {
 	r := newRewinder(t)
-	for _, at := range []step{stepCommitAll, stepResume} {
+	for _, at := range []batch.Step{batch.StepCommitAll, batch.StepResume} {
 		t.Run(fmt.Sprintf("step %d", at), func(t *testing.T) {
 			tenant := fmt.Sprint("tenant ", at)
 			r.in(t, tenant)
@@ -103,7 +105,7 @@ func TestTwoFlushersRecover(t *testing.T) {
 				for range 5 {
 					if _, err = f.RunOnce(context.Background()); err == nil {
 						break
-					} else if !errors.Is(err, errOvertaken) {
+					} else if !errors.Is(err, batch.ErrOvertaken) {
 						break
 					}
 				}

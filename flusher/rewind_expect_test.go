@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
+	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
@@ -116,19 +114,11 @@ func (r *rig) wantLiveSame() {
 // still says that one is being dealt with.
 func (r *rewinder) rewinds() int {
 	r.t.Helper()
-	if v := metric(r.t, r.f.metrics.rewound).GetGauge().GetValue(); v != 0 {
+	got := metricstest.Values(r.t, r.registry)
+	if v := got["flusher_rewound"]; v != 0 {
 		r.t.Errorf("flagmeter_flusher_rewound is %v", v)
 	}
-	return int(metric(r.t, r.f.metrics.rewinds).GetCounter().GetValue())
-}
-
-func metric(tb testing.TB, m prometheus.Metric) *dto.Metric {
-	tb.Helper()
-	var out dto.Metric
-	if err := m.Write(&out); err != nil {
-		tb.Fatal(err)
-	}
-	return &out
+	return int(got["flusher_rewinds_total"])
 }
 
 // errors are the messages that the flusher has logged as errors since the last call.

@@ -12,28 +12,31 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
 // rewinder is a rig whose Valkey can be made to lose writes.
 type rewinder struct {
 	*rig
-	dir    string // of Valkey's data
-	alarms bytes.Buffer
-	f      *Flusher // with its log in alarms
-	posted int64
+	dir      string // of Valkey's data
+	alarms   bytes.Buffer
+	f        *Flusher // with its log in alarms and its metrics in registry
+	registry *prometheus.Registry
+	posted   int64
 }
 
 func newRewinder(t *testing.T) *rewinder {
 	t.Helper()
-	r := &rewinder{rig: newRig(t, stacktest.Own(t))}
+	r := &rewinder{rig: newRig(t, stacktest.Own(t)), registry: prometheus.NewRegistry()}
 	setting, err := r.Valkey.ConfigGet(t.Context(), "dir").Result()
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.dir = filepath.Join(setting["dir"], "appendonlydir")
-	r.f = r.flusher()
-	r.f.log = slog.New(slog.NewJSONHandler(&r.alarms, &slog.HandlerOptions{Level: slog.LevelError}))
+	r.f = r.flusherWith(slog.New(slog.NewJSONHandler(&r.alarms,
+		&slog.HandlerOptions{Level: slog.LevelError})), r.registry)
 	return r
 }
 

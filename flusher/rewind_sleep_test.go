@@ -8,17 +8,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 )
 
 // TestSleeperMissesARecovery stops a flusher with a batch in memory, or in the middle of
 // a recovery, until all is over and the same events have been flushed under other ids.
 func TestSleeperMissesARecovery(t *testing.T) {
 	r := newRewinder(t)
-	asleep := func(f *Flusher, at step) (reached chan struct{}, wake func() error) {
+	asleep := func(f *Flusher, at batch.Step) (reached chan struct{}, wake func() error) {
 		reached, wakeUp, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-		f.after = func(s step) error {
+		f.after = func(s batch.Step) error {
 			if s == at {
-				f.after = func(step) error { return nil }
+				f.after = func(batch.Step) error { return nil }
 				close(reached)
 				<-wakeUp
 			}
@@ -30,7 +32,7 @@ func TestSleeperMissesARecovery(t *testing.T) {
 		}()
 		return reached, func() error { close(wakeUp); return <-done }
 	}
-	for _, at := range []step{stepDurable, stepRead, stepSealAll, stepCommitAll, stepAckAll} {
+	for _, at := range []batch.Step{batch.StepDurable, batch.StepRead, batch.StepSealAll, batch.StepCommitAll, batch.StepAckAll} {
 		t.Run(fmt.Sprintf("step %d", at), func(t *testing.T) {
 			tenant := fmt.Sprint("tenant ", at)
 			r.in(t, tenant)
@@ -45,7 +47,7 @@ func TestSleeperMissesARecovery(t *testing.T) {
 			sleeper.log = slog.New(slog.DiscardHandler)
 			var reached chan struct{}
 			var wake func() error
-			if at < stepSealAll {
+			if at < batch.StepSealAll {
 				reached, wake = asleep(sleeper, at)
 				<-reached
 				r.putBack(copied, nil)
@@ -65,7 +67,7 @@ func TestSleeperMissesARecovery(t *testing.T) {
 			r.mustSend(tenant, "")
 			r.flush()
 			r.mustSend(tenant, "")
-			if err := wake(); err != nil && !errors.Is(err, errOvertaken) {
+			if err := wake(); err != nil && !errors.Is(err, batch.ErrOvertaken) {
 				t.Fatal(err)
 			}
 			r.settleAll()

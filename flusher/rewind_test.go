@@ -8,14 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // crashAt runs a flusher that ends after a step, which must be reached.
-func (r *rewinder) crashAt(at step) {
+func (r *rewinder) crashAt(at batch.Step) {
 	r.t.Helper()
 	f := r.flusher()
-	f.after = func(s step) error {
+	f.after = func(s batch.Step) error {
 		if s == at {
 			return errCrash
 		}
@@ -78,7 +79,7 @@ var histories = []struct {
 			r.mustSend(tenant, "")
 			r.mustSend(tenant, r.late(time.Hour))
 			r.advance(time.Minute)
-			r.crashAt(stepDurable)
+			r.crashAt(batch.StepDurable)
 			r.mustSend(tenant, "")
 		},
 		func(r *rewinder, tenant string) { r.flush(); r.mustSend(tenant, ""); r.flush() }},
@@ -86,13 +87,13 @@ var histories = []struct {
 		func(r *rewinder, tenant string) {
 			r.mustSend(tenant, "")
 			r.advance(time.Minute)
-			r.crashAt(stepCommit)
+			r.crashAt(batch.StepCommit)
 			r.mustSend(tenant, "")
 		},
 		func(r *rewinder, tenant string) { r.flush(); r.mustSend(tenant, ""); r.flush() }},
 	{"with a flush that was committed last",
 		func(r *rewinder, tenant string) { r.mustSend(tenant, "") },
-		func(r *rewinder, tenant string) { r.advance(time.Minute); r.crashAt(stepCommit) }},
+		func(r *rewinder, tenant string) { r.advance(time.Minute); r.crashAt(batch.StepCommit) }},
 	{"with nothing flushed since",
 		func(r *rewinder, tenant string) { r.mustSend(tenant, ""); r.flush() },
 		func(r *rewinder, tenant string) { r.mustSend(tenant, ""); r.mustSend(tenant, "") }},
@@ -103,7 +104,7 @@ var histories = []struct {
 				r.mustSend(tenant, "")
 				r.advance(time.Minute)
 			}
-			r.crashAt(stepAck)
+			r.crashAt(batch.StepAck)
 		}},
 }
 

@@ -129,9 +129,11 @@ func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-func (r *rig) flusher() *Flusher {
-	return New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour, Now: r.now, Log: quiet(),
-		Registerer: prometheus.NewRegistry()})
+func (r *rig) flusher() *Flusher { return r.flusherWith(quiet(), prometheus.NewRegistry()) }
+
+func (r *rig) flusherWith(log *slog.Logger, reg prometheus.Registerer) *Flusher {
+	return New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour, Now: r.now, Log: log,
+		Registerer: reg})
 }
 
 // addTenant inserts a tenant the way an operator does.

@@ -10,14 +10,16 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eduardosanzb/flagmeter/flusher/batch"
+	"github.com/eduardosanzb/flagmeter/flusher/recovery"
+	"github.com/eduardosanzb/flagmeter/flusher/retention"
 	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/schedule"
-	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// Options are what a flusher works with. All are required but Patient.
+// Options are what a flusher works with. All are required but LongQueryDB.
 type Options struct {
 	DB *sqlx.DB
 	// LongQueryDB is DB with connections that wait for long statements (store.LongQueryTimeout), for
@@ -27,7 +29,7 @@ type Options struct {
 	// Dedupe is how long an event id is remembered, the same as ingest's.
 	Dedupe time.Duration
 	// EventsRetention and RollupsRetention are how long raw events and rollups are kept, from
-	// LeastRetention up; 0 is for ever.
+	// meter.LeastRetention up; 0 is for ever.
 	EventsRetention, RollupsRetention time.Duration
 	Now                               func() time.Time
 	Log                               *slog.Logger
@@ -36,25 +38,34 @@ type Options struct {
 
 // New returns a flusher.
 func New(o Options) *Flusher {
-	patient := cmp.Or(o.LongQueryDB, o.DB)
-	return &Flusher{
-		db: o.DB, longQueryDB: patient, valkey: o.Valkey, dedupe: o.Dedupe, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
-		audit:        audit.NewJob(audit.Options{DB: patient, Valkey: o.Valkey, Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
-		retention:    map[string]time.Duration{store.Events: o.EventsRetention, store.Rollups: o.RollupsRetention},
+	longQueryDB := cmp.Or(o.LongQueryDB, o.DB)
+	f := &Flusher{
+		db: o.DB, valkey: o.Valkey, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
+		audit: audit.NewJob(audit.Options{DB: longQueryDB, Valkey: o.Valkey,
+			Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
+		retention: retention.New(retention.Options{DB: o.DB, LongQueryDB: longQueryDB, Valkey: o.Valkey,
+			Events: o.EventsRetention, Rollups: o.RollupsRetention,
+			Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
 		registerer:   o.Registerer,
 		settledSince: map[int]map[string]time.Time{},
-		recovering:   map[int]string{},
-		stuck:        stuckLimit,
-		after:        func(s step) error { failpoint.After("flusher", int(s)); return nil },
+		after: func(s batch.Step) error {
+			failpoint.After("flusher", int(s))
+			return nil
+		},
 	}
+	after := func(s batch.Step) error { return f.after(s) }
+	f.writer = batch.NewWriter(batch.Options{DB: o.DB, Valkey: o.Valkey,
+		Now: o.Now, Log: o.Log, After: after, Registerer: o.Registerer})
+	f.recovery = recovery.New(recovery.Options{DB: o.DB, LongQueryDB: longQueryDB, Valkey: o.Valkey,
+		Writer: f.writer, Dedupe: o.Dedupe, Log: o.Log, After: after, Registerer: o.Registerer})
+	return f
 }
 
-// Run flushes every second, and every hour looks after the partitions, drops what is no longer
-// kept and audits the last day, until ctx is done; then it finishes the batches in hand and
-// returns.
+// Run flushes every second, and every hour creates partitions, drops what is no longer kept and
+// audits the last day, until ctx is done; then it finishes the batches in hand and returns.
 func (f *Flusher) Run(ctx context.Context) {
 	// Rows without a partition of their own still find a place in the default one.
-	if err := f.CreatePartitions(ctx); err != nil && ctx.Err() == nil {
+	if err := f.retention.CreatePartitions(ctx); err != nil && ctx.Err() == nil {
 		f.log.Error("could not create partitions", "error", err)
 	}
 	jobs := schedule.New(f.log, f.registerer)
@@ -65,9 +76,9 @@ func (f *Flusher) Run(ctx context.Context) {
 		}
 		return err
 	})
-	jobs.Add("partitions", "@hourly", f.CreatePartitions)
+	jobs.Add("partitions", "@hourly", f.retention.CreatePartitions)
 	// At half past neither partitions nor an audit is at work.
-	jobs.Add("retention", "30 * * * *", f.Retain)
+	jobs.Add("retention", "30 * * * *", f.retention.Drop)
 	jobs.Add("audit", "@hourly", func(ctx context.Context) error {
 		_, err := f.audit.Run(ctx)
 		return err

@@ -13,12 +13,13 @@ import (
 	"github.com/eduardosanzb/flagmeter/ingest/account"
 	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/internal/auth"
+	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 )
 
 // tokens are those that an api takes.
 func (a *api) tokens() auth.TokenOptions {
-	return auth.TokenOptions{Secret: []byte(strings.Repeat("s", auth.MinSecret)), Issuer: "flagmeter", Audience: "flagmeter", Now: a.clock.now}
+	return auth.TokenOptions{Secret: []byte(strings.Repeat("s", config.MinJWTSecret)), Issuer: "flagmeter", Audience: "flagmeter", Now: a.clock.now}
 }
 
 // guarded runs a server whose callers need a key.

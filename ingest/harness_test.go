@@ -22,6 +22,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -97,7 +98,7 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	for _, change := range change {
 		change(&s)
 	}
-	rdb, err := scripts.Connect(s.valkeyURL)
+	rdb, err := valkey.Connect(s.valkeyURL)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -33,7 +33,8 @@ func (s *Server) getReady(w http.ResponseWriter, r *http.Request, _ httprouter.P
 	}
 	postgres := "away"
 	answered := make(chan error, 1)
-	go func() { answered <- s.backend.DB.PingContext(ctx) }() // the driver waits for a frozen server beyond ctx
+	// The driver waits for a frozen server beyond ctx.
+	go func() { answered <- s.backend.DB.PingContext(ctx) }()
 	select {
 	case err := <-answered:
 		if err == nil {

@@ -57,7 +57,7 @@ func (s *Server) table() []route {
 		{auth.Public, always, "GET", "/openapi.yaml", getOpenAPI},
 		{auth.Public, always, "GET", pathPage, pages},
 		{auth.Public, always, "GET", "/assets/:version/*path", pages},
-		{auth.Public, always, "GET", "/", plain(http.RedirectHandler(pathPage, http.StatusFound))},
+		{auth.Public, always, "GET", "/", plain(http.HandlerFunc(toPage))},
 	}
 	if s.registry != nil {
 		scrape := plain(httpd.Scrape(s.registry))
@@ -107,4 +107,10 @@ func (s *Server) serve(route route) httprouter.Handle {
 // refuse is the one way in which a request is answered that a handler does not answer.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	problem.Write(w, r, s.backend.Log, err)
+}
+
+// toPage leads from / to the dashboard, without the page that http.Redirect would send.
+func toPage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Location", pathPage)
+	w.WriteHeader(http.StatusFound)
 }

@@ -57,7 +57,8 @@ func (t *topTenants) refresh(ctx context.Context) error {
 	}
 	all = slices.DeleteFunc(all, func(u meter.Usage) bool { return u.Used[meter.Tokens] == 0 })
 	slices.SortFunc(all, func(a, b meter.Usage) int {
-		return cmp.Or(-cmp.Compare(a.Used[meter.Tokens], b.Used[meter.Tokens]), cmp.Compare(a.Tenant.Name, b.Tenant.Name))
+		return cmp.Or(-cmp.Compare(a.Used[meter.Tokens], b.Used[meter.Tokens]),
+			cmp.Compare(a.Tenant.Name, b.Tenant.Name))
 	})
 	top := slices.Clone(all[:min(t.n, len(all))])
 	t.top.Store(&top)
@@ -66,9 +67,11 @@ func (t *topTenants) refresh(ctx context.Context) error {
 
 var (
 	topUsage = prometheus.NewDesc("flagmeter_tenant_usage_tokens",
-		"Tokens used in the billing period by the tenants with the largest usage (METRICS_TOP_TENANTS).", []string{"tenant"}, nil)
+		"Tokens used in the billing period by the tenants with the largest usage (METRICS_TOP_TENANTS).",
+		[]string{"tenant"}, nil)
 	topRatio = prometheus.NewDesc("flagmeter_tenant_quota_ratio",
-		"Tokens used as a share of the quota, of the tenants in flagmeter_tenant_usage_tokens that have one.", []string{"tenant"}, nil)
+		"Tokens used as a share of the quota, of the tenants in flagmeter_tenant_usage_tokens that have one.",
+		[]string{"tenant"}, nil)
 )
 
 // Describe lists the metrics.
@@ -84,9 +87,11 @@ func (t *topTenants) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	for _, u := range *top {
-		out <- prometheus.MustNewConstMetric(topUsage, prometheus.GaugeValue, float64(u.Used[meter.Tokens]), u.Tenant.Shown())
+		used, name := float64(u.Used[meter.Tokens]), u.Tenant.Shown()
+		out <- prometheus.MustNewConstMetric(topUsage, prometheus.GaugeValue, used, name)
 		if u.Tenant.Quota > 0 {
-			out <- prometheus.MustNewConstMetric(topRatio, prometheus.GaugeValue, float64(u.Used[meter.Tokens])/float64(u.Tenant.Quota), u.Tenant.Shown())
+			share := used / float64(u.Tenant.Quota)
+			out <- prometheus.MustNewConstMetric(topRatio, prometheus.GaugeValue, share, name)
 		}
 	}
 }

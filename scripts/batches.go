@@ -7,10 +7,12 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/ledger"
-	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/record"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 )
 
 // Batch is a sealed, immutable part of a shard's events (raw) or counters (sum).
@@ -81,20 +83,13 @@ func (v *Valkey) durably(ctx context.Context, shard int, c call) ([]any, error) 
 	cmds, err := node.run(ctx, func(p redis.Pipeliner) {
 		synced = p.Do(ctx, "WAITAOF", 1, 0, time.Second.Milliseconds())
 	}, c)
-	if err != nil && (len(cmds) == 0 || cmds[0].Err() != nil || !noWaitAOF(err)) {
+	if err != nil && (len(cmds) == 0 || cmds[0].Err() != nil || !valkey.NoWaitAOF(err)) {
 		return nil, err
 	}
 	if acks, err := synced.Int64Slice(); err == nil && (len(acks) == 0 || acks[0] < 1) {
 		return nil, ErrNotDurable
 	}
 	return cmds[0].Slice()
-}
-
-// noWaitAOF reports an answer of a server that is too old for WAITAOF (Redis 7.0) or
-// runs without an append-only file. Both are safe only if the other guarantees of
-// the deployment are; the flusher says so at start-up.
-func noWaitAOF(err error) bool {
-	return redis.HasErrorPrefix(err, "unknown command") || redis.HasErrorPrefix(err, "WAITAOF cannot be used")
 }
 
 // node is the scripts bound to the server that holds the shard, so that WAITAOF
@@ -115,11 +110,11 @@ func parseBatches(reply any) ([]Batch, error) {
 	parts, _ := reply.([]any)
 	batches := make([]Batch, 0, len(parts)/2)
 	for i := 0; i+1 < len(parts); i += 2 {
-		seq, err := strconv.ParseFloat(fmt.Sprint(parts[i+1]), 64)
+		number, err := strconv.ParseFloat(fmt.Sprint(parts[i+1]), 64)
 		if err != nil {
-			return nil, fmt.Errorf("seal: unexpected seq: %w", err)
+			return nil, fmt.Errorf("seal: unexpected number: %w", err)
 		}
-		batches = append(batches, Batch{ID: fmt.Sprint(parts[i]), Number: int64(seq)})
+		batches = append(batches, Batch{ID: fmt.Sprint(parts[i]), Number: int64(number)})
 	}
 	return batches, nil
 }
@@ -169,7 +164,7 @@ func (v *Valkey) Ack(ctx context.Context, shard int, raw []Stored, sums []string
 }
 
 // Drop forgets settled sum batches. The caller has known them as settled for longer
-// than any reader works with a view of Postgres. It counts in seq: a reader whose view no
+// than any reader works with a view of Postgres. It counts as a hand-out: a reader whose view no
 // longer names a batch must notice if Valkey comes back with it.
 func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
 	args := []any{sumPrefix(shard)}

@@ -20,10 +20,10 @@
 // part by part in between. No script's time grows with what a tenant has stored before: the
 // index of its counters is cut into fields of 2 kB (counting.lua).
 //
-// A Valkey that comes back without writes it had acknowledged is found out by seq and
-// by the numbers of groups. From then on it accepts nothing, until a flusher has taken
+// A Valkey that comes back without writes it had acknowledged is found out by its
+// position and by the numbers of groups. From then on it accepts nothing, until a flusher has taken
 // all that is left (rewind.lua), put back the event ids that Postgres knows
-// (remember.lua) and moved seq beyond everything before (resume.lua).
+// (remember.lua) and moved its position beyond everything before (resume.lua).
 //
 // Event ids live beside that: ingest.lua and stage.lua remember them for the dedupe window, and
 // remember.lua puts them back; seen.lua, which they share, says how.

@@ -3,15 +3,13 @@ package scripts
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 )
 
 func TestScriptsThatValkeyForgotAreLoadedAgain(t *testing.T) {
@@ -68,7 +66,7 @@ func TestAFullValkeyRefusesEventsAndDrains(t *testing.T) {
 			}
 		}
 		_, _, err := r.Ingest(t.Context(), 0, r.group(chat(5)), window, Query{})
-		if !errors.Is(err, ErrFull) || Transient(err) {
+		if !errors.Is(err, valkey.ErrFull) || valkey.Transient(err) {
 			t.Errorf("script loaded: %t: got %v, want ErrFull, which is not transient", loaded, err)
 		}
 	}
@@ -94,40 +92,6 @@ func TestAFullValkeyRefusesEventsAndDrains(t *testing.T) {
 	}
 }
 
-// reply is an error that Valkey answered with, as go-redis hands it on.
-type reply string
-
-func (r reply) Error() string { return string(r) }
-func (r reply) RedisError()   {}
-
-func TestTransient(t *testing.T) {
-	for _, c := range []struct {
-		err  error
-		want bool
-	}{
-		{reply("LOADING Valkey is loading the dataset in memory"), true},
-		{reply("BUSY Valkey is busy running a script."), true},
-		{reply("CLUSTERDOWN Hash slot not served"), true},
-		{reply("TRYAGAIN Multiple keys request during rehashing of slot"), true},
-		{reply("MASTERDOWN Link with MASTER is down"), true},
-		{reply("READONLY You can't write against a read only replica."), true},
-		{reply("OOM command not allowed when used memory > 'maxmemory'."), false},
-		{reply("NOSCRIPT No matching script."), false},
-		{reply("NOAUTH Authentication required."), false},
-		{reply("WRONGTYPE Operation against a key holding the wrong kind of value"), false},
-		{reply("ERR value is not an integer or out of range"), false},
-		{redis.Nil, false},
-		{io.EOF, true},
-		{context.DeadlineExceeded, true},
-	} {
-		for _, err := range []error{c.err, fmt.Errorf("ingest group: %w", c.err)} {
-			if got := Transient(err); got != c.want {
-				t.Errorf("Transient(%v) = %t, want %t", err, got, c.want)
-			}
-		}
-	}
-}
-
 // What Valkey really says when it cannot work now.
 func TestAValkeyThatCannotWorkNowIsTransient(t *testing.T) {
 	t.Parallel()
@@ -142,7 +106,7 @@ func TestAValkeyThatCannotWorkNowIsTransient(t *testing.T) {
 	refused := func(why string) {
 		t.Helper()
 		_, _, err := r.Ingest(t.Context(), 0, r.group(chat(5)), window, Query{})
-		if err == nil || !Transient(err) {
+		if err == nil || !valkey.Transient(err) {
 			t.Errorf("%s: got %v, want a transient error", why, err)
 		}
 	}
@@ -180,7 +144,7 @@ func TestAValkeyThatCannotWorkNowIsTransient(t *testing.T) {
 }
 
 func TestAValkeyThatIsGoneIsTransient(t *testing.T) {
-	client, err := Connect("redis://127.0.0.1:1/0")
+	client, err := valkey.Connect("redis://127.0.0.1:1/0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +169,7 @@ func TestAValkeyThatIsGoneIsTransient(t *testing.T) {
 		"forget":   func() error { return v.ForgetRevoked(ctx, []uuid.UUID{{1}}) },
 		"ping":     func() error { return v.Ping(ctx) },
 	} {
-		if err := call(); err == nil || !Transient(err) {
+		if err := call(); err == nil || !valkey.Transient(err) {
 			t.Errorf("%s: got %v, want a transient error", name, err)
 		}
 	}

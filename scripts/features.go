@@ -6,9 +6,11 @@ import (
 	"time"
 )
 
-// FeaturesFor is how long Valkey keeps the features of a tenant that sends nothing; a
-// feature counts for a day less (limits.lua).
-const FeaturesFor = 36 * 24 * time.Hour
+// featureDays is for how many days after its last use a feature counts, see limits.lua.
+const featureDays = 35
+
+// FeaturesFor is how long Valkey keeps the features of a tenant that sends nothing.
+const FeaturesFor = (featureDays + 1) * 24 * time.Hour
 
 // FeatureUse is a feature that a tenant has used, last on that UTC day (days since 1970).
 type FeatureUse struct {

@@ -86,7 +86,7 @@ func seenPrefix(shard int) string { return prefix(shard) + "seen:" }
 func seqKey(shard int) string { return prefix(shard) + "seq" }
 
 // readsKey (string) is "<seq> <form>": the position at which a flusher that reads lines of that
-// form (record.Form) has left the shard. While it is seq, no flusher of an earlier version, which
+// form (record.Form) has left the shard. While seq holds it, no flusher of an earlier version, which
 // notes nothing, has handed out or dropped anything since.
 func readsKey(shard int) string { return prefix(shard) + "reads" }
 
@@ -115,7 +115,7 @@ func droppedKey(shard int) string { return prefix(shard) + "dropped" }
 func orderKey(shard int) string { return prefix(shard) + "order" }
 
 // rewoundKey (string) exists from when somebody has noticed that Valkey has lost writes
-// until a flusher has dealt with it: "<uuid v7> <largest seq known> <what was noticed>".
+// until a flusher has dealt with it: "<uuid v7> <largest position known> <what was noticed>".
 func rewoundKey(shard int) string { return prefix(shard) + "rewound" }
 
 // changedKey (zset) are the tenants whose usage has grown: member tenant, score the look at

@@ -29,7 +29,7 @@
 -- refused: it must be tried again.
 --
 -- Features. A hash has, for each feature of a tenant, the UTC day on which somebody was last
--- new to it, and forgets those that nobody has used for longer than feature_days.
+-- new to it, and forgets those that were not used for longer than feature_days (features.go).
 --
 -- A refused request is not charged here, because nothing is written: its process does that
 -- (ingest/commit/limiter.go).
@@ -40,7 +40,7 @@
 -- it has. ingest/commit/cost.go has the figures.
 
 local micro = 1000000
-local feature_days, day_us = 35, 86400 * 1000000
+local day_us = 86400 * 1000000
 
 -- limiting returns what the requests of a group are held against, in this order:
 --   rates()       which rates refuse a request

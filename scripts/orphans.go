@@ -6,18 +6,17 @@ import (
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
-)
 
-// MaxShards is the largest number of shards of a deployment.
-const MaxShards = 1024
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
+)
 
 // OrphanShards is what waits in shards that this number of shards does not have: SHARDS was larger
 // when it was accepted, and no flusher of today's number will fetch it. It reads only.
 func (v *Valkey) OrphanShards(ctx context.Context) (Queue, error) {
-	wide := New(v.rdb, MaxShards)
-	cmds := make([]*redis.IntCmd, MaxShards)
+	wide := New(v.rdb, ledger.MaxShards)
+	cmds := make([]*redis.IntCmd, ledger.MaxShards)
 	_, err := v.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for shard := v.shards; shard < MaxShards; shard++ {
+		for shard := v.shards; shard < ledger.MaxShards; shard++ {
 			cmds[shard] = pipe.Exists(ctx, rawKey(shard), sealedRawKey(shard), sealedSumKey(shard), minutesKey(shard))
 		}
 		return nil
@@ -26,7 +25,7 @@ func (v *Valkey) OrphanShards(ctx context.Context) (Queue, error) {
 		return Queue{}, fmt.Errorf("look for other shards: %w", err)
 	}
 	var all Queue
-	for shard := v.shards; shard < MaxShards; shard++ {
+	for shard := v.shards; shard < ledger.MaxShards; shard++ {
 		if cmds[shard].Val() == 0 {
 			continue
 		}

@@ -48,12 +48,14 @@ type ChangesAndBatches struct {
 	Batches []SumBatch
 }
 
-// ChangesAndBatches is Changed together with the sum batches of the same moment. seq is the largest seq of
-// the shard that the caller's view of Postgres contains; ErrRewound says that batches
-// would not fit it.
-func (v *Valkey) ChangesAndBatches(ctx context.Context, shard int, seq ledger.Position, before ChangeCursor) (ChangesAndBatches, error) {
+// ChangesAndBatches is Changed together with the sum batches of the same moment. reached is the
+// largest position of the shard that the caller's view of Postgres contains; ErrRewound says that
+// batches would not fit it.
+func (v *Valkey) ChangesAndBatches(
+	ctx context.Context, shard int, reached ledger.Position, before ChangeCursor,
+) (ChangesAndBatches, error) {
 	keys := []string{changedKey(shard), lookKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
-	reply, err := v.changed(ctx, keys, int64(before), sumPrefix(shard), seq)
+	reply, err := v.changed(ctx, keys, int64(before), sumPrefix(shard), reached)
 	if err != nil {
 		return ChangesAndBatches{}, fmt.Errorf("look at unsettled usage: %w", err)
 	}
@@ -84,8 +86,8 @@ func partsTenants(hashes int) int { return max(1, partsWork/max(1, hashes)) }
 // Parts lists what each tenant, by its place, has in open minutes, late events and every sum
 // batch but known. hashes is about how many that are: it decides how many tenants one
 // call reads. A tenant's parts are of one moment, those of two tenants need not be.
-// seq and ErrRewound are those of ChangesAndBatches.
-func (v *Valkey) Parts(ctx context.Context, shard int, seq ledger.Position, known, tenants []string, hashes int) ([][]BatchUsage, error) {
+// reached and ErrRewound are those of ChangesAndBatches.
+func (v *Valkey) Parts(ctx context.Context, shard int, reached ledger.Position, known, tenants []string, hashes int) ([][]BatchUsage, error) {
 	parts := make([][]BatchUsage, len(tenants))
 	size := partsTenants(hashes)
 	// Two at a time: Valkey works on one while this process reads the answer to the other,
@@ -94,7 +96,7 @@ func (v *Valkey) Parts(ctx context.Context, shard int, seq ledger.Position, know
 	group.SetLimit(2)
 	for start := 0; start < len(tenants); start += size {
 		end := min(start+size, len(tenants))
-		group.Go(func() error { return v.parts(ctx, shard, seq, known, tenants[start:end], parts[start:end]) })
+		group.Go(func() error { return v.parts(ctx, shard, reached, known, tenants[start:end], parts[start:end]) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("read unsettled usage: %w", err)
@@ -103,8 +105,8 @@ func (v *Valkey) Parts(ctx context.Context, shard int, seq ledger.Position, know
 }
 
 // parts is one call of parts.lua.
-func (v *Valkey) parts(ctx context.Context, shard int, seq ledger.Position, known, tenants []string, parts [][]BatchUsage) error {
-	cmds, err := v.run(ctx, nil, partsCall(shard, seq, known, tenants))
+func (v *Valkey) parts(ctx context.Context, shard int, reached ledger.Position, known, tenants []string, parts [][]BatchUsage) error {
+	cmds, err := v.run(ctx, nil, partsCall(shard, reached, known, tenants))
 	if err != nil {
 		return err
 	}
@@ -138,9 +140,9 @@ func (v *Valkey) parts(ctx context.Context, shard int, seq ledger.Position, know
 	return nil
 }
 
-func partsCall(shard int, seq ledger.Position, known, tenants []string) call {
+func partsCall(shard int, reached ledger.Position, known, tenants []string) call {
 	args := make([]any, 0, 4+len(known)+len(tenants))
-	args = append(args, minutePrefix(shard), sumPrefix(shard), seq, len(known))
+	args = append(args, minutePrefix(shard), sumPrefix(shard), reached, len(known))
 	for _, id := range known {
 		args = append(args, id)
 	}

@@ -22,7 +22,7 @@ func (r *rig) remember(ids ...EventID) {
 func TestRememberMakesIDsSeen(t *testing.T) {
 	r := newRig(t)
 	var all []EventID
-	for i := range 2*rememberChunk + 1 {
+	for i := range 2*RememberChunk + 1 {
 		all = append(all, EventID{"acme", fmt.Sprint(i), AnyContent})
 	}
 	all[0].Content = "known"
@@ -30,7 +30,7 @@ func TestRememberMakesIDsSeen(t *testing.T) {
 
 	r.seenAs(EventID{"acme", "0", "known"}, true)
 	r.seenAs(EventID{"acme", "0", "other"}, false)
-	for _, i := range []int{1, rememberChunk - 1, rememberChunk, 2*rememberChunk - 1, 2 * rememberChunk} {
+	for _, i := range []int{1, RememberChunk - 1, RememberChunk, 2*RememberChunk - 1, 2 * RememberChunk} {
 		id := all[i]
 		id.Content = "whatever"
 		if out := r.send(id); len(out.Seen) != 1 || !out.Seen[0].Same {

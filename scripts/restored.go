@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/google/uuid"
+
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 
 // postgresRestored is the reason of a marker that says that Postgres, not Valkey, is the older.
@@ -21,12 +22,14 @@ type Marked struct {
 	Waiting []string
 }
 
-// MarkRestored notes that Postgres was restored from a backup whose ledger has reached seq, and
+// MarkRestored notes that Postgres was restored from a backup whose ledger has reached a position, and
 // returns when Valkey has that on disk. Nothing is accepted or sealed from then on until a
 // flusher has recovered: see SealAll. It may be repeated.
-func (v *Valkey) MarkRestored(ctx context.Context, shard int, seq ledger.Position) (m Marked, err error) {
+func (v *Valkey) MarkRestored(
+	ctx context.Context, shard int, reached ledger.Position,
+) (m Marked, err error) {
 	keys := []string{rewoundKey(shard), seqKey(shard), flushedKey(shard), sealedRawKey(shard)}
-	reply, err := v.durably(ctx, shard, call{restoredScript, keys, []any{uuid.Must(uuid.NewV7()).String(), seq, postgresRestored}})
+	reply, err := v.durably(ctx, shard, call{restoredScript, keys, []any{uuid.Must(uuid.NewV7()).String(), reached, postgresRestored}})
 	if err != nil {
 		return m, fmt.Errorf("note that postgres was restored: %w", err)
 	}

@@ -9,10 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/ledger"
-	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/record"
 )
 
 // ErrRewound reports that Valkey has lost writes it had acknowledged: its data were
@@ -51,7 +52,8 @@ func position(reply any) ledger.Position {
 type Rewound struct {
 	// ID is the id, a UUID of version 7, under which the loss was noticed.
 	ID string
-	// HighWater is the largest seq known to who noticed it, Position the shard's own.
+	// HighWater is the largest position known to the process that noticed it, Position the shard's
+	// own.
 	HighWater, Position ledger.Position
 	// Reason says what was noticed.
 	Reason string
@@ -112,16 +114,16 @@ func parseRewound(reply []any) (r Rewound, ok bool, err error) {
 	return r, err == nil, err
 }
 
-// rememberChunk is how many ids a call of remember.lua takes: 30 ms of Valkey's time and
+// RememberChunk is how many ids a call of remember.lua takes: 30 ms of Valkey's time and
 // one fsync, while nothing is accepted anyway.
-const rememberChunk = 5000
+const RememberChunk = 5000
 
 // Remember puts back event ids that a shard may have forgotten, for the dedupe window
 // from now, while the loss with that marker is being dealt with. An id that the shard
 // knows keeps its content. It may be repeated.
 func (v *Valkey) Remember(ctx context.Context, shard int, marker string, dedupe time.Duration, ids []EventID) error {
 	keys := []string{rewoundKey(shard), slicesKey(shard)}
-	for chunk := range slices.Chunk(ids, rememberChunk) {
+	for chunk := range slices.Chunk(ids, RememberChunk) {
 		args := []any{marker, seenPrefix(shard), windowMillis(dedupe), packIDs(chunk), requestPrefix(shard)}
 		if _, err := v.run(ctx, nil, call{rememberScript, keys, args}); err != nil {
 			return fmt.Errorf("put back event ids: %w", err)
@@ -131,10 +133,12 @@ func (v *Valkey) Remember(ctx context.Context, shard int, marker string, dedupe 
 }
 
 // Resume ends the recovery from the loss with that marker: the shard is in use again
-// from seq on. It may be repeated.
-func (v *Valkey) Resume(ctx context.Context, shard int, marker string, seq ledger.Position) error {
+// from a position on. It may be repeated.
+func (v *Valkey) Resume(
+	ctx context.Context, shard int, marker string, from ledger.Position,
+) error {
 	keys := []string{rewoundKey(shard), seqKey(shard), readsKey(shard)}
-	if _, err := v.run(ctx, nil, call{resumeScript, keys, []any{marker, seq, record.Form}}); err != nil {
+	if _, err := v.run(ctx, nil, call{resumeScript, keys, []any{marker, from, record.Form}}); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
 	return nil

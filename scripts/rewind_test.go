@@ -10,6 +10,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 )
 
 // refused fails the test unless ingest, seal and usage all say that writes are lost, and
@@ -17,7 +18,7 @@ import (
 func (r *rig) refused() {
 	r.Helper()
 	before := r.dump()
-	if _, _, err := r.Ingest(r.Context(), 0, r.group(chat(1)), window, Query{}); !errors.Is(err, ErrRewound) || Transient(err) {
+	if _, _, err := r.Ingest(r.Context(), 0, r.group(chat(1)), window, Query{}); !errors.Is(err, ErrRewound) || valkey.Transient(err) {
 		r.Errorf("ingest: %v, want ErrRewound, which is not transient", err)
 	}
 	if _, err := r.Seal(r.Context(), 0, now+1, 8); !errors.Is(err, ErrRewound) {

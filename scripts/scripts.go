@@ -3,7 +3,6 @@ package scripts
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 )
 
 //go:embed position.lua
@@ -26,7 +27,10 @@ var countingLua string
 var seenLua string
 
 //go:embed limits.lua
-var limitsLua string
+var limitsFile string
+
+// limitsLua is limits.lua behind the constants that it shares with Go.
+var limitsLua = fmt.Sprintf("local feature_days = %d\n", featureDays) + limitsFile
 
 //go:embed ingest.lua
 var ingestLua string
@@ -123,9 +127,6 @@ func newScript(name, lua string, parts ...string) script {
 	return script{redis.NewScript(flags + "\n" + strings.Join(parts, "") + body), name}
 }
 
-// ErrFull reports that Valkey has reached maxmemory; nothing was written.
-var ErrFull = errors.New("valkey is full")
-
 // Valkey calls the scripts. The client must not retry by itself (MaxRetries -1):
 // a repeated call is safe only under the rules of each function.
 type Valkey struct {
@@ -148,14 +149,6 @@ func New(rdb redis.UniversalClient, shards int) *Valkey {
 
 // Shards is the number of shards.
 func (v *Valkey) Shards() int { return v.shards }
-
-// Ping reports whether Valkey answers.
-func (v *Valkey) Ping(ctx context.Context) error {
-	if err := v.rdb.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("ping valkey: %w", err)
-	}
-	return nil
-}
 
 // call is one EVALSHA of a pipeline.
 type call struct {
@@ -188,27 +181,12 @@ func (v *Valkey) run(ctx context.Context, extra func(redis.Pipeliner), calls ...
 			}
 			continue
 		}
-		if redis.HasErrorPrefix(err, "OOM") {
-			return nil, fmt.Errorf("%w: %w", ErrFull, err)
+		if valkey.IsFull(err) {
+			return nil, fmt.Errorf("%w: %w", valkey.ErrFull, err)
 		}
 		if redis.HasErrorPrefix(err, "REWOUND") {
 			return cmds, fmt.Errorf("%w: %w", ErrRewound, err)
 		}
 		return cmds, err
 	}
-}
-
-// passing are the answers of a Valkey that did not run a script now but will soon.
-var passing = []string{"LOADING", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "READONLY"}
-
-// Transient reports whether it makes sense to send the same call again: the
-// connection failed, so that the outcome is unknown, or Valkey was not ready.
-func Transient(err error) bool {
-	for _, prefix := range passing {
-		if redis.HasErrorPrefix(err, prefix) {
-			return true
-		}
-	}
-	var reply redis.Error
-	return !errors.As(err, &reply)
 }

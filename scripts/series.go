@@ -7,9 +7,10 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/redis/go-redis/v9"
 )
 
 // ErrManyLate reports that more events wait for Postgres than one call may add up.

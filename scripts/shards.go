@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 
 // ErrShards reports that the state in Valkey is placed by another number of shards.
@@ -70,7 +71,7 @@ func (v *Valkey) noteShards(ctx context.Context, mine string) (int, error) {
 // possible, or if no single number explains all of them, because it was changed before there
 // was a note.
 func (v *Valkey) placedBy(ctx context.Context) (int, error) {
-	cmds := make([]*redis.StringSliceCmd, MaxShards)
+	cmds := make([]*redis.StringSliceCmd, ledger.MaxShards)
 	_, err := v.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for shard := range cmds {
 			cmds[shard] = pipe.ZRange(ctx, changedKey(shard), 0, placedSample-1)
@@ -93,7 +94,7 @@ func (v *Valkey) placedBy(ctx context.Context) (int, error) {
 	if explains(v.shards) {
 		return v.shards, nil
 	}
-	for shards := 1; shards <= MaxShards; shards++ {
+	for shards := 1; shards <= ledger.MaxShards; shards++ {
 		if explains(shards) {
 			return shards, nil
 		}

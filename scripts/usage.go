@@ -18,7 +18,7 @@ type Query struct {
 	// Settled are the ids of sum batches the caller knows to be in Postgres.
 	Settled []string
 	Tenants []meter.TenantDays
-	// Position is the largest seq of the shard that the caller's view of Postgres contains.
+	// Position is the largest position of the shard that the caller's view of Postgres contains.
 	Position ledger.Position
 	// MissingFrom is the Batch.Number of the first sum batch of the shard that the view may
 	// not contain; Limits need it.

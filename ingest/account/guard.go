@@ -43,10 +43,12 @@ type Guard struct {
 func NewGuard(s Settings, known *tenants.Directory, reg prometheus.Registerer) *Guard {
 	f := promauto.With(reg)
 	refused := f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_auth_refused_total",
-		Help: "Requests refused for want of a valid credential (401) or of its scope (403)."}, []string{"status"})
+		Help: "Requests refused for want of a valid credential (401) or of its scope (403).",
+	}, []string{"status"})
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_auth_jwks_age_seconds",
-		Help: "Time since the set of public keys that tokens are checked by (JWT_JWKS) was last read, or since the start; 0 without one."},
-		func() float64 { return s.Gate.KeysAge().Seconds() })
+		Help: "Time since the set of public keys that tokens are checked by (JWT_JWKS) was last read, " +
+			"or since the start; 0 without one.",
+	}, func() float64 { return s.Gate.KeysAge().Seconds() })
 	return &Guard{
 		gate: s.Gate, tenants: known, local: s.OnlyLocal,
 		origins: s.CORSOrigins, origin: originOf(s.PublicURL),

@@ -40,7 +40,8 @@ func (g *Guard) newKeyAnswer(k store.APIKey) keyAnswer {
 		return &t
 	}
 	a := keyAnswer{
-		ID: k.ID, Name: k.Name, Scope: auth.ScopeOf(k).String(), CreatedAt: k.CreatedAt.UTC(), OpenMode: k.OpenMode,
+		ID: k.ID, Name: k.Name, Scope: auth.ScopeOf(k).String(),
+		CreatedAt: k.CreatedAt.UTC(), OpenMode: k.OpenMode,
 		ExpiresAt:  instant(k.ExpiresAt.Time, k.ExpiresAt.Valid),
 		RevokedAt:  instant(k.RevokedAt.Time, k.RevokedAt.Valid),
 		LastUsedAt: instant(k.LastUsedAt.Time, k.LastUsedAt.Valid),

@@ -38,7 +38,9 @@ type keyRequest struct {
 // keyQuery reads the parameters of GET /keys.
 func keyQuery(r *http.Request) (store.APIKeyQuery, error) {
 	q := param.Parse(r, "limit", "cursor")
-	ask := store.APIKeyQuery{Tenant: auth.Of(r.Context()).Tenant, Limit: q.Integer("limit", defaultKeys, 1, maxKeys)}
+	ask := store.APIKeyQuery{
+		Tenant: auth.Of(r.Context()).Tenant, Limit: q.Integer("limit", defaultKeys, 1, maxKeys),
+	}
 	if q.Values.Has("cursor") {
 		var err error
 		if ask.AfterCreated, ask.AfterID, err = param.DecodeCursor(q.Values.Get("cursor")); err != nil {
@@ -50,7 +52,8 @@ func keyQuery(r *http.Request) (store.APIKeyQuery, error) {
 
 // parseKey reads which key to create.
 func (a *Admin) parseKey(w http.ResponseWriter, r *http.Request) (auth.NewKey, error) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != answer.ContentType[0] {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != answer.ContentType[0] {
 		return auth.NewKey{}, problem.NotJSON()
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxKeyRequest))
@@ -59,7 +62,8 @@ func (a *Admin) parseKey(w http.ResponseWriter, r *http.Request) (auth.NewKey, e
 	}
 	var ask keyRequest
 	if err := strict.Unmarshal(text, &ask, strict.RejectUnknownMembers(true)); err != nil {
-		return auth.NewKey{}, problem.InvalidKey("", "the body must be an object of scope, tenant, name, expiresAt, rateLimit and rateBurst, each once")
+		return auth.NewKey{}, problem.InvalidKey("", "the body must be an object of scope, tenant, name, "+
+			"expiresAt, rateLimit and rateBurst, each once")
 	}
 	k, err := ask.key(a.backend.Now())
 	if err != nil {
@@ -142,7 +146,8 @@ func (a *Admin) boundKey(who *auth.Principal, k *auth.NewKey) error {
 	case k.Expires.IsZero():
 		k.Expires = maker.Expires
 	case k.Expires.After(maker.Expires):
-		return problem.InvalidKey("expiresAt", "must not be after "+maker.Expires.UTC().Format(time.RFC3339)+", when the key that makes it ends")
+		return problem.InvalidKey("expiresAt", "must not be after "+
+			maker.Expires.UTC().Format(time.RFC3339)+", when the key that makes it ends")
 	}
 	switch {
 	case !maker.Rate.Limited():

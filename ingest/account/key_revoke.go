@@ -42,7 +42,8 @@ func (a *Admin) RevokeKey(w http.ResponseWriter, r *http.Request, params httprou
 	answer := revokedAnswer{ID: id}
 	if made {
 		var untold error
-		answer.MadeRevoked, untold, err = auth.RevokeMade(ctx, a.backend.DB, a.backend.Valkey, id, who.Tenant, now)
+		answer.MadeRevoked, untold, err = auth.RevokeMade(
+			ctx, a.backend.DB, a.backend.Valkey, id, who.Tenant, now)
 		if err != nil {
 			const detail = "the API key is revoked, but those that it has made cannot be now: repeat this"
 			return problem.Unavailable(detail).Because(err)

@@ -24,10 +24,11 @@ func (a *Admin) ListKeys(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 	ask.Limit++ // one more tells whether there is a next page
 	var keys []store.APIKey
 	var odd []store.OddRow // they take places of the page
-	err = store.Snapshot(r.Context(), a.backend.DB, param.PageTimeout, func(ctx context.Context, tx *sqlx.Tx) (err error) {
+	read := func(ctx context.Context, tx *sqlx.Tx) (err error) {
 		keys, odd, err = store.APIKeys(ctx, tx, ask)
 		return err
-	})
+	}
+	err = store.Snapshot(r.Context(), a.backend.DB, param.PageTimeout, read)
 	if err != nil {
 		return problem.Unavailable("API keys cannot be read now").Because(err)
 	}

@@ -11,7 +11,9 @@ import (
 // Where no caller is asked for a credential because only this machine can connect, a page in a
 // browser of this machine, and a proxy in front of the process, connect from here for whatever is
 // behind them.
-func (g *Guard) OnlyLocal(next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
+func (g *Guard) OnlyLocal(
+	next http.Handler, refuse func(http.ResponseWriter, *http.Request, error),
+) http.Handler {
 	if !g.local {
 		return next
 	}

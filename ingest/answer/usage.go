@@ -16,10 +16,10 @@ func AppendUsage(b []byte, u meter.Usage) []byte {
 func AppendFigures(b []byte, u meter.Usage) []byte {
 	b = AppendString(append(b, `"tenant":`...), u.Tenant.Shown())
 	b = strconv.AppendInt(append(b, `,"totalTokens":`...), u.Used[meter.Tokens], 10)
-	if quota := u.Tenant.Quota; quota > 0 {
+	if used, quota := u.Used[meter.Tokens], u.Tenant.Quota; quota > 0 {
 		b = strconv.AppendInt(append(b, `,"quota":`...), quota, 10)
-		b = strconv.AppendFloat(append(b, `,"quotaPercent":`...), meter.Percent(u.Used[meter.Tokens], quota), 'f', -1, 64)
-		b = strconv.AppendInt(append(b, `,"remaining":`...), meter.Remaining(u.Used[meter.Tokens], quota), 10)
+		b = strconv.AppendFloat(append(b, `,"quotaPercent":`...), meter.Percent(used, quota), 'f', -1, 64)
+		b = strconv.AppendInt(append(b, `,"remaining":`...), meter.Remaining(used, quota), 10)
 	} else {
 		b = append(b, `,"quota":null,"quotaPercent":null,"remaining":null`...)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -57,7 +58,7 @@ func BenchmarkCommitter(b *testing.B) {
 func running(tb testing.TB, s Settings) *Committers {
 	tb.Helper()
 	env := stacktest.New(tb)
-	rdb, err := scripts.Connect(env.ValkeyURL)
+	rdb, err := valkey.Connect(env.ValkeyURL)
 	if err != nil {
 		tb.Fatal(err)
 	}

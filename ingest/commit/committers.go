@@ -104,6 +104,7 @@ func (c *Committers) Commit(ctx context.Context, r *Request) (total Result, err 
 		}
 		s.release()
 	}
+	r.end()
 	return total, err
 }
 

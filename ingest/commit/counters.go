@@ -50,5 +50,6 @@ func (s *sums) find(c *scripts.Counter) int {
 
 // sameCounter reports whether a and b count the same thing.
 func sameCounter(a, b *scripts.Counter) bool {
-	return a.Feature == b.Feature && a.Tenant == b.Tenant && a.Minute == b.Minute && a.Day == b.Day && a.Late == b.Late
+	return a.Feature == b.Feature && a.Tenant == b.Tenant &&
+		a.Minute == b.Minute && a.Day == b.Day && a.Late == b.Late
 }

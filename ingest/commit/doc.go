@@ -34,7 +34,7 @@
 //     is answered 503 while the first is staged. The first part of a staged request has the key,
 //     so nothing of a repetition is stored.
 //   - A request whose events were all counted before, by their ids, is remembered as well.
-//   - Valkey loses it: flusher/requests.go. Postgres has the key and the event's place in the
+//   - Valkey loses it: flusher/recovery/requests.go. Postgres has the key and the event's place in the
 //     request, since the key stands for no single event.
 //
 // Lines of such events are longer. Whether a flusher reads them is asked in the same call
@@ -114,9 +114,9 @@
 // that were taken stay charged, and features stay known for 35 days; quotas are given back.
 //
 //   - Rates are GCRA by Valkey's clock, a tenant's and a key's. A request needs room for all
-//     its events, also those that turn out to be duplicates, and pays for those counted. A refusal is remembered until it may
-//     be over, and given without a call (buckets.go says why that is exact). A request larger
-//     than the burst is answered 413: waiting does not help.
+//     its events, also those that turn out to be duplicates, and pays for those counted. A refusal
+//     is remembered until it may be over, and given without a call (buckets.go says why that is
+//     exact). A request larger than the burst is answered 413: waiting does not help.
 //   - Quotas. Soft: a request is accepted if all of its events but the last leave some of the
 //     quota, so that the last event may cross it and nothing comes after. Strict: if all of
 //     it fits. The answer is 402 with the figures. Enforced is the period that is current when
@@ -129,9 +129,9 @@
 //     while Postgres is away, or the first minutes of a period while it is, or a process that is cut
 //     off from the Postgres which a flusher fills. Others are not concerned.
 //   - Features. A feature of a tenant counts from its first event until 35 days after the
-//     last day on which it was used, in whatever period the events are. Only features that a process has not seen
-//     today are in the call; two processes never have more than the limit together. A recovery
-//     from lost writes puts them back from usage_daily (flusher/doc.go, step 15).
+//     last day on which it was used, in whatever period the events are. Only features that a
+//     process has not seen today are in the call; two processes never have more than the limit
+//     together. A recovery from lost writes puts them back from usage_daily (flusher/doc.go, step 15).
 //
 // With SHARDS > 1 a key has a bucket in each shard, and a request whose tenants lie in
 // different shards is judged shard by shard, as it is counted.

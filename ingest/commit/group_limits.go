@@ -22,7 +22,9 @@ type groupLimits struct {
 
 // limits are those of the group with these counters; nil if there are none. unknown are
 // the submissions of which the reading cannot tell what their tenants have used.
-func (c *committer) limits(g *group, counters []scripts.Counter, reading usage.Lookup) (l *groupLimits, unknown []*submission) {
+func (c *committer) limits(g *group, counters []scripts.Counter, reading usage.Lookup) (
+	l *groupLimits, unknown []*submission,
+) {
 	var fresh map[scripts.Feature]int
 	l = &groupLimits{Limits: scripts.Limits{MostFeatures: c.limiter.mostFeatures}}
 	if c.limiter.mostFeatures > 0 {
@@ -102,7 +104,9 @@ func (l *groupLimits) rate(c charge) int {
 
 // needs is what s takes of the quotas of its tenants in their current periods: what is dated
 // into another one is accepted. ok is false if the reading does not know one of them.
-func (l *groupLimits) needs(s *submission, place map[string]int, reading usage.Lookup) (needs []scripts.Need, ok bool) {
+func (l *groupLimits) needs(s *submission, place map[string]int, reading usage.Lookup) (
+	needs []scripts.Need, ok bool,
+) {
 	for _, t := range s.tenants {
 		if !enforced(t) {
 			continue

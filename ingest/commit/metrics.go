@@ -25,13 +25,15 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer, most func() int64) *metrics {
 	f := promauto.With(reg)
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_features_largest",
-		Help: "Most features in use by one tenant, among those that this process has first seen today."}, func() float64 { return float64(most()) })
+		Help: "Most features in use by one tenant, among those that this process has first seen today.",
+	}, func() float64 { return float64(most()) })
 	limited := f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_requests_limited_total",
 		Help: "Requests refused by a rate limit or because a quota is used up."}, []string{"reason"})
 	return &metrics{
 		limitedRate: limited.WithLabelValues("rate"), limitedQuota: limited.WithLabelValues("quota"),
 		featuresRefused: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_features_refused_total",
-			Help: "Requests refused because a tenant would have too many features: a client may send names that it should not."}),
+			Help: "Requests refused because a tenant would have too many features: " +
+				"a client may send names that it should not."}),
 		events: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_events_total",
 			Help: "Events counted."}),
 		seen: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_seen_ids_total",
@@ -39,9 +41,11 @@ func newMetrics(reg prometheus.Registerer, most func() int64) *metrics {
 		groupEvents: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_group_events",
 			Help: "Events in a group commit.", Buckets: prometheus.ExponentialBuckets(1, 4, 8)}),
 		groupWait: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_group_wait_seconds",
-			Help: "Time the request of a group that has waited longest waits until the group is sent to Valkey.", Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5}}),
+			Help:    "Time the request of a group that has waited longest waits until the group is sent to Valkey.",
+			Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5}}),
 		callSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_call_seconds",
-			Help: "Duration of one call of ingest.lua, with its fsync.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 11)}),
+			Help:    "Duration of one call of ingest.lua, with its fsync.",
+			Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 11)}),
 		retries: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_retries_total",
 			Help: "Calls of ingest.lua repeated because the outcome was unknown or Valkey not ready."}),
 	}

@@ -2,6 +2,7 @@ package commit
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
@@ -25,13 +26,19 @@ type Request struct {
 	conflicts  []int
 }
 
+// requests are kept for reuse: most hold one event.
+var requests = sync.Pool{New: func() any { return &Request{} }}
+
 // NewRequest begins a request that arrived at now, of up to so many events, under an
 // Idempotency-Key; "" if it has none.
 func (c *Committers) NewRequest(from Sender, key string, events int, now time.Time) *Request {
-	return &Request{
+	r := requests.Get().(*Request)
+	*r = Request{
 		committers: c, sender: from, sent: sentUnder(key, from.Tenant), events: events,
-		now: now, arrived: failpoint.Now(), byShard: make([]*submission, len(c.all)),
+		now: now, arrived: failpoint.Now(),
+		byShard: append(r.byShard[:0], make([]*submission, len(c.all))...),
 	}
+	return r
 }
 
 // Add adds an event, the index-th of the request, of a tenant. The tenant's key takes the place of
@@ -88,6 +95,14 @@ func (r *Request) Release() {
 			s.release()
 		}
 	}
+	r.end()
+}
+
+// end gives up the request, whose submissions are released.
+func (r *Request) end() {
+	clear(r.byShard)
+	*r = Request{byShard: r.byShard}
+	requests.Put(r)
 }
 
 // close returns the submissions of a request that is complete.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -47,7 +48,7 @@ func (c *committer) retry(ctx context.Context, call func(context.Context) error)
 		err := call(attempt)
 		cancel()
 		c.metrics.called(time.Since(began))
-		if err == nil || !scripts.Transient(err) || errors.Is(err, scripts.ErrOldGroup) {
+		if err == nil || !valkey.Transient(err) || errors.Is(err, scripts.ErrOldGroup) {
 			return err
 		}
 		c.metrics.retried()
@@ -62,16 +63,17 @@ func (c *committer) retry(ctx context.Context, call func(context.Context) error)
 // failure is the refusal of every request in a group that could not be committed.
 func (c *committer) failure(err error) error {
 	switch {
-	case errors.Is(err, scripts.ErrFull):
+	case errors.Is(err, valkey.ErrFull):
 		c.log.Error("valkey is full, events are refused", "error", err)
 		return ErrFull
 	case errors.Is(err, scripts.ErrRewound):
 		c.features.forget()
-		c.log.Error("valkey has lost writes, events are refused until a flusher has recovered it", "error", err)
+		c.log.Error("valkey has lost writes, events are refused until a flusher has recovered it",
+			"error", err)
 		return ErrRecovering
 	}
 	c.log.Error("could not commit a group of events", "error", err)
-	if scripts.Transient(err) {
+	if valkey.Transient(err) {
 		return ErrUnknown
 	}
 	return ErrRefused

@@ -99,7 +99,9 @@ func (s *submission) release() {
 
 // add puts an event of tenant t, the index-th of the request, into the submission. It
 // arrived at now, has the given id if the client sent one, and is stored under key.
-func (s *submission) add(index int, key uuid.UUID, e meter.Event, id scripts.EventID, t meter.Tenant, now time.Time) {
+func (s *submission) add(
+	index int, key uuid.UUID, e meter.Event, id scripts.EventID, t meter.Tenant, now time.Time,
+) {
 	if e.At.IsZero() {
 		e.At = now
 	}

@@ -78,7 +78,9 @@ func senderOf(ctx context.Context) commit.Sender {
 
 // read makes a request of a body. Large ones are read a few at a time, by turn of their senders,
 // so that single events of others do not have to wait for a processor.
-func (h *Handlers) read(r *http.Request, d Decoder, body []byte, from commit.Sender) (*commit.Request, error) {
+func (h *Handlers) read(r *http.Request, d Decoder, body []byte, from commit.Sender) (
+	*commit.Request, error,
+) {
 	if len(body) > largeBody {
 		if err := h.reading.Enter(r.Context(), from.Flow(), len(body)); err != nil {
 			return nil, problem.Gone()

@@ -35,7 +35,8 @@ func (f *Feeds) Open(w http.ResponseWriter, r *http.Request, _ httprouter.Params
 	who := account.Holder(r.Context())
 	own, err := f.join(q, who)
 	if errors.Is(err, errFull) {
-		return problem.Unavailable("as many clients are connected as the server takes, or takes of yours; poll GET /tenants instead")
+		return problem.Unavailable("as many clients are connected as the server takes, or takes of yours; " +
+			"poll GET /tenants instead")
 	}
 	if err != nil {
 		return problem.Stopping()
@@ -56,7 +57,9 @@ func (f *Feeds) Open(w http.ResponseWriter, r *http.Request, _ httprouter.Params
 
 // follow sends a feed until the client, its credential or the server ends, and returns how to
 // close.
-func (f *Feeds) follow(ctx context.Context, conn *websocket.Conn, own *feed, r *http.Request) (websocket.StatusCode, string) {
+func (f *Feeds) follow(ctx context.Context, conn *websocket.Conn, own *feed, r *http.Request) (
+	status websocket.StatusCode, reason string,
+) {
 	var have *state
 	lastSent, lastPing := time.Now(), time.Now()
 	alive := time.NewTimer(aliveEvery)

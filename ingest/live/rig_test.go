@@ -19,6 +19,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -34,7 +35,7 @@ func newRig(t *testing.T) rig {
 	t.Helper()
 	env := stacktest.New(t)
 	env.DB.MustExecContext(t.Context(), "INSERT INTO tenants (name) VALUES ('acme')")
-	rdb, err := scripts.Connect(env.ValkeyURL)
+	rdb, err := valkey.Connect(env.ValkeyURL)
 	if err != nil {
 		t.Fatal(err)
 	}

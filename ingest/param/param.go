@@ -118,7 +118,8 @@ func (q *Query) Instant(name string, otherwise time.Time, zone *time.Location) t
 	}
 	t, err := time.Parse(time.RFC3339, text) // takes a little more, as this always has
 	if err != nil {
-		q.Refuse(name, "must be an instant like 2026-03-01T12:00:00Z (a + is written %2B) or a date like 2026-03-01"+problem.AsInstant(text))
+		q.Refuse(name, "must be an instant like 2026-03-01T12:00:00Z (a + is written %2B) "+
+			"or a date like 2026-03-01"+problem.AsInstant(text))
 		return otherwise
 	}
 	return t

@@ -38,10 +38,11 @@ func (h *Handlers) Alerts(w http.ResponseWriter, r *http.Request, _ httprouter.P
 	page := ask.Limit
 	ask.Limit++ // one more tells whether there is a next page
 	var alerts []store.Alert
-	err = store.Snapshot(r.Context(), h.backend.DB, param.PageTimeout, func(ctx context.Context, tx *sqlx.Tx) (err error) {
+	read := func(ctx context.Context, tx *sqlx.Tx) (err error) {
 		alerts, err = store.Alerts(ctx, tx, ask)
 		return err
-	})
+	}
+	err = store.Snapshot(r.Context(), h.backend.DB, param.PageTimeout, read)
 	if err != nil {
 		return problem.Unavailable("alerts cannot be read now").Because(err)
 	}

@@ -60,8 +60,10 @@ func newAlertsAnswer(alerts []store.Alert, next *string) alertsAnswer {
 			state = "cleared"
 		}
 		answer.Alerts[i] = alertAnswer{
-			ID: a.ID, Tenant: a.Tenant, Threshold: a.Threshold, Used: a.Used, Quota: a.Quota, Percent: meter.Percent(a.Used, a.Quota),
-			PeriodStart: a.PeriodStart, PeriodEnd: a.PeriodEnd, State: state, FiredAt: a.FiredAt.UTC(), ClearedAt: inUTC(a.ClearedAt),
+			ID: a.ID, Tenant: a.Tenant, Threshold: a.Threshold,
+			Used: a.Used, Quota: a.Quota, Percent: meter.Percent(a.Used, a.Quota),
+			PeriodStart: a.PeriodStart, PeriodEnd: a.PeriodEnd,
+			State: state, FiredAt: a.FiredAt.UTC(), ClearedAt: inUTC(a.ClearedAt),
 			Deliveries: make([]deliveryAnswer, len(a.Deliveries)),
 		}
 		for j, d := range a.Deliveries {
@@ -73,8 +75,9 @@ func newAlertsAnswer(alerts []store.Alert, next *string) alertsAnswer {
 
 func newDeliveryAnswer(d store.Delivery) deliveryAnswer {
 	answer := deliveryAnswer{
-		ID: d.ID, Kind: d.Kind, Event: d.Event, Target: d.Target(), Status: d.Status, Attempts: len(d.Attempts),
-		NextAttemptAt: inUTC(d.NextAttemptAt), DeliveredAt: inUTC(d.DeliveredAt), LastError: d.LastError,
+		ID: d.ID, Kind: d.Kind, Event: d.Event, Target: d.Target(),
+		Status: d.Status, Attempts: len(d.Attempts), NextAttemptAt: inUTC(d.NextAttemptAt),
+		DeliveredAt: inUTC(d.DeliveredAt), LastError: d.LastError,
 		Tries: make([]tryAnswer, len(d.Attempts)),
 	}
 	for i, a := range d.Attempts {

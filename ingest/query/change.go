@@ -19,14 +19,15 @@ func (p *Page) AppendChange(b []byte, before *Page) (_ []byte, changed bool) {
 	for _, r := range p.rows {
 		old := known[r.Tenant.Shown()]
 		delete(known, r.Tenant.Shown())
-		if old == r || old != nil && bytes.Equal(old.head, r.head) && bytes.Equal(old.sparkline, r.sparkline) {
+		sameSparkline := old != nil && bytes.Equal(old.sparkline, r.sparkline)
+		if old == r || sameSparkline && bytes.Equal(old.head, r.head) {
 			continue
 		}
 		if changed {
 			b = append(b, ',')
 		}
 		changed = true
-		if old != nil && bytes.Equal(old.sparkline, r.sparkline) {
+		if sameSparkline {
 			b = append(append(append(b, '{'), r.head...), '}')
 		} else {
 			b = r.append(b)

@@ -79,7 +79,8 @@ func (h *Handlers) EventsCSV(w http.ResponseWriter, r *http.Request, params http
 	}
 	w.Header().Set("X-Complete-To", complete.UTC().Format(time.RFC3339Nano))
 	whole := httpd.Stream(r.Context())
-	out := newTable(w, w, "events.csv", now, "id", "tenant", "feature", "tokens", "timestamp", "clientId")
+	out := newTable(w, w, "events.csv", now,
+		"id", "tenant", "feature", "tokens", "timestamp", "clientId")
 	control := http.NewResponseController(w)
 	for {
 		if err := control.SetWriteDeadline(time.Now().Add(eventsWriteLimit)); err != nil {
@@ -87,7 +88,8 @@ func (h *Handlers) EventsCSV(w http.ResponseWriter, r *http.Request, params http
 			panic(http.ErrAbortHandler)
 		}
 		for _, e := range events {
-			out.write(e.ID, tenant.Shown(), e.Feature, decimal(e.Amounts[meter.Tokens]), e.At.UTC().Format(time.RFC3339Nano), e.Key.String)
+			out.write(e.ID, tenant.Shown(), e.Feature, decimal(e.Amounts[meter.Tokens]),
+				e.At.UTC().Format(time.RFC3339Nano), e.Key.String)
 		}
 		if out.flush() != nil || control.Flush() != nil {
 			panic(http.ErrAbortHandler) // the client has gone away, or does not read

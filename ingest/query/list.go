@@ -48,7 +48,8 @@ var sortNames = []string{"name", "percent", "used", "quota", "pace", "projected"
 // ParseList reads the parameters of a list of tenants for a caller who may know of one tenant only,
 // or of all for "".
 func ParseList(q *param.Query, only string) List {
-	l := List{only: only, sort: "percent", descending: true, limit: q.Integer("limit", defaultLimit, 1, maxLimit)}
+	l := List{only: only, sort: "percent", descending: true,
+		limit: q.Integer("limit", defaultLimit, 1, maxLimit)}
 	if q.Values.Has("sort") {
 		l.sort, l.descending = strings.CutPrefix(q.Values.Get("sort"), "-")
 		if !slices.Contains(sortNames, l.sort) {
@@ -60,7 +61,8 @@ func ParseList(q *param.Query, only string) List {
 	l.archived = q.OneOf("archived", "false", "true") == "true"
 	if q.Values.Has("cursor") {
 		data, err := base64.RawURLEncoding.DecodeString(q.Values.Get("cursor"))
-		if err != nil || strict.Unmarshal(data, &l.after) != nil || l.after.Name == "" || l.after.Sort != l.sorting() {
+		if err != nil || strict.Unmarshal(data, &l.after) != nil ||
+			l.after.Name == "" || l.after.Sort != l.sorting() {
 			q.Refuse("cursor", "must be the next of an answer to the same query")
 		}
 	}
@@ -109,7 +111,8 @@ func (l List) compare(a, b position) int {
 		}
 		return -1
 	}
-	byValue, byName := cmp.Or(cmp.Compare(a.Int, b.Int), cmp.Compare(a.Real, b.Real)), strings.Compare(a.Name, b.Name)
+	byValue := cmp.Or(cmp.Compare(a.Int, b.Int), cmp.Compare(a.Real, b.Real))
+	byName := strings.Compare(a.Name, b.Name)
 	if l.sort == "name" {
 		byValue, byName = byName, 0
 	}
@@ -121,8 +124,11 @@ func (l List) compare(a, b position) int {
 
 // matches reports whether the list holds a row, wherever its pages begin.
 func (l List) matches(r *row) bool {
-	return (l.archived || !r.Tenant.Archived) && (l.search == "" || strings.Contains(searchable(r.Tenant.Name), l.search) ||
-		slices.ContainsFunc(r.Tenant.Aliases, func(name string) bool { return strings.Contains(searchable(name), l.search) }))
+	if r.Tenant.Archived && !l.archived {
+		return false
+	}
+	found := func(name string) bool { return strings.Contains(searchable(name), l.search) }
+	return l.search == "" || found(r.Tenant.Name) || slices.ContainsFunc(r.Tenant.Aliases, found)
 }
 
 // searchable is a name as it is compared with what people search for.

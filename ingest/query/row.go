@@ -48,11 +48,13 @@ type Snapshotter struct{ last atomic.Pointer[Snapshot] }
 
 // Of makes the snapshot of an overview.
 func (s *Snapshotter) Of(o usage.Overview) *Snapshot {
-	next := &Snapshot{rows: make([]*row, len(o.Tenants)), AsOf: o.AsOf, Stale: o.Stale, totals: totals{eventsRate: o.EventsPerSecond}}
+	next := &Snapshot{rows: make([]*row, len(o.Tenants)), AsOf: o.AsOf, Stale: o.Stale,
+		totals: totals{eventsRate: o.EventsPerSecond}}
 	var before []*row // those of the last snapshot that are not passed yet; both are by name
 	sameMinute := false
 	if last := s.last.Load(); last != nil {
-		before, sameMinute = last.rows, last.AsOf.Truncate(time.Minute).Equal(o.AsOf.Truncate(time.Minute))
+		before = last.rows
+		sameMinute = last.AsOf.Truncate(time.Minute).Equal(o.AsOf.Truncate(time.Minute))
 	}
 	for i := range o.Tenants {
 		recent := &o.Tenants[i]
@@ -79,7 +81,8 @@ func (s *Snapshot) of(tenant string) *Snapshot {
 		return s
 	}
 	own := &Snapshot{AsOf: s.AsOf, totals: totals{eventsRate: -1}}
-	at, ok := slices.BinarySearchFunc(s.rows, tenant, func(r *row, name string) int { return strings.Compare(r.Tenant.Name, name) })
+	byName := func(r *row, name string) int { return strings.Compare(r.Tenant.Name, name) }
+	at, ok := slices.BinarySearchFunc(s.rows, tenant, byName)
 	if !ok {
 		return own
 	}
@@ -118,7 +121,8 @@ func (r *row) encode() {
 			b = append(b, `,"archived":true`...)
 		}
 		r.head = appendProjection(b, r.projection, r.projected)
-		r.sparkline = appendSparkline(make([]byte, 0, 160), r.AppendMinutes(make([]int64, 0, usage.RecentMinutes)))
+		minutes := r.AppendMinutes(make([]int64, 0, usage.RecentMinutes))
+		r.sparkline = appendSparkline(make([]byte, 0, 160), minutes)
 	})
 }
 

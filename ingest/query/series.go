@@ -207,7 +207,8 @@ func (h *Handlers) parseSeries(r *http.Request, tenant meter.Tenant) (usage.Seri
 	if q.Err() == nil {
 		var ok bool
 		if query.Intervals, ok = meter.Cut(from, to, step, tenant.Zone, maxPoints); !ok {
-			q.Refuse("step", fmt.Sprintf("makes more than %d points of this range: choose a longer step or a shorter range", maxPoints))
+			q.Refuse("step", fmt.Sprintf("makes more than %d points of this range: "+
+				"choose a longer step or a shorter range", maxPoints))
 		}
 	}
 	return query, step, q.Err()

@@ -88,8 +88,8 @@ func TestEachCorruptionIsFoundAndRepairedOnce(t *testing.T) {
 			}
 			repaired := r.repair()
 			r.wantDrift(repaired, tt.want...)
-			if !repaired.Settled() || (repaired.Repaired.Ledger != "") != (len(tt.want) > 0) {
-				t.Errorf("settled %v, repaired %+v", repaired.Settled(), repaired.Repaired)
+			if !repaired.Resolved() || (repaired.Repaired.Ledger != "") != (len(tt.want) > 0) {
+				t.Errorf("settled %v, repaired %+v", repaired.Resolved(), repaired.Repaired)
 			}
 			r.wantDrift(r.audit(r.lately()))
 			r.wantSums()
@@ -170,10 +170,10 @@ func TestAChangedTimeZoneIsNoDrift(t *testing.T) {
 	report = r.audit(narrow)
 	r.wantDrift(report, "daily acme/chat 2026-03-10 -99/-1", "unresolved acme/chat +1/+0")
 	report, err := r.auditor().Repair(t.Context(), narrow)
-	if err != nil || report.Settled() || report.Repaired.Days != 0 {
+	if err != nil || report.Resolved() || report.Repaired.Days != 0 {
 		t.Errorf("a repair of an unresolved day: %+v, %v", report.Repaired, err)
 	}
-	if report := r.repair(); !report.Settled() {
+	if report := r.repair(); !report.Resolved() {
 		t.Errorf("the whole history does not resolve it: %v", drift(report))
 	}
 	r.wantDrift(r.audit(r.lately()))

@@ -52,8 +52,8 @@ func TestRepairBesideARunningSystem(t *testing.T) {
 	r.wantDrift(r.patiently(r.auditor().Audit), want...)
 	report := r.patiently(r.auditor().Repair)
 	r.wantDrift(report, want...)
-	if !report.Settled() || report.Repaired.Rollups != 3 || report.Repaired.Days != 4 {
-		t.Errorf("settled %v, repaired %+v", report.Settled(), report.Repaired)
+	if !report.Resolved() || report.Repaired.Rollups != 3 || report.Repaired.Days != 4 {
+		t.Errorf("settled %v, repaired %+v", report.Resolved(), report.Repaired)
 	}
 	for range 3 {
 		r.wantDrift(r.patiently(r.auditor().Audit))

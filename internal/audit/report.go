@@ -95,8 +95,8 @@ func (r Report) Compared() int64 { return max(r.Rows-int64(r.Moving), 0) }
 // Clean reports whether there is no drift.
 func (r Report) Clean() bool { return len(r.Minutes) == 0 && len(r.Totals) == 0 }
 
-// Settled reports whether there is no drift left: there was none, or all was repaired.
-func (r Report) Settled() bool {
+// Resolved reports whether there is no drift left: there was none, or all was repaired.
+func (r Report) Resolved() bool {
 	if r.Repaired == nil {
 		return r.Clean()
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/flusher"
+	"github.com/eduardosanzb/flagmeter/flusher/retention"
 	"github.com/eduardosanzb/flagmeter/ingest"
 	"github.com/eduardosanzb/flagmeter/ingest/backend"
 	"github.com/eduardosanzb/flagmeter/ingest/commit"
@@ -73,7 +74,9 @@ func newRig(tb testing.TB, fast int, names ...string) *rig {
 			tb.Errorf("ingest server: %v", err)
 		}
 	})
-	if err := r.flusher().CreatePartitions(tb.Context()); err != nil {
+	partitions := retention.New(retention.Options{DB: r.AppDB, LongQueryDB: r.AppDB, Valkey: r.valkey,
+		Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
+	if err := partitions.CreatePartitions(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
 	return r

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"github.com/eduardosanzb/flagmeter/internal/mirror"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -23,13 +25,12 @@ type Directory struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	list       atomic.Pointer[list] // nil until Start
-	unreadable atomic.Int64
+	table mirror.Table[[]store.APIKey]
+	list  atomic.Pointer[list] // nil until Start
 
-	mu          sync.Mutex // guards what follows, of which list is made
-	version     int64      // of base; -1: it comes from the copy in Valkey
-	base        []store.APIKey
-	encoded     []byte // the copy for Valkey of what is live of base; nil: to be made
+	mu          sync.Mutex     // guards what follows, of which list is made
+	base        []store.APIKey // what the table holds
+	encoded     []byte         // the copy for Valkey of what is live of base; nil: to be made
 	revoked     map[uuid.UUID]revocation
 	uses        map[uuid.UUID]*use
 	refreshedAt time.Time // when the last refresh that succeeded began
@@ -59,8 +60,15 @@ type revocation struct{ at, learned time.Time }
 func NewDirectory(
 	db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger, now func() time.Time,
 ) *Directory {
-	return &Directory{db: db, valkey: valkey, log: log, now: now, version: -1,
+	d := &Directory{db: db, valkey: valkey, log: log, now: now,
 		revoked: map[uuid.UUID]revocation{}, uses: map[uuid.UUID]*use{}}
+	d.table.Log = log
+	d.table.Version = func(ctx context.Context) (int64, error) { return store.APIKeysVersion(ctx, db) }
+	d.table.Load = func(ctx context.Context) ([]store.APIKey, []store.OddRow, error) {
+		return store.LiveAPIKeys(ctx, db, now())
+	}
+	d.table.LoadCopy, d.table.Use = d.loadCopy, d.use
+	return d
 }
 
 // Loaded reports whether the directory has been filled. Until then it knows no key.
@@ -75,13 +83,7 @@ func (d *Directory) Len() int {
 }
 
 // Unreadable is how many keys do not work because their row cannot be read.
-func (d *Directory) Unreadable() int { return int(d.unreadable.Load()) }
-
-// noteOdd logs and counts the rows that could not be read.
-func (d *Directory) noteOdd(odd []store.OddRow) {
-	store.LogOdd(d.log, odd)
-	d.unreadable.Store(int64(len(odd)))
-}
+func (d *Directory) Unreadable() int { return d.table.Unreadable() }
 
 // nobody is compared with when there is no such hash, so that a miss does the same work.
 var nobody = &entry{}
@@ -123,8 +125,8 @@ func (d *Directory) live(e *entry) *entry {
 	return e
 }
 
-// rebuild makes the list of what is known. A key that was made where nobody was asked for a
-// credential is left out: anybody could make it. d.mu must be held.
+// rebuild makes the list of what is known. A key that was made in open mode is left out:
+// anybody could make it. d.mu must be held.
 func (d *Directory) rebuild() {
 	next := &list{byHash: make(map[[indexed]byte]*entry, len(d.base)),
 		byID: make(map[uuid.UUID]*entry, len(d.base))}

@@ -15,9 +15,10 @@ import (
 	"time"
 
 	"github.com/MicahParks/jwkset"
-	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/eduardosanzb/flagmeter/internal/loop"
 )
 
 const (

@@ -14,7 +14,7 @@ import (
 func TestOneOddKeyFreezesNoOther(t *testing.T) {
 	r := newRig(t, stacktest.New(t))
 	var log bytes.Buffer
-	r.dir.log = slog.New(slog.NewTextHandler(&log, nil))
+	r.dir.table.Log = slog.New(slog.NewTextHandler(&log, nil))
 	good, goodID := r.create(NewKey{Scope: "read", Tenant: "acme"})
 	odd, oddID := r.create(NewKey{Scope: "read", Tenant: "acme"})
 	far, farID := r.create(NewKey{Scope: "read", Tenant: "acme"})

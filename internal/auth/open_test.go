@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
 // Anybody can make a key where nobody is asked for one. It must be worth nothing elsewhere: not to
@@ -26,12 +27,16 @@ func TestAKeyOfOpenModeEndsWithIt(t *testing.T) {
 		t.Errorf("it is not revoked: %+v", k)
 	}
 	r.look(r.dir)
-	version := r.dir.version
+	version, err := store.APIKeysVersion(t.Context(), r.dir.db)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 3 {
 		r.look(r.dir)
 	}
-	if r.dir.version != version { // or every process would load the table each second
-		t.Errorf("version %d, it was %d", r.dir.version, version)
+	// Or every process would load the table each second.
+	if now, err := store.APIKeysVersion(t.Context(), r.dir.db); err != nil || now != version {
+		t.Errorf("version %d, %v; it was %d", now, err, version)
 	}
 	copy, err := r.valkey.KeysCopy().Load(t.Context())
 	if err != nil || strings.Contains(string(copy), stored.ID.String()) {

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// refreshEvery is the time from one look at a store to the next: what the two seconds of a
-	// revocation are made of.
+	// refreshEvery is the time between two readings of a store. The two seconds in which a
+	// revocation takes effect are made of it.
 	refreshEvery = time.Second
 	// remember is how long a revocation stays in Valkey, after which no process can still be
 	// at work with keys that it read before.
@@ -33,25 +33,16 @@ func (d *Directory) Start(ctx context.Context) error {
 	if d.Loaded() {
 		return nil
 	}
-	copy, err := d.valkey.KeysCopy().Load(ctx)
-	if err == nil && copy == nil {
-		err = errors.New("valkey has no copy of the API keys")
-	}
+	keys, err := d.table.StartFromCopy(ctx, fromPostgres)
 	if err != nil {
-		return errors.Join(fromPostgres, err)
+		return err
 	}
-	keys, odd, err := decode(copy)
-	if err != nil {
-		return errors.Join(fromPostgres, err)
-	}
-	d.noteOdd(odd)
-	d.load(-1, keys)
 	d.log.Warn("postgres is away: started with the copy of the API keys in valkey",
 		"keys", len(keys), "error", fromPostgres)
 	return nil
 }
 
-// Keep looks at both stores every second until ctx is done. Neither waits for the other: a
+// Keep reads both stores every second until ctx is done. Neither waits for the other: a
 // revocation must come in while one of them hangs.
 func (d *Directory) Keep(ctx context.Context) {
 	var both sync.WaitGroup
@@ -72,21 +63,8 @@ func (d *Directory) Keep(ctx context.Context) {
 // heard: revocations, and uses.
 func (d *Directory) refresh(ctx context.Context) error {
 	began := time.Now()
-	version, err := store.APIKeysVersion(ctx, d.db)
-	if err != nil {
+	if err := d.table.Refresh(ctx); err != nil {
 		return err
-	}
-	d.mu.Lock()
-	same := version == d.version
-	d.mu.Unlock()
-	if !same {
-		// Read after the version: a change in between is loaded once more by the next refresh.
-		keys, odd, err := store.LiveAPIKeys(ctx, d.db, d.now())
-		if err != nil {
-			return err
-		}
-		d.noteOdd(odd)
-		d.load(version, keys)
 	}
 	d.mu.Lock()
 	d.refreshedAt = began
@@ -101,16 +79,29 @@ func (d *Directory) refresh(ctx context.Context) error {
 	return d.noteUses(ctx)
 }
 
-// load takes keys as the table's.
-func (d *Directory) load(version int64, keys []store.APIKey) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.version, d.base = version, keys
-	d.rebuild()
+// loadCopy reads the copy in Valkey.
+func (d *Directory) loadCopy(ctx context.Context) ([]store.APIKey, []store.OddRow, error) {
+	copy, err := d.valkey.KeysCopy().Load(ctx)
+	if err == nil && copy == nil {
+		err = errors.New("valkey has no copy of the API keys")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return decode(copy)
 }
 
-// unsynced are the keys that Postgres takes for live and that are revoked, or were made where nobody
-// was asked for a credential: the version before would take those for keys.
+// use puts the keys of the table into use.
+func (d *Directory) use(keys []store.APIKey) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.base = keys
+	d.rebuild()
+	return nil
+}
+
+// unsynced are the keys that Postgres takes for live and that are revoked, or were made in open
+// mode: the version before would accept those.
 func (d *Directory) unsynced() (ids []uuid.UUID, at []time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -143,7 +134,7 @@ func (d *Directory) sync(ctx context.Context) error {
 	if err := d.valkey.KeysCopy().Renew(ctx, copy); err != nil {
 		return err
 	}
-	done := d.settled()
+	done := d.obsolete()
 	if len(done) == 0 {
 		return nil
 	}
@@ -181,9 +172,9 @@ func (d *Directory) merge(noted map[uuid.UUID]time.Time) (lost map[uuid.UUID]tim
 	return lost
 }
 
-// settled are the revocations that nobody needs any more: Postgres knows of them, by a
+// obsolete are the revocations that Valkey need not keep any more: Postgres knows of them, by a
 // refresh that began after they were learned here, and they are old.
-func (d *Directory) settled() (ids []uuid.UUID) {
+func (d *Directory) obsolete() (ids []uuid.UUID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	live := make(map[uuid.UUID]bool, len(d.base))
@@ -203,7 +194,7 @@ func (d *Directory) settled() (ids []uuid.UUID) {
 func (d *Directory) copy() ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.version < 0 {
+	if !d.table.FromPostgres() {
 		return nil, nil
 	}
 	if d.encoded != nil {

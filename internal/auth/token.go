@@ -14,14 +14,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
 // Leeway is by how much the clock of whoever signs tokens may differ from ours.
 const Leeway = 30 * time.Second
-
-// MinSecret is the least length of a secret for HS256, in bytes: that of its hash.
-const MinSecret = 32
 
 // TokenOptions say which tokens (JWT) are taken.
 type TokenOptions struct {
@@ -176,8 +174,8 @@ func algorithm(key any) string {
 
 // Mint signs a token for a tenant with the secret of o.
 func Mint(o TokenOptions, tenant, scope string, ttl time.Duration) (string, error) {
-	if len(o.Secret) < MinSecret {
-		return "", fmt.Errorf("the secret must have at least %d bytes", MinSecret)
+	if len(o.Secret) < config.MinJWTSecret {
+		return "", fmt.Errorf("the secret must have at least %d bytes", config.MinJWTSecret)
 	}
 	if o.MaxLifetime > 0 && ttl > o.MaxLifetime {
 		return "", fmt.Errorf("a token lives for %v at the most, as JWT_MAX_LIFETIME says", o.MaxLifetime)

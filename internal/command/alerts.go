@@ -9,7 +9,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/spf13/cobra"
 
-	"github.com/eduardosanzb/flagmeter/alerter"
+	"github.com/eduardosanzb/flagmeter/alerter/outbox"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -95,8 +95,8 @@ and print what they answer. It fails if one of them does not take it.`,
 			if err != nil {
 				return err
 			}
-			probes, err := alerter.Test(cmd.Context(),
-				alerter.Options{DB: db, DefaultURL: string(cfg.SlackWebhookURL),
+			probes, err := outbox.Test(cmd.Context(),
+				outbox.Options{DB: db, DefaultURL: string(cfg.SlackWebhookURL),
 					AllowPrivate: cfg.WebhookAllowPrivate, PublicURL: cfg.PublicURL}, tenant)
 			if err != nil {
 				return err

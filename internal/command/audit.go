@@ -68,7 +68,7 @@ failure; 2 for a command line that makes no sense.`,
 				return err
 			}
 			switch {
-			case report.Settled():
+			case report.Resolved():
 				return nil
 			case repair:
 				return errors.New("not everything could be repaired: choose an earlier --from")

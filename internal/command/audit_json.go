@@ -60,7 +60,7 @@ type repairJSON struct {
 func writeAuditJSON(w io.Writer, r audit.Report) error {
 	out := auditJSON{
 		From: r.From.Format(time.RFC3339), To: r.To.Format(time.RFC3339), Tenant: r.Tenant,
-		Clean: r.Clean(), Settled: r.Settled(), Rows: r.Rows, Moving: r.Moving, Explained: r.Explained,
+		Clean: r.Clean(), Settled: r.Resolved(), Rows: r.Rows, Moving: r.Moving, Explained: r.Explained,
 		Unreadable: r.Unreadable,
 		Drift:      tokensJSON{r.RollupsDrift()[meter.Tokens], r.DailyDrift()[meter.Tokens]},
 		Rollups:    []driftJSON{}, UsageDaily: []driftJSON{}, Totals: []driftJSON{}, Recut: []driftName{},

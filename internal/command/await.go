@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/scripts"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
@@ -133,11 +134,11 @@ func (p *process) refuse(ctx context.Context) error {
 }
 
 // risks are what a Valkey can lose, by how it syncs.
-var risks = map[scripts.Fsync]struct{ should, risk string }{
-	scripts.FsyncNone: {"appendonly yes", "events that were accepted are lost when Valkey ends"},
-	scripts.FsyncLater: {"appendfsync always",
+var risks = map[valkey.Fsync]struct{ should, risk string }{
+	valkey.FsyncNone: {"appendonly yes", "events that were accepted are lost when Valkey ends"},
+	valkey.FsyncLater: {"appendfsync always",
 		"up to a second of accepted events is lost when the machine fails"},
-	scripts.FsyncNever: {"appendfsync always",
+	valkey.FsyncNever: {"appendfsync always",
 		"accepted events are lost when the machine fails, and none gets to Postgres"},
 }
 
@@ -153,7 +154,7 @@ func (p *process) checkDurability(ctx context.Context) {
 		return
 	}
 	for _, n := range nodes {
-		if n.Fsync == scripts.FsyncUnseen {
+		if n.Fsync == valkey.FsyncUnseen {
 			p.log.Warn("cannot check that valkey keeps what it acknowledges: it takes no WAITAOF",
 				"node", n.Node, "should", "appendonly yes, appendfsync always")
 		}

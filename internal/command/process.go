@@ -16,6 +16,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -69,9 +70,9 @@ func newProcess(env Env, cfg config.Config, log *slog.Logger) (*process, error) 
 
 // connectValkey is how every command reaches Valkey, with the certificates of the settings.
 func connectValkey(cfg config.Config) (redis.UniversalClient, error) {
-	files := scripts.TLS{CAFile: cfg.ValkeyCAFile, CertFile: cfg.ValkeyCertFile,
+	files := valkey.TLS{CAFile: cfg.ValkeyCAFile, CertFile: cfg.ValkeyCertFile,
 		KeyFile: cfg.ValkeyKeyFile}
-	return scripts.ConnectTLS(string(cfg.ValkeyURL), files)
+	return valkey.ConnectTLS(string(cfg.ValkeyURL), files)
 }
 
 // close gives up the connections. Nothing may use them any more.

@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eduardosanzb/flagmeter/alerter"
+	"github.com/eduardosanzb/flagmeter/alerter/outbox"
 	"github.com/eduardosanzb/flagmeter/flusher"
+	"github.com/eduardosanzb/flagmeter/flusher/backlog"
 	"github.com/eduardosanzb/flagmeter/ingest"
 	"github.com/eduardosanzb/flagmeter/ingest/account"
 	"github.com/eduardosanzb/flagmeter/ingest/backend"
@@ -194,20 +196,23 @@ func (p *process) flush(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// watchQueue publishes what waits in Valkey, also while Postgres is away.
+// watchQueue publishes what waits in Valkey, even while Postgres is down.
 func (p *process) watchQueue(ctx context.Context, log *slog.Logger) {
 	if p.registry != nil {
-		flusher.NewQueue(p.valkey, failpoint.Now, log, p.registry).Run(ctx)
+		backlog.New(p.valkey, failpoint.Now, log, p.registry).Run(ctx)
 	}
 }
 
 // alert compares usage with thresholds. The stores must have answered, and somebody must
 // keep p.live fresh. Messages link to publicURL, unless it is empty.
 func (p *process) alert(ctx context.Context, log *slog.Logger, publicURL string) error {
+	deliveries := outbox.New(outbox.Options{
+		DB: p.db, DefaultURL: string(p.cfg.SlackWebhookURL), AllowPrivate: p.cfg.WebhookAllowPrivate,
+		PublicURL: publicURL, Log: log, Now: failpoint.Now, Registerer: p.registerer(),
+	})
 	a := alerter.New(alerter.Options{
-		DB: p.db, Usage: p.live, Changes: p.live.Changes(), DefaultURL: string(p.cfg.SlackWebhookURL),
-		AllowPrivate: p.cfg.WebhookAllowPrivate, PublicURL: publicURL, Log: log, Now: failpoint.Now,
-		Registerer: p.registerer(),
+		DB: p.db, Usage: p.live, Changes: p.live.Changes(), Outbox: deliveries,
+		Log: log, Now: failpoint.Now, Registerer: p.registerer(),
 	})
 	return a.Run(ctx)
 }

@@ -88,8 +88,8 @@ It changes nothing and says so while anything waits in Valkey, and may be repeat
 		Example: "  flagmeter shards set 4",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := strconv.Atoi(args[0])
-			if err != nil || n < 1 || n > scripts.MaxShards {
-				return misuse("the number of shards must be 1 to %d, not %q", scripts.MaxShards, args[0])
+			if err != nil || n < 1 || n > ledger.MaxShards {
+				return misuse("the number of shards must be 1 to %d, not %q", ledger.MaxShards, args[0])
 			}
 			return withShards(cmd.Context(), env, n, func(p *process) error {
 				return moveShards(cmd.Context(), p, cmd.OutOrStdout())

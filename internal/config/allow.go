@@ -14,11 +14,12 @@ import (
 	"aead.dev/minisign"
 	"github.com/robfig/cron/v3"
 
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// leastRetention is how long events and rollups are needed at least, as in the flusher.
-const leastRetention = Duration(meter.MaxAge + 5*day)
+// MinJWTSecret is the least length of JWT_SECRET in bytes: that of the hash of HS256.
+const MinJWTSecret = 32
 
 // allows reports whether the value of a variable that is set is one that works. What the
 // field's type cannot hold was refused before.
@@ -53,7 +54,7 @@ func (c Config) allows(name string) bool {
 	case "BACKUP_VERIFY_KEY":
 		return new(minisign.PublicKey).UnmarshalText([]byte(c.BackupVerifyKey)) == nil
 	case "JWT_SECRET":
-		return len(c.JWTSecret) >= 32
+		return len(c.JWTSecret) >= MinJWTSecret
 	case "JWT_JWKS":
 		return isKeySet(c.JWTKeys)
 	case "JWT_JWKS_MAX_AGE":
@@ -61,13 +62,13 @@ func (c Config) allows(name string) bool {
 	case "JWT_MAX_LIFETIME":
 		return c.JWTMaxLifetime == 0 || c.JWTMaxLifetime >= Duration(time.Minute)
 	case "SHARDS":
-		return c.Shards >= 1 && c.Shards <= 1024
+		return c.Shards >= 1 && c.Shards <= ledger.MaxShards
 	case "DEDUPE_WINDOW":
 		return c.DedupeWindow > 0 && (c.EventsRetention == 0 || c.DedupeWindow <= time.Duration(c.EventsRetention)-meter.MaxAge)
 	case "EVENTS_RETENTION":
-		return c.EventsRetention == 0 || c.EventsRetention >= leastRetention
+		return c.EventsRetention == 0 || c.EventsRetention >= Duration(meter.LeastRetention)
 	case "ROLLUPS_RETENTION":
-		return c.RollupsRetention == 0 || c.RollupsRetention >= leastRetention
+		return c.RollupsRetention == 0 || c.RollupsRetention >= Duration(meter.LeastRetention)
 	case "DEFAULT_QUOTA":
 		return c.DefaultQuota >= 0
 	case "DEFAULT_THRESHOLDS":

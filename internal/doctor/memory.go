@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/dustin/go-humanize"
+
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 

@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 
 const (
@@ -84,18 +85,18 @@ func (p *Patient) ledger(ctx context.Context) []Finding {
 				" 503 (shard %d: %s)", shard, note), advice)
 		}
 	}
-	seqs, err := ledger.Ends(ctx, p.DB, p.Config.Shards)
+	ends, err := ledger.Ends(ctx, p.DB, p.Config.Shards)
 	if err != nil {
 		return unknown("ledger", err)
 	}
-	for shard, seq := range seqs {
+	for shard, end := range ends {
 		have, err := p.Valkey.Position(ctx, shard)
 		if err != nil {
 			return unknown("ledger", err)
 		}
-		if have < seq {
+		if have < end {
 			return one("ledger", Fail, fmt.Sprintf("Valkey is at %d, the ledger at %d (shard %d): Valkey"+
-				" has lost writes, or is another one than before", have, seq, shard),
+				" has lost writes, or is another one than before", have, end, shard),
 				"is VALKEY_URL the right server, with its own volume? If so: "+advice)
 		}
 	}

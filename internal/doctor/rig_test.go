@@ -12,6 +12,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/doctor"
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -43,7 +44,7 @@ func (v visit) examine(t *testing.T, env *stacktest.Env) (map[string]doctor.Find
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rdb, err := scripts.Connect(string(cfg.ValkeyURL))
+	rdb, err := valkey.Connect(string(cfg.ValkeyURL))
 	if err != nil {
 		t.Fatal(err)
 	}

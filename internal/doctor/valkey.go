@@ -11,7 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 )
 
 // What the tests run with; anything from oldestValkey on has the commands that are needed.
@@ -152,19 +152,19 @@ func (p *Patient) durability(ctx context.Context) []Finding {
 }
 
 // fsync judges when Valkey has a write on disk.
-func fsync(when scripts.Fsync) Finding {
+func fsync(when valkey.Fsync) Finding {
 	f := Finding{Check: "fsync", Status: Fail, Advice: setIn("appendfsync", "always")}
 	switch when {
-	case scripts.FsyncAlways:
+	case valkey.FsyncAlways:
 		return Finding{Check: "fsync", Status: OK,
 			Text: "appendfsync always: an answer waits until its events are on disk"}
-	case scripts.FsyncLater:
+	case valkey.FsyncLater:
 		f.Text = "appendfsync is not always: up to a second of accepted events is lost when the" +
 			" machine fails"
-	case scripts.FsyncNever:
+	case valkey.FsyncNever:
 		f.Text = "appendfsync no: accepted events are on disk only when the system likes, so a failing" +
 			" machine loses them, and no flusher can move any to Postgres"
-	case scripts.FsyncNone:
+	case valkey.FsyncNone:
 		f.Text, f.Advice = "there is no append-only file", setIn("appendonly", "yes")
 	default:
 		f.Status, f.Text = Skip, "cannot be measured: the server, or this account, takes no WAITAOF"

@@ -5,14 +5,18 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/alerter"
+	"github.com/eduardosanzb/flagmeter/alerter/outbox"
 )
 
-// webhooks is whether alerts will arrive. A message goes out only with Send.
+// webhooks reports whether alerts will arrive. A message goes out only with Send.
 func (p *Patient) webhooks(ctx context.Context) []Finding {
-	probes, err := alerter.Reach(ctx,
-		alerter.Options{DB: p.DB, DefaultURL: string(p.Config.SlackWebhookURL),
-			AllowPrivate: p.Config.WebhookAllowPrivate, PublicURL: p.Config.PublicURL, Now: p.Now}, p.Send)
+	try := outbox.Reach
+	if p.Send {
+		try = outbox.TestAll
+	}
+	probes, err := try(ctx, outbox.Options{
+		DB: p.DB, DefaultURL: string(p.Config.SlackWebhookURL),
+		AllowPrivate: p.Config.WebhookAllowPrivate, PublicURL: p.Config.PublicURL, Now: p.Now})
 	if err != nil {
 		return unknown("webhooks", err)
 	}
@@ -41,7 +45,7 @@ func (p *Patient) webhooks(ctx context.Context) []Finding {
 }
 
 // webhookAdvice says where the address of a webhook is written, and what to look at.
-func webhookAdvice(p alerter.Probe) string {
+func webhookAdvice(p outbox.Probe) string {
 	where := "SLACK_WEBHOOK_URL"
 	if table, id, ok := p.Row(); ok {
 		where = fmt.Sprintf("psql: SELECT * FROM %s WHERE id = '%s'", table, id)

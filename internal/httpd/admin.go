@@ -19,7 +19,7 @@ func Admin() http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return Guard(onlyLocal(mux), Data())
+	return Guard(onlyLocal(mux), Pages())
 }
 
 // onlyLocal refuses what a page in a browser of this machine, or a proxy, asks for others.

@@ -19,6 +19,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
@@ -33,7 +34,7 @@ type server struct {
 
 func newRealServer(t *testing.T) *server {
 	env := stacktest.New(t)
-	rdb, err := scripts.Connect(env.ValkeyURL)
+	rdb, err := valkey.Connect(env.ValkeyURL)
 	if err != nil {
 		t.Fatal(err)
 	}

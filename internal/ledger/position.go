@@ -9,6 +9,9 @@ import "strconv"
 // Valkey's scripts hold it in a double, exact up to 2^53: enough for two million recoveries.
 type Position int64
 
+// MaxShards is the largest number of shards of a deployment.
+const MaxShards = 1024
+
 // Epoch is by how much a recovery moves a position. Hand-outs move it by one or two a second.
 const Epoch = 1 << 32
 

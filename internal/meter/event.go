@@ -16,6 +16,10 @@ const (
 	MaxBody = 4 << 20
 	// MaxAge is how far in the past an event's timestamp may lie.
 	MaxAge = 35 * 24 * time.Hour
+	// LeastRetention is the shortest time for which events, rollups and the ledger are kept: an
+	// event may be MaxAge old when it comes, and then wait for a Postgres that is down. The
+	// functions of migration 0010 refuse to drop anything younger.
+	LeastRetention = MaxAge + 5*24*time.Hour
 	// MaxAhead is how far in the future an event's timestamp may lie: room for
 	// a client whose clock runs fast.
 	MaxAhead = 5 * time.Minute

@@ -36,74 +36,76 @@ type copiedNames struct {
 	Features    []string `json:"features,omitempty"`
 }
 
-func encode(all []meter.Tenant, kept []store.KeptFeature) (tenants, names []byte, err error) {
+// copies are what Valkey holds of the rows.
+type copies struct{ tenants, names []byte }
+
+func encode(r rows) (c copies, err error) {
 	features := map[string][]string{}
-	for _, k := range kept {
+	for _, k := range r.kept {
 		features[k.Tenant] = append(features[k.Tenant], k.Feature)
 	}
-	rows, named := make([]copied, len(all)), []copiedNames{}
-	for i, t := range all {
-		rows[i] = copied{Name: t.Name, Quota: t.Quota, BillingDay: t.BillingDay,
+	tenants, named := make([]copied, len(r.tenants)), []copiedNames{}
+	for i, t := range r.tenants {
+		tenants[i] = copied{Name: t.Name, Quota: t.Quota, BillingDay: t.BillingDay,
 			Timezone:   t.Zone.String(),
 			Thresholds: t.Thresholds, Archived: t.Archived}
 		if t.OwnRate {
-			rows[i].Rate = &t.Rate
+			tenants[i].Rate = &t.Rate
 		}
 		if t.Enforce != meter.EnforceOff {
-			rows[i].Enforce = t.Enforce.String()
+			tenants[i].Enforce = t.Enforce.String()
 		}
 		if len(t.Aliases) > 0 || len(features[t.Name]) > 0 {
 			named = append(named, copiedNames{t.Name, t.DisplayName, t.Aliases, features[t.Name]})
 		}
 	}
-	if tenants, err = json.Marshal(rows); err == nil {
-		names, err = json.Marshal(named)
+	if c.tenants, err = json.Marshal(tenants); err == nil {
+		c.names, err = json.Marshal(named)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode copy of tenants: %w", err)
+		return copies{}, fmt.Errorf("encode copy of tenants: %w", err)
 	}
-	return tenants, names, nil
+	return c, nil
 }
 
-// decode reads both copies, in whatever version they were written. names may be nil: the version
-// before has written tenants alone. What of a tenant cannot be read is replaced as store.Tenants
-// does, and named in odd.
-func decode(
-	tenants, names []byte,
-) (all []meter.Tenant, kept []store.KeptFeature, odd []store.OddRow, err error) {
-	var rows []jsontext.Value // each is read strictly below, so that an odd one is left out alone
-	if err := strict.Unmarshal(tenants, &rows, jsontext.AllowDuplicateNames(true)); err != nil {
-		return nil, nil, nil, fmt.Errorf("decode copy of tenants: %w", err)
+// decode reads both copies, in whatever version they were written. The names may be nil: the
+// version before has written tenants alone. What of a tenant cannot be read is replaced as
+// store.Tenants does, and named in odd.
+func decode(from copies) (r rows, odd []store.OddRow, err error) {
+	var tenants []jsontext.Value // each is read strictly below, so that an odd one is left out alone
+	err = strict.Unmarshal(from.tenants, &tenants, jsontext.AllowDuplicateNames(true))
+	if err != nil {
+		return rows{}, nil, fmt.Errorf("decode copy of tenants: %w", err)
 	}
 	var named []copiedNames
-	if names != nil {
-		if err := strict.Unmarshal(names, &named); err != nil {
-			return nil, nil, nil, fmt.Errorf("decode copy of tenants: names: %w", err)
+	if from.names != nil {
+		if err := strict.Unmarshal(from.names, &named); err != nil {
+			return rows{}, nil, fmt.Errorf("decode copy of tenants: names: %w", err)
 		}
 	}
 	byKey := make(map[string]copiedNames, len(named))
 	for _, n := range named {
 		byKey[n.Tenant] = n
 		for _, feature := range n.Features {
-			kept = append(kept, store.KeptFeature{Tenant: n.Tenant, Feature: feature})
+			r.kept = append(r.kept, store.KeptFeature{Tenant: n.Tenant, Feature: feature})
 		}
 	}
-	all = make([]meter.Tenant, 0, len(rows))
-	for _, row := range rows {
-		var r copied
+	r.tenants = make([]meter.Tenant, 0, len(tenants))
+	for _, row := range tenants {
+		var c copied
 		found := func(reason, instead string) {
 			odd = append(odd,
-				store.OddRow{Table: "copy of tenants", Row: r.Name, Reason: reason, Instead: instead})
+				store.OddRow{Table: "copy of tenants", Row: c.Name, Reason: reason, Instead: instead})
 		}
-		if err := strict.Unmarshal(row, &r); err != nil {
+		if err := strict.Unmarshal(row, &c); err != nil {
 			found(err.Error(), "the row is skipped")
 			continue
 		}
-		t := r.tenant(found)
-		t.DisplayName, t.Aliases = byKey[r.Name].DisplayName, byKey[r.Name].Aliases
-		all = append(all, t)
+		t := c.tenant(found)
+		t.DisplayName, t.Aliases = byKey[c.Name].DisplayName, byKey[c.Name].Aliases
+		r.tenants = append(r.tenants, t)
 	}
-	return all, kept, odd, nil
+	return r, odd, nil
 }
 
 // tenant passes to found what of r cannot be read, and what stands in its place.

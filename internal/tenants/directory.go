@@ -12,6 +12,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/mirror"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
@@ -21,13 +22,18 @@ type Directory struct {
 	db     *sqlx.DB
 	valkey *scripts.Valkey
 	log    *slog.Logger
+	table  mirror.Table[rows]
+	list   atomic.Pointer[list] // nil until the directory is filled
 
-	refreshing sync.Mutex
-	copy       []byte // what Valkey should hold, nil until the table was loaded from Postgres
-	namesCopy  []byte // the same for what copy has no place for
+	refreshing sync.Mutex // guards what follows
+	copies     copies     // what Valkey should hold, of the rows in use
 	copyHealth loop.Health
-	list       atomic.Pointer[list]
-	unreadable atomic.Int64
+}
+
+// rows are what the tables of tenants hold.
+type rows struct {
+	tenants []meter.Tenant
+	kept    []store.KeptFeature
 }
 
 // New returns an empty directory; Start or Refresh fills it.
@@ -36,53 +42,37 @@ func New(db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger) *Directory {
 		Log: log, Level: slog.LevelWarn,
 		Failing: "the copy of the tenants in valkey cannot be renewed",
 		Working: "the copy of the tenants in valkey is renewed again"}}
-	d.list.Store(&list{version: -1})
+	d.table.Log = log
+	d.table.Version = func(ctx context.Context) (int64, error) { return store.TenantsVersion(ctx, db) }
+	d.table.Load, d.table.LoadCopy, d.table.Use = d.load, d.loadCopy, d.use
 	return d
 }
 
 // Loaded reports whether the directory has been filled. Until then it knows no tenant.
-func (d *Directory) Loaded() bool { return d.list.Load().byName != nil }
+func (d *Directory) Loaded() bool { return d.list.Load() != nil }
 
 // Unreadable is how many settings of tenants could not be read as they are in the table.
-func (d *Directory) Unreadable() int { return int(d.unreadable.Load()) }
-
-// noteOdd logs and counts the rows that could not be read.
-func (d *Directory) noteOdd(odd []store.OddRow) {
-	store.LogOdd(d.log, odd)
-	d.unreadable.Store(int64(len(odd)))
-}
+func (d *Directory) Unreadable() int { return d.table.Unreadable() }
 
 // All returns every tenant by name, archived ones included. The caller must not
 // change the slice.
-func (d *Directory) All() []meter.Tenant { return d.list.Load().all }
+func (d *Directory) All() []meter.Tenant { return d.current().all }
 
-// Start fills the directory from Postgres or, if that is away, from the copy in
-// Valkey. It fails only if neither can be had.
+// Start fills the directory from Postgres or, if that is down, from the copy in
+// Valkey. It fails only if both fail.
 func (d *Directory) Start(ctx context.Context) error {
 	fromPostgres := d.Refresh(ctx)
 	if fromPostgres == nil {
 		return nil
 	}
-	copy, err := d.valkey.TenantsCopy().Load(ctx)
-	if err == nil && copy == nil {
-		err = errors.New("valkey has no copy of the tenants")
-	}
+	d.refreshing.Lock()
+	defer d.refreshing.Unlock()
+	rows, err := d.table.StartFromCopy(ctx, fromPostgres)
 	if err != nil {
-		return errors.Join(fromPostgres, err)
+		return err
 	}
-	names, err := d.valkey.TenantNamesCopy().Load(ctx)
-	if err != nil {
-		return errors.Join(fromPostgres, err)
-	}
-	all, kept, odd, err := decode(copy, names)
-	if err != nil {
-		return errors.Join(fromPostgres, err)
-	}
-	d.noteOdd(odd)
-	// Version -1: the first Refresh that reaches Postgres loads the table.
-	d.list.Store(newList(-1, all, kept))
 	d.log.Warn("postgres is away: started with the copy of the tenants in valkey",
-		"tenants", len(all), "error", fromPostgres)
+		"tenants", len(rows.tenants), "error", fromPostgres)
 	return nil
 }
 
@@ -92,39 +82,62 @@ func (d *Directory) Start(ctx context.Context) error {
 func (d *Directory) Refresh(ctx context.Context) error {
 	d.refreshing.Lock()
 	defer d.refreshing.Unlock()
-
-	version, err := store.TenantsVersion(ctx, d.db)
-	if err != nil {
+	if err := d.table.Refresh(ctx); err != nil {
 		return err
 	}
-	if version != d.list.Load().version {
-		// Read after the version: if the table changes in between, the list is newer
-		// than its number and the next refresh loads it once more.
-		all, odd, err := store.Tenants(ctx, d.db)
-		if err != nil {
-			return err
-		}
-		d.noteOdd(odd)
-		kept, err := store.KeptFeatures(ctx, d.db)
-		if err != nil {
-			return err
-		}
-		if d.copy, d.namesCopy, err = encode(all, kept); err != nil {
-			return err
-		}
-		d.list.Store(newList(version, all, kept))
-	}
-	// The names first: a copy of tenants without them would not know what events may name.
-	if err = d.valkey.TenantNamesCopy().Renew(ctx, d.namesCopy); err == nil {
-		err = d.valkey.TenantsCopy().Renew(ctx, d.copy)
-	}
-	d.copyHealth.Note(ctx, err)
+	d.copyHealth.Note(ctx, d.renew(ctx))
 	return nil
 }
 
-// Create adds those of the named tenants that do not exist, with the settings of
-// like, and loads the table: others may have been created meanwhile, or a tenant may have got
-// one of the names as an alias, by somebody else.
+// renew renews the copies in Valkey, the names first: a copy of tenants without them would not know
+// what events may name.
+func (d *Directory) renew(ctx context.Context) error {
+	if err := d.valkey.TenantNamesCopy().Renew(ctx, d.copies.names); err != nil {
+		return err
+	}
+	return d.valkey.TenantsCopy().Renew(ctx, d.copies.tenants)
+}
+
+// load reads the tables.
+func (d *Directory) load(ctx context.Context) (r rows, odd []store.OddRow, err error) {
+	if r.tenants, odd, err = store.Tenants(ctx, d.db); err != nil {
+		return r, nil, err
+	}
+	r.kept, err = store.KeptFeatures(ctx, d.db)
+	return r, odd, err
+}
+
+// loadCopy reads the copies in Valkey.
+func (d *Directory) loadCopy(ctx context.Context) (r rows, odd []store.OddRow, err error) {
+	c, err := d.readCopies(ctx)
+	if err == nil && c.tenants == nil {
+		err = errors.New("valkey has no copy of the tenants")
+	}
+	if err != nil {
+		return r, nil, err
+	}
+	return decode(c)
+}
+
+func (d *Directory) readCopies(ctx context.Context) (c copies, err error) {
+	if c.tenants, err = d.valkey.TenantsCopy().Load(ctx); err != nil || c.tenants == nil {
+		return c, err
+	}
+	c.names, err = d.valkey.TenantNamesCopy().Load(ctx)
+	return c, err
+}
+
+// use puts rows into use. d.refreshing is held.
+func (d *Directory) use(r rows) (err error) {
+	if d.copies, err = encode(r); err != nil {
+		return err
+	}
+	d.list.Store(newList(r))
+	return nil
+}
+
+// Create adds those of the named tenants that do not exist, with the settings of like, and loads the
+// table: another process may have created some meanwhile, or made one of the names an alias.
 func (d *Directory) Create(ctx context.Context, names []string, like meter.Tenant) error {
 	for {
 		_, err := store.AddTenants(ctx, d.db, names, like)

@@ -1,16 +1,14 @@
 // Package tenants is the directory of tenants that each process keeps in memory.
 //
-// Postgres is the source. Refresh, called every second, reads one number and loads
-// the table only if that number has changed, so an edit by SQL is in force within
-// two seconds and 10,000 tenants cost nothing while nothing changes. A copy is
-// left in Valkey, again if Valkey has lost it; a process that starts while Postgres is away starts
-// from that copy and so can accept events.
+// Postgres is the source, and package mirror keeps what it says. A copy is left in Valkey, again
+// if Valkey has lost it: a process that starts while Postgres is down starts from that copy and so
+// can accept events.
 //
 // # Names
 //
 // A tenant has a key, which never changes, and any number of aliases, one of which people may see
 // in place of the key. Get takes them all, in any spelling of the same characters. What it returns
-// is counted and stored under Tenant.Name, the key, and shown as Tenant.Shown. Whoever takes a
+// is counted and stored under Tenant.Name, the key, and shown as Tenant.Shown. Code that takes a
 // name from outside must go through Get before comparing or storing it.
 //
 // Aliases lie in a field of their own beside the copy, written first. The version before writes

@@ -7,23 +7,33 @@ import (
 
 // list is one state of the tenants table. It is immutable.
 type list struct {
-	version int64
-	all     []meter.Tenant // by key
+	all []meter.Tenant // by key
 	// byName has each tenant under its key and its aliases, and under their normal form where
-	// they are in another and nobody else has that name.
+	// they are in another and no other tenant has that name.
 	byName map[string]meter.Tenant
 	kept   map[store.KeptFeature]bool
 }
 
-func newList(version int64, all []meter.Tenant, kept []store.KeptFeature) *list {
-	l := &list{version: version, all: all, byName: make(map[string]meter.Tenant, len(all))}
-	for _, t := range all {
+// current is the list in use.
+func (d *Directory) current() *list {
+	if l := d.list.Load(); l != nil {
+		return l
+	}
+	return &empty
+}
+
+// empty is the list of a directory that has not been filled.
+var empty list
+
+func newList(r rows) *list {
+	l := &list{all: r.tenants, byName: make(map[string]meter.Tenant, len(r.tenants))}
+	for _, t := range r.tenants {
 		l.byName[t.Name] = t
 		for _, alias := range t.Aliases {
 			l.byName[alias] = t
 		}
 	}
-	for _, t := range all {
+	for _, t := range r.tenants {
 		for _, name := range append([]string{t.Name}, t.Aliases...) {
 			normal := meter.Normal(name)
 			if _, taken := l.byName[normal]; !taken {
@@ -31,8 +41,8 @@ func newList(version int64, all []meter.Tenant, kept []store.KeptFeature) *list 
 			}
 		}
 	}
-	l.kept = make(map[store.KeptFeature]bool, len(kept))
-	for _, k := range kept {
+	l.kept = make(map[store.KeptFeature]bool, len(r.kept))
+	for _, k := range r.kept {
 		l.kept[k] = true
 	}
 	return l
@@ -41,7 +51,7 @@ func newList(version int64, all []meter.Tenant, kept []store.KeptFeature) *list 
 // Get returns the tenant that a name leads to: its key, an alias, or either in another
 // spelling of the same characters.
 func (d *Directory) Get(name string) (meter.Tenant, bool) {
-	byName := d.list.Load().byName
+	byName := d.current().byName
 	t, ok := byName[name]
 	if !ok {
 		if normal := meter.Normal(name); normal != name {
@@ -53,7 +63,7 @@ func (d *Directory) Get(name string) (meter.Tenant, bool) {
 
 // Keeps reports whether a tenant has used a feature since before names like it were refused.
 func (d *Directory) Keeps(tenant, feature string) bool {
-	l := d.list.Load()
+	l := d.current()
 	if len(l.kept) == 0 {
 		return false
 	}
@@ -63,6 +73,6 @@ func (d *Directory) Keeps(tenant, feature string) bool {
 
 // Knows reports whether a name is, to the byte, one of a tenant's.
 func (d *Directory) Knows(name string) bool {
-	_, ok := d.list.Load().byName[name]
+	_, ok := d.current().byName[name]
 	return ok
 }

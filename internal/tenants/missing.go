@@ -16,20 +16,16 @@ import (
 // and names they have there, and returns their keys. That is what a database restored from a
 // backup lacks. A tenant that it has, but without any other name, gets those of the copy too.
 func (d *Directory) AddMissing(ctx context.Context) (added []string, err error) {
-	copy, err := d.valkey.TenantsCopy().Load(ctx)
-	if err != nil || copy == nil {
+	copies, err := d.readCopies(ctx)
+	if err != nil || copies.tenants == nil {
 		return nil, err
 	}
-	names, err := d.valkey.TenantNamesCopy().Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, _, odd, err := decode(copy, names)
+	rows, odd, err := decode(copies)
 	if err != nil {
 		return nil, err
 	}
 	store.LogOdd(d.log, odd)
-	for _, t := range all {
+	for _, t := range rows.tenants {
 		isNew, err := d.addMissing(ctx, t)
 		if err != nil {
 			return added, err

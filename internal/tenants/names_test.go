@@ -126,8 +126,8 @@ func TestMissingNamesAreAdded(t *testing.T) {
 // BenchmarkGet is what it costs to find a tenant by its key, by an alias, and not at all.
 func BenchmarkGet(b *testing.B) {
 	d := New(nil, nil, nil)
-	d.list.Store(newList(1,
-		[]meter.Tenant{{Name: "acme-corp", Aliases: []string{"acme-holding"}}, {Name: "globex"}}, nil))
+	d.list.Store(newList(rows{tenants: []meter.Tenant{
+		{Name: "acme-corp", Aliases: []string{"acme-holding"}}, {Name: "globex"}}}))
 	for _, name := range []string{"acme-corp", "acme-holding", "nobody"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -51,10 +51,11 @@ func TestOneOddRowFreezesNobody(t *testing.T) {
 
 // TestAnOddRowOfTheCopyIsSkipped starts from a copy that another version has left.
 func TestAnOddRowOfTheCopyIsSkipped(t *testing.T) {
-	all, _, odd, err := decode([]byte(
+	rows, odd, err := decode(copies{tenants: []byte(
 		`[{"name":"a","timezone":"Nowhere/Land","billingDay":1},
 		{"name":"b","timezone":"UTC","enforce":"gate","quota":5},
-		{"name":"c","timezone":"UTC","thresholds":"80"},{"name":"d","timezone":"Europe/Berlin"}]`), nil)
+		{"name":"c","timezone":"UTC","thresholds":"80"},{"name":"d","timezone":"Europe/Berlin"}]`)})
+	all := rows.tenants
 	if err != nil || len(odd) != 3 || len(all) != 3 {
 		t.Fatalf("%+v, %+v, %v", all, odd, err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack"
 	"github.com/eduardosanzb/flagmeter/internal/store"
-	"github.com/eduardosanzb/flagmeter/scripts"
+	valkeyserver "github.com/eduardosanzb/flagmeter/internal/valkey"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
@@ -159,7 +159,7 @@ func (r *rig) startStores(o options) {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { r.db.Close() })
-	if r.rdb, err = scripts.Connect(r.valkeys.ValkeyURL); err != nil {
+	if r.rdb, err = valkeyserver.Connect(r.valkeys.ValkeyURL); err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { r.rdb.Close() })

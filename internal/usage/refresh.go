@@ -118,12 +118,12 @@ func (l *Live) snapshot(ctx context.Context, prev *view,
 		}
 	}
 	err = store.Snapshot(ctx, l.db, snapshotLimit, func(ctx context.Context, tx *sqlx.Tx) error { // step (ii)
-		seqs, err := ledger.Ends(ctx, tx, len(next.positions))
+		ends, err := ledger.Ends(ctx, tx, len(next.positions))
 		if err != nil {
 			return err
 		}
-		for shard, seq := range seqs {
-			next.positions[shard] = max(next.positions[shard], seq)
+		for shard, end := range ends {
+			next.positions[shard] = max(next.positions[shard], end)
 		}
 		batches, err := ledger.SettledBatches(ctx, tx, sums.ids(), prev.last)
 		if err != nil {
@@ -139,8 +139,8 @@ func (l *Live) snapshot(ctx context.Context, prev *view,
 	if err != nil {
 		return nil, err
 	}
-	for shard, seq := range next.positions {
-		l.valkey.Known(shard, seq)
+	for shard, position := range next.positions {
+		l.valkey.Known(shard, position)
 	}
 	return next, nil
 }
@@ -188,8 +188,8 @@ func (h heldSums) missingFrom(v *view) []int64 {
 // recovered reports whether a flusher has dealt with a loss of writes between the two
 // views: that changes the usage of tenants which no sum batch names.
 func (v *view) recovered(next *view) bool {
-	for shard, seq := range v.positions {
-		if next.positions[shard].RecoveredSince(seq) {
+	for shard, position := range v.positions {
+		if next.positions[shard].RecoveredSince(position) {
 			return true
 		}
 	}
@@ -199,7 +199,7 @@ func (v *view) recovered(next *view) bool {
 // readTenants fills next.tenants: unchanged ones from prev, the others from the snapshot.
 func (l *Live) readTenants(ctx context.Context, tx *sqlx.Tx, prev, next *view, changed map[string]span) error {
 	all := l.tenants.All()
-	next.tenants = make(map[string]*settled, len(all))
+	next.tenants = make(map[string]*periodUsage, len(all))
 	var ask []meter.TenantDays
 	for _, t := range all {
 		_, isChanged := changed[t.Name]
@@ -207,7 +207,7 @@ func (l *Live) readTenants(ctx context.Context, tx *sqlx.Tx, prev, next *view, c
 			next.tenants[t.Name] = before
 			continue
 		}
-		s := &settled{period: t.Period(next.taken), billingDay: t.BillingDay, zone: t.Zone.String()}
+		s := &periodUsage{period: t.Period(next.taken), billingDay: t.BillingDay, zone: t.Zone.String()}
 		next.tenants[t.Name] = s
 		next.renewed = append(next.renewed, t.Name)
 		ask = append(ask, meter.TenantDays{Tenant: t.Name, From: s.period.From, To: s.period.To})

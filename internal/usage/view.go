@@ -20,20 +20,20 @@ type view struct {
 	last int64
 	// settled are the ids of batches in the snapshot that Valkey may still hold.
 	settled []string
-	tenants map[string]*settled
+	tenants map[string]*periodUsage
 	// recent are the last minutes of those tenants that have used anything lately.
 	recent map[string]*minutes
 	// renewed are those of them that were not taken over from the view before.
 	renewed []string
-	// positions is the seq that each shard had reached, by the ledger or by Valkey.
+	// positions is what each shard had reached, by the ledger or by Valkey.
 	positions []ledger.Position
 	// missingFrom is, for each shard, the order of the first sum batch that the snapshot may not
 	// contain.
 	missingFrom []int64
 }
 
-// settled is one tenant's usage in the period that is current in the view.
-type settled struct {
+// periodUsage is one tenant's settled usage in the period that is current in the view.
+type periodUsage struct {
 	period     meter.Period
 	billingDay int
 	zone       string
@@ -42,7 +42,7 @@ type settled struct {
 }
 
 // covers reports whether s is about the period in which t is at now.
-func (s *settled) covers(t meter.Tenant, now time.Time) bool {
+func (s *periodUsage) covers(t meter.Tenant, now time.Time) bool {
 	return s != nil && s.billingDay == t.BillingDay && s.zone == t.Zone.String() &&
 		!now.Before(s.period.Start) && now.Before(s.period.End)
 }
@@ -62,14 +62,14 @@ type Lookup struct {
 	view    *view
 	now     time.Time
 	tenants []meter.Tenant
-	settled []*settled // nil where the view does not cover the current period
+	settled []*periodUsage // nil where the view does not cover the current period
 	periods []meter.Period
 }
 
 // newReading looks up what v knows of the tenants at now; v may be nil.
 func newReading(v *view, tenants []meter.Tenant, now time.Time) Lookup {
 	r := Lookup{view: v, now: now, tenants: tenants,
-		settled: make([]*settled, len(tenants)), periods: make([]meter.Period, len(tenants))}
+		settled: make([]*periodUsage, len(tenants)), periods: make([]meter.Period, len(tenants))}
 	for i, t := range tenants {
 		if v != nil && v.tenants[t.Name].covers(t, now) {
 			r.settled[i] = v.tenants[t.Name]

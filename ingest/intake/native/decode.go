@@ -22,7 +22,9 @@ import (
 //
 // The body is read once, token by token. The events share no memory with it, so
 // the caller may use it again at once. Names are in normal form, or in kept; nil: none is.
-func decodeEvents(contentType string, body []byte, now time.Time, kept keptNames) ([]meter.Event, *problem.Problem) {
+func decodeEvents(contentType string, body []byte, now time.Time, kept keptNames) (
+	[]meter.Event, *problem.Problem,
+) {
 	framing, refused := framingOf(contentType)
 	if refused != nil {
 		return nil, refused

@@ -21,7 +21,7 @@ func (d *eventDecoder) readEvent() error {
 	d.index, d.odd = nil, 0
 	event, err := d.readObject()
 	if err == nil && d.odd != 0 {
-		d.settleNames(&event)
+		d.finishNames(&event)
 	}
 	if err != nil {
 		err = d.notJSON(err)

@@ -30,18 +30,18 @@ func (d *eventDecoder) nameIn(value jsontext.Value, as field) (name, wrong strin
 	return name, wrong
 }
 
-// settleNames decides about the odd names of an event. One that is in use as it is stays so,
+// finishNames decides about the odd names of an event. One that is in use as it is stays so,
 // byte for byte. Any other is brought into normal form, and refused if it is still odd.
-func (d *eventDecoder) settleNames(event *meter.Event) {
+func (d *eventDecoder) finishNames(event *meter.Event) {
 	if d.odd&fieldTenant != 0 && (d.kept == nil || !d.kept.Knows(event.Tenant)) {
-		d.settle(fieldTenant, &event.Tenant)
+		d.finishName(fieldTenant, &event.Tenant)
 	}
 	if d.odd&fieldFeature != 0 && (d.kept == nil || !d.kept.Keeps(event.Tenant, event.Feature)) {
-		d.settle(fieldFeature, &event.Feature)
+		d.finishName(fieldFeature, &event.Feature)
 	}
 }
 
-func (d *eventDecoder) settle(as field, name *string) {
+func (d *eventDecoder) finishName(as field, name *string) {
 	*name = meter.Normal(*name)
 	wrong := meter.CheckName(*name) // some characters become two or three
 	if as == fieldTenant {

@@ -43,7 +43,8 @@ func timeIn(value jsontext.Value, now time.Time) (at time.Time, wrong string) {
 	}
 	at, ok := meter.ParseInstant(text)
 	if !ok {
-		return time.Time{}, "must be an RFC 3339 timestamp like 2006-01-02T15:04:05Z" + problem.AsInstant(string(text))
+		return time.Time{}, "must be an RFC 3339 timestamp like 2006-01-02T15:04:05Z" +
+			problem.AsInstant(string(text))
 	}
 	at = at.Truncate(time.Microsecond)
 	return at, meter.CheckTime(at, now)

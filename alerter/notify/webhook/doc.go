@@ -1,0 +1,3 @@
+// Package webhook writes alerts as signed JSON events in the form of Standard Webhooks.
+// docs/WEBHOOKS.md is their contract.
+package webhook

@@ -1,0 +1,27 @@
+package outbox
+
+import (
+	"slices"
+
+	"github.com/eduardosanzb/flagmeter/alerter/notify"
+	"github.com/eduardosanzb/flagmeter/alerter/notify/slack"
+	"github.com/eduardosanzb/flagmeter/alerter/notify/webhook"
+)
+
+// notifiers are the kinds of webhooks, by the names that deliveries.kind has for them; its check
+// constraint allows no others.
+var notifiers = map[string]notify.Notifier{
+	"slack":   slack.Notifier{},
+	"webhook": webhook.Notifier{},
+}
+
+// pacedKinds are those whose URLs take one message a second.
+func pacedKinds() (kinds []string) {
+	for kind, n := range notifiers {
+		if n.Paced() {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
+}

@@ -1,0 +1,114 @@
+package batch
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/eduardosanzb/flagmeter/internal/ledger"
+	"github.com/eduardosanzb/flagmeter/internal/meter"
+	"github.com/eduardosanzb/flagmeter/internal/record"
+	"github.com/eduardosanzb/flagmeter/scripts"
+)
+
+// Batch is a sealed batch in memory.
+type Batch struct {
+	scripts.Batch
+	Kind string // ledger.Raw or ledger.Sum
+	// position is that of the hand-out it came with.
+	position ledger.Position
+	// drained says that with this batch, the last of its hand-out, everything is in
+	// Postgres that was over when it was handed out.
+	drained bool
+	// groups are a raw batch's events as lines of COPY text.
+	groups []string
+	// Sum is a sum batch's content.
+	Sum scripts.Sum
+	// Rows and Tokens are what the ledger notes: how many events or rollup rows the
+	// batch holds, and their tokens.
+	Rows, Tokens int64
+	// tenants are those a sum batch adds usage to, in order; the unix minutes of its rollups
+	// lie between first and last.
+	tenants     []string
+	first, last int64
+}
+
+// Read loads the content of sealed batches. A batch that another flusher has
+// acknowledged and removed meanwhile comes back empty or in part; it is in the
+// ledger then, and its content is not used.
+func (w *Writer) Read(ctx context.Context, shard int, sealed scripts.Sealed) ([]*Batch, error) {
+	var ids []string
+	for _, s := range sealed.Raw {
+		ids = append(ids, s.ID)
+	}
+	groups, err := w.valkey.RawLines(ctx, shard, ids...)
+	if err != nil {
+		return nil, err
+	}
+	var batches []*Batch
+	for i, s := range sealed.Raw {
+		b := &Batch{Batch: s, Kind: ledger.Raw, position: sealed.Position, groups: groups[i]}
+		for line := range b.Lines() {
+			b.Rows++
+			b.Tokens += record.Tokens(line)
+		}
+		batches = append(batches, b)
+	}
+	for _, s := range sealed.Sums {
+		sum, err := w.valkey.ReadSum(ctx, shard, s.ID)
+		if err != nil {
+			return nil, err
+		}
+		b := &Batch{Batch: s, Kind: ledger.Sum, position: sealed.Position,
+			Sum: sum, Rows: int64(len(sum.Minutes))}
+		tenants := map[string]bool{}
+		for key, n := range sum.Days {
+			tenants[key.Tenant] = true
+			b.Tokens += n[meter.Tokens]
+		}
+		b.tenants = slices.Sorted(maps.Keys(tenants))
+		for key := range sum.Minutes {
+			if b.first == 0 || key.Minute < b.first {
+				b.first = key.Minute
+			}
+			b.last = max(b.last, key.Minute)
+		}
+		batches = append(batches, b)
+	}
+	if len(batches) > 0 {
+		batches[len(batches)-1].drained = !sealed.More
+	}
+	return batches, nil
+}
+
+// entry is the ledger's row for the batch.
+func (b *Batch) entry(shard int) ledger.Entry {
+	e := ledger.Entry{ID: b.ID, Shard: shard, Kind: b.Kind, Position: b.position,
+		Rows: b.Rows, Tokens: b.Tokens, Drained: b.drained}
+	if b.Kind == ledger.Sum {
+		e.Tenants, e.Minutes = append([]string{}, b.tenants...), &[2]int64{b.first, b.last}
+	}
+	return e
+}
+
+// holds is the result of writing the batch if Postgres takes all of it.
+func (b *Batch) holds() Result {
+	if b.Kind == ledger.Raw {
+		return Result{Events: b.Rows, Tokens: b.Tokens}
+	}
+	return Result{Rows: b.Rows}
+}
+
+// Lines are the single events of a raw batch.
+func (b *Batch) Lines() func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, group := range b.groups {
+			for line := range strings.SplitSeq(group, "\n") {
+				if !yield(line) {
+					return
+				}
+			}
+		}
+	}
+}

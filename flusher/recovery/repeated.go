@@ -1,0 +1,61 @@
+package recovery
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/eduardosanzb/flagmeter/internal/record"
+)
+
+// dropForgotten moves recovered events of days that are no longer kept to dead_events: that they
+// are not in events does not say that they were never counted. Nobody may send one so old; they
+// come from a Valkey that was put back from long ago, and were counted then.
+func (t *recoveryTx) dropForgotten(ctx context.Context) error {
+	var n int64
+	err := t.tx.GetContext(ctx, &n, `WITH
+		old AS (DELETE FROM recovered WHERE created_at < $1 RETURNING *),
+		dead AS (INSERT INTO dead_events (batch, kind, content, reason)
+			SELECT $2, 'raw', convert_to(`+record.Text+`, 'UTF8'),
+				'recovered from lost writes, and of a day that is no longer kept: '
+				'it cannot be told whether it was counted' FROM old)
+		SELECT count(*) FROM old`, t.kept, t.recoveryID)
+	if err != nil {
+		return fmt.Errorf("leave out events that are no longer kept: %w", err)
+	}
+	t.done.Dead += n
+	return nil
+}
+
+// dropRepeated drops recovered events whose client id Postgres had within the dedupe
+// window before: they were accepted again because Valkey had forgotten the id. One
+// whose content differs should have been refused; it goes to dead_events.
+func (t *recoveryTx) dropRepeated(ctx context.Context) error {
+	var first uuid.UUID
+	err := t.tx.GetContext(ctx, &first,
+		"SELECT id FROM recovered WHERE idempotency_key IS NOT NULL ORDER BY id LIMIT 1")
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for client ids: %w", err)
+	}
+	window := t.dedupe
+	_, err = t.tx.ExecContext(ctx, `WITH again AS (
+			DELETE FROM recovered r USING events e
+			WHERE r.idempotency_key IS NOT NULL AND e.id >= $1 AND e.id < r.id
+				AND e.tenant = r.tenant AND e.idempotency_key = r.idempotency_key
+				AND `+record.Millis("r.id")+" - "+record.Millis("e.id")+` < $2
+			RETURNING r.*, e.feature = r.feature AND e.tokens = r.tokens AS same)
+		INSERT INTO dead_events (batch, kind, content, reason)
+		SELECT $3, 'raw', convert_to(`+record.Text+`, 'UTF8'),
+			'its id was used for another event' FROM again WHERE NOT same`,
+		record.FirstID(record.TimeOf(first).Add(-window)), window.Milliseconds(), t.recoveryID)
+	if err != nil {
+		return fmt.Errorf("drop repeated events: %w", err)
+	}
+	return nil
+}
