@@ -25,6 +25,9 @@ func (v *Valkey) TenantsCopy() Copy { return Copy{v.rdb, tenantsKey, "tenants", 
 // for and leaves alone.
 func (v *Valkey) TenantNamesCopy() Copy { return Copy{v.rdb, tenantsKey, "names of tenants", "names"} }
 
+// PricesCopy is the copy of the prices and of the names of models.
+func (v *Valkey) PricesCopy() Copy { return Copy{v.rdb, tenantsKey, "prices", "prices"} }
+
 // KeysCopy is the copy of the live API keys.
 func (v *Valkey) KeysCopy() Copy { return Copy{v.rdb, keysKey, "API keys", "copy"} }
 
