@@ -107,7 +107,8 @@ func Make(rows []price.Row, names []price.Name, w Wanted) Plan {
 			return p.has(r.Provider, r.Model)
 		})
 		p.want.Names = slices.DeleteFunc(slices.Clone(w.Names), func(n price.Name) bool {
-			return p.has(n.Provider, n.Model)
+			_, declared := inForce(names, n, true)
+			return declared || p.has(n.Provider, n.Model)
 		})
 	}
 	p.declare(names)
@@ -119,9 +120,10 @@ func Make(rows []price.Row, names []price.Name, w Wanted) Plan {
 	return p.plan
 }
 
-// has reports whether a model has any list price, or one for every provider.
+// has reports whether a model has any list price, or one for every provider, by whatever rule.
 func (p *planner) has(provider, name string) bool {
-	return p.known[model{"", provider, name}] || p.known[model{"", "", name}]
+	return p.known[model{"", provider, name}] || p.known[model{"", "", name}] ||
+		p.all.Model(provider, name) != ""
 }
 
 // pool is one pool of a model in a service tier: its context tiers belong together, for the first of

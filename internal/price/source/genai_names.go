@@ -36,10 +36,13 @@ func (p *genAIProvider) names() (names []price.Name) {
 	for _, m := range p.Models {
 		stems := append([]string{m.ID}, m.Match.literals()...)
 		for _, stem := range stems {
+			if strings.ContainsAny(stem[max(len(stem)-1, 0):], "-@:/") {
+				continue // a beginning that others follow, and no name
+			}
 			for _, end := range append([]string{"", "-latest"}, dates...) {
 				name := stem + end
-				if end != "" && strings.HasSuffix(stem, "-") {
-					break // a beginning that others follow
+				if end != "" && strings.HasSuffix(stem, "-latest") {
+					break
 				}
 				if declared[name] || models[name] || price.CheckDeclared(name) != "" ||
 					p.model(sample(name)) != m.ID {
