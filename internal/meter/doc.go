@@ -1,7 +1,7 @@
-// Package meter is the domain of FlagMeter: events, tenants, billing periods,
-// shares of a quota, pools of tokens and money. It is pure: no I/O, no clock, no state. Every function is a
-// function of its arguments and may be called from any number of goroutines, so
-// a crash costs nothing here.
+// Package meter is the domain of FlagMeter: events, tenants, billing periods, shares
+// of a quota, pools of tokens and money. It is pure: no I/O, no clock, no state. Every
+// function is a function of its arguments and may be called from any number of
+// goroutines, so a crash costs nothing here.
 //
 // # Units
 //
