@@ -42,11 +42,11 @@ test: deps ## install what is missing and run every test, with the race detector
 	go test -race -tags failpoint ./internal/failpoint
 
 torture: deps ## inject faults under load for DURATION (3m), in the order of SEED, check every event, and fuzz HTTP for 1m
-	go test ./internal/torture -run TestTorture -count=1 -v -timeout 2h -args -duration $(DURATION) -seed $(SEED)
-	go test ./internal/hostile -run TestFuzz -count=1 -v -args -for 1m -seed $(SEED)
+	go test ./test/torture -run TestTorture -count=1 -v -timeout 2h -args -duration $(DURATION) -seed $(SEED)
+	go test ./test/hostile -run TestFuzz -count=1 -v -args -for 1m -seed $(SEED)
 
-bench: deps build ## measure against what people would build instead, into bench/latest.md and README.md
-	go run ./bench -flagmeter $(BIN) -out bench/latest.md -readme README.md
+bench: deps build ## measure against what people would build instead, into bench/latest.md
+	go run ./bench -flagmeter $(BIN) -out bench/latest.md
 
 bench-compare: deps ## compare the Go benchmarks with those of revision BASE (HEAD~1), those matching BENCH
 	sh bench/compare.sh $(BASE) '$(BENCH)'

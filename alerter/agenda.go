@@ -2,8 +2,8 @@ package alerter
 
 import "github.com/eduardosanzb/flagmeter/internal/meter"
 
-// agenda are the tenants to evaluate. One stays on it until an evaluation finds nothing to do: a
-// stale figure, an error, or a decision that must wait leave it there.
+// agenda lists the tenants to evaluate. A tenant stays on it until an evaluation finds nothing to
+// do. A stale figure, an error, or a decision that must wait keeps it there.
 type agenda struct {
 	names map[string]struct{}
 	all   bool

@@ -18,20 +18,20 @@ import (
 type UsageReader interface {
 	// All reads every tenant, archived ones included, by name, without features.
 	All(ctx context.Context) ([]meter.Usage, error)
-	// Of is All for some; unknown names are left out.
+	// Of is All for some tenants; unknown names are left out.
 	Of(ctx context.Context, tenants []string) ([]meter.Usage, error)
-	// Tenant reads one with its features, largest first.
+	// Tenant reads one tenant with its features, largest first.
 	Tenant(ctx context.Context, name string) (meter.Usage, error)
 }
 
 // Changes names the tenants to evaluate.
 type Changes interface {
-	// Next returns the tenants whose usage or settings may have changed since the last call, or
-	// all set if any may have. After an error it names them again.
+	// Next returns the tenants whose usage or settings may have changed since the last call. all
+	// reports that any tenant's may have. After an error, the next call names them again.
 	Next(ctx context.Context) (names []string, all bool, err error)
 }
 
-// Options are what an Alerter needs. All but Now and Registerer must be set.
+// Options configure an Alerter. All but Now and Registerer must be set.
 type Options struct {
 	DB      *sqlx.DB
 	Usage   UsageReader
@@ -39,14 +39,14 @@ type Options struct {
 	// Outbox delivers the alerts. Only this Alerter runs it.
 	Outbox *outbox.Outbox
 	Log    *slog.Logger
-	// Now is the clock of everything that is stored or compared; nil: time.Now.
+	// Now is the clock of everything that is stored or compared. If nil, it is time.Now.
 	Now func() time.Time
-	// Registerer gets the metrics; nil: they are not published.
+	// Registerer gets the metrics. If nil, they are not published.
 	Registerer prometheus.Registerer
 }
 
-// Alerter compares usage with thresholds and has the alerts delivered. Any number of them
-// may work on the same database.
+// Alerter compares usage with thresholds and has the alerts delivered. Any number of Alerters may
+// work on the same database.
 type Alerter struct {
 	db      *sqlx.DB
 	usage   UsageReader
@@ -62,7 +62,7 @@ type Alerter struct {
 	due        agenda     // under evaluating
 }
 
-// New makes an Alerter. It does nothing until RunOnce or Run.
+// New returns an Alerter. It does nothing until RunOnce or Run is called.
 func New(o Options) *Alerter {
 	now := o.Now
 	if now == nil {
@@ -80,22 +80,22 @@ func New(o Options) *Alerter {
 	}
 }
 
-// Result counts what a run has done.
+// Result counts what a run did.
 type Result struct {
 	Tenants   int // whose usage was compared
 	Fired     int // alerts opened
 	Cleared   int // alerts closed
-	Delivered int // messages that a webhook has taken
+	Delivered int // messages that a webhook has accepted
 	Retried   int // attempts that failed and will be repeated
 	Dead      int // deliveries given up
 }
 
-// RunOnce compares the usage of the tenants that have changed with their thresholds, writes
-// what follows, and delivers all that is due, also if the comparison failed. It writes
-// nothing if nothing has changed.
+// RunOnce compares the usage of the tenants that have changed with their thresholds, writes the
+// results, and delivers everything that is due, even if the comparison failed. It writes nothing if
+// nothing has changed.
 //
-// When ctx is done it stops between two tenants or messages; what it has begun it
-// finishes, which takes at most 20 s.
+// When ctx is done, it stops between two tenants or messages and finishes what it has begun, which
+// takes at most 20 s.
 func (a *Alerter) RunOnce(ctx context.Context) (Result, error) {
 	result, checkErr := a.Check(ctx)
 	sent, deliverErr := a.outbox.Deliver(ctx)

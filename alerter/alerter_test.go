@@ -14,9 +14,9 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/alerter/alertertest"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/metricstest"
+	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestACrossingFiresOnce(t *testing.T) {

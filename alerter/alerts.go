@@ -18,10 +18,10 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// firmFor is how long a decision stands before another may reverse it. A changed quota
-// is in force within 2 s: until then one process may still see the old one, and would
-// clear what another has just fired, or fire again what another has just cleared. The
-// same rule keeps a late alerter from firing again in a period that is over.
+// firmFor is how long a decision stands before another may reverse it. A changed quota is in force
+// within 2 s. Until then one process may still see the old one. It would clear what another has
+// just fired, or fire again what another has just cleared. The same rule keeps a late alerter from
+// firing again in a period that is over.
 const firmFor = 2 * time.Second
 
 // readOpenAlerts reads the open alerts of the named tenants, or of all, in one query.
@@ -45,9 +45,9 @@ func readOpenAlerts(
 	return open, nil
 }
 
-// apply writes what was decided about one tenant at now, in one transaction, and
-// returns how many alerts it opened and closed. Both may be less than decided:
-// what another alerter has done already is not done again.
+// apply writes the decisions about one tenant at now, in one transaction, and returns how many
+// alerts it opened and closed. Both may be fewer than decided: what another alerter has already
+// done is not done again.
 func (a *Alerter) apply(
 	ctx context.Context, now time.Time, u meter.Usage, decisions []Decision,
 ) (fired, cleared int, err error) {
@@ -108,7 +108,7 @@ func (a *Alerter) apply(
 	return fired, cleared, nil
 }
 
-// together are the thresholds of the decisions for one reason, ascending.
+// together returns the thresholds of the decisions with one reason, ascending.
 func together(decisions []Decision, reason Reason) (thresholds []int) {
 	for _, d := range decisions {
 		if d.Reason == reason {
@@ -138,8 +138,8 @@ func clearAlert(ctx context.Context, tx *sqlx.Tx, now time.Time, d Decision) (bo
 	return n == 1, nil
 }
 
-// insertAlert opens an alert and returns its id; sql.ErrNoRows if it is open already
-// or was cleared a moment ago.
+// insertAlert opens an alert and returns its id. It returns sql.ErrNoRows if the alert is already
+// open or was cleared a moment ago.
 func insertAlert(
 	ctx context.Context, tx *sqlx.Tx, now time.Time, u meter.Usage, threshold int,
 ) (uuid.UUID, error) {
@@ -165,7 +165,8 @@ func (a *Alerter) reportFired(u meter.Usage, d Decision, id uuid.UUID, targets i
 	a.metrics.fired.Inc()
 	log := a.log.With(slog.String("alert", id.String()), slog.String("tenant", u.Tenant.Name),
 		slog.Int("threshold", d.Threshold))
-	log.Info("alert fired", slog.Int64("used", u.Used[meter.Tokens]), slog.Int64("quota", u.Tenant.Quota),
+	log.Info("alert fired", slog.Int64("used", u.Used[meter.Tokens]),
+		slog.Int64("quota", u.Tenant.Quota),
 		slog.String("periodStart", u.Period.From.String()))
 	if d.Announce && targets == 0 {
 		log.Info("alert has no webhook to go to")

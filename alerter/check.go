@@ -17,9 +17,9 @@ const (
 	writeTime = 5 * time.Second
 )
 
-// Check compares the usage of the tenants that have changed with their thresholds and writes what
-// follows: steps 1 to 5 of the package comment. A tenant whose rows cannot be written does not hold
-// back the others. Deliveries wait in the outbox.
+// Check compares the usage of the tenants that have changed with their thresholds and writes the
+// results: steps 1 to 5 of the package comment. If one tenant's rows cannot be written, the others
+// are still evaluated. Deliveries wait in the outbox.
 func (a *Alerter) Check(ctx context.Context) (result Result, err error) {
 	a.evaluating.Lock()
 	defer a.evaluating.Unlock()
@@ -55,8 +55,8 @@ func (a *Alerter) Check(ctx context.Context) (result Result, err error) {
 	return result, errors.Join(append(errs, a.outbox.Measure(ctx))...)
 }
 
-// read is steps 1 to 3, in this order, within readTime: a store that hangs must not keep the
-// next tick from trying again.
+// read does steps 1 to 3, in this order, within readTime: a store that hangs must not keep the next
+// tick from trying again.
 func (a *Alerter) read(ctx context.Context) (map[string][]OpenAlert, []meter.Usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
@@ -97,9 +97,9 @@ func (a *Alerter) read(ctx context.Context) (map[string][]OpenAlert, []meter.Usa
 	return open, usage, nil
 }
 
-// evaluate decides about one tenant and writes what follows. If an alert fires, it reads the
-// figures once more, with the features, and decides again by them: a message has the figures that
-// it was decided by.
+// evaluate decides about one tenant and writes the results. If an alert fires, it reads the figures
+// again, with the features, and decides again: a message must contain the figures on which it was
+// decided.
 func (a *Alerter) evaluate(
 	ctx context.Context, now time.Time, u meter.Usage, open []OpenAlert,
 ) (fired, cleared int, err error) {
@@ -117,7 +117,7 @@ func (a *Alerter) evaluate(
 		a.due.done(u.Tenant.Name)
 		return 0, 0, nil
 	}
-	// What is begun is finished even if ctx ends meanwhile.
+	// What has begun is finished even if ctx ends meanwhile.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
 	return a.apply(ctx, now, u, decisions)

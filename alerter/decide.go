@@ -23,11 +23,11 @@ const (
 	Rearmed Reason = "re-armed"
 	// PeriodOver: an alert of an earlier billing period is still open.
 	PeriodOver Reason = "period over"
-	// NoQuota: there is nothing to reach.
+	// NoQuota: there is no quota to reach.
 	NoQuota Reason = "no quota"
-	// Archived: an archived tenant alerts nobody.
+	// Archived: an archived tenant raises no alerts.
 	Archived Reason = "archived"
-	// Stale: the figure may miss some usage, so it proves nothing.
+	// Stale: the figure may lack some usage, so it proves nothing.
 	Stale Reason = "stale"
 )
 
@@ -40,16 +40,16 @@ type OpenAlert struct {
 	Threshold int
 }
 
-// Decision is what one rule says about one threshold of a tenant.
+// Decision is the result of one rule for one threshold of a tenant.
 type Decision struct {
 	Reason Reason
 	// Threshold is a percentage of the quota; 0 if the rule is about the tenant
 	// as a whole (NoQuota, Archived, Stale).
 	Threshold int
-	// Alert is the open alert that the decision is about, if there is one.
+	// Alert is the id of the open alert that the decision concerns, if there is one.
 	Alert uuid.UUID
-	// Announce is set on those that people are told of: of the thresholds that fire the
-	// highest, of those that are armed again the lowest.
+	// Announce is set on decisions that cause a message: the highest of the thresholds that fire
+	// together, and the lowest of those that are armed again together.
 	Announce bool
 }
 
@@ -59,23 +59,23 @@ func (d Decision) Fires() bool { return d.Reason == Fired }
 // Clears reports whether the decision closes its alert.
 func (d Decision) Clears() bool { return d.Reason == Rearmed || d.Reason == PeriodOver }
 
-// Decide compares a tenant's usage with its thresholds. open are the tenant's open
-// alerts, of any period, by period and threshold. The decisions come in a fixed order: alerts
-// of earlier periods first, then thresholds ascending.
+// Decide compares a tenant's usage with its thresholds. open are the tenant's open alerts of any
+// period, by period and threshold. The decisions come in a fixed order: alerts of earlier periods
+// first, then thresholds ascending.
 //
-// Thresholds reached at once all fire, and the highest is announced, unless people
-// know of a higher one already. Likewise all that are armed again at once are one message,
-// about the lowest, and so are those of a period that is over. An open alert whose threshold
-// the tenant no longer has is treated as if it had: adding it again announces nothing twice.
-// An open alert of a later period is left alone: it was written by an alerter whose
-// clock is ahead, or before the billing day was moved.
+// All thresholds that are reached at once fire. Only the highest is announced, unless a higher one
+// was already announced. All alerts that are armed again at once cause one message, about the
+// lowest, and so do those of a period that is over. An open alert whose threshold the tenant no
+// longer has is treated as if it still had it, so adding the threshold again announces nothing
+// twice. An open alert of a later period is left alone: an alerter whose clock is ahead wrote it,
+// or it was written before the billing day was moved.
 func Decide(u meter.Usage, open []OpenAlert) []Decision {
 	if u.Stale {
 		return []Decision{{Reason: Stale}}
 	}
 	var decisions []Decision
 	current := make(map[int]uuid.UUID, len(open))
-	over := u.Period.From // the period of the PeriodOver decision before
+	over := u.Period.From // the period of the last PeriodOver decision
 	for _, alert := range open {
 		switch {
 		case alert.Period < u.Period.From:
@@ -101,14 +101,14 @@ func Decide(u meter.Usage, open []OpenAlert) []Decision {
 	}
 	slices.Sort(thresholds)
 
-	highest, rearmed := -1, false // index of the decision to fire that people are told of
+	highest, rearmed := -1, false // index of the firing decision to announce
 	for _, threshold := range slices.Compact(thresholds) {
 		alert, isOpen := current[threshold]
 		d := Decision{Threshold: threshold, Alert: alert}
 		switch reached := meter.Reached(u.Used[meter.Tokens], u.Tenant.Quota, threshold); {
 		case reached && isOpen:
 			d.Reason = AlreadyFired
-			highest = -1 // they know of this one, which is higher
+			highest = -1 // this higher one was already announced
 		case reached:
 			d.Reason = Fired
 			highest = len(decisions)

@@ -15,11 +15,11 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/alerter/outbox"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/backendtest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // pipeline is an alerter on real figures: events go through ingest.lua, usage comes from
@@ -36,11 +36,10 @@ type pipeline struct {
 func newPipeline(tb testing.TB) *pipeline {
 	tb.Helper()
 	env := stacktest.New(tb)
-	p := &pipeline{TB: tb, db: env.DB, valkey: scripts.New(env.AppValkey, 1)}
-	log := slog.New(slog.DiscardHandler)
-	p.live = usage.New(env.AppDB, p.valkey, tenants.New(env.AppDB, p.valkey, log), time.Now)
-	p.alerter = New(Options{DB: env.AppDB, Usage: p.live, Changes: p.live.Changes(), Log: log,
-		Outbox: outbox.New(outbox.Options{DB: env.AppDB, AllowPrivate: true, Log: log})})
+	b := backendtest.Of(env.AppDB, scripts.New(env.AppValkey, 1), time.Now)
+	p := &pipeline{TB: tb, db: env.DB, valkey: b.Valkey, live: b.Live}
+	p.alerter = New(Options{DB: env.AppDB, Usage: p.live, Changes: p.live.Changes(), Log: b.Log,
+		Outbox: outbox.New(outbox.Options{DB: env.AppDB, AllowPrivate: true, Log: b.Log})})
 	return p
 }
 

@@ -30,7 +30,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"outcome"}),
 		tickSeconds: auto.NewHistogram(prometheus.HistogramOpts{
 			Name:    "flagmeter_alerter_tick_duration_seconds",
-			Help:    "Time a comparison took, including the writing of its alerts.",
+			Help:    "Duration of a comparison, including the writing of its alerts.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14), // 1 ms to 8.2 s
 		}),
 		fired: auto.NewCounter(prometheus.CounterOpts{
@@ -46,8 +46,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Tenants whose usage was compared with their thresholds.",
 		}),
 	}
-	// A series that exists from the start can be alerted on; one that appears with
-	// its first error shows no increase.
+	// An alert can watch a series that exists from the start; a series that appears with its first
+	// error shows no increase.
 	for _, outcome := range []string{outcomeOK, outcomeError} {
 		m.ticks.WithLabelValues(outcome)
 	}

@@ -10,14 +10,14 @@ import (
 const (
 	// everyTick is how often the tenants that have changed are evaluated.
 	everyTick = "@every 1s"
-	// everyTenant is how often all of them are, as a safety net.
+	// everyTenant is how often all tenants are evaluated, as a safety net.
 	everyTenant = "@every 1m"
 	// everyWebhook is how often the rows of webhooks and slack_webhooks are checked.
 	everyWebhook = "@every 1m"
 )
 
-// Run compares every second and delivers meanwhile, until ctx is done. It then finishes
-// what is in hand, within 20 s, and returns nil.
+// Run compares every second and delivers concurrently, until ctx is done. It then finishes what is
+// in hand, within 20 s, and returns nil.
 func (a *Alerter) Run(ctx context.Context) error {
 	var delivering sync.WaitGroup
 	delivering.Go(func() { a.outbox.Run(ctx) })

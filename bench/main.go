@@ -49,7 +49,6 @@ func run(ctx context.Context, args []string) error {
 	binary := flags.String("flagmeter", "bin/flagmeter", "`file` of the program to measure")
 	only := flags.String("only", "", "measure the parts whose name matches this `regexp`")
 	out := flags.String("out", "", "write the table to this `file` as well")
-	readme := flags.String("readme", "", "replace the table in this `file`, between two markers")
 	script := flags.String("k6", "",
 		"run this `script` of k6 instead, and tell what each process takes")
 	points := flags.String("sizing", "",
@@ -93,5 +92,5 @@ func run(ctx context.Context, args []string) error {
 	if err := errors.Join(err, r.close()); err != nil {
 		return err
 	}
-	return r.report.write(*out, *readme)
+	return r.report.write(*out)
 }

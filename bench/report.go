@@ -92,25 +92,16 @@ func (r *report) String() string {
 	return b.String()
 }
 
-// Markers of the table in a README.
-const (
-	begin = "<!-- begin of the table that make bench writes -->\n"
-	end   = "<!-- end of the table -->\n"
-)
-
-// write stores the table with the circumstances of the run in out, and the table alone
-// between the markers in readme; either may be empty.
-func (r *report) write(out, readme string) error {
-	if out != "" {
-		text := fmt.Sprintf("# The last `make bench`\n\n%s\n\n%s", r.circumstances(), r)
-		if err := os.WriteFile(out, []byte(text), 0o644); err != nil {
-			return fmt.Errorf("write the table: %w", err)
-		}
-	}
-	if readme == "" {
+// write stores the table with the circumstances of the run in a file, "" for none.
+func (r *report) write(out string) error {
+	if out == "" {
 		return nil
 	}
-	return replaceBetween(readme, begin, end, "\n"+r.String()+"\n")
+	text := fmt.Sprintf("# The last `make bench`\n\n%s\n\n%s", r.circumstances(), r)
+	if err := os.WriteFile(out, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("write the table: %w", err)
+	}
+	return nil
 }
 
 // replaceBetween replaces what is between two markers in a file.

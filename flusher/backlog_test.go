@@ -9,15 +9,15 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/flusher/backlog"
 	"github.com/eduardosanzb/flagmeter/flusher/batch"
-	"github.com/eduardosanzb/flagmeter/internal/metricstest"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // watch watches the rig's Valkey, by a clock that is ahead of the machine's.
 func (r *rig) watch(ahead time.Duration) (*backlog.Watch, *prometheus.Registry) {
 	registry := prometheus.NewRegistry()
 	now := func() time.Time { return time.Now().Add(ahead) }
-	return backlog.New(r.valkey, now, quiet(), registry), registry
+	return backlog.New(r.Scripts, now, quiet(), registry), registry
 }
 
 // sample samples the queue and returns what is published.
@@ -51,7 +51,7 @@ func TestQueueMetricsFollowTheQueue(t *testing.T) {
 	r.mustPost("acme", "chat", 6)
 	want("without a flusher", 2, 1, 0, 0, true)
 
-	r.advance(time.Minute)
+	r.Advance(time.Minute)
 	crashed := r.flusher()
 	crashed.after = dieAfter(batch.StepRead)
 	if _, err := crashed.RunOnce(t.Context()); !errors.Is(err, errCrash) {
@@ -74,9 +74,7 @@ func TestQueueMetricsWhilePostgresIsAway(t *testing.T) {
 	env := stacktest.Own(t)
 	r := newRig(t, env)
 	r.addTenant("acme", "UTC", 1)
-	if err := r.dir.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	r.Reload()
 	f := r.flusher()
 	if _, err := f.RunOnce(t.Context()); err != nil {
 		t.Fatal(err)

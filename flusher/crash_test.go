@@ -9,28 +9,28 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // settle flushes with a new process until nothing is left to do.
 func (r *rig) settle() {
-	r.t.Helper()
+	r.Helper()
 	if _, err := r.flusher().RunOnce(context.Background()); err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
 }
 
 // wantTokens expects every place that counts tokens to say the same.
 func (r *rig) wantTokens(tenant string, tokens, events int64) {
-	r.t.Helper()
+	r.Helper()
 	for what, query := range map[string]string{
 		"tokens in events":  "SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1",
 		"tokens in rollups": "SELECT coalesce(sum(total_tokens), 0) FROM rollups WHERE tenant = $1",
 		"tokens in usage_daily": "SELECT coalesce(sum(total_tokens), 0) FROM usage_daily" +
 			" WHERE tenant = $1",
 	} {
-		if got := r.count(query, tenant); got != tokens {
-			r.t.Errorf("%s: %d, want %d", what, got, tokens)
+		if got := r.Count(query, tenant); got != tokens {
+			r.Errorf("%s: %d, want %d", what, got, tokens)
 		}
 	}
 	for what, query := range map[string]string{
@@ -38,8 +38,8 @@ func (r *rig) wantTokens(tenant string, tokens, events int64) {
 		"events in rollups":     "SELECT coalesce(sum(events), 0) FROM rollups WHERE tenant = $1",
 		"events in usage_daily": "SELECT coalesce(sum(events), 0) FROM usage_daily WHERE tenant = $1",
 	} {
-		if got := r.count(query, tenant); got != events {
-			r.t.Errorf("%s: %d, want %d", what, got, events)
+		if got := r.Count(query, tenant); got != events {
+			r.Errorf("%s: %d, want %d", what, got, events)
 		}
 	}
 	r.wantLive(tenant, tokens)
@@ -47,17 +47,17 @@ func (r *rig) wantTokens(tenant string, tokens, events int64) {
 
 // wantLive expects a reader with a new view to say tokens.
 func (r *rig) wantLive(tenant string, tokens int64) {
-	r.t.Helper()
-	reader := r.reader()
+	r.Helper()
+	reader := r.Reader()
 	if err := reader.Refresh(context.Background()); err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
 	u, err := reader.Tenant(context.Background(), tenant)
 	if err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
 	if u.Used[meter.Tokens] != tokens || u.Stale {
-		r.t.Errorf("live usage: %d (stale %v), want %d", u.Used[meter.Tokens], u.Stale, tokens)
+		r.Errorf("live usage: %d (stale %v), want %d", u.Used[meter.Tokens], u.Stale, tokens)
 	}
 }
 
@@ -67,9 +67,7 @@ func newRigWith(t *testing.T, tenants ...string) *rig {
 	for _, name := range tenants {
 		r.addTenant(name, "UTC", 1)
 	}
-	if err := r.dir.Refresh(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	r.Reload()
 	return r
 }
 
@@ -86,10 +84,10 @@ func TestCrashAfterEachStep(t *testing.T) {
 				r.mustPost("acme", "chat", 100+events)
 			}
 			post()
-			r.advance(time.Minute) // closes the minute
+			r.Advance(time.Minute) // closes the minute
 			r.settle()             // leaves a settled batch, so that there is something to drop
 			post()
-			r.advance(time.Minute)
+			r.Advance(time.Minute)
 			post()
 
 			f := r.flusher()
@@ -108,7 +106,7 @@ func TestCrashAfterEachStep(t *testing.T) {
 				if reached {
 					break
 				}
-				r.advance(31 * time.Second)
+				r.Advance(31 * time.Second)
 			}
 			if !reached {
 				t.Fatalf("step %d was never reached", at)
@@ -116,7 +114,7 @@ func TestCrashAfterEachStep(t *testing.T) {
 			r.wantLive("acme", tokens)
 
 			post()
-			r.advance(2 * time.Minute)
+			r.Advance(2 * time.Minute)
 			r.settle()
 			r.wantTokens("acme", tokens, events)
 		})
@@ -150,7 +148,7 @@ func TestTwoFlushersRace(t *testing.T) {
 	for i := range rounds {
 		r.mustPost("acme", "chat", 7)
 		r.mustPost("globex", fmt.Sprint("feature ", i%5), 11)
-		r.advance(20 * time.Second)
+		r.Advance(20 * time.Second)
 	}
 	close(stop)
 	for range 4 {
@@ -158,7 +156,7 @@ func TestTwoFlushersRace(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	r.advance(2 * time.Minute)
+	r.Advance(2 * time.Minute)
 	r.settle()
 	r.wantTokens("acme", rounds*7, rounds)
 	r.wantTokens("globex", rounds*11, rounds)
@@ -171,11 +169,11 @@ func TestBacklogDrains(t *testing.T) {
 	const minutes = 3 * batchesPerFlush
 	for range minutes {
 		r.mustPost("acme", "chat", 5)
-		r.advance(time.Minute)
+		r.Advance(time.Minute)
 	}
 	r.settle()
 	r.wantTokens("acme", minutes*5, minutes)
-	if n := r.count("SELECT count(*) FROM rollups"); n != minutes {
+	if n := r.Count("SELECT count(*) FROM rollups"); n != minutes {
 		t.Errorf("%d rollup rows, want %d", n, minutes)
 	}
 }
@@ -184,7 +182,7 @@ func TestBacklogDrains(t *testing.T) {
 func TestStopFinishesTheBatchInHand(t *testing.T) {
 	r := newRigWith(t, "acme")
 	r.mustPost("acme", "chat", 5)
-	r.advance(time.Minute)
+	r.Advance(time.Minute)
 	ctx, cancel := context.WithCancel(context.Background())
 	f := r.flusher()
 	f.after = func(s batch.Step) error {

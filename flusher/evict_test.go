@@ -10,7 +10,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/flusher/batch"
 	"github.com/eduardosanzb/flagmeter/internal/record"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // TestSleeperLosesItsClaim stops a flusher right after it has claimed a batch, as
@@ -20,7 +20,7 @@ func TestSleeperLosesItsClaim(t *testing.T) {
 	t.Parallel()
 	r := newRigWith(t, "acme")
 	r.mustPost("acme", "chat", 5)
-	r.advance(time.Minute)
+	r.Advance(time.Minute)
 	asleep, wake, woken := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	sleeper := r.flusher()
 	sleeper.writer.Stuck = 2 * time.Second
@@ -100,7 +100,7 @@ func evictFrom(t *testing.T, copying string) {
 	if _, err := f.RunOnce(context.Background()); err != nil {
 		t.Errorf("after the eviction: %v", err)
 	}
-	r.advance(time.Minute)
+	r.Advance(time.Minute)
 	r.settle()
 	r.wantTokens("acme", 5, 1)
 }

@@ -18,7 +18,7 @@ func TestFeaturesAreKnownAfterARecovery(t *testing.T) {
 			t.Fatalf("%d %s", status, answer)
 		}
 	}
-	r.setTime(r.now().AddDate(0, 0, 1)) // closes the minute
+	r.Set(r.Now().AddDate(0, 0, 1)) // closes the minute
 	r.flush()
 	known := func() map[string]string {
 		all, err := r.Valkey.HGetAll(t.Context(), "fm:{0}:features:acme").Result()

@@ -21,15 +21,15 @@ import (
 )
 
 const (
-	// batchesPerFlush is the most batches of each kind in one transaction. A raw batch
-	// is about 1 MiB, 5 MiB at the most, so a flush holds a few dozen MiB at worst.
+	// batchesPerFlush is the most batches of each kind in one transaction. A raw batch is about 1
+	// MiB, 5 MiB at most, so a flush holds a few dozen MiB at worst.
 	batchesPerFlush = 8
-	// transactionLimit bounds one transaction, and so how long a stop may take.
+	// transactionLimit bounds one transaction, and thus the duration of a stop.
 	transactionLimit = 20 * time.Second
 )
 
-// Flusher moves batches from Valkey to Postgres. RunOnce may be called from several
-// goroutines and processes; calls on one Flusher wait for each other.
+// Flusher moves batches from Valkey to Postgres. Several goroutines and processes may call RunOnce;
+// calls on one Flusher wait for each other.
 type Flusher struct {
 	db        *sqlx.DB
 	valkey    *scripts.Valkey
@@ -44,19 +44,19 @@ type Flusher struct {
 	registerer prometheus.Registerer
 
 	running sync.Mutex
-	failed  bool // the run before; under running
+	failed  bool // the previous run; under running
 	// settledSince is when this process first knew a batch as settled, by shard and id.
 	settledSince map[int]map[string]time.Time
 	// after is called after each step; an error ends the run there, as a crash would.
 	after func(batch.Step) error
 }
 
-// Result is what a run has done.
+// Result counts what a run did.
 type Result = batch.Result
 
-// RunOnce moves everything that is closed now and returns what it has moved, also
-// beside an error. Whatever it could not move waits for the next run. When ctx is
-// done it finishes the batches in hand and begins no others.
+// RunOnce moves everything that is closed now. It returns what it has moved, with an error too.
+// What it could not move waits for the next run. When ctx is done, it finishes the batches in hand
+// and begins no others.
 func (f *Flusher) RunOnce(ctx context.Context) (Result, error) {
 	f.running.Lock()
 	defer f.running.Unlock()
@@ -70,7 +70,7 @@ func (f *Flusher) RunOnce(ctx context.Context) (Result, error) {
 	return done, err
 }
 
-// flushAll makes round after round in each shard.
+// flushAll runs rounds in each shard until none has more to do.
 func (f *Flusher) flushAll(ctx context.Context) (total Result, err error) {
 	for shard := range f.valkey.Shards() {
 		for {
@@ -87,8 +87,8 @@ func (f *Flusher) flushAll(ctx context.Context) (total Result, err error) {
 	return total, nil
 }
 
-// round takes what one hand-out has through all steps, or recovers the shard first if Valkey has
-// lost writes of it. more reports whether another round has something to do at once.
+// round takes one hand-out through all steps, or first recovers the shard if Valkey has lost writes
+// of it. more reports whether another round has work at once.
 func (f *Flusher) round(ctx context.Context, shard int) (done Result, more bool, err error) {
 	sealed, err := f.seal(ctx, shard)
 	if errors.Is(err, scripts.ErrRewound) { // nothing was handed out
@@ -106,16 +106,16 @@ func (f *Flusher) round(ctx context.Context, shard int) (done Result, more bool,
 	}
 	done, err = f.flush(ctx, shard, sealed)
 	if errors.Is(err, batch.ErrOvertaken) {
-		// What is not in Postgres is handed out again, or is gone from Valkey.
-		f.log.Warn("dropped batches in hand, another flusher was faster", "shard", shard,
+		// Valkey hands out again what is not in Postgres, unless Valkey no longer has it.
+		f.log.Warn("abandoned batches in hand: another flusher was faster", "shard", shard,
 			"batches", len(sealed.Raw)+len(sealed.Sums), "reason", err)
 		return done, false, nil
 	}
 	return done, err == nil && sealed.More, err
 }
 
-// seal asks Valkey for a hand-out: steps 1 and 2. It fails with scripts.ErrRewound if Valkey is
-// behind the ledger.
+// seal asks Valkey for a hand-out: steps 1 and 2. It returns scripts.ErrRewound if Valkey is behind
+// the ledger.
 func (f *Flusher) seal(ctx context.Context, shard int) (scripts.Sealed, error) {
 	end, err := ledger.End(ctx, f.db, shard)
 	if err != nil {
@@ -163,7 +163,7 @@ func (f *Flusher) flush(
 	return done, f.after(batch.StepAck)
 }
 
-// drop deletes the settled batches whose grace is over.
+// drop deletes the settled batches whose grace period is over.
 func (f *Flusher) drop(ctx context.Context, shard int, settled []string) error {
 	now := f.now()
 	young := make(map[string]time.Time, len(settled))

@@ -18,7 +18,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		runs: f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_flusher_runs_total",
 			Help: "Flush runs by outcome (ok, error)."}, []string{"outcome"}),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_flusher_run_seconds",
-			Help: "Duration of a flush run.", Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12)}),
+			Help:    "Duration of a flush run.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12)}),
 	}
 	// A series that exists from the start can be alerted on.
 	for _, outcome := range []string{"ok", "error"} {

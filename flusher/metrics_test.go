@@ -7,29 +7,29 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/flusher/batch"
-	"github.com/eduardosanzb/flagmeter/internal/metricstest"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // measured is a flusher with its registry, by a clock that is ahead of the machine's.
 func (r *rig) measured(ahead time.Duration) (*Flusher, *prometheus.Registry) {
 	registry := prometheus.NewRegistry()
-	return New(Options{DB: r.DB, Valkey: r.valkey, Dedupe: time.Hour, Now: func() time.Time {
+	return New(Options{DB: r.DB, Valkey: r.Scripts, Dedupe: time.Hour, Now: func() time.Time {
 		return time.Now().Add(ahead)
 	},
 		Log: quiet(), Registerer: registry}), registry
 }
 
 func (r *rig) run(f *Flusher) {
-	r.t.Helper()
-	if _, err := f.RunOnce(r.t.Context()); err != nil {
-		r.t.Fatal(err)
+	r.Helper()
+	if _, err := f.RunOnce(r.Context()); err != nil {
+		r.Fatal(err)
 	}
 }
 
 func TestMetricsFollowAFlush(t *testing.T) {
 	r := newRigWith(t, "acme")
-	r.setTime(time.Now()) // else the events would be late, by the flusher's clock
+	r.Set(time.Now()) // else the events would be late, by the flusher's clock
 	f, registry := r.measured(5 * time.Minute)
 	metricstest.Lint(t, registry)
 	before := metricstest.Values(t, registry)
@@ -69,10 +69,10 @@ func TestMetricsFollowAFlush(t *testing.T) {
 
 // inRaw is the size of the raw events that wait, in bytes.
 func (r *rig) inRaw() int {
-	r.t.Helper()
-	groups, err := r.Valkey.LRange(r.t.Context(), "fm:{0}:raw", 0, -1).Result()
+	r.Helper()
+	groups, err := r.Valkey.LRange(r.Context(), "fm:{0}:raw", 0, -1).Result()
 	if err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
 	size := 0
 	for _, group := range groups {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // line is a raw event as ingest encodes it.
@@ -51,7 +51,7 @@ func TestPoisonLineDies(t *testing.T) {
 	if done.Dead != 3 {
 		t.Errorf("result says %d dead rows, want 3", done.Dead)
 	}
-	if n := r.count("SELECT sum(tokens) FROM events"); n != 970 {
+	if n := r.Count("SELECT sum(tokens) FROM events"); n != 970 {
 		t.Errorf("%d tokens in events, want 970", n)
 	}
 	var dead []struct{ Content, Reason string }
@@ -66,7 +66,7 @@ func TestPoisonLineDies(t *testing.T) {
 	}
 	r.mustPost("acme", "chat", 1)
 	r.settle()
-	if n := r.count("SELECT sum(tokens) FROM events"); n != 971 {
+	if n := r.Count("SELECT sum(tokens) FROM events"); n != 971 {
 		t.Errorf("%d tokens in events after the next flush, want 971", n)
 	}
 }
@@ -93,10 +93,10 @@ func TestPoisonBatchSparesOthers(t *testing.T) {
 	if want := (Result{Batches: 2, Events: 1, Tokens: 10, Dead: 1}); done != want {
 		t.Errorf("result %+v, want %+v", done, want)
 	}
-	if n := r.count("SELECT count(*) FROM events"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM events"); n != 1 {
 		t.Errorf("%d events, want 1", n)
 	}
-	if n := r.count("SELECT count(*) FROM dead_events"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM dead_events"); n != 1 {
 		t.Errorf("%d dead events, want 1", n)
 	}
 }
@@ -115,19 +115,19 @@ func TestPoisonSumDies(t *testing.T) {
 	r.mustPost("globex", "chat", 8)
 	r.mustPost("gone", "chat", 9)
 	stacktest.ForgetTenants(t, r.DB, "gone")
-	r.advance(time.Minute)
+	r.Advance(time.Minute)
 	done, err := r.flusher().RunOnce(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
 	// acme/chat in usage_daily; gone/chat in rollups and in usage_daily.
-	if n := r.count("SELECT count(*) FROM dead_events WHERE kind = 'sum'"); n != 3 || done.Dead != 3 {
+	if n := r.Count("SELECT count(*) FROM dead_events WHERE kind = 'sum'"); n != 3 || done.Dead != 3 {
 		t.Errorf("%d dead rows, result says %d, want 3", n, done.Dead)
 	}
-	if n := r.count("SELECT sum(total_tokens) FROM rollups"); n != 6+7+8 {
+	if n := r.Count("SELECT sum(total_tokens) FROM rollups"); n != 6+7+8 {
 		t.Errorf("%d tokens in rollups, want 21", n)
 	}
-	n := r.count("SELECT total_tokens FROM usage_daily WHERE tenant = 'acme' AND feature = 'code'")
+	n := r.Count("SELECT total_tokens FROM usage_daily WHERE tenant = 'acme' AND feature = 'code'")
 	if n != 7 {
 		t.Errorf("%d tokens of acme/code in usage_daily, want 7", n)
 	}
@@ -138,7 +138,7 @@ func TestPoisonSumDies(t *testing.T) {
 func TestPassingFailureIsNotPoison(t *testing.T) {
 	r := newRigWith(t, "acme")
 	r.mustPost("acme", "chat", 5)
-	r.advance(time.Minute)
+	r.Advance(time.Minute)
 	if _, err := r.DB.Exec("ALTER TABLE events RENAME TO away"); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestPassingFailureIsNotPoison(t *testing.T) {
 	r.wantLive("acme", 5)
 	r.settle()
 	r.wantTokens("acme", 5, 1)
-	if n := r.count("SELECT count(*) FROM dead_events"); n != 0 {
+	if n := r.Count("SELECT count(*) FROM dead_events"); n != 0 {
 		t.Errorf("%d dead events, want 0", n)
 	}
 }

@@ -18,16 +18,16 @@ func (m *machine) finish(t *rapid.T) {
 			m.wake(t, i)
 		}
 	}
-	m.rig.advance(10 * time.Minute) // closes every minute, also those ahead
+	m.rig.Advance(10 * time.Minute) // closes every minute, also those ahead
 	for range 3 {                   // flush, learn that it is settled, drop
 		if _, err := m.flushers[0].RunOnce(context.Background()); err != nil {
 			t.Fatalf("last flush: %v", err)
 		}
-		m.rig.advance(usage.Grace)
+		m.rig.Advance(usage.Grace)
 	}
 	minutes, days := map[string]int64{}, map[string]int64{}
 	for _, e := range m.events {
-		tenant, _ := m.rig.dir.Get(e.tenant)
+		tenant, _ := m.rig.Tenants.Get(e.tenant)
 		minutes[fmt.Sprintf("%s/%s/%d", e.tenant, e.feature, e.at.Unix()/60)] += e.tokens
 		days[fmt.Sprintf("%s/%s/%s", e.tenant, e.feature, tenant.Day(e.at))] += e.tokens
 	}
@@ -59,7 +59,7 @@ func (m *machine) finish(t *rapid.T) {
 			t.Fatalf("%s: %v, acknowledged %v", what, got, table.want)
 		}
 	}
-	if n := m.rig.count("SELECT count(*) FROM events"); n != int64(len(m.events)) {
+	if n := m.rig.Count("SELECT count(*) FROM events"); n != int64(len(m.events)) {
 		t.Fatalf("%d rows in events, %d events acknowledged", n, len(m.events))
 	}
 	keys, err := m.rig.Valkey.Keys(context.Background(), "fm:{0}:*").Result()

@@ -46,7 +46,8 @@ type pause struct {
 // Pause stops a flusher outside its transaction, as SIGSTOP would.
 func (m *machine) Pause(t *rapid.T) {
 	f := m.idle(t)
-	at := rapid.SampledFrom([]batch.Step{batch.StepDurable, batch.StepRead, batch.StepCommit, batch.StepAck}).Draw(t, "step")
+	at := rapid.SampledFrom([]batch.Step{batch.StepDurable, batch.StepRead, batch.StepCommit,
+		batch.StepAck}).Draw(t, "step")
 	p := &pause{make(chan struct{}), make(chan struct{}), make(chan error, 1)}
 	f.after = func(s batch.Step) error {
 		if s == at {

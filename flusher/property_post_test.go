@@ -16,7 +16,7 @@ import (
 // under a key.
 func (m *machine) Post(t *rapid.T) {
 	n := rapid.IntRange(1, 4).Draw(t, "events")
-	now := m.rig.now()
+	now := m.rig.Now()
 	body := "["
 	var batch []counted
 	for i := range n {
@@ -69,7 +69,7 @@ func (m *machine) Post(t *rapid.T) {
 // Enforce gives a tenant a quota that it soon crosses, or has used up, or none.
 func (m *machine) Enforce(t *rapid.T) {
 	// Rewind probes the first
-	tenant, _ := m.rig.dir.Get(zones[rapid.IntRange(1, len(zones)-1).Draw(t, "tenant")].name)
+	tenant, _ := m.rig.Tenants.Get(zones[rapid.IntRange(1, len(zones)-1).Draw(t, "tenant")].name)
 	var used int64
 	for _, f := range m.features(tenant) {
 		used += f.Used[meter.Tokens]
@@ -80,7 +80,7 @@ func (m *machine) Enforce(t *rapid.T) {
 		tenant.Name, quota, mode); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.rig.dir.Refresh(context.Background()); err != nil {
+	if err := m.rig.Tenants.Refresh(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -88,8 +88,8 @@ func (m *machine) Enforce(t *rapid.T) {
 // over is a tenant whose quota refuses the batch, "" if there is none.
 func (m *machine) over(batch []counted) string {
 	for _, z := range zones {
-		tenant, _ := m.rig.dir.Get(z.name)
-		period := tenant.Period(m.rig.now())
+		tenant, _ := m.rig.Tenants.Get(z.name)
+		period := tenant.Period(m.rig.Now())
 		var used, tokens, last int64
 		for _, f := range m.features(tenant) {
 			used += f.Used[meter.Tokens]

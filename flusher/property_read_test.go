@@ -31,7 +31,7 @@ func (m *machine) renew(t *rapid.T, i int) {
 	if err := m.readers[i].Refresh(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	m.fresh[i] = m.rig.now()
+	m.fresh[i] = m.rig.Now()
 }
 
 // Check compares every reader with the model.
@@ -62,7 +62,7 @@ func (m *machine) agrees(t *rapid.T, i int) bool {
 			t.Fatal(err)
 		}
 		if total.Stale || one.Stale {
-			if age := m.rig.now().Sub(m.fresh[i]); age < usage.Grace {
+			if age := m.rig.Now().Sub(m.fresh[i]); age < usage.Grace {
 				t.Fatalf("reader %d says stale with a view of %v", i, age)
 			}
 			return false
@@ -89,7 +89,7 @@ func (m *machine) agrees(t *rapid.T, i int) bool {
 
 // features is the model's usage of a tenant in its current period.
 func (m *machine) features(tenant meter.Tenant) map[string]meter.FeatureUsage {
-	period := tenant.Period(m.rig.now())
+	period := tenant.Period(m.rig.Now())
 	sums := map[string]meter.FeatureUsage{}
 	for _, e := range m.events {
 		if e.tenant == tenant.Name && period.Contains(tenant.Day(e.at)) {

@@ -23,7 +23,7 @@ type keyedBatch struct {
 func (m *machine) Repeat(t *rapid.T) {
 	const retries = 30 * time.Minute // before a timestamp gets too old
 	recent := slices.DeleteFunc(slices.Clone(m.keyed),
-		func(b *keyedBatch) bool { return m.rig.now().Sub(b.at) > retries })
+		func(b *keyedBatch) bool { return m.rig.Now().Sub(b.at) > retries })
 	if len(recent) == 0 {
 		t.Skip("no request was sent under a key lately")
 	}
@@ -39,7 +39,7 @@ func (m *machine) Repeat(t *rapid.T) {
 	again := slices.Clone(b.events)
 	for i := range again {
 		if again[i].at.Equal(b.at) {
-			again[i].at = m.rig.now() // it has no timestamp
+			again[i].at = m.rig.Now() // it has no timestamp
 		}
 	}
 	if m.over(again) != "" {
@@ -52,7 +52,7 @@ func (m *machine) Repeat(t *rapid.T) {
 		!strings.HasPrefix(answer, fmt.Sprintf(`{"accepted":%d,"duplicates":0,`, len(b.events))) {
 		t.Fatalf("%s, which was lost, again: %d %s", b.key, status, answer)
 	}
-	b.events, b.at, b.lost = again, m.rig.now(), false
+	b.events, b.at, b.lost = again, m.rig.Now(), false
 	m.events = append(m.events, again...)
 }
 

@@ -67,7 +67,7 @@ func (m *machine) Rewind(t *rapid.T) {
 	want = slices.Compact(want)
 
 	// Somebody must come by who can know of it: ingest of its groups, a flusher of the ledger.
-	probe := counted{tenant: zones[0].name, feature: "probe", tokens: 1, at: m.rig.now()}
+	probe := counted{tenant: zones[0].name, feature: "probe", tokens: 1, at: m.rig.Now()}
 	accepted := 0
 	switch status, answer := m.rig.post(fmt.Sprintf(`{"tenant":%q,"feature":%q,"tokens":1}`,
 		probe.tenant, probe.feature)); status {

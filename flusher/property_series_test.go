@@ -19,11 +19,11 @@ func (m *machine) compareSeries(t *rapid.T, i int) {
 	m.asked++
 	z, step := zones[m.asked%len(zones)],
 		[]meter.Step{meter.ByDay, meter.ByHour, meter.ByMinute}[m.asked/len(zones)%3]
-	tenant, _ := m.rig.dir.Get(z.name)
-	period := tenant.Period(m.rig.now())
+	tenant, _ := m.rig.Tenants.Get(z.name)
+	period := tenant.Period(m.rig.Now())
 	from, to := period.Start, period.End
 	if step == meter.ByMinute { // what a period has is too much for one series
-		from, to = m.rig.now().Add(-27*time.Hour), m.rig.now().Add(5*time.Minute)
+		from, to = m.rig.Now().Add(-27*time.Hour), m.rig.Now().Add(5*time.Minute)
 	}
 	cut, ok := meter.Cut(from, to, step, tenant.Zone, 3000)
 	if !ok {

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestLiveEqualsAcknowledged interleaves posts, flushes, crashes and pauses of two
@@ -89,7 +89,7 @@ func newMachine(t *rapid.T, r *rig) *machine {
 	}
 	// The ingest server has known an earlier machine: the empty database must look like a
 	// recovered one to it, not like a loss.
-	seq, err := r.valkey.Position(context.Background(), 0)
+	seq, err := r.Scripts.Position(context.Background(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,8 +102,8 @@ func newMachine(t *rapid.T, r *rig) *machine {
 	for _, z := range zones {
 		r.addTenant(z.name, z.zone, z.billingDay)
 	}
-	r.setTime(time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC))
-	if err := r.dir.Refresh(context.Background()); err != nil {
+	r.Set(time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC))
+	if err := r.Tenants.Refresh(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	m := &machine{rig: r, paused: make([]*pause, 2)}

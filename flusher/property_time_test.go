@@ -9,16 +9,16 @@ import (
 
 // Wait lets time pass: within a minute, past the grace, or for days.
 func (m *machine) Wait(t *rapid.T) {
-	m.rig.advance(rapid.SampledFrom([]time.Duration{time.Second, 7 * time.Second, 29 * time.Second,
+	m.rig.Advance(rapid.SampledFrom([]time.Duration{time.Second, 7 * time.Second, 29 * time.Second,
 		31 * time.Second,
 		61 * time.Second, 4 * time.Minute, 3 * time.Hour, 3 * 24 * time.Hour}).Draw(t, "time"))
 }
 
 // MonthEnd moves to just before or just after the end of a tenant's period.
 func (m *machine) MonthEnd(t *rapid.T) {
-	tenant, _ := m.rig.dir.Get(zones[rapid.IntRange(0, len(zones)-1).Draw(t, "tenant")].name)
-	end := tenant.Period(m.rig.now()).End
-	m.rig.setTime(
+	tenant, _ := m.rig.Tenants.Get(zones[rapid.IntRange(0, len(zones)-1).Draw(t, "tenant")].name)
+	end := tenant.Period(m.rig.Now()).End
+	m.rig.Set(
 		end.Add(rapid.SampledFrom([]time.Duration{-time.Second, 0, time.Second}).Draw(t, "side")))
 }
 
@@ -30,7 +30,7 @@ func (m *machine) Reconfigure(t *rapid.T) {
 		z.name, day); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.rig.dir.Refresh(context.Background()); err != nil {
+	if err := m.rig.Tenants.Refresh(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/test/kit/api"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // A strict quota holds to the token while small requests of one tenant and large ones of many,
@@ -25,10 +26,8 @@ func TestAQuotaIsExactBesideLargeRequests(t *testing.T) {
 		"INSERT INTO tenants (name, monthly_quota, enforce) VALUES ('acme', $1, 'strict')", quota)
 	r.DB.MustExecContext(t.Context(), `INSERT INTO tenants (name, monthly_quota, enforce)
 		SELECT 'tenant-' || n, 1000000, 'strict' FROM generate_series(1, $1::int) AS n`, tenants)
-	if err := r.dir.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	urls := []string{r.url, r.another()}
+	r.Reload()
+	servers := []api.Client{r.API, r.Serve()}
 	var accepted, batches, again atomic.Int64
 	over := make(chan struct{})
 	posts := make(chan struct{}) // whoever has posted enough waits here for the flusher
@@ -46,7 +45,7 @@ func TestAQuotaIsExactBesideLargeRequests(t *testing.T) {
 			if _, err := f.RunOnce(t.Context()); err != nil {
 				t.Errorf("flush: %v", err)
 			}
-			r.advance([]time.Duration{time.Minute, 7 * time.Second, usage.Grace}[i%3])
+			r.Advance([]time.Duration{time.Minute, 7 * time.Second, usage.Grace}[i%3])
 		}
 	})
 	var posting sync.WaitGroup
@@ -63,17 +62,18 @@ func TestAQuotaIsExactBesideLargeRequests(t *testing.T) {
 				for n := 1; c >= small && n <= tenants; n++ {
 					events = append(events, fmt.Sprintf(event, fmt.Sprint("tenant-", n), 1, c, i))
 				}
-				body, status, answer := "["+strings.Join(events, ",")+"]", 0, ""
-				for status = http.StatusServiceUnavailable; status == http.StatusServiceUnavailable; again.Add(1) {
+				body := "[" + strings.Join(events, ",") + "]"
+				answer := api.Answer{Status: http.StatusServiceUnavailable}
+				for ; answer.Status == http.StatusServiceUnavailable; again.Add(1) {
 					var err error
-					if status, answer, err = post(urls[(c+i)%2], body); err != nil {
+					if answer, err = servers[(c+i)%2].TryPost(t.Context(), body); err != nil {
 						t.Error(err)
 						return
 					}
 				}
 				again.Add(-1)
 				switch {
-				case status == http.StatusOK:
+				case answer.Status == http.StatusOK:
 					if c >= small {
 						batches.Add(1)
 						countedLarge()
@@ -81,11 +81,11 @@ func TestAQuotaIsExactBesideLargeRequests(t *testing.T) {
 					if before := accepted.Load() / 2000; accepted.Add(tokens)/2000 > before {
 						posts <- struct{}{}
 					}
-				case status == http.StatusPaymentRequired &&
-					strings.Contains(answer, `\"acme\" has used`):
+				case answer.Status == http.StatusPaymentRequired &&
+					strings.Contains(answer.Body, `\"acme\" has used`):
 					return
 				default:
-					t.Errorf("%d %.300s", status, answer)
+					t.Errorf("%d %.300s", answer.Status, answer.Body)
 					return
 				}
 			}
@@ -99,7 +99,7 @@ func TestAQuotaIsExactBesideLargeRequests(t *testing.T) {
 	if got := accepted.Load(); got > quota || got <= quota-largest {
 		t.Errorf("%d tokens are accepted, the quota is %d", got, quota)
 	}
-	live := r.reader()
+	live := r.Reader()
 	if err := live.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package flusher
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -12,8 +11,9 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
+	"github.com/eduardosanzb/flagmeter/test/kit/api"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // A quota holds to the token while 100 clients of two ingest processes use it up and its
@@ -27,10 +27,8 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 				" VALUES ('acme', $1, $2)", quota, mode); err != nil {
 				t.Fatal(err)
 			}
-			if err := r.dir.Refresh(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			urls := []string{r.url, r.another()}
+			r.Reload()
+			servers := []api.Client{r.API, r.Serve()}
 
 			var accepted, refused atomic.Int64
 			edge := make(chan struct{})  // closed when the last client has met the edge
@@ -48,7 +46,7 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 					if _, err := f.RunOnce(t.Context()); err != nil {
 						t.Errorf("flush: %v", err)
 					}
-					r.advance([]time.Duration{time.Minute, 7 * time.Second, usage.Grace}[i%3])
+					r.Advance([]time.Duration{time.Minute, 7 * time.Second, usage.Grace}[i%3])
 					if n, err := r.Valkey.Exists(t.Context(), "fm:{0}:dropped").Result(); err == nil && n > 0 {
 						dropped = true
 					}
@@ -66,20 +64,21 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 							tokens += n
 							events = append(events, fmt.Sprintf(`{"tenant":"acme","feature":"chat","tokens":%d}`, n))
 						}
-						status, answer, err := post(urls[(c+i)%2], "["+strings.Join(events, ",")+"]")
+						answer, err := servers[(c+i)%2].TryPost(t.Context(), "["+strings.Join(events, ",")+"]")
 						switch {
 						case err != nil:
 							t.Error(err)
 							return
-						case status == http.StatusOK:
+						case answer.Status == http.StatusOK:
 							if before := accepted.Load() / 2000; accepted.Add(tokens)/2000 > before {
 								posts <- struct{}{}
 							}
-						case status == http.StatusPaymentRequired && strings.Contains(answer, "quota-exceeded"):
+						case answer.Status == http.StatusPaymentRequired &&
+							strings.Contains(answer.Body, "quota-exceeded"):
 							refused.Add(1)
 							return
 						default:
-							t.Errorf("%d %s", status, answer)
+							t.Errorf("%d %s", answer.Status, answer.Body)
 							return
 						}
 					}
@@ -101,7 +100,7 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 				t.Errorf("%d clients were refused, want %d; a batch was dropped meanwhile: %t",
 					refused.Load(), clients, dropped)
 			}
-			live := r.reader()
+			live := r.Reader()
 			if err := live.Refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -120,15 +119,4 @@ func TestAQuotaIsExactAtItsEdge(t *testing.T) {
 			}
 		})
 	}
-}
-
-// post may be called from any goroutine.
-func post(url, body string) (status int, answer string, err error) {
-	res, err := http.Post(url+"/events", "application/json", strings.NewReader(body))
-	if err != nil {
-		return 0, "", err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	return res.StatusCode, string(text), err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,44 +21,32 @@ import (
 
 // postUnder sends a request under an Idempotency-Key, "" for none.
 func (r *rig) postUnder(key, body string) (status int, answer string) {
-	r.t.Helper()
-	req, err := http.NewRequest(http.MethodPost, r.url+"/events", strings.NewReader(body))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
+	r.Helper()
+	var headers []string
 	if key != "" {
-		req.Header.Set("Idempotency-Key", key)
+		headers = []string{"Idempotency-Key", key}
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return res.StatusCode, string(text)
+	a := r.API.Post(r, body, headers...)
+	return a.Status, a.Body
 }
 
 // postKeyed is postUnder with what the answer counts.
 func (r *rig) postKeyed(key, body string) (status, accepted, duplicates int) {
-	r.t.Helper()
+	r.Helper()
 	status, text := r.postUnder(key, body)
 	var answer struct{ Accepted, Duplicates int }
 	if err := json.Unmarshal([]byte(text), &answer); err != nil {
-		r.t.Fatalf("%q: %v", text, err)
+		r.Fatalf("%q: %v", text, err)
 	}
 	return status, answer.Accepted, answer.Duplicates
 }
 
 // wantKeyed sends a request under a key and expects what it counts.
 func (r *rig) wantKeyed(key, body string, accepted, duplicates int) {
-	r.t.Helper()
+	r.Helper()
 	status, a, d := r.postKeyed(key, body)
 	if status != http.StatusOK || a != accepted || d != duplicates {
-		r.t.Errorf("%s under %s: %d, %d accepted and %d duplicates, want %d and %d",
+		r.Errorf("%s under %s: %d, %d accepted and %d duplicates, want %d and %d",
 			body, key, status, a, d, accepted, duplicates)
 	}
 }
@@ -75,14 +62,14 @@ func batchOf(tenant string, tokens ...int) string {
 
 // forgetIDs has Valkey lose the ids and keys that it remembers.
 func (r *rig) forgetIDs() {
-	r.t.Helper()
+	r.Helper()
 	ctx := context.Background()
 	keys, err := r.Valkey.Keys(ctx, "fm:{0}:seen:*").Result()
 	if err == nil {
 		err = r.Valkey.Del(ctx, append(keys, "fm:{0}:slices")...).Err()
 	}
 	if err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
 }
 
@@ -100,15 +87,15 @@ func TestLinesOfBothFormsArrive(t *testing.T) {
 	r.wantKeyed(`a\b`, batchOf("acme", 2, 3), 2, 0)
 	r.mustPost("acme", "chat", 4)
 	r.wantKeyed("k", batchOf("acme", 5, 6, 7), 3, 0)
-	report, err := audit.New(r.DB, r.valkey, r.now).Audit(t.Context(),
-		audit.Query{From: r.now().Add(-time.Hour), To: r.now().Add(time.Hour)})
+	report, err := audit.New(r.DB, r.Scripts, r.Now).Audit(t.Context(),
+		audit.Query{From: r.Now().Add(-time.Hour), To: r.Now().Add(time.Hour)})
 	if err != nil || report.Unreadable > 0 {
 		t.Errorf("audit while they wait: %+v, %v", report, err)
 	}
-	r.advance(time.Minute)
+	r.Advance(time.Minute)
 	r.settle()
 	r.wantTokens("acme", 28, 7)
-	if n := r.count(`SELECT count(*) FROM events WHERE request_key = 'a\b'
+	if n := r.Count(`SELECT count(*) FROM events WHERE request_key = 'a\b'
 		AND tokens = request_place + 1 OR request_key = 'k' AND tokens = request_place + 4`); n != 5 {
 		t.Errorf("%d events have key and place, want 5", n)
 	}
@@ -119,10 +106,10 @@ func TestLinesOfBothFormsArrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.settle()
-	if n := r.count("SELECT sum(tokens) FROM events"); n != 28+17 {
+	if n := r.Count("SELECT sum(tokens) FROM events"); n != 28+17 {
 		t.Errorf("%d tokens in events, want 45", n)
 	}
-	if n := r.count("SELECT count(*) FROM dead_events"); n != 3 {
+	if n := r.Count("SELECT count(*) FROM dead_events"); n != 3 {
 		t.Errorf("%d dead events, want 3", n)
 	}
 }
@@ -200,7 +187,7 @@ func TestRecoveryDropsRepeatedRequests(t *testing.T) {
 	r.wantKeyed("two", two, 2, 0)
 	r.wantKeyed("three", batchOf("acme", 5, 6), 2, 0)
 	r.wantKeyed("order", batchOf("acme", 30, 40), 2, 0)
-	r.advance(time.Minute)
+	r.Advance(time.Minute)
 	r.settle()
 	r.forgetIDs()
 	r.wantKeyed("one", one, 3, 0)
@@ -209,21 +196,21 @@ func TestRecoveryDropsRepeatedRequests(t *testing.T) {
 	r.wantKeyed("order", batchOf("acme", 40, 30), 2, 0)
 	r.wantKeyed("new", batchOf("acme", 100, 100), 2, 0)
 	r.lose()
-	n := r.count("SELECT count(*) FROM dead_events WHERE reason LIKE 'the Idempotency-Key%'")
+	n := r.Count("SELECT count(*) FROM dead_events WHERE reason LIKE 'the Idempotency-Key%'")
 	if n != 4 {
 		t.Errorf("%d dead events, want the four of requests that should have been refused", n)
 	}
 	r.wantTokens("acme", 5+10+11+70+200, 3+1+2+2+2)
 	r.wantTokens("globex", 20, 1)
 	r.forgetNothing(one, two)
-	r.advance(2 * time.Minute)
+	r.Advance(2 * time.Minute)
 	r.settle()
 	r.wantTokens("acme", 296, 10)
 }
 
 // forgetNothing expects the requests to be duplicates.
 func (r *rig) forgetNothing(one, two string) {
-	r.t.Helper()
+	r.Helper()
 	r.wantKeyed("one", one, 0, 3)
 	r.wantKeyed("two", two, 0, 2)
 	r.wantKeyed("new", batchOf("acme", 100, 100), 0, 2)
@@ -245,7 +232,7 @@ func TestRecoveryTakesARequestThatWasFlushedAlready(t *testing.T) {
 	}
 	r.lose()
 	r.wantTokens("acme", 4, 3)
-	if n := r.count("SELECT count(*) FROM dead_events"); n != 0 {
+	if n := r.Count("SELECT count(*) FROM dead_events"); n != 0 {
 		t.Errorf("%d dead events", n)
 	}
 	r.wantKeyed("k", batchOf("acme", 1, 1, 2), 0, 3)
@@ -260,7 +247,7 @@ func TestRecoveryPutsKeysBack(t *testing.T) {
 			r := newRigWith(t, "acme", "globex")
 			r.settle()
 			r.mustPost("acme", "chat", 1)
-			r.advance(time.Minute)
+			r.Advance(time.Minute)
 			r.settle()
 			now := record.NewIDs()
 			for _, e := range []struct{ tenant, key, scope string }{
@@ -270,7 +257,7 @@ func TestRecoveryPutsKeysBack(t *testing.T) {
 				if _, err := r.DB.Exec(`INSERT INTO events
 					(id, tenant, feature, tokens, created_at, request_key, request_place, request_scope)
 					VALUES ($1, $2, 'chat', 0, $3, $4, 1, $5)`,
-					now.Next(time.Now()), e.tenant, r.now(), e.key, e.scope); err != nil {
+					now.Next(time.Now()), e.tenant, r.Now(), e.key, e.scope); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -279,7 +266,7 @@ func TestRecoveryPutsKeysBack(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := r.valkey.CloseShard(t.Context(), 0, end); err != nil {
+				if _, err := r.Scripts.CloseShard(t.Context(), 0, end); err != nil {
 					t.Fatal(err)
 				}
 				if done, err := r.flusher().RunOnce(t.Context()); err != nil || done.Rewinds != 1 {
@@ -292,7 +279,7 @@ func TestRecoveryPutsKeysBack(t *testing.T) {
 				scripts.RequestKey("", "c", "x"),
 				scripts.RequestKey("", "a", "x"), scripts.RequestKey("acme", "b", "x"),
 				scripts.RequestKey("globex", "a", "x")}
-			out, _, err := r.valkey.Ingest(t.Context(), 0,
+			out, _, err := r.Scripts.Ingest(t.Context(), 0,
 				scripts.Group{Committer: "test", Number: 1, IDs: ids}, time.Hour, scripts.Query{})
 			if err != nil {
 				t.Fatal(err)
@@ -311,18 +298,18 @@ func TestAdoptionPutsKeysBack(t *testing.T) {
 	r.in(t, "acme")
 	r.flush()
 	r.wantKeyed("kept", batchOf("acme", 1, 2), 2, 0)
-	r.advance(time.Minute)
+	r.Advance(time.Minute)
 	r.flush()
 	r.saveTables()
 	r.wantKeyed("lost", batchOf("acme", 3, 4), 2, 0)
-	r.advance(time.Minute)
+	r.Advance(time.Minute)
 	r.flush()
 	r.loseTables()
 	end, err := ledger.End(t.Context(), r.DB, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.valkey.MarkRestored(t.Context(), 0, end); err != nil {
+	if _, err := r.Scripts.MarkRestored(t.Context(), 0, end); err != nil {
 		t.Fatal(err)
 	}
 	r.flush()
@@ -342,7 +329,7 @@ func TestCrashWithRequestsUnderTheirKeys(t *testing.T) {
 			r.settle()
 			r.mustPost("acme", "chat", 100)
 			r.wantKeyed("k", batchOf("acme", 1, 2), 2, 0)
-			r.advance(time.Minute)
+			r.Advance(time.Minute)
 			f := r.flusher()
 			f.after = func(s batch.Step) error {
 				if s == at {
@@ -356,7 +343,7 @@ func TestCrashWithRequestsUnderTheirKeys(t *testing.T) {
 			r.wantLive("acme", 103)
 			r.wantKeyed("k", batchOf("acme", 1, 2), 0, 2)
 			r.wantKeyed("k2", batchOf("acme", 1, 2), 2, 0)
-			r.advance(2 * time.Minute)
+			r.Advance(2 * time.Minute)
 			r.settle()
 			r.wantTokens("acme", 106, 5)
 		})

@@ -15,25 +15,18 @@ var tables = []string{"events", "flushes", "rollups", "usage_daily"}
 
 // saveTables keeps the tables as they are, which loseTables puts back.
 func (r *rewinder) saveTables() {
-	r.t.Helper()
+	r.Helper()
 	for _, table := range tables {
-		r.exec("CREATE TABLE saved_" + table + " AS TABLE " + table)
+		r.Exec("CREATE TABLE saved_" + table + " AS TABLE " + table)
 	}
 }
 
 func (r *rewinder) loseTables() {
-	r.t.Helper()
+	r.Helper()
 	for _, table := range tables {
-		r.exec("TRUNCATE " + table)
-		r.exec("INSERT INTO " + table + " OVERRIDING SYSTEM VALUE TABLE saved_" + table)
-		r.exec("DROP TABLE saved_" + table)
-	}
-}
-
-func (r *rewinder) exec(statement string) {
-	r.t.Helper()
-	if _, err := r.DB.Exec(statement); err != nil {
-		r.t.Fatalf("%s: %v", statement, err)
+		r.Exec("TRUNCATE " + table)
+		r.Exec("INSERT INTO " + table + " OVERRIDING SYSTEM VALUE TABLE saved_" + table)
+		r.Exec("DROP TABLE saved_" + table)
 	}
 }
 
@@ -47,13 +40,13 @@ func TestAdoptionAfterACrash(t *testing.T) {
 			r.in(t, tenant)
 			r.mustSend(tenant, `,"id":"kept"`)
 			r.flush()
-			r.advance(time.Minute)
+			r.Advance(time.Minute)
 			r.flush()
 			r.saveTables()
 			there := r.inPostgres()
 			r.mustSend(tenant, `,"id":"lost"`)
 			r.flush()
-			r.advance(time.Minute)
+			r.Advance(time.Minute)
 			r.flush()
 			r.mustSend(tenant, `,"id":"in Valkey"`)
 			r.flush() // its sum waits, without its event
@@ -64,7 +57,7 @@ func TestAdoptionAfterACrash(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := r.valkey.MarkRestored(context.Background(), 0, seq); err != nil {
+			if _, err := r.Scripts.MarkRestored(context.Background(), 0, seq); err != nil {
 				t.Fatal(err)
 			}
 			if r.send(tenant, "") {

@@ -9,8 +9,8 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/eduardosanzb/flagmeter/flusher/batch"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestTheLedgerForgetsWhatNobodyCanAskFor writes old and young rows into the ledger.
@@ -28,7 +28,7 @@ func TestTheLedgerForgetsWhatNobodyCanAskFor(t *testing.T) {
 		t.Fatal("the flusher has not crashed")
 	}
 	f.after = func(batch.Step) error { return nil }
-	last := r.count("SELECT max(seq) FROM flushes")
+	last := r.Count("SELECT max(seq) FROM flushes")
 	if _, err := r.DB.Exec(`INSERT INTO flushes (id, shard, kind, seq, rows, tokens, committed_at)
 		SELECT gen_random_uuid(), 0, 'raw', 0, 1, 1, now() FROM generate_series(1, 5000);
 		INSERT INTO flushes (id, shard, kind, seq, rows, tokens)
@@ -36,36 +36,36 @@ func TestTheLedgerForgetsWhatNobodyCanAskFor(t *testing.T) {
 		UPDATE flushes SET committed_at = '2020-01-25' WHERE kind <> 'raw' OR n < 3000`); err != nil {
 		t.Fatal(err)
 	}
-	r.setTime(time.Date(2020, 3, 1, 0, 0, 0, 0, time.UTC)) // 36 days later
+	r.Set(time.Date(2020, 3, 1, 0, 0, 0, 0, time.UTC)) // 36 days later
 	if err := f.retention.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	before := r.count("SELECT count(*) FROM flushes")
-	r.setTime(time.Date(2020, 3, 7, 0, 0, 0, 0, time.UTC)) // 42 days later
+	before := r.Count("SELECT count(*) FROM flushes")
+	r.Set(time.Date(2020, 3, 7, 0, 0, 0, 0, time.UTC)) // 42 days later
 	if err := f.retention.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := r.count("SELECT count(*) FROM flushes WHERE committed_at < '2020-02-01' AND seq = 0" +
+	if n := r.Count("SELECT count(*) FROM flushes WHERE committed_at < '2020-02-01' AND seq = 0" +
 		" AND kind = 'raw'"); n != 0 {
 		t.Errorf("%d old rows are left", n)
 	}
 	for what, n := range map[string]int64{
-		"the last of the shard": r.count("SELECT count(*) FROM flushes WHERE shard = 0 AND seq = $1",
+		"the last of the shard": r.Count("SELECT count(*) FROM flushes WHERE shard = 0 AND seq = $1",
 			last),
-		"the last drained": r.count("SELECT count(*) FROM flushes WHERE drained"),
-		"a recovery":       r.count("SELECT count(*) FROM flushes WHERE kind = 'rewind'"),
+		"the last drained": r.Count("SELECT count(*) FROM flushes WHERE drained"),
+		"a recovery":       r.Count("SELECT count(*) FROM flushes WHERE kind = 'rewind'"),
 	} {
 		if n == 0 {
 			t.Errorf("the ledger has lost %s", what)
 		}
 	}
-	if after := r.count("SELECT count(*) FROM flushes"); after >= before || after < 2000 {
+	if after := r.Count("SELECT count(*) FROM flushes"); after >= before || after < 2000 {
 		t.Errorf("%d rows before, %d after", before, after)
 	}
 	if _, err := f.RunOnce(t.Context()); err != nil { // nothing is counted twice
 		t.Fatal(err)
 	}
-	if n := r.count("SELECT sum(tokens) FROM events"); n != 3 {
+	if n := r.Count("SELECT sum(tokens) FROM events"); n != 3 {
 		t.Errorf("%d tokens, want 3", n)
 	}
 }

@@ -12,9 +12,9 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/metricstest"
 	"github.com/eduardosanzb/flagmeter/internal/record"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
 )
 
 const days = 24 * time.Hour
@@ -23,32 +23,30 @@ const days = 24 * time.Hour
 // flusher that keeps events for 90 days and rollups for 400.
 func newKeeper(t *testing.T) (*rig, *Flusher) {
 	r := newRigWith(t, "acme", "globex")
-	r.setTime(time.Date(2020, 1, 20, 12, 0, 0, 0, time.UTC))
+	r.Set(time.Date(2020, 1, 20, 12, 0, 0, 0, time.UTC))
 	if _, err := r.DB.Exec(
 		"UPDATE tenants SET timezone = 'Asia/Kathmandu' WHERE name = 'globex'"); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.dir.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return r, New(Options{DB: r.FlusherDB, Valkey: r.valkey, Dedupe: time.Hour,
+	r.Reload()
+	return r, New(Options{DB: r.FlusherDB, Valkey: r.Scripts, Dedupe: time.Hour,
 		EventsRetention: 90 * days, RollupsRetention: 400 * days,
-		Now: r.now, Log: quiet(), Registerer: prometheus.NewRegistry()})
+		Now: r.Now, Log: quiet(), Registerer: prometheus.NewRegistry()})
 }
 
 // settleAt posts an event at an age and brings it to Postgres.
 func (r *rig) settleAt(f *Flusher, tenant string, tokens int64, age time.Duration) {
-	r.t.Helper()
-	at := r.now().Add(-age).Format(time.RFC3339)
+	r.Helper()
+	at := r.Now().Add(-age).Format(time.RFC3339)
 	status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":%d,"timestamp":%q}`,
 		tenant, tokens, at))
 	if status != http.StatusOK {
-		r.t.Fatalf("POST /events: %d %s", status, answer)
+		r.Fatalf("POST /events: %d %s", status, answer)
 	}
 	for range 3 {
-		r.advance(5 * time.Minute)
+		r.Advance(5 * time.Minute)
 		if _, err := f.RunOnce(context.Background()); err != nil {
-			r.t.Fatal(err)
+			r.Fatal(err)
 		}
 	}
 }
@@ -60,10 +58,10 @@ func TestNothingIsMissedAfterRetention(t *testing.T) {
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
-	auditor := audit.New(r.AppDB, r.valkey, r.now)
-	began := r.now()
+	auditor := audit.New(r.AppDB, r.Scripts, r.Now)
+	began := r.Now()
 	posted := map[string]int64{}
-	for r.now().Before(began.Add(760 * days)) {
+	for r.Now().Before(began.Add(760 * days)) {
 		if err := f.retention.CreatePartitions(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -76,15 +74,15 @@ func TestNothingIsMissedAfterRetention(t *testing.T) {
 			r.settleAt(f, tenant, tokens, time.Duration(random.Int64N(int64(34*days))))
 			posted[tenant] += tokens
 		}
-		r.advance(time.Duration(1+random.Int64N(80)) * days)
+		r.Advance(time.Duration(1+random.Int64N(80)) * days)
 	}
-	whole := audit.Query{From: began.Add(-36 * days), To: r.now()}
+	whole := audit.Query{From: began.Add(-36 * days), To: r.Now()}
 	report, err := auditor.Repair(t.Context(), whole) // which audits before
 	if err != nil || !report.Clean() || len(report.Recut) > 0 || report.Repaired.Ledger != "" {
 		t.Errorf("the audit finds %+v, %v", report, err)
 	}
 	for tenant, want := range posted {
-		n := r.count("SELECT sum(total_tokens) FROM usage_daily WHERE tenant = $1", tenant)
+		n := r.Count("SELECT sum(total_tokens) FROM usage_daily WHERE tenant = $1", tenant)
 		if n != want {
 			t.Errorf("usage_daily of %s says %d tokens, posted were %d", tenant, n, want)
 		}
@@ -96,8 +94,8 @@ func TestNothingIsMissedAfterRetention(t *testing.T) {
 		if table == store.Rollups {
 			column, whole = "minute", 31*days
 		}
-		oldest := r.now().Add(-kept - whole - 80*days) // since the last look
-		if n := r.count(fmt.Sprintf("SELECT count(*) FROM %s WHERE %s < $1", table, column),
+		oldest := r.Now().Add(-kept - whole - 80*days) // since the last look
+		if n := r.Count(fmt.Sprintf("SELECT count(*) FROM %s WHERE %s < $1", table, column),
 			oldest); n != 0 {
 			t.Errorf("%d rows of %s are older than they should be", n, table)
 		}
@@ -105,7 +103,7 @@ func TestNothingIsMissedAfterRetention(t *testing.T) {
 		if dropped["partitions_dropped_total/"+table] == 0 {
 			t.Errorf("no partition of %s was dropped", table)
 		}
-		s, err := store.Partitions(t.Context(), r.AppDB, table, r.now())
+		s, err := store.Partitions(t.Context(), r.AppDB, table, r.Now())
 		if err != nil || s.DefaultRows != 0 {
 			t.Errorf("%s: %+v, %v", table, s, err)
 		}
@@ -119,8 +117,8 @@ func TestDriftIsFoundBesideWhatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.settleAt(f, "globex", 100, 0)
-	began := r.now()
-	r.advance(440 * days) // January and what is before is over
+	began := r.Now()
+	r.Advance(440 * days) // January and what is before is over
 	if err := f.retention.CreatePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -128,19 +126,19 @@ func TestDriftIsFoundBesideWhatIsGone(t *testing.T) {
 	if err := f.retention.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := r.count("SELECT count(*) FROM rollups"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM rollups"); n != 1 {
 		t.Fatalf("%d rollups are left, want 1", n)
 	}
 	if _, err := r.DB.Exec("UPDATE rollups SET total_tokens = 9"); err != nil {
 		t.Fatal(err)
 	}
-	auditor := audit.New(r.AppDB, r.valkey, r.now)
-	report, err := auditor.Repair(t.Context(), audit.Query{From: began.Add(-days), To: r.now()})
+	auditor := audit.New(r.AppDB, r.Scripts, r.Now)
+	report, err := auditor.Repair(t.Context(), audit.Query{From: began.Add(-days), To: r.Now()})
 	if err != nil || len(report.Minutes) != 1 || len(report.Totals) != 0 ||
 		report.Repaired.Rollups != 1 || report.Repaired.Days != 0 {
 		t.Fatalf("%+v, %v", report, err)
 	}
-	if n := r.count("SELECT sum(total_tokens) FROM rollups"); n != 7 {
+	if n := r.Count("SELECT sum(total_tokens) FROM rollups"); n != 7 {
 		t.Errorf("%d tokens in rollups, want 7", n)
 	}
 }
@@ -153,20 +151,20 @@ func TestAChangedZoneIsNoDriftAfterRetention(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.settleAt(f, "globex", 100, 0)
-	r.advance(440 * days)
+	r.Advance(440 * days)
 	if err := f.retention.CreatePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	// 19:00Z, after midnight there
-	r.settleAt(f, "globex", 7, r.now().Sub(r.now().Truncate(days))+5*time.Hour)
+	r.settleAt(f, "globex", 7, r.Now().Sub(r.Now().Truncate(days))+5*time.Hour)
 	if err := f.retention.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.DB.Exec("UPDATE tenants SET timezone = 'UTC' WHERE name = 'globex'"); err != nil {
 		t.Fatal(err)
 	}
-	report, err := audit.New(r.AppDB, r.valkey,
-		r.now).Audit(t.Context(), audit.Query{From: r.now().Add(-2 * days), To: r.now()})
+	report, err := audit.New(r.AppDB, r.Scripts,
+		r.Now).Audit(t.Context(), audit.Query{From: r.Now().Add(-2 * days), To: r.Now()})
 	if err != nil || !report.Clean() {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -182,14 +180,14 @@ func TestRecoveryLeavesWhatIsGoneAlone(t *testing.T) {
 	r.settleAt(f, "acme", 100, 0)
 	// The same as in a Valkey that is put back from long ago.
 	r.mustPost("acme", "chat", 5)
-	r.advance(100 * days)
+	r.Advance(100 * days)
 	if err := f.retention.CreatePartitions(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.retention.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := r.count("SELECT count(*) FROM events"); n != 0 {
+	if n := r.Count("SELECT count(*) FROM events"); n != 0 {
 		t.Fatalf("%d events are left", n)
 	}
 	if _, err := r.DB.Exec("UPDATE flushes SET seq = seq + 1000"); err != nil { // Valkey is behind it
@@ -200,10 +198,10 @@ func TestRecoveryLeavesWhatIsGoneAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := r.count("SELECT count(*) FROM flushes WHERE kind = 'rewind'"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM flushes WHERE kind = 'rewind'"); n != 1 {
 		t.Fatalf("%d recoveries", n)
 	}
-	if n := r.count("SELECT count(*) FROM dead_events WHERE reason LIKE '%no longer kept%'"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM dead_events WHERE reason LIKE '%no longer kept%'"); n != 1 {
 		t.Errorf("%d dead events, want 1", n)
 	}
 	var line string
@@ -215,11 +213,11 @@ func TestRecoveryLeavesWhatIsGoneAlone(t *testing.T) {
 		t.Errorf("the dead event is %q: %+v, %v", line, e, err)
 	}
 	for _, table := range []string{"rollups", "usage_daily"} {
-		if n := r.count("SELECT sum(total_tokens) FROM " + table); n != 100 {
+		if n := r.Count("SELECT sum(total_tokens) FROM " + table); n != 100 {
 			t.Errorf("%d tokens in %s, want 100", n, table)
 		}
 	}
-	if n := r.count("SELECT count(*) FROM events"); n != 0 {
+	if n := r.Count("SELECT count(*) FROM events"); n != 0 {
 		t.Errorf("%d events of a day that is not kept came back", n)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/flusher/batch"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // BenchmarkRecovery recovers an empty Valkey of 5,000 tenants with three features each:
@@ -41,9 +41,7 @@ func BenchmarkRecovery(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		if err := r.dir.Refresh(context.Background()); err != nil {
-			b.Fatal(err)
-		}
+		r.Reload()
 		for part := range 15 {
 			var body strings.Builder
 			for i := range 5000 {
@@ -76,10 +74,10 @@ func BenchmarkRecovery(b *testing.B) {
 
 // wantLiveOfAll expects the recovered rows to be what events of the last minutes add up to.
 func (r *rig) wantLiveOfAll() {
-	r.t.Helper()
-	got := r.count("SELECT sum(events) FROM rollups WHERE minute >= '2026-03-10 11:50:00+00'")
-	want := r.count("SELECT count(*) FROM events WHERE created_at >= '2026-03-10 11:50:00+00'")
+	r.Helper()
+	got := r.Count("SELECT sum(events) FROM rollups WHERE minute >= '2026-03-10 11:50:00+00'")
+	want := r.Count("SELECT count(*) FROM events WHERE created_at >= '2026-03-10 11:50:00+00'")
 	if got != want {
-		r.t.Errorf("%d events in rollups, want %d", got, want)
+		r.Errorf("%d events in rollups, want %d", got, want)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // comes back, only in Postgres, in both, and client ids. It returns the ids of the
 // events that must be there in the end.
 func (r *rewinder) loss(tenant string) []string {
-	r.t.Helper()
+	r.Helper()
 	r.wantPost(tenant, "first", `"accepted":1`)
 	r.flush()
 	r.mustSend(tenant, r.late(time.Hour))
@@ -30,11 +30,11 @@ func (r *rewinder) loss(tenant string) []string {
 
 // wantPost sends the event of that id, always with the same content.
 func (r *rig) wantPost(tenant, id, want string) {
-	r.t.Helper()
+	r.Helper()
 	status, answer := r.post(fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":5,"id":%q}`,
 		tenant, id))
 	if status != 200 || !strings.Contains(answer, want) {
-		r.t.Errorf("event %s: %d %s, want %s", id, status, answer, want)
+		r.Errorf("event %s: %d %s, want %s", id, status, answer, want)
 	}
 }
 

@@ -9,12 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // rewinder is a rig whose Valkey can be made to lose writes.
@@ -43,17 +42,15 @@ func newRewinder(t *testing.T) *rewinder {
 // in is the same rig in a subtest, with a tenant of its own.
 func (r *rewinder) in(t *testing.T, tenant string) {
 	t.Helper()
-	r.t = t
+	r.TB = t
 	r.addTenant(tenant, "Asia/Kathmandu", 7)
-	if err := r.rig.dir.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	r.Reload()
 }
 
 // copyData copies Valkey's data as they are now and returns the place.
 func (r *rewinder) copyData() string {
-	r.t.Helper()
-	copied := filepath.Join(r.t.TempDir(), "copy")
+	r.Helper()
+	copied := filepath.Join(r.TempDir(), "copy")
 	r.run("cp", "-a", r.dir, copied)
 	return copied
 }
@@ -61,7 +58,7 @@ func (r *rewinder) copyData() string {
 // putBack stops Valkey, puts a copy in the place of its data, or nothing if copied is
 // empty, and starts it again. change, if not nil, may damage the files in between.
 func (r *rewinder) putBack(copied string, change func()) {
-	r.t.Helper()
+	r.Helper()
 	r.Stack.Valkey.Kill()
 	if copied != r.dir {
 		r.run("rm", "-r", r.dir)
@@ -73,27 +70,27 @@ func (r *rewinder) putBack(copied string, change func()) {
 		change()
 	}
 	if err := r.Stack.Valkey.Restart(context.Background()); err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
 }
 
 func (r *rewinder) run(name string, args ...string) {
-	r.t.Helper()
+	r.Helper()
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		r.t.Fatalf("%s: %v: %s", name, err, out)
+		r.Fatalf("%s: %v: %s", name, err, out)
 	}
 }
 
 // tail is the file that Valkey appends to, and its size.
 func (r *rewinder) tail() (string, int64) {
-	r.t.Helper()
+	r.Helper()
 	files, err := filepath.Glob(filepath.Join(r.dir, "*.incr.aof"))
 	if err != nil || len(files) != 1 {
-		r.t.Fatalf("append-only files: %v, %v", files, err)
+		r.Fatalf("append-only files: %v, %v", files, err)
 	}
 	info, err := os.Stat(files[0])
 	if err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
 	return files[0], info.Size()
 }
@@ -102,44 +99,40 @@ func (r *rewinder) tail() (string, int64) {
 // accepted; the only other answer allowed is 503 with Retry-After. members come with a
 // comma in front.
 func (r *rewinder) send(tenant, members string) bool {
-	r.t.Helper()
+	r.Helper()
 	r.posted++
 	body := fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":%d%s}`, tenant, 1000+r.posted, members)
-	res, err := http.Post(r.url+"/events", "application/json", strings.NewReader(body))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer res.Body.Close()
+	a := r.API.Post(r, body)
 	switch {
-	case res.StatusCode == http.StatusOK:
+	case a.Status == http.StatusOK:
 		return true
-	case res.StatusCode == http.StatusServiceUnavailable && res.Header.Get("Retry-After") != "":
+	case a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "":
 		return false
 	}
-	r.t.Fatalf("POST /events: %s", res.Status)
+	r.Fatalf("POST /events: %d", a.Status)
 	return false
 }
 
 // mustSend posts one event that must be accepted.
 func (r *rewinder) mustSend(tenant, members string) {
-	r.t.Helper()
+	r.Helper()
 	if !r.send(tenant, members) {
-		r.t.Fatal("an event was refused")
+		r.Fatal("an event was refused")
 	}
 }
 
 func (r *rewinder) flush() {
-	r.t.Helper()
+	r.Helper()
 	if _, err := r.f.RunOnce(context.Background()); err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
 }
 
 // settleAll flushes all there is, some minutes later.
 func (r *rewinder) settleAll() {
-	r.t.Helper()
+	r.Helper()
 	for range 2 {
-		r.advance(6 * 60e9)
+		r.Advance(6 * 60e9)
 		r.flush()
 	}
 }

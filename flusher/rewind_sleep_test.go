@@ -32,7 +32,8 @@ func TestSleeperMissesARecovery(t *testing.T) {
 		}()
 		return reached, func() error { close(wakeUp); return <-done }
 	}
-	for _, at := range []batch.Step{batch.StepDurable, batch.StepRead, batch.StepSealAll, batch.StepCommitAll, batch.StepAckAll} {
+	for _, at := range []batch.Step{batch.StepDurable, batch.StepRead, batch.StepSealAll,
+		batch.StepCommitAll, batch.StepAckAll} {
 		t.Run(fmt.Sprintf("step %d", at), func(t *testing.T) {
 			tenant := fmt.Sprint("tenant ", at)
 			r.in(t, tenant)
@@ -42,7 +43,7 @@ func TestSleeperMissesARecovery(t *testing.T) {
 			r.mustSend(tenant, "")
 			copied := r.copyData()
 			r.mustSend(tenant, "")
-			r.advance(time.Minute)
+			r.Advance(time.Minute)
 			sleeper := r.flusher()
 			sleeper.log = slog.New(slog.DiscardHandler)
 			var reached chan struct{}
@@ -102,10 +103,8 @@ func TestIDsAreKnownAfterALoss(t *testing.T) {
 
 	// An ingest that starts now cannot know, until a flusher looks.
 	fresh := newRig(t, r.Env)
-	fresh.setTime(r.now())
-	if err := fresh.dir.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	fresh.Set(r.Now())
+	fresh.Reload()
 	post(fresh, 0, 10, first)
 	post(fresh, 1, 99, first) // other content
 	post(fresh, 7, 17, first)
@@ -117,13 +116,13 @@ func TestIDsAreKnownAfterALoss(t *testing.T) {
 	}
 	post(r.rig, 7, 17, again)
 	r.settleAll()
-	if n := r.count("SELECT count(*) FROM events"); n != 5 {
+	if n := r.Count("SELECT count(*) FROM events"); n != 5 {
 		t.Errorf("%d events, want 5", n)
 	}
-	if n := r.count("SELECT sum(tokens) FROM events"); n != 10+11+12+13+17 {
+	if n := r.Count("SELECT sum(tokens) FROM events"); n != 10+11+12+13+17 {
 		t.Errorf("%d tokens, want 63", n)
 	}
-	if n := r.count("SELECT count(*) FROM dead_events"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM dead_events"); n != 1 {
 		t.Errorf("%d dead events, want the one whose id was used for another", n)
 	}
 	if _, err := r.DB.Exec("TRUNCATE dead_events"); err != nil {
@@ -143,10 +142,8 @@ func TestAnotherCommitterHidesNothing(t *testing.T) {
 	r.putBack(copied, nil)
 	there := append(r.inPostgres(), r.inValkey()...)
 	fresh := newRig(t, r.Env)
-	fresh.setTime(r.now())
-	if err := fresh.dir.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	fresh.Set(r.Now())
+	fresh.Reload()
 	for range 50 {
 		fresh.mustPost("acme", "chat", 7)
 	}

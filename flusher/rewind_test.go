@@ -14,7 +14,7 @@ import (
 
 // crashAt runs a flusher that ends after a step, which must be reached.
 func (r *rewinder) crashAt(at batch.Step) {
-	r.t.Helper()
+	r.Helper()
 	f := r.flusher()
 	f.after = func(s batch.Step) error {
 		if s == at {
@@ -23,13 +23,13 @@ func (r *rewinder) crashAt(at batch.Step) {
 		return nil
 	}
 	if _, err := f.RunOnce(context.Background()); !errors.Is(err, errCrash) {
-		r.t.Fatalf("flush with a crash after step %d: %v", at, err)
+		r.Fatalf("flush with a crash after step %d: %v", at, err)
 	}
 }
 
 // late is the member of an event so long ago.
 func (r *rewinder) late(ago time.Duration) string {
-	return fmt.Sprintf(`,"timestamp":%q`, r.now().Add(-ago).Format(time.RFC3339))
+	return fmt.Sprintf(`,"timestamp":%q`, r.Now().Add(-ago).Format(time.RFC3339))
 }
 
 // histories are what happens before and after Valkey's data are copied, until they are
@@ -46,21 +46,21 @@ var histories = []struct {
 		func(r *rewinder, tenant string) { r.mustSend(tenant, ""); r.flush() }},
 	{"before a sum flush",
 		func(r *rewinder, tenant string) { r.mustSend(tenant, ""); r.flush() },
-		func(r *rewinder, tenant string) { r.advance(time.Minute); r.flush() }},
+		func(r *rewinder, tenant string) { r.Advance(time.Minute); r.flush() }},
 	{"after a sum flush",
-		func(r *rewinder, tenant string) { r.mustSend(tenant, ""); r.advance(time.Minute); r.flush() },
+		func(r *rewinder, tenant string) { r.mustSend(tenant, ""); r.Advance(time.Minute); r.flush() },
 		func(r *rewinder, tenant string) {
 			r.mustSend(tenant, "")
 			r.flush()
 			r.mustSend(tenant, "")
-			r.advance(time.Minute)
+			r.Advance(time.Minute)
 			r.flush()
 			r.mustSend(tenant, "")
 			r.flush()
 		}},
 	{"after settled sums were dropped",
-		func(r *rewinder, tenant string) { r.mustSend(tenant, ""); r.advance(time.Minute); r.flush() },
-		func(r *rewinder, tenant string) { r.flush(); r.advance(time.Minute); r.flush() }},
+		func(r *rewinder, tenant string) { r.mustSend(tenant, ""); r.Advance(time.Minute); r.flush() },
+		func(r *rewinder, tenant string) { r.flush(); r.Advance(time.Minute); r.flush() }},
 	{"with late events",
 		func(r *rewinder, tenant string) {
 			r.mustSend(tenant, r.late(9*time.Minute))
@@ -78,7 +78,7 @@ var histories = []struct {
 		func(r *rewinder, tenant string) {
 			r.mustSend(tenant, "")
 			r.mustSend(tenant, r.late(time.Hour))
-			r.advance(time.Minute)
+			r.Advance(time.Minute)
 			r.crashAt(batch.StepDurable)
 			r.mustSend(tenant, "")
 		},
@@ -86,14 +86,14 @@ var histories = []struct {
 	{"with committed batches that were not acknowledged",
 		func(r *rewinder, tenant string) {
 			r.mustSend(tenant, "")
-			r.advance(time.Minute)
+			r.Advance(time.Minute)
 			r.crashAt(batch.StepCommit)
 			r.mustSend(tenant, "")
 		},
 		func(r *rewinder, tenant string) { r.flush(); r.mustSend(tenant, ""); r.flush() }},
 	{"with a flush that was committed last",
 		func(r *rewinder, tenant string) { r.mustSend(tenant, "") },
-		func(r *rewinder, tenant string) { r.advance(time.Minute); r.crashAt(batch.StepCommit) }},
+		func(r *rewinder, tenant string) { r.Advance(time.Minute); r.crashAt(batch.StepCommit) }},
 	{"with nothing flushed since",
 		func(r *rewinder, tenant string) { r.mustSend(tenant, ""); r.flush() },
 		func(r *rewinder, tenant string) { r.mustSend(tenant, ""); r.mustSend(tenant, "") }},
@@ -102,7 +102,7 @@ var histories = []struct {
 		func(r *rewinder, tenant string) {
 			for range 3 * batchesPerFlush {
 				r.mustSend(tenant, "")
-				r.advance(time.Minute)
+				r.Advance(time.Minute)
 			}
 			r.crashAt(batch.StepAck)
 		}},
@@ -137,7 +137,7 @@ func TestValkeyComesBackOlder(t *testing.T) {
 // recovers lets events come in and be flushed after a loss that somebody can know of,
 // and compares.
 func (r *rewinder) recovers(tenant string, before int) {
-	r.t.Helper()
+	r.Helper()
 	there := append(r.inPostgres(), r.inValkey()...)
 	accepted := 0
 	if r.send(tenant, "") { // ingest need not know
@@ -147,10 +147,10 @@ func (r *rewinder) recovers(tenant string, before int) {
 	r.wantEvents(there, accepted)
 	r.wantLiveSame()
 	if n := r.rewinds() - before; n != 1 {
-		r.t.Errorf("%d alarms, want 1", n)
+		r.Errorf("%d alarms, want 1", n)
 	}
 	if errs := r.errors(); len(errs) != 1 || !strings.Contains(errs[0], "flagmeter audit") {
-		r.t.Errorf("errors logged: %q, want one that says what to do", errs)
+		r.Errorf("errors logged: %q, want one that says what to do", errs)
 	}
 	r.mustSend(tenant, "")
 	r.wantLiveOf(tenant, 1000+r.posted)
@@ -161,18 +161,18 @@ func (r *rewinder) recovers(tenant string, before int) {
 
 // wantLiveOf expects a tenant's live usage to be more than its events in Postgres.
 func (r *rewinder) wantLiveOf(tenant string, more int64) {
-	r.t.Helper()
-	reader := r.reader()
+	r.Helper()
+	reader := r.Reader()
 	if err := reader.Refresh(context.Background()); err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
 	u, err := reader.Tenant(context.Background(), tenant)
 	if err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
-	settled := r.count("SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1"+
+	settled := r.Count("SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1"+
 		" AND created_at >= $2", tenant, u.Period.Start)
 	if u.Used[meter.Tokens] != settled+more || u.Stale {
-		r.t.Errorf("live usage %d (stale %v), want %d", u.Used[meter.Tokens], u.Stale, settled+more)
+		r.Errorf("live usage %d (stale %v), want %d", u.Used[meter.Tokens], u.Stale, settled+more)
 	}
 }

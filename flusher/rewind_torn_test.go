@@ -46,7 +46,7 @@ func TestTornTail(t *testing.T) {
 				case 0:
 					r.flush()
 				case 1:
-					r.advance(time.Minute)
+					r.Advance(time.Minute)
 				}
 			}
 			file, size := r.tail()

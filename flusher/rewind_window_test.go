@@ -8,38 +8,38 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/record"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // lose makes the rig's Valkey look as if it had lost a hand-out, and recovers.
 func (r *rig) lose() {
-	r.t.Helper()
-	seq, err := r.valkey.Position(context.Background(), 0)
+	r.Helper()
+	seq, err := r.Scripts.Position(context.Background(), 0)
 	if err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
-	r.valkey.Known(0, seq+1)
+	r.Scripts.Known(0, seq+1)
 	done, err := r.flusher().RunOnce(context.Background())
 	if err != nil || done.Rewinds != 1 {
-		r.t.Fatalf("recovery: %+v, %v", done, err)
+		r.Fatalf("recovery: %+v, %v", done, err)
 	}
 }
 
 // arrived makes the only event in Postgres one that arrived at t.
 func (r *rig) arrived(t time.Time) {
-	r.t.Helper()
+	r.Helper()
 	if _, err := r.DB.Exec("UPDATE events SET id = $1", record.FirstID(t)); err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
 }
 
 // drained is when the last hand-out that left nothing behind was made.
 func (r *rig) drained() time.Time {
-	r.t.Helper()
+	r.Helper()
 	var id uuid.UUID
 	err := r.DB.Get(&id, "SELECT id FROM flushes WHERE drained ORDER BY seq DESC LIMIT 1")
 	if err != nil {
-		r.t.Fatal(err)
+		r.Fatal(err)
 	}
 	return record.TimeOf(id)
 }
@@ -100,7 +100,7 @@ func TestRecoveryLeavesOldMinutesAlone(t *testing.T) {
 	}
 	r.mustPost("acme", "chat", 5)
 	r.lose()
-	if n := r.count("SELECT sum(total_tokens) FROM rollups"); n != 12 {
+	if n := r.Count("SELECT sum(total_tokens) FROM rollups"); n != 12 {
 		t.Errorf("%d tokens in rollups, want 12", n)
 	}
 }
@@ -128,7 +128,7 @@ func TestRecoveryKeepsRowsWithoutEvents(t *testing.T) {
 	}
 	r.lose()
 	for _, table := range []string{"rollups", "usage_daily"} {
-		if n := r.count("SELECT sum(total_tokens) FROM " + table); n != 7 {
+		if n := r.Count("SELECT sum(total_tokens) FROM " + table); n != 7 {
 			t.Errorf("%d tokens in %s, want 7", n, table)
 		}
 	}
@@ -147,11 +147,11 @@ func TestRecoveryKeepsPoison(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.lose()
-	if n := r.count("SELECT count(*) FROM dead_events"); n != 1 {
+	if n := r.Count("SELECT count(*) FROM dead_events"); n != 1 {
 		t.Errorf("%d dead events, want 1", n)
 	}
 	r.wantTokens("acme", 8, 2)
-	if n := r.count("SELECT sum(tokens) FROM events WHERE tenant = 'gone'"); n != 6 {
+	if n := r.Count("SELECT sum(tokens) FROM events WHERE tenant = 'gone'"); n != 6 {
 		t.Errorf("%d tokens of the removed tenant in events, want 6", n)
 	}
 }

@@ -19,17 +19,17 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// Options are what a flusher works with. All are required but LongQueryDB.
+// Options configure a Flusher. All are required but LongQueryDB.
 type Options struct {
 	DB *sqlx.DB
-	// LongQueryDB is DB with connections that wait for long statements (store.LongQueryTimeout), for
-	// recoveries and audits; nil is DB.
+	// LongQueryDB is DB with connections that wait for long statements (store.LongQueryTimeout),
+	// for recoveries and audits. If nil, DB is used.
 	LongQueryDB *sqlx.DB
 	Valkey      *scripts.Valkey
-	// Dedupe is how long an event id is remembered, the same as ingest's.
+	// Dedupe is how long an event id is remembered: the same as ingest's.
 	Dedupe time.Duration
-	// EventsRetention and RollupsRetention are how long raw events and rollups are kept, from
-	// meter.LeastRetention up; 0 is for ever.
+	// EventsRetention and RollupsRetention are how long raw events and rollups are kept, at least
+	// meter.LeastRetention; 0 keeps them for ever.
 	EventsRetention, RollupsRetention time.Duration
 	Now                               func() time.Time
 	Log                               *slog.Logger
@@ -43,7 +43,8 @@ func New(o Options) *Flusher {
 		db: o.DB, valkey: o.Valkey, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer),
 		audit: audit.NewJob(audit.Options{DB: longQueryDB, Valkey: o.Valkey,
 			Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
-		retention: retention.New(retention.Options{DB: o.DB, LongQueryDB: longQueryDB, Valkey: o.Valkey,
+		retention: retention.New(retention.Options{
+			DB: o.DB, LongQueryDB: longQueryDB, Valkey: o.Valkey,
 			Events: o.EventsRetention, Rollups: o.RollupsRetention,
 			Now: o.Now, Log: o.Log, Registerer: o.Registerer}),
 		registerer:   o.Registerer,
@@ -61,10 +62,10 @@ func New(o Options) *Flusher {
 	return f
 }
 
-// Run flushes every second, and every hour creates partitions, drops what is no longer kept and
-// audits the last day, until ctx is done; then it finishes the batches in hand and returns.
+// Run flushes every second. Every hour it creates partitions, drops what is no longer kept and
+// audits the last day. When ctx is done, it finishes the batches in hand and returns.
 func (f *Flusher) Run(ctx context.Context) {
-	// Rows without a partition of their own still find a place in the default one.
+	// Rows without their partition still find a place in the default one.
 	if err := f.retention.CreatePartitions(ctx); err != nil && ctx.Err() == nil {
 		f.log.Error("could not create partitions", "error", err)
 	}
@@ -72,12 +73,12 @@ func (f *Flusher) Run(ctx context.Context) {
 	jobs.Add("flush", "@every 1s", func(ctx context.Context) error {
 		_, err := f.RunOnce(ctx)
 		if err != nil && ctx.Err() != nil && !errors.Is(err, context.Canceled) {
-			f.log.Error("the last flush has failed; the next process repeats it", "error", err)
+			f.log.Error("the last flush failed; the next process repeats it", "error", err)
 		}
 		return err
 	})
 	jobs.Add("partitions", "@hourly", f.retention.CreatePartitions)
-	// At half past neither partitions nor an audit is at work.
+	// At half past, neither the partitions job nor an audit is running.
 	jobs.Add("retention", "30 * * * *", f.retention.Drop)
 	jobs.Add("audit", "@hourly", func(ctx context.Context) error {
 		_, err := f.audit.Run(ctx)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // How the test goes. An outage must be long enough to be seen, and the load must go on beyond
@@ -40,9 +40,12 @@ func TestEveryQueryAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings := []string{"DATABASE_URL=" + env.DatabaseURL, "VALKEY_URL=" + env.ValkeyURL, "LOG_LEVEL=debug",
-		"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0", "WEBHOOK_ALLOW_PRIVATE=true", "METRICS_TOP_TENANTS=5",
-		"MIGRATE_DATABASE_URL=" + env.OwnerURL, "BACKUP_TARGET=" + t.TempDir(), "BACKUP_SCHEDULE=@every 20s"}
+	settings := []string{"DATABASE_URL=" + env.DatabaseURL, "VALKEY_URL=" + env.ValkeyURL,
+		"LOG_LEVEL=debug",
+		"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0", "WEBHOOK_ALLOW_PRIVATE=true",
+		"METRICS_TOP_TENANTS=5",
+		"MIGRATE_DATABASE_URL=" + env.OwnerURL, "BACKUP_TARGET=" + t.TempDir(),
+		"BACKUP_SCHEDULE=@every 20s"}
 	roles, addresses := map[string]*launched{}, map[string]string{}
 	for _, role := range []string{"ingest", "flusher", "alerter", "backup"} {
 		roles[role] = launch(t, settings, binary, role)
@@ -53,7 +56,8 @@ func TestEveryQueryAnswers(t *testing.T) {
 	load := startLoad(t, "http://"+addresses["ingest"])
 
 	until(t, from.Add(quotasAfter))
-	execute(t, env.DB, "UPDATE tenants SET monthly_quota = 1000 WHERE name IN ('told', 'refused', 'unanswered')")
+	execute(t, env.DB, "UPDATE tenants SET monthly_quota = 1000 WHERE name IN ('told', 'refused', "+
+		"'unanswered')")
 	until(t, from.Add(outageAfter))
 	env.Stack.Postgres.Kill()
 	until(t, from.Add(outageAfter+outageFor))

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestQuotaPanelFollowsBillingPeriods compares the SQL of "Closest to their quota", which
@@ -21,7 +21,8 @@ func TestQuotaPanelFollowsBillingPeriods(t *testing.T) {
 				INSERT INTO tenants (name, monthly_quota, billing_day, timezone)
 				SELECT $1 || ' ' || day, 1000, day, $1 FROM generate_series(1, 31) day RETURNING name)
 			INSERT INTO usage_daily (tenant, day, feature, total_tokens, events)
-			SELECT name, day, 'f', 1, 1 FROM added, generate_series(date '2027-12-01', date '2028-04-02', '1 day') day`, zone)
+			SELECT name, day, 'f', 1, 1
+			FROM added, generate_series(date '2027-12-01', date '2028-04-02', '1 day') day`, zone)
 	}
 	var query string
 	for _, p := range dashboards(t)["usage.json"].Panels {
@@ -31,7 +32,8 @@ func TestQuotaPanelFollowsBillingPeriods(t *testing.T) {
 	}
 	for _, now := range []time.Time{
 		time.Date(2028, 1, 31, 23, 30, 0, 0, time.UTC), time.Date(2028, 2, 28, 12, 0, 0, 0, time.UTC),
-		time.Date(2028, 2, 29, 4, 0, 0, 0, time.UTC), time.Date(2028, 3, 1, 1, 0, 0, 0, time.UTC), time.Date(2028, 3, 30, 12, 0, 0, 0, time.UTC),
+		time.Date(2028, 2, 29, 4, 0, 0, 0, time.UTC), time.Date(2028, 3, 1, 1, 0, 0, 0, time.UTC),
+		time.Date(2028, 3, 30, 12, 0, 0, 0, time.UTC),
 	} {
 		var got []struct {
 			Tenant        string
@@ -39,7 +41,8 @@ func TestQuotaPanelFollowsBillingPeriods(t *testing.T) {
 			Used          float64
 			Since         time.Time
 		}
-		if err := env.DB.Select(&got, strings.ReplaceAll(query, "now()", "timestamptz '"+now.Format(time.RFC3339)+"'")); err != nil {
+		if err := env.DB.Select(&got,
+			strings.ReplaceAll(query, "now()", "timestamptz '"+now.Format(time.RFC3339)+"'")); err != nil {
 			t.Fatal(err)
 		}
 		since := map[string]string{}

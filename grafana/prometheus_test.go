@@ -18,7 +18,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // scrapeEvery is the interval of the test: a minute has to do for what takes five otherwise.
@@ -64,7 +64,8 @@ func startPrometheus(t *testing.T, addresses map[string]string) *server {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	launch(t, nil, program(t, "prometheus"), "--config.file="+path, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+	launch(t, nil, program(t, "prometheus"), "--config.file="+path,
+		"--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+address, "--log.level=warn")
 	s := &server{url: "http://" + address}
 	waittest.Until(t, "Prometheus is ready", func() bool {
@@ -126,8 +127,10 @@ func (s sample) number() float64 {
 
 // query asks for the values from one time to another, second by second, or at its end only.
 // It fails if there is not a single number.
-func (s *server) query(ctx context.Context, expr string, instant bool, from, to time.Time) ([]line, error) {
-	path, form := "query_range", url.Values{"query": {expr}, "start": {stamp(from)}, "end": {stamp(to)}, "step": {"1"}}
+func (s *server) query(ctx context.Context, expr string, instant bool, from, to time.Time) ([]line,
+	error) {
+	path, form := "query_range", url.Values{"query": {expr}, "start": {stamp(from)},
+		"end": {stamp(to)}, "step": {"1"}}
 	if instant {
 		path, form = "query", url.Values{"query": {expr}, "time": {stamp(to)}}
 	}
@@ -145,4 +148,7 @@ func (s *server) query(ctx context.Context, expr string, instant bool, from, to 
 	return data.Result, errNothing
 }
 
-func stamp(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
+func stamp(t time.Time) string {
+	return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3,
+		64)
+}

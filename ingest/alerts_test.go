@@ -6,14 +6,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // alertRows are an open alert with a message to Slack that was taken at the second attempt, a
 // cleared one with an event that was given up, and an older one without deliveries.
 const alertRows = `
-	INSERT INTO slack_webhooks (id, tenant, url) VALUES ('00000000-0000-7000-8000-00000000000a', 'acme', 'https://hooks.example/services/xoxsecretxox');
-	INSERT INTO webhooks (id, url) VALUES ('00000000-0000-7000-8000-00000000000b', 'https://events.example/xoxsecretxox');
+	INSERT INTO slack_webhooks (id, tenant, url)
+	VALUES ('00000000-0000-7000-8000-00000000000a', 'acme', 'https://hooks.example/services/xoxsecretxox');
+	INSERT INTO webhooks (id, url)
+	VALUES ('00000000-0000-7000-8000-00000000000b', 'https://events.example/xoxsecretxox');
 	INSERT INTO alerts (id, tenant, period_start, period_end, threshold, used, quota, fired_at, cleared_at) VALUES
 		('00000000-0000-7000-8000-000000000003', 'acme', '2026-03-01', '2026-04-01', 80, 8213, 10000, '2026-03-03 12:00:00+00', NULL),
 		('00000000-0000-7000-8000-000000000002', 'gone', '2026-03-01', '2026-04-01', 100, 1000, 1000, '2026-03-02 12:00:00+00', '2026-03-02 13:00:00+00'),
@@ -44,7 +46,8 @@ func TestAlertsShowEveryAttempt(t *testing.T) {
 		t.Errorf("%d\n%s\nwant\n%s", r.status, r.body, want)
 	}
 	for query, want := range map[string]string{
-		"": "321", "tenant=acme": "31", "tenant=gone": "2", "state=cleared": "21", "state=delivered": "3", "state=dead": "2", "state=pending": "",
+		"": "321", "tenant=acme": "31", "tenant=gone": "2", "state=cleared": "21", "state=delivered": "3",
+		"state=dead": "2", "state=pending": "",
 		"tenant=acme&state=cleared": "1", "limit=2": "32",
 	} {
 		r := a.get("/alerts?" + query)
@@ -96,11 +99,13 @@ func TestAlertsArePaged(t *testing.T) {
 func TestAlertsRefuseWhatTheyDoNotKnow(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	for query, field := range map[string]string{
-		"state=closed": "state", "limit=0": "limit", "limit=1001": "limit", "limit=x": "limit", "cursor=x": "cursor", "cursor=eA": "cursor",
+		"state=closed": "state", "limit=0": "limit", "limit=1001": "limit", "limit=x": "limit",
+		"cursor=x": "cursor", "cursor=eA": "cursor",
 		"tennant=acme": "tennant", "state=open&state=dead": "state", "tenant=%zz": "",
 	} {
 		r := a.get("/alerts?" + query)
-		if r.status != 400 || !strings.Contains(r.body, `"errors":[{`) || field != "" && !strings.Contains(r.body, `"field":"`+field+`"`) {
+		if r.status != 400 || !strings.Contains(r.body, `"errors":[{`) || field != "" &&
+			!strings.Contains(r.body, `"field":"`+field+`"`) {
 			t.Errorf("%s: %d %s", query, r.status, r.body)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/eduardosanzb/flagmeter/ingest/problem"
+	client "github.com/eduardosanzb/flagmeter/test/kit/api"
 )
 
 // response is an answer of the server.
@@ -38,16 +39,8 @@ func (a *api) do(method, path, contentType string, body io.Reader) (response, er
 }
 
 func (a *api) send(req *http.Request) (response, error) {
-	if a.key != "" {
-		req.Header.Set("Authorization", "Bearer "+a.key)
-	}
-	res, err := a.client.Do(req)
-	if err != nil {
-		return response{}, err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	return response{res.StatusCode, res.Header, string(text)}, err
+	got, err := client.Client{Key: a.key, HTTP: a.client}.Send(req)
+	return response{got.Status, got.Header, got.Body}, err
 }
 
 // post sends a body to /events.
@@ -127,7 +120,8 @@ func (a *api) refused(r response, status int, kind string) refusal {
 	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
 		a.Fatalf("%d %q is not a problem: %v", r.status, r.body, err)
 	}
-	if r.status != status || p.Status != status || p.Type != "/problems/"+kind || p.Title == "" || p.Detail == "" {
+	if r.status != status || p.Status != status || p.Type != "/problems/"+kind || p.Title == "" ||
+		p.Detail == "" {
 		a.Errorf("%d %s, want %d and type /problems/%s", r.status, r.body, status, kind)
 	}
 	if got := r.header.Get("Content-Type"); got != "application/problem+json" {

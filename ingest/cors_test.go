@@ -8,7 +8,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 const friend = "https://app.example.com"
@@ -59,20 +59,26 @@ func TestCORSIsOffUnlessAnOriginIsNamed(t *testing.T) {
 }
 
 func TestCORSAllowsNamedOriginsWithoutCredentials(t *testing.T) {
-	a := newAPI(t, stacktest.New(t), func(s *setup) { s.origins = []string{"https://other.example.com", friend} })
+	a := newAPI(t, stacktest.New(t), func(s *setup) {
+		s.origins = []string{"https://other.example.com", friend}
+	})
 	preflight := func(origin, method, headers string) response {
-		return a.ask("OPTIONS", "/events", "Origin", origin, "Access-Control-Request-Method", method, "Access-Control-Request-Headers", headers)
+		return a.ask("OPTIONS", "/events", "Origin", origin, "Access-Control-Request-Method", method,
+			"Access-Control-Request-Headers", headers)
 	}
 	r := preflight(friend, "POST", "authorization,content-type")
-	if want := "Origin=" + friend + " Methods=POST Headers=authorization,content-type"; r.status != 204 || granted(r) != want {
+	if want := "Origin=" + friend +
+		" Methods=POST Headers=authorization,content-type"; r.status != 204 || granted(r) != want {
 		t.Errorf("a preflight is answered %d and allows %s, want %s", r.status, granted(r), want)
 	}
-	for _, r := range []response{preflight(friend, "TRACE", "authorization"), preflight(friend, "POST", "cookie"), preflight(friend, "POST", "x-other")} {
+	for _, r := range []response{preflight(friend, "TRACE", "authorization"),
+		preflight(friend, "POST", "cookie"), preflight(friend, "POST", "x-other")} {
 		if granted(r) != "" {
 			t.Errorf("a preflight for what nobody needs allows %s", granted(r))
 		}
 	}
-	for _, origin := range []string{"null", "*", "https://app.example.com:8443", "http://app.example.com", "https://APP.example.com",
+	for _, origin := range []string{"null", "*", "https://app.example.com:8443",
+		"http://app.example.com", "https://APP.example.com",
 		"https://app.example.com.evil.net", "https://evil.net", "https://app.example.com/"} {
 		if r := preflight(origin, "POST", "authorization"); granted(r) != "" {
 			t.Errorf("a preflight of %s allows %s", origin, granted(r))
@@ -87,7 +93,8 @@ func TestCORSAllowsNamedOriginsWithoutCredentials(t *testing.T) {
 			t.Errorf("GET %s is answered %d and allows %s, want %s", path, r.status, granted(r), want)
 		}
 		if !strings.Contains(strings.Join(r.header["Vary"], ","), "Origin") {
-			t.Errorf("GET %s: Vary is %q: a cache would hand the answer to other origins", path, r.header["Vary"])
+			t.Errorf("GET %s: Vary is %q: a cache would hand the answer to other origins", path,
+				r.header["Vary"])
 		}
 	}
 }
@@ -120,14 +127,17 @@ func TestLiveIsForPagesOfNamedOriginsOnly(t *testing.T) {
 		if origin != "" {
 			header.Set("Origin", origin)
 		}
-		conn, resp, err := websocket.Dial(context.Background(), a.url+"/live", &websocket.DialOptions{HTTPHeader: header})
+		conn, resp, err := websocket.Dial(context.Background(), a.url+"/live",
+			&websocket.DialOptions{HTTPHeader: header})
 		if err == nil {
 			conn.CloseNow()
 		}
 		return resp.StatusCode
 	}
 	closed := newAPI(t, stacktest.New(t))
-	lent := newAPI(t, stacktest.New(t), func(s *setup) { s.origins = []string{friend, "http://[::1]:8080"} })
+	lent := newAPI(t, stacktest.New(t), func(s *setup) {
+		s.origins = []string{friend, "http://[::1]:8080"}
+	})
 	for _, c := range []struct {
 		origin       string
 		closed, lent int

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestAnEventSentAgainCountsOnce(t *testing.T) {
@@ -16,7 +16,8 @@ func TestAnEventSentAgainCountsOnce(t *testing.T) {
 	const at = `,"id":"e1","timestamp":"2026-08-01T11:59:00Z"`
 	for i, want := range []posted{{Accepted: 1}, {Duplicates: 1}, {Duplicates: 1}} {
 		got := a.counted(acme(7, at))
-		if got.Accepted != want.Accepted || got.Duplicates != want.Duplicates || len(got.Usage) != 1 || got.Usage[0].TotalTokens != 7 {
+		if got.Accepted != want.Accepted || got.Duplicates != want.Duplicates || len(got.Usage) != 1 ||
+			got.Usage[0].TotalTokens != 7 {
 			t.Errorf("time %d: %+v", i, got)
 		}
 	}
@@ -35,10 +36,12 @@ func TestAnEventSentAgainCountsOnce(t *testing.T) {
 func TestAnIDTwiceInOneRequestCountsOnce(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	e := acme(7, `,"id":"e1"`)
-	if got := a.counted("[" + e + "," + acme(1, "") + "," + e + "," + e + "]"); got.Accepted != 2 || got.Duplicates != 2 || got.Usage[0].TotalTokens != 8 {
+	if got := a.counted("[" + e + "," + acme(1, "") + "," + e + "," + e + "]"); got.Accepted != 2 ||
+		got.Duplicates != 2 || got.Usage[0].TotalTokens != 8 {
 		t.Errorf("got %+v", got)
 	}
-	if got := a.counted("[" + e + "," + e + "]"); got.Accepted != 0 || got.Duplicates != 2 || got.Usage[0].TotalTokens != 8 {
+	if got := a.counted("[" + e + "," + e + "]"); got.Accepted != 0 || got.Duplicates != 2 ||
+		got.Usage[0].TotalTokens != 8 {
 		t.Errorf("again: got %+v", got)
 	}
 }
@@ -65,11 +68,15 @@ func TestAnIDWithOtherContentIsAConflict(t *testing.T) {
 	}{
 		{"tokens", fmt.Sprintf(old, "chat", 8, `,"timestamp":"2026-08-01T11:59:00Z"`), []int{0}},
 		{"feature", fmt.Sprintf(old, "image", 7, `,"timestamp":"2026-08-01T11:59:00Z"`), []int{0}},
-		{"timestamp", fmt.Sprintf(old, "chat", 7, `,"timestamp":"2026-08-01T11:59:00.000001Z"`), []int{0}},
+		{"timestamp", fmt.Sprintf(old, "chat", 7, `,"timestamp":"2026-08-01T11:59:00.000001Z"`),
+			[]int{0}},
 		{"no timestamp", fmt.Sprintf(old, "chat", 7, ""), []int{0}},
-		{"among fresh ones", "[" + fresh + "," + acme(2, "") + "," + fmt.Sprintf(old, "chat", 8, "") + "," + acme(3, `,"id":"f2"`) + "]", []int{2}},
-		{"several", "[" + fmt.Sprintf(old, "chat", 8, "") + "," + fresh + "," + `{"tenant":"acme","feature":"chat","tokens":9,"id":"fresh"}` + "]", []int{2}},
-		{"twice in the request", "[" + fresh + "," + acme(2, `,"id":"fresh"`) + "," + fresh + "," + acme(3, `,"id":"fresh"`) + "]", []int{1, 3}},
+		{"among fresh ones", "[" + fresh + "," + acme(2, "") + "," + fmt.Sprintf(old, "chat", 8, "") +
+			"," + acme(3, `,"id":"f2"`) + "]", []int{2}},
+		{"several", "[" + fmt.Sprintf(old, "chat", 8, "") + "," + fresh + "," +
+			`{"tenant":"acme","feature":"chat","tokens":9,"id":"fresh"}` + "]", []int{2}},
+		{"twice in the request", "[" + fresh + "," + acme(2, `,"id":"fresh"`) + "," + fresh + "," +
+			acme(3, `,"id":"fresh"`) + "]", []int{1, 3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := a.in(t)
@@ -102,7 +109,8 @@ func TestIdenticalRequestsAtOnceCountOnce(t *testing.T) {
 		}
 	})
 	if accepted.Load() != 1 || duplicates.Load() != requests-1 {
-		t.Errorf("%d accepted, %d duplicates; want 1 and %d", accepted.Load(), duplicates.Load(), requests-1)
+		t.Errorf("%d accepted, %d duplicates; want 1 and %d", accepted.Load(), duplicates.Load(),
+			requests-1)
 	}
 	if got := a.total("acme"); got != 7 {
 		t.Errorf("%d tokens, want 7", got)
@@ -115,7 +123,8 @@ func TestOfConflictingRequestsAtOnceOneWins(t *testing.T) {
 	var won atomic.Int64
 	together(requests, func(i int) {
 		// Each also brings an event of its own, which must share the fate of the other.
-		body := "[" + acme(int64(1000+i), `,"id":"e1"`) + "," + acme(1_000_000, fmt.Sprintf(`,"id":"own-%d"`, i)) + "]"
+		body := "[" + acme(int64(1000+i), `,"id":"e1"`) + "," +
+			acme(1_000_000, fmt.Sprintf(`,"id":"own-%d"`, i)) + "]"
 		r, err := a.do("POST", "/events", jsonType, strings.NewReader(body))
 		switch {
 		case err == nil && r.status == 200:

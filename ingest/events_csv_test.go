@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // More events than a page, many at the same instant, spread over days: each is handed out
@@ -21,7 +21,8 @@ func TestEventsAsCSV(t *testing.T) {
 	const events = 2*5000 + 77
 	if _, err := a.env.DB.Exec(`INSERT INTO events (id, tenant, feature, tokens, created_at, idempotency_key)
 		SELECT gen_random_uuid(), CASE WHEN n % 2 = 0 THEN 'acme' ELSE 'free' END, '=1+1', n, timestamptz '2026-07-20 00:00Z' + (n / 8000) * interval '3 days',
-			CASE WHEN n % 4 = 0 THEN '-' || n END FROM generate_series(2, 1 + 2 * $1::int) AS n`, events); err != nil {
+			CASE WHEN n % 4 = 0 THEN '-' || n END
+			FROM generate_series(2, 1 + 2 * $1::int) AS n`, events); err != nil {
 		t.Fatal(err)
 	}
 	rows := a.csv("/usage/acme/events.csv?from=2026-07-20&to=2026-08-01")
@@ -52,13 +53,14 @@ func TestEventsAsCSVSayHowCompleteTheyAre(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	completeTo := func() time.Time {
 		t.Helper()
-		at, err := time.Parse(time.RFC3339Nano, a.get("/usage/acme/events.csv").header.Get("X-Complete-To"))
+		at, err := time.Parse(time.RFC3339Nano,
+			a.get("/usage/acme/events.csv").header.Get("X-Complete-To"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return at
 	}
-	if got := completeTo(); !got.Equal(a.clock.now()) {
+	if got := completeTo(); !got.Equal(a.clock.Now()) {
 		t.Errorf("with nothing waiting: %v, want now", got)
 	}
 	a.counted(acme(1, ""))
@@ -114,7 +116,7 @@ func TestEventsAsCSVEndWithTheCredential(t *testing.T) {
 	for _, ends := range []bool{false, true} {
 		w := slowClient{httptest.NewRecorder(), func() {
 			if ends {
-				a.clock.advance(2 * time.Hour)
+				a.clock.Advance(2 * time.Hour)
 			}
 		}}
 		r := httptest.NewRequest("GET", "/usage/acme/events.csv?from=2026-07-20&to=2026-08-01", nil)
@@ -124,7 +126,8 @@ func TestEventsAsCSVEndWithTheCredential(t *testing.T) {
 			a.server.Handler().ServeHTTP(w, r)
 			return nil
 		}()
-		if lines := strings.Count(w.Body.String(), "\n"); ends != (aborted == http.ErrAbortHandler) || ends == (lines == 10_001) {
+		if lines := strings.Count(w.Body.String(), "\n"); ends != (aborted == http.ErrAbortHandler) ||
+			ends == (lines == 10_001) {
 			t.Errorf("ends %v: %d lines, %v", ends, lines, aborted)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // BenchmarkSeriesAndEvents reads series of one tenant over 43,200 minutes with 5 features, and a
@@ -20,9 +20,11 @@ func BenchmarkSeriesAndEvents(b *testing.B) {
 	a := newAPI(b, stacktest.New(b))
 	for _, statement := range []string{
 		`INSERT INTO rollups (tenant, feature, minute, total_tokens, events)
-			SELECT 'acme', 'feature-' || f, timestamptz '2026-07-02Z' + n * interval '1 minute', 1500, 1 FROM generate_series(0, 43199) AS n, generate_series(1, 5) AS f`,
+			SELECT 'acme', 'feature-' || f, timestamptz '2026-07-02Z' + n * interval '1 minute', 1500, 1
+			FROM generate_series(0, 43199) AS n, generate_series(1, 5) AS f`,
 		`INSERT INTO usage_daily (tenant, feature, day, total_tokens, events)
-			SELECT 'acme', 'feature-' || f, date '2026-07-02' + n, 1500, 1 FROM generate_series(0, 29) AS n, generate_series(1, 5) AS f`,
+			SELECT 'acme', 'feature-' || f, date '2026-07-02' + n, 1500, 1
+			FROM generate_series(0, 29) AS n, generate_series(1, 5) AS f`,
 		`INSERT INTO events (id, tenant, feature, tokens, created_at)
 			SELECT gen_random_uuid(), 'acme', 'gpt-4-turbo', 1500, timestamptz '2026-07-20 00:00Z' + n * interval '1 second' FROM generate_series(1, 1000000) AS n`,
 		"ANALYZE",

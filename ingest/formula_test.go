@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // Whatever separates cells for whoever opens a file, and whether or not it knows quotes: no
@@ -19,7 +19,9 @@ func TestNoExportHasAFormula(t *testing.T) {
 		if meter.CheckLook(name) != "" {
 			continue // refused, but it may be in use since before it was
 		}
-		body := strings.NewReplacer("NAME", strings.ReplaceAll(name, `"`, `\"`)).Replace(`[{"tenant":"NAME","feature":"NAME","tokens":1,"id":"NAME"},{"tenant":"acme","feature":"NAME","tokens":1,"id":"NAME"}]`)
+		body := strings.NewReplacer("NAME",
+			strings.ReplaceAll(name, `"`,
+				`\"`)).Replace(`[{"tenant":"NAME","feature":"NAME","tokens":1,"id":"NAME"},{"tenant":"acme","feature":"NAME","tokens":1,"id":"NAME"}]`)
 		a.counted(body)
 	}
 	for _, name := range names {
@@ -28,7 +30,8 @@ func TestNoExportHasAFormula(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	paths := []string{"/tenants.csv", "/usage/acme/series.csv?split=feature", "/usage/acme/events.csv?from=2026-07-31T00:00:00Z&to=2026-08-02T00:00:00Z"}
+	paths := []string{"/tenants.csv", "/usage/acme/series.csv?split=feature",
+		"/usage/acme/events.csv?from=2026-07-31T00:00:00Z&to=2026-08-02T00:00:00Z"}
 	for _, name := range names {
 		if meter.CheckLook(name) != "" {
 			continue
@@ -49,7 +52,8 @@ func TestNoExportHasAFormula(t *testing.T) {
 			}
 			for _, line := range lines {
 				for _, cell := range line {
-					if bare := strings.TrimLeft(cell, " \u2003\""); strings.HasPrefix(bare, "=") || strings.HasPrefix(bare, "@") || strings.HasPrefix(bare, "\uff1d") {
+					if bare := strings.TrimLeft(cell, " \u2003\""); strings.HasPrefix(bare, "=") ||
+						strings.HasPrefix(bare, "@") || strings.HasPrefix(bare, "\uff1d") {
 						t.Errorf("%s read with %q has the cell %q", path, comma, cell)
 					}
 				}

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestConcurrentRequestsShareCalls(t *testing.T) {
@@ -19,7 +19,8 @@ func TestConcurrentRequestsShareCalls(t *testing.T) {
 		for i := range each {
 			body := fmt.Sprintf(`[%s,{"tenant":"free","feature":"f%d","tokens":3}]`, acme(2, ""), client%5)
 			if i%2 == 1 {
-				body = acme(2, fmt.Sprintf(`,"id":"%d-%d"`, client, i)) + "\n" + fmt.Sprintf(`{"tenant":"free","feature":"f%d","tokens":3}`, client%5)
+				body = acme(2, fmt.Sprintf(`,"id":"%d-%d"`, client, i)) + "\n" +
+					fmt.Sprintf(`{"tenant":"free","feature":"f%d","tokens":3}`, client%5)
 			}
 			contentType := []string{jsonType, ndjsonType}[i%2]
 			r, err := a.do("POST", "/events", contentType, strings.NewReader(body))
@@ -37,7 +38,8 @@ func TestConcurrentRequestsShareCalls(t *testing.T) {
 		t.Errorf("%d calls for %d requests of %d clients", calls, requests, clients)
 	}
 	if got := a.total("acme"); got != 1+2*requests || highest.Load() != got {
-		t.Errorf("acme: %d tokens, the highest answer says %d, want %d", got, highest.Load(), 1+2*requests)
+		t.Errorf("acme: %d tokens, the highest answer says %d, want %d", got, highest.Load(),
+			1+2*requests)
 	}
 	if got := a.total("free"); got != 3*requests {
 		t.Errorf("free: %d tokens, want %d", got, 3*requests)

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // BenchmarkPostWithKey is what an API key adds to the price of POST /events with one event:
@@ -29,7 +29,9 @@ func BenchmarkPostWithKey(b *testing.B) {
 		if a.key != "" {
 			key = "Authorization: Bearer " + a.key + "\r\n"
 		}
-		request := fmt.Appendf(nil, "POST /events HTTP/1.1\r\nHost: x\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", key, len(event), event)
+		request := fmt.Appendf(nil,
+			"POST /events HTTP/1.1\r\nHost: x\r\n%sContent-Type: application/json\r\n"+
+				"Content-Length: %d\r\n\r\n%s", key, len(event), event)
 		var all sync.WaitGroup
 		start := processorTime(b)
 		for range clients {

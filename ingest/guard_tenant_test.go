@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // To a credential that is bound to a tenant, no other tenant exists.
@@ -24,7 +24,8 @@ func TestAnotherTenantDoesNotExist(t *testing.T) {
 	}
 	for name, key := range map[string]string{"key": a.newKey("admin", "acme"), "token": token} {
 		own := a.as(key)
-		for _, path := range []string{"/usage/%s", "/usage/%s/series", "/usage/%s/series.csv", "/usage/%s/events.csv", "/alerts?tenant=%s"} {
+		for _, path := range []string{"/usage/%s", "/usage/%s/series", "/usage/%s/series.csv",
+			"/usage/%s/events.csv", "/alerts?tenant=%s"} {
 			if r := own.get(fmt.Sprintf(path, "acme")); r.status != 200 {
 				t.Errorf("%s: %s of its own tenant: %d %s", name, path, r.status, r.body)
 			}
@@ -34,9 +35,11 @@ func TestAnotherTenantDoesNotExist(t *testing.T) {
 				t.Errorf("%s: %s tells them apart: %s and %s", name, path, exists.body, unknown.body)
 			}
 		}
-		for _, body := range []string{`{"tenant":"%s","feature":"x","tokens":1}`, `[` + acme(1, "") + `,{"tenant":"%s","feature":"x","tokens":1}]`} {
+		for _, body := range []string{`{"tenant":"%s","feature":"x","tokens":1}`, `[` + acme(1, "") +
+			`,{"tenant":"%s","feature":"x","tokens":1}]`} {
 			before := a.state()
-			exists, unknown := own.post(jsonType, fmt.Sprintf(body, "other")), own.post(jsonType, fmt.Sprintf(body, "where"))
+			exists, unknown := own.post(jsonType, fmt.Sprintf(body, "other")), own.post(jsonType,
+				fmt.Sprintf(body, "where"))
 			own.refused(exists, 404, "unknown-tenant")
 			if strings.ReplaceAll(exists.text(), "other", "where") != unknown.text() {
 				t.Errorf("%s: POST /events tells them apart: %s and %s", name, exists.body, unknown.body)
@@ -58,14 +61,18 @@ func TestAnotherTenantDoesNotExist(t *testing.T) {
 		if err := json.Unmarshal([]byte(r.body), &list); err != nil || r.status != 200 {
 			t.Fatalf("%s: %d %s", name, r.status, r.body)
 		}
-		if len(list.Tenants) != 1 || list.Tenants[0].Tenant != "acme" || list.Matching != 1 || list.Totals.Tenants != 1 ||
-			list.Totals.NearQuota != 0 || list.Totals.EventsPerSecond != nil || list.Totals.TotalTokens >= 900 {
+		if len(list.Tenants) != 1 || list.Tenants[0].Tenant != "acme" || list.Matching != 1 ||
+			list.Totals.Tenants != 1 ||
+			list.Totals.NearQuota != 0 || list.Totals.EventsPerSecond != nil ||
+			list.Totals.TotalTokens >= 900 {
 			t.Errorf("%s: GET /tenants: %s", name, r.body)
 		}
-		if r := own.get("/tenants?q=other"); !strings.Contains(r.body, `"tenants":[]`) || !strings.Contains(r.body, `"matching":0`) {
+		if r := own.get("/tenants?q=other"); !strings.Contains(r.body, `"tenants":[]`) ||
+			!strings.Contains(r.body, `"matching":0`) {
 			t.Errorf("%s: a search for another: %s", name, r.body)
 		}
-		if r := own.get("/tenants.csv"); strings.Count(r.body, "\r\n") != 2 || strings.Contains(r.body, "other") {
+		if r := own.get("/tenants.csv"); strings.Count(r.body, "\r\n") != 2 ||
+			strings.Contains(r.body, "other") {
 			t.Errorf("%s: GET /tenants.csv: %s", name, r.body)
 		}
 		if r := own.get("/alerts"); r.status != 200 {
@@ -78,7 +85,8 @@ func TestAlertsOfAnotherTenantAreNotTold(t *testing.T) {
 	a := guarded(t)
 	a.addTenants("other")
 	if _, err := a.env.DB.Exec(`INSERT INTO alerts (tenant, threshold, used, quota, period_start, period_end)
-		SELECT tenant, 80, 90, 100, date '2026-08-01', date '2026-09-01' FROM unnest('{acme,other}'::text[]) AS tenant`); err != nil {
+		SELECT tenant, 80, 90, 100, date '2026-08-01', date '2026-09-01'
+		FROM unnest('{acme,other}'::text[]) AS tenant`); err != nil {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]int{a.newKey("read", "acme"): 1, a.newKey("read", ""): 2} {

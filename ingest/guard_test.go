@@ -14,12 +14,13 @@ import (
 	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/config"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // tokens are those that an api takes.
 func (a *api) tokens() auth.TokenOptions {
-	return auth.TokenOptions{Secret: []byte(strings.Repeat("s", config.MinJWTSecret)), Issuer: "flagmeter", Audience: "flagmeter", Now: a.clock.now}
+	return auth.TokenOptions{Secret: []byte(strings.Repeat("s", config.MinJWTSecret)),
+		Issuer: "flagmeter", Audience: "flagmeter", Now: a.clock.Now}
 }
 
 // guarded runs a server whose callers need a key.
@@ -31,7 +32,8 @@ func guarded(t testing.TB) *api {
 // newKey makes a key that is in force at once.
 func (a *api) newKey(scope, tenant string) string {
 	a.Helper()
-	key, _, err := auth.Create(a.Context(), a.env.DB, auth.NewKey{Scope: scope, Tenant: tenant}, a.clock.now())
+	key, _, err := auth.Create(a.Context(), a.env.DB, auth.NewKey{Scope: scope, Tenant: tenant},
+		a.clock.Now())
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -50,7 +52,8 @@ func (a *api) as(key string) *api {
 
 // example is a path of a route that exists.
 func example(r route) string {
-	return strings.NewReplacer(":tenant", "acme", ":id", "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e", ":version", "x", "*path", "x").Replace(r.path)
+	return strings.NewReplacer(":tenant", "acme", ":id", "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e",
+		":version", "x", "*path", "x").Replace(r.path)
 }
 
 // The table of routes says what each needs; this asks each one, with every kind of key.
@@ -104,10 +107,12 @@ func TestEveryRouteAsksForWhatItDeclares(t *testing.T) {
 				refused = 0
 			}
 			if refused != want {
-				t.Errorf("%s %s with the key %q: %d %s, want %d", r.method, r.path, name, res.status, res.body, want)
+				t.Errorf("%s %s with the key %q: %d %s, want %d", r.method, r.path, name, res.status, res.body,
+					want)
 			}
 			if (res.status == 401) != (res.header.Get("WWW-Authenticate") == "Bearer") {
-				t.Errorf("%s %s with the key %q: %d with WWW-Authenticate %q", r.method, r.path, name, res.status, res.header.Get("WWW-Authenticate"))
+				t.Errorf("%s %s with the key %q: %d with WWW-Authenticate %q", r.method, r.path, name,
+					res.status, res.header.Get("WWW-Authenticate"))
 			}
 		}
 	}
@@ -117,7 +122,8 @@ func TestEveryRouteAsksForWhatItDeclares(t *testing.T) {
 func checkSecurity(t *testing.T, described description, r route) {
 	t.Helper()
 	op := described.Paths.Value(pathOf(r)).GetOperation(r.method)
-	scope := map[auth.Need]string{auth.ToIngest: "ingest", auth.ToRead: "read", auth.ToReadAll: "read", auth.ToAdmin: "admin", auth.ToAdminAll: "admin"}[r.need]
+	scope := map[auth.Need]string{auth.ToIngest: "ingest", auth.ToRead: "read", auth.ToReadAll: "read",
+		auth.ToAdmin: "admin", auth.ToAdminAll: "admin"}[r.need]
 	var got []string
 	for _, requirement := range *op.Security {
 		for scheme, scopes := range requirement {
@@ -137,18 +143,20 @@ func checkSecurity(t *testing.T, described description, r route) {
 func TestEveryRefusalIsTheSame(t *testing.T) {
 	a := guarded(t)
 	good := a.newKey("read", "acme")
-	expired, _, err := auth.Create(t.Context(), a.env.DB, auth.NewKey{Scope: "read", Expires: a.clock.now().Add(time.Minute)}, a.clock.now())
+	expired, _, err := auth.Create(t.Context(), a.env.DB,
+		auth.NewKey{Scope: "read", Expires: a.clock.Now().Add(time.Minute)}, a.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	revoked := a.newKey("read", "")
-	if _, err := a.env.DB.Exec("UPDATE api_keys SET revoked_at = now() WHERE tenant IS NULL AND expires_at IS NULL"); err != nil {
+	if _, err := a.env.DB.Exec("UPDATE api_keys SET revoked_at = now() WHERE tenant IS NULL AND " +
+		"expires_at IS NULL"); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.keys.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a.clock.advance(time.Minute)
+	a.clock.Advance(time.Minute)
 	token := func(o auth.TokenOptions) string {
 		text, err := auth.Mint(o, "acme", "read", time.Minute)
 		if err != nil {
@@ -159,7 +167,7 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 	other := a.tokens()
 	other.Secret = []byte(strings.Repeat("x", 32))
 	late := a.tokens()
-	late.Now = func() time.Time { return a.clock.now().Add(-time.Hour) }
+	late.Now = func() time.Time { return a.clock.Now().Add(-time.Hour) }
 	headers := map[string]http.Header{
 		"nothing":         {},
 		"expired":         {"Authorization": {"Bearer " + expired}},
@@ -173,7 +181,8 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 		"a broken cookie": {"Cookie": {"flagmeter=x"}},
 		"a long one":      {"Authorization": {"Bearer " + strings.Repeat("x", 7<<10)}},
 	}
-	for _, path := range []string{"/usage/acme", "/usage/nobody", "/tenants", "/keys", "/session", "/metrics", "/live"} {
+	for _, path := range []string{"/usage/acme", "/usage/nobody", "/tenants", "/keys", "/session",
+		"/metrics", "/live"} {
 		var first string
 		for _, name := range slices.Sorted(maps.Keys(headers)) {
 			req, err := http.NewRequestWithContext(t.Context(), "GET", a.url+path, nil)
@@ -204,10 +213,11 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 
 func TestNothingIsAnsweredBeforeTheKeysAreKnown(t *testing.T) {
 	a := guarded(t)
-	gate := auth.NewGate(auth.NewDirectory(a.env.AppDB, a.valkey, a.backend.Log, a.clock.now), nil, "")
+	gate := auth.NewGate(auth.NewDirectory(a.env.AppDB, a.valkey, a.backend.Log, a.clock.Now), nil, "")
 	handler := New(Options{Backend: a.backend, Limits: commit.Settings{Dedupe: time.Hour},
 		Callers: account.Settings{Gate: gate}}).Handler()
-	for path, status := range map[string]int{"/usage/acme": 503, "/keys": 503, "/readyz": 503, "/healthz": 200, "/usage": 200} {
+	for path, status := range map[string]int{"/usage/acme": 503, "/keys": 503, "/readyz": 503,
+		"/healthz": 200, "/usage": 200} {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		if w.Code != status {
@@ -220,7 +230,8 @@ func TestWithoutAGateEverybodyMayDoEverything(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	registered := a.server.table()
 	for _, r := range registered {
-		if res, err := a.do(r.method, example(r), "", nil); err != nil || res.status == 401 || res.status == 403 {
+		if res, err := a.do(r.method, example(r), "", nil); err != nil || res.status == 401 ||
+			res.status == 403 {
 			t.Errorf("%s %s: %d %s, %v", r.method, r.path, res.status, res.body, err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // packed is text as a gzip stream.
@@ -53,7 +53,8 @@ func TestGzipIsCountedAsWhatItHolds(t *testing.T) {
 	exactly := event + strings.Repeat(" ", meter.MaxBody-len(event))
 	for i, body := range []string{event, "[" + strings.Repeat(event+",", 999) + event + "]", exactly} {
 		for _, sized := range []bool{true, false} {
-			if r := a.postCoded([]string{"gzip", "x-gzip", "GZIP"}[i], packed(t, body), sized); r.status != 200 {
+			if r := a.postCoded([]string{"gzip", "x-gzip", "GZIP"}[i], packed(t, body),
+				sized); r.status != 200 {
 				t.Errorf("body %d, sized %t: %d %s", i, sized, r.status, r.body)
 			}
 		}
@@ -95,7 +96,8 @@ func TestBadCodingsAreRefusedAndCountNothing(t *testing.T) {
 		{"with something behind it", "gzip", whole + "\x00", 400, "invalid-encoding"},
 		{"packed but not said so", "identity", whole, 400, "invalid-json"},
 		{"packed nothing", "gzip", packed(t, ""), 400, "invalid-event"},
-		{"a byte too much", "gzip", packed(t, event+strings.Repeat(" ", meter.MaxBody+1-len(event))), 413, "too-large"},
+		{"a byte too much", "gzip", packed(t, event+strings.Repeat(" ", meter.MaxBody+1-len(event))), 413,
+			"too-large"},
 		{"a bomb", "gzip", bomb, 413, "too-large"},
 		{"too large as it is sent", "gzip", strings.Repeat("x", meter.MaxBody+1), 413, "too-large"},
 	} {

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -18,13 +17,13 @@ import (
 	"github.com/eduardosanzb/flagmeter/ingest/live"
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
-	"github.com/eduardosanzb/flagmeter/internal/valkey"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/backendtest"
+	"github.com/eduardosanzb/flagmeter/test/kit/clock"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // arrival is when the requests of these tests arrive.
@@ -45,19 +44,12 @@ type api struct {
 	live    *usage.Live
 	keys    *auth.Directory // nil unless callers need one
 	key     string          // what requests are sent with
-	clock   *clock
+	clock   *clock.Clock
 	server  *Server
 	url     string
 	client  *http.Client
 	stop    func() // ends Run and waits for it
 }
-
-// clock is the time of an api: arrival until a test moves it.
-type clock struct{ ahead atomic.Int64 }
-
-func (c *clock) now() time.Time { return arrival.Add(time.Duration(c.ahead.Load())) }
-
-func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // setup is what a test may want to be different.
 type setup struct {
@@ -84,10 +76,8 @@ type setup struct {
 // gone (archived).
 func newAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	tb.Helper()
-	if _, err := env.DB.ExecContext(tb.Context(), `INSERT INTO tenants (name, monthly_quota, archived_at)
-		VALUES ('acme', 1000000, NULL), ('free', NULL, NULL), ('gone', 1000, now())`); err != nil {
-		tb.Fatal(err)
-	}
+	env.Exec(tb, `INSERT INTO tenants (name, monthly_quota, archived_at)
+		VALUES ('acme', 1000000, NULL), ('free', NULL, NULL), ('gone', 1000, now())`)
 	return startAPI(tb, env, change...)
 }
 
@@ -98,21 +88,15 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 	for _, change := range change {
 		change(&s)
 	}
-	rdb, err := valkey.Connect(s.valkeyURL)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { rdb.Close() })
-	a := &api{TB: tb, env: env, valkey: scripts.New(rdb, s.shards), clock: &clock{}, client: &http.Client{
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 256},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	a := &api{TB: tb, env: env, clock: clock.At(arrival), client: &http.Client{
+		Transport: &http.Transport{MaxIdleConnsPerHost: 256},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
 	}}
 	tb.Cleanup(a.client.CloseIdleConnections)
-	b := backend.Backend{DB: env.AppDB, Valkey: a.valkey, Now: a.clock.now, Log: slog.New(slog.DiscardHandler)}
-	a.dir = tenants.New(b.DB, b.Valkey, b.Log)
-	a.live = usage.New(b.DB, b.Valkey, a.dir, b.Now)
-	b.Tenants, b.Live = a.dir, a.live
-	a.backend = b
+	b := backendtest.Of(env.AppDB, backendtest.Connect(tb, s.valkeyURL, s.shards), a.clock.Now)
+	a.backend, a.valkey, a.dir, a.live = b, b.Valkey, b.Tenants, b.Live
 	o := Options{Backend: b, Registry: prometheus.NewRegistry(),
 		TopTenants: s.topTenants, HSTS: s.hsts, Memory: s.memory,
 		Intake: intake.Settings{AutoCreate: s.autoCreate, DefaultQuota: s.defaultQuota,
@@ -167,11 +151,8 @@ func startAPI(tb testing.TB, env *stacktest.Env, change ...func(*setup)) *api {
 func (a *api) addTenants(names ...string) {
 	a.Helper()
 	for _, name := range names {
-		_, err := a.env.DB.ExecContext(a.Context(), `WITH old AS (SELECT set_config('flagmeter.keep_names', 'on', true))
+		a.env.Exec(a, `WITH old AS (SELECT set_config('flagmeter.keep_names', 'on', true))
 			INSERT INTO tenants (name) SELECT $1 FROM old`, name)
-		if err != nil {
-			a.Fatal(err)
-		}
 	}
 	if err := a.live.Refresh(a.Context()); err != nil {
 		a.Fatal(err)
@@ -184,6 +165,3 @@ func (a *api) in(tb testing.TB) *api {
 	sub.TB = tb
 	return &sub
 }
-
-// eventually waits until ok is true, for something that the outside world does on its own.
-var eventually = waittest.Until

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // BenchmarkBesideIdleConnections is POST /events while so many other connections have been answered

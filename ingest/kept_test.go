@@ -4,13 +4,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestWhatIsNoLongerKeptIsRefused asks for times whose rows were dropped, and for those behind.
 func TestWhatIsNoLongerKeptIsRefused(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	if _, err := a.env.DB.Exec("INSERT INTO retention VALUES ('events', '2026-07-20Z'), ('rollups', '2026-07-01Z')"); err != nil {
+	if _, err := a.env.DB.Exec("INSERT INTO retention VALUES ('events', '2026-07-20Z'), ('rollups', " +
+		"'2026-07-01Z')"); err != nil {
 		t.Fatal(err)
 	}
 	for path, status := range map[string]int{
@@ -26,7 +27,8 @@ func TestWhatIsNoLongerKeptIsRefused(t *testing.T) {
 		if strings.HasPrefix(path, "/events") {
 			since = "2026-07-20T00:00:00Z"
 		}
-		if r.status != status || status == 400 && !(strings.Contains(r.body, `"field":"from"`) && strings.Contains(r.body, since)) {
+		if r.status != status || status == 400 && !(strings.Contains(r.body, `"field":"from"`) &&
+			strings.Contains(r.body, since)) {
 			t.Errorf("%s: %d %.300s", path, r.status, r.body)
 		}
 	}

@@ -15,14 +15,14 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // newKeyOf makes a key that is in force at once.
 func (a *api) newKeyOf(k auth.NewKey) (key string, id uuid.UUID) {
 	a.Helper()
-	key, stored, err := auth.Create(a.Context(), a.env.DB, k, a.clock.now())
+	key, stored, err := auth.Create(a.Context(), a.env.DB, k, a.clock.Now())
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -73,7 +73,8 @@ func TestTheKeysOfATenantAreLimited(t *testing.T) {
 		t.Errorf("%d keys were made beside the first, want 4", n)
 	}
 	p := own.refused(first.posted(own, body), 409, "too-many-keys")
-	if want := `tenant "acme" has as many live API keys as it may have, 5`; !strings.Contains(p.Detail, want) {
+	if want := `tenant "acme" has as many live API keys as it may have, 5`; !strings.Contains(p.Detail,
+		want) {
 		t.Errorf("%q, want %q", p.Detail, want)
 	}
 	// Whoever revokes and makes keys by turns is stopped by the hour.
@@ -89,7 +90,7 @@ func TestTheKeysOfATenantAreLimited(t *testing.T) {
 			break
 		}
 	}
-	first.clock.advance(20 * time.Minute)
+	first.clock.Advance(20 * time.Minute)
 	r := first.posted(own, body)
 	own.refused(r, 429, "keys-rate-limited")
 	if got := r.header.Get("Retry-After"); got != "2400" {
@@ -105,7 +106,7 @@ func TestTheKeysOfATenantAreLimited(t *testing.T) {
 			t.Errorf("%s: %d %s", body, r.status, r.body)
 		}
 	}
-	first.clock.advance(40 * time.Minute)
+	first.clock.Advance(40 * time.Minute)
 	if r, _ := own.createKey(body); r.status != 201 {
 		t.Errorf("an hour later: %d %s", r.status, r.body)
 	}
@@ -128,10 +129,11 @@ func TestAllKeysTogetherAreLimited(t *testing.T) {
 	r, _ := operator.createKey(`{"scope":"read","tenant":"acme"}`)
 	operator.refused(r, 409, "too-many-keys")
 	// A key that has ended makes room.
-	if _, err := a.env.DB.Exec("UPDATE api_keys SET expires_at = $1 WHERE scope = 'admin' AND created_by IS NOT NULL", a.clock.now()); err != nil {
+	if _, err := a.env.DB.Exec("UPDATE api_keys SET expires_at = $1 WHERE scope = 'admin' AND "+
+		"created_by IS NOT NULL", a.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
-	a.clock.advance(time.Second)
+	a.clock.Advance(time.Second)
 	for range 3 {
 		if r, _ := operator.createKey(`{"scope":"read","tenant":"acme"}`); r.status != 201 {
 			t.Errorf("%d %s", r.status, r.body)
@@ -144,8 +146,9 @@ func TestAllKeysTogetherAreLimited(t *testing.T) {
 // A key makes no key that lives longer or sends faster than itself.
 func TestAKeyIsBoundByTheOneThatMakesIt(t *testing.T) {
 	a := guarded(t)
-	ends := a.clock.now().Add(48 * time.Hour).Truncate(time.Second)
-	key, id := a.newKeyOf(auth.NewKey{Scope: "admin", Tenant: "acme", Expires: ends, Rate: meter.Rate{PerSecond: 100, Burst: 500}})
+	ends := a.clock.Now().Add(48 * time.Hour).Truncate(time.Second)
+	key, id := a.newKeyOf(auth.NewKey{Scope: "admin", Tenant: "acme", Expires: ends,
+		Rate: meter.Rate{PerSecond: 100, Burst: 500}})
 	own := a.as(key)
 	at := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 	for body, field := range map[string]string{
@@ -160,10 +163,12 @@ func TestAKeyIsBoundByTheOneThatMakesIt(t *testing.T) {
 		}
 	}
 	r, k := own.createKey(`{"scope":"ingest","tenant":"acme"}`)
-	if r.status != 201 || !k.ExpiresAt.Equal(ends) || *k.RateLimit != 100 || *k.RateBurst != 500 || *k.CreatedBy != id {
+	if r.status != 201 || !k.ExpiresAt.Equal(ends) || *k.RateLimit != 100 || *k.RateBurst != 500 ||
+		*k.CreatedBy != id {
 		t.Errorf("what is not asked for: %d %s", r.status, r.body)
 	}
-	r, k = own.createKey(`{"scope":"ingest","tenant":"acme","rateLimit":7,"expiresAt":"` + at(ends.Add(-time.Hour)) + `"}`)
+	r, k = own.createKey(`{"scope":"ingest","tenant":"acme","rateLimit":7,"expiresAt":"` +
+		at(ends.Add(-time.Hour)) + `"}`)
 	if r.status != 201 || !k.ExpiresAt.Equal(ends.Add(-time.Hour)) || *k.RateLimit != 7 {
 		t.Errorf("less than its own: %d %s", r.status, r.body)
 	}
@@ -172,12 +177,14 @@ func TestAKeyIsBoundByTheOneThatMakesIt(t *testing.T) {
 	if r := b.as(key).ask("POST", "/session"); r.status != 200 {
 		t.Fatalf("sign in: %d %s", r.status, r.body)
 	}
-	if r, k := b.createKey(`{"scope":"ingest","tenant":"acme"}`); r.status != 201 || !k.ExpiresAt.Equal(ends) || *k.CreatedBy != id {
+	if r, k := b.createKey(`{"scope":"ingest","tenant":"acme"}`); r.status != 201 ||
+		!k.ExpiresAt.Equal(ends) || *k.CreatedBy != id {
 		t.Errorf("by a session: %d %s", r.status, r.body)
 	}
 	// One without an end and a rate makes any.
 	operator := a.as(a.newKey("admin", ""))
-	if r, k := operator.createKey(`{"scope":"ingest"}`); r.status != 201 || k.ExpiresAt != nil || k.RateLimit != nil {
+	if r, k := operator.createKey(`{"scope":"ingest"}`); r.status != 201 || k.ExpiresAt != nil ||
+		k.RateLimit != nil {
 		t.Errorf("by a key without bounds: %d %s", r.status, r.body)
 	}
 }
@@ -189,12 +196,13 @@ func TestKeysComeInPages(t *testing.T) {
 	var want, wantOwn []uuid.UUID
 	for i := range 25 {
 		tenant := []string{"acme", "free"}[i%2]
-		_, k := admin.createKey(fmt.Sprintf(`{"scope":"read","tenant":%q}`, tenant)) // several in the same instant
+		// several in the same instant
+		_, k := admin.createKey(fmt.Sprintf(`{"scope":"read","tenant":%q}`, tenant))
 		if want = append(want, k.ID); tenant == "acme" {
 			wantOwn = append(wantOwn, k.ID)
 		}
 		if i%3 == 0 {
-			a.clock.advance(time.Microsecond)
+			a.clock.Advance(time.Microsecond)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -228,7 +236,8 @@ func TestKeysComeInPages(t *testing.T) {
 	if page := admin.keyPage(""); len(page.Keys) != 27 || page.Next != nil {
 		t.Errorf("%d keys, next %v", len(page.Keys), page.Next)
 	}
-	for _, query := range []string{"?limit=0", "?limit=1001", "?limit=x", "?cursor=", "?cursor=x", "?cursor=eA", "?page=2", "?limit=1&limit=2"} {
+	for _, query := range []string{"?limit=0", "?limit=1001", "?limit=x", "?cursor=", "?cursor=x",
+		"?cursor=eA", "?page=2", "?limit=1&limit=2"} {
 		admin.refused(admin.get("/keys"+query), 400, "invalid-query")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // revoked is DELETE /keys/:id with a query; it fails the test unless so many keys that it has made
@@ -63,7 +63,8 @@ func TestRevokingEndsNoKeyOfOthers(t *testing.T) {
 func TestARevokedKeyMakesNoKey(t *testing.T) {
 	a := guarded(t)
 	key, id := a.newKeyOf(auth.NewKey{Scope: "admin"})
-	if _, err := a.env.DB.Exec("UPDATE api_keys SET revoked_at = now() WHERE id = $1", id); err != nil {
+	if _, err := a.env.DB.Exec("UPDATE api_keys SET revoked_at = now() WHERE id = $1",
+		id); err != nil {
 		t.Fatal(err)
 	}
 	r, _ := a.as(key).createKey(`{"scope":"admin"}`)
@@ -84,12 +85,14 @@ func TestWithoutPostgresAKeyIsRevokedAlone(t *testing.T) {
 	env.Stack.Postgres.Kill()
 	r := operator.ask("DELETE", "/keys/"+id.String()+"?made=true")
 	p := operator.refused(r, 503, "unavailable")
-	if want := "the API key is revoked, but those that it has made cannot be now: repeat this"; p.Detail != want {
+	if want := "the API key is revoked, but those that it has made cannot be now: repeat " +
+		"this"; p.Detail != want {
 		t.Errorf("%q, want %q", p.Detail, want)
 	}
 	r = operator.ask("DELETE", "/keys/"+id.String())
 	var answer revokedKey
-	if err := json.Unmarshal([]byte(r.body), &answer); err != nil || r.status != 200 || answer.MadeLive != nil {
+	if err := json.Unmarshal([]byte(r.body), &answer); err != nil || r.status != 200 ||
+		answer.MadeLive != nil {
 		t.Errorf("%d %s, %v", r.status, r.body, err)
 	}
 	_ = a.keys.Start(t.Context()) // by Valkey alone

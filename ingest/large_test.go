@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/flusher"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // backfill is a batch that is too large for one call: so many events of a token each, with ids
@@ -20,7 +20,8 @@ func backfill(tenant, id string, events int) string {
 	var b strings.Builder
 	for i := range events {
 		at := arrival.AddDate(0, 0, -(i % 33))
-		fmt.Fprintf(&b, `{"tenant":%q,"feature":"feature-%d","tokens":1,"id":"%s-%d","timestamp":%q}`+"\n",
+		fmt.Fprintf(&b,
+			`{"tenant":%q,"feature":"feature-%d","tokens":1,"id":"%s-%d","timestamp":%q}`+"\n",
 			tenant, i%280, id, i, at.Format("2006-01-02T15:04:05Z"))
 	}
 	return b.String()
@@ -43,11 +44,13 @@ func TestALargeRequestIsCountedOnce(t *testing.T) {
 	}
 	// One event of it was counted as another.
 	before := a.keysOfValkey()
-	other := strings.Replace(backfill("free", "x", events), `"tokens":1,"id":"x-7000"`, `"tokens":2,"id":"x-7000"`, 1)
+	other := strings.Replace(backfill("free", "x", events), `"tokens":1,"id":"x-7000"`,
+		`"tokens":2,"id":"x-7000"`, 1)
 	other = strings.ReplaceAll(other, `"id":"x-1`, `"id":"z-1`) // so that something is stored before
 	a.refused(a.post(ndjsonType, other), 409, "id-conflict")
 	for key := range a.keysOfValkey() {
-		if !before[key] && !strings.Contains(key, ":seen:") { // ids of a request that was given up count for nothing
+		// ids of a request that was given up count for nothing
+		if !before[key] && !strings.Contains(key, ":seen:") {
 			t.Errorf("%s is left", key)
 		}
 	}
@@ -122,8 +125,10 @@ func (a *api) flushed(tenant string, events int) {
 		}
 	}
 	for _, query := range []string{
-		"SELECT count(*) FROM events WHERE tenant = $1", "SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1",
-		"SELECT coalesce(sum(total_tokens), 0) FROM rollups WHERE tenant = $1", "SELECT coalesce(sum(total_tokens), 0) FROM usage_daily WHERE tenant = $1",
+		"SELECT count(*) FROM events WHERE tenant = $1",
+		"SELECT coalesce(sum(tokens), 0) FROM events WHERE tenant = $1",
+		"SELECT coalesce(sum(total_tokens), 0) FROM rollups WHERE tenant = $1",
+		"SELECT coalesce(sum(total_tokens), 0) FROM usage_daily WHERE tenant = $1",
 	} {
 		var got int
 		if err := a.env.DB.GetContext(a.Context(), &got, query, tenant); err != nil {
@@ -150,6 +155,8 @@ func (a *api) keysOfValkey() map[string]bool {
 
 // flusher is one to which every minute is over.
 func (a *api) flusher() *flusher.Flusher {
-	return flusher.New(flusher.Options{DB: a.env.DB, Valkey: a.valkey, Now: func() time.Time { return a.clock.now().Add(time.Hour) },
+	return flusher.New(flusher.Options{DB: a.env.DB, Valkey: a.valkey, Now: func() time.Time {
+		return a.clock.Now().Add(time.Hour)
+	},
 		Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
 }

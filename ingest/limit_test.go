@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // serve hands a request to a handler without a connection.
@@ -58,7 +58,8 @@ func TestABodyThatEndsTooEarlyCountsNothing(t *testing.T) {
 	defer conn.Close()
 	event := acme(1, "")
 	// What has arrived is a whole event; only the length tells that more was meant to come.
-	fmt.Fprintf(conn, "POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(event)+1, event)
+	fmt.Fprintf(conn, "POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\n\r\n%s", len(event)+1, event)
 	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,8 @@ func TestABodyThatIsTooSlowCountsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n%s", acme(1, ""))
+	fmt.Fprintf(conn, "POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+		"Content-Length: 1000\r\n\r\n%s", acme(1, ""))
 	r := readResponse(t, conn) // although we have sent no more
 	a.refused(r, 400, "incomplete-body")
 	a.unchanged(before)
@@ -96,12 +98,15 @@ func TestAClientThatGoesAwayInTheMiddleCountsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(conn, "POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n%s", acme(1, ""))
+	fmt.Fprintf(conn, "POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+		"Content-Length: 1000\r\n\r\n%s", acme(1, ""))
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
 	const seen = `flagmeter_http_request_seconds_count{class="4xx",method="POST",route="/events"} 1`
-	eventually(t, "the server gives the request up", func() bool { return strings.Contains(a.get("/metrics").body, seen) })
+	waittest.Until(t, "the server gives the request up", func() bool {
+		return strings.Contains(a.get("/metrics").body, seen)
+	})
 	a.unchanged(before)
 }
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // BenchmarkNeighbour posts single events of one tenant, 200 a second, and reports how long
@@ -44,7 +44,8 @@ func BenchmarkNeighbour(b *testing.B) {
 				if c.other != "" {
 					method, path = "GET", c.other
 				}
-				if r, err := a.do(method, path, jsonType, strings.NewReader(acme(1, ""))); err == nil && r.status == 200 {
+				if r, err := a.do(method, path, jsonType, strings.NewReader(acme(1, ""))); err == nil &&
+					r.status == 200 {
 					accepted.Add(1)
 				} else if err == nil && (r.status == 429 || r.status == 402) {
 					refused.Add(1)
@@ -76,7 +77,8 @@ func BenchmarkNeighbour(b *testing.B) {
 						default:
 						}
 						body := strings.ReplaceAll(batch, mark, fmt.Sprint(client, "/", n))
-						if r, err := a.do("POST", "/events", ndjsonType, strings.NewReader(body)); err == nil && r.status == 200 {
+						if r, err := a.do("POST", "/events", ndjsonType, strings.NewReader(body)); err == nil &&
+							r.status == 200 {
 							accepted.Add(10_000)
 						} else {
 							refused.Add(1)

@@ -14,12 +14,14 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/flusher"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // hardNames are texts that COPY, or whoever passes them on, might take for something else.
-var hardNames = []string{`back\slash`, `\`, `\\`, `\N`, `\.`, `\n`, `\t`, `\x41`, `\101`, `N`, `...`, `NULL`, `a\`, `"q"`, `'q'`, `,;|`, `{a,b}`, `$1`, `%s`,
-	`-- x`, "é", "e\u0301", "🦉", "\u202eשלום", "\u2028", "\ufeff", " ", "  a  ", strings.Repeat(`\`, 128), strings.Repeat("🦉", 128)}
+var hardNames = []string{`back\slash`, `\`, `\\`, `\N`, `\.`, `\n`, `\t`, `\x41`, `\101`, `N`,
+	`...`, `NULL`, `a\`, `"q"`, `'q'`, `,;|`, `{a,b}`, `$1`, `%s`,
+	`-- x`, "é", "e\u0301", "🦉", "\u202eשלום", "\u2028", "\ufeff", " ", "  a  ",
+	strings.Repeat(`\`, 128), strings.Repeat("🦉", 128)}
 
 func TestEveryNameComesBackFromPostgres(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
@@ -37,7 +39,8 @@ func TestEveryNameComesBackFromPostgres(t *testing.T) {
 	at := arrival.UTC().Truncate(time.Microsecond)
 	for i, name := range hardNames {
 		// Tenants and features have names that are taken as they are; ids may be anything.
-		r := row{names[i%len(names)], names[(i+1)%len(names)], name, int64(i) + 1, at.Add(-time.Duration(i) * 7 * time.Microsecond)}
+		r := row{names[i%len(names)], names[(i+1)%len(names)], name, int64(i) + 1,
+			at.Add(-time.Duration(i) * 7 * time.Microsecond)}
 		want = append(want, r)
 		lines = append(lines, fmt.Sprintf(`{"tenant":%s,"feature":%s,"id":%s,"tokens":%d,"timestamp":%q}`,
 			quoted(r.Tenant), quoted(r.Feature), quoted(r.ID), r.Tokens, r.At.Format(time.RFC3339Nano)))
@@ -48,13 +51,15 @@ func TestEveryNameComesBackFromPostgres(t *testing.T) {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 
-	f := flusher.New(flusher.Options{DB: a.env.DB, Valkey: a.valkey, Now: a.clock.now,
+	f := flusher.New(flusher.Options{DB: a.env.DB, Valkey: a.valkey, Now: a.clock.Now,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Registerer: prometheus.NewRegistry()})
-	if done, err := f.RunOnce(t.Context()); err != nil || done.Events != int64(len(want)) || done.Dead != 0 {
+	if done, err := f.RunOnce(t.Context()); err != nil || done.Events != int64(len(want)) ||
+		done.Dead != 0 {
 		t.Fatalf("flush: %+v, %v", done, err)
 	}
 	var got []row
-	if err := a.env.DB.Select(&got, `SELECT tenant, feature, coalesce(idempotency_key, '<null>') AS id, tokens, created_at
+	if err := a.env.DB.Select(&got,
+		`SELECT tenant, feature, coalesce(idempotency_key, '<null>') AS id, tokens, created_at
 		FROM events ORDER BY tokens`); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // BenchmarkLive is 1,000 clients of GET /live who look at 100 tenants, of whom one uses something
@@ -19,7 +19,8 @@ import (
 func BenchmarkLive(b *testing.B) {
 	const clients = 1000
 	a := newAPI(b, stacktest.New(b), func(s *setup) { s.live.Every = 10 * time.Millisecond })
-	if _, err := a.env.DB.Exec("INSERT INTO tenants (name, monthly_quota) SELECT 'customer-' || n, 1000000 FROM generate_series(1, 100) AS n"); err != nil {
+	if _, err := a.env.DB.Exec("INSERT INTO tenants (name, monthly_quota) SELECT 'customer-' || n, " +
+		"1000000 FROM generate_series(1, 100) AS n"); err != nil {
 		b.Fatal(err)
 	}
 	if err := a.live.Refresh(b.Context()); err != nil {

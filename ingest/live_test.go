@@ -9,8 +9,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // follower is a client of GET /live.
@@ -83,12 +83,15 @@ func TestLiveTellsAListAndItsChanges(t *testing.T) {
 	a.addQuota("big", 1000, 900)
 	f := a.follow("?limit=2")
 	s := f.next("snapshot", "change")
-	if s.Type != "snapshot" || len(s.Tenants) != 2 || s.Tenants[0].Tenant != "big" || s.Tenants[1].Tenant != "acme" || s.Totals.TotalTokens != 900 || s.Matching != 3 {
+	if s.Type != "snapshot" || len(s.Tenants) != 2 || s.Tenants[0].Tenant != "big" ||
+		s.Tenants[1].Tenant != "acme" || s.Totals.TotalTokens != 900 || s.Matching != 3 {
 		t.Fatalf("the first frame is %+v", s)
 	}
 	a.counted(acme(7, ""))
 	c := f.next("change")
-	if len(c.Tenants) != 1 || c.Tenants[0].Tenant != "acme" || c.Tenants[0].TotalTokens != 7 || c.Tenants[0].Sparkline[59] != 7 || c.Order != nil || c.Gone != nil || c.Totals.TotalTokens != 907 {
+	if len(c.Tenants) != 1 || c.Tenants[0].Tenant != "acme" || c.Tenants[0].TotalTokens != 7 ||
+		c.Tenants[0].Sparkline[59] != 7 || c.Order != nil || c.Gone != nil ||
+		c.Totals.TotalTokens != 907 {
 		t.Errorf("after an event: %+v", c)
 	}
 	a.counted(acme(950_000, ""))
@@ -98,7 +101,8 @@ func TestLiveTellsAListAndItsChanges(t *testing.T) {
 	a.addQuota("new", 10, 10)
 	for c = f.next("change"); c.Order == nil; c = f.next("change") {
 	}
-	if !slices.Equal(c.Order, []string{"new", "acme"}) || !slices.Equal(c.Gone, []string{"big"}) || c.Tenants[0].Tenant != "new" || c.Tenants[0].Sparkline == nil {
+	if !slices.Equal(c.Order, []string{"new", "acme"}) || !slices.Equal(c.Gone, []string{"big"}) ||
+		c.Tenants[0].Tenant != "new" || c.Tenants[0].Sparkline == nil {
 		t.Errorf("after another has overtaken: %+v", c)
 	}
 }
@@ -107,7 +111,8 @@ func TestASparklineIsSentOnlyIfItChanges(t *testing.T) {
 	a := quick(t)
 	f := a.follow("?q=acme")
 	f.next("snapshot")
-	if _, err := a.env.DB.Exec("UPDATE tenants SET monthly_quota = 5 WHERE name = 'acme'"); err != nil {
+	if _, err := a.env.DB.Exec("UPDATE tenants SET monthly_quota = 5 WHERE name = " +
+		"'acme'"); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.live.Refresh(t.Context()); err != nil {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // raw sends a request with exactly these header lines.
@@ -21,7 +21,8 @@ func (a *api) raw(method, path, body string, lines ...string) response {
 	}
 	defer conn.Close()
 	head := append([]string{method + " " + path + " HTTP/1.1"}, lines...)
-	head = append(head, "Content-Type: application/json", fmt.Sprintf("Content-Length: %d", len(body)), "Connection: close", "", "")
+	head = append(head, "Content-Type: application/json", fmt.Sprintf("Content-Length: %d", len(body)),
+		"Connection: close", "", "")
 	if _, err := io.WriteString(conn, strings.Join(head, "\r\n")+body); err != nil {
 		a.Fatal(err)
 	}
@@ -77,14 +78,16 @@ func TestLoopbackIsNoProofOfWhoAsks(t *testing.T) {
 		a.refused(a.raw("POST", "/events", acme(1, ""), lines...), 403, "not-local")
 		a.refused(a.raw("GET", "/tenants", "", lines...), 403, "not-local")
 		a.refused(a.raw("GET", "/usage", "", lines...), 403, "not-local")
-		upgrade := append(lines[:len(lines):len(lines)], "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
+		upgrade := append(lines[:len(lines):len(lines)], "Upgrade: websocket",
+			"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
 		a.refused(a.raw("GET", "/live", "", upgrade...), 403, "not-local")
 	}
 	a.refused(a.raw("POST", "http://evil.example/keys", key, "Host: localhost"), 403, "not-local")
 	a.unchanged(before)
 
 	for _, lines := range [][]string{
-		{"Host: localhost"}, {"Host: LocalHost:" + port}, {"Host: 127.0.0.1:" + port}, {"Host: 127.8.9.1"},
+		{"Host: localhost"}, {"Host: LocalHost:" + port}, {"Host: 127.0.0.1:" + port},
+		{"Host: 127.8.9.1"},
 		{"Host: [::1]:" + port}, {"Host: [::1]"}, {"Host: meter.localhost:" + port},
 		{"Host: localhost:8080", "Origin: http://localhost:8080"}, // a tunnel
 		{"Host: localhost:" + port, "Origin: http://localhost:5173"},
@@ -102,7 +105,8 @@ func TestLoopbackIsNoProofOfWhoAsks(t *testing.T) {
 // AUTH=off is a decision: everybody is answered.
 func TestOffIsOff(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	r := a.raw("POST", "/keys", `{"scope":"read"}`, "Host: meter.example.com", "X-Forwarded-For: 10.1.2.3")
+	r := a.raw("POST", "/keys", `{"scope":"read"}`, "Host: meter.example.com",
+		"X-Forwarded-For: 10.1.2.3")
 	if r.status != 201 || !strings.Contains(r.body, `"openMode":true`) {
 		t.Errorf("%d %s", r.status, r.body)
 	}

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // A reply that is lost leaves the committer not knowing whether the group is applied.
@@ -75,7 +75,8 @@ func TestLostRepliesUnderLoadCountOnce(t *testing.T) {
 	heal := a.loseReplies(p, 2)
 	together(clients, func(client int) {
 		for i := range requests {
-			r, err := a.do("POST", "/events", jsonType, strings.NewReader(acme(1, fmt.Sprintf(`,"id":"%d-%d"`, client, i))))
+			r, err := a.do("POST", "/events", jsonType,
+				strings.NewReader(acme(1, fmt.Sprintf(`,"id":"%d-%d"`, client, i))))
 			if err != nil || r.status != 200 || !strings.HasPrefix(r.body, `{"accepted":1,"duplicates":0,`) {
 				t.Errorf("%d %s, %v", r.status, r.body, err)
 			}

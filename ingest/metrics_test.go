@@ -9,8 +9,9 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/eduardosanzb/flagmeter/internal/metricstest"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // metrics are the values that the server publishes.
@@ -22,7 +23,9 @@ func (a *api) metrics() map[string]float64 {
 func TestMetricsFollowTheEvents(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	a.counted(acme(1, ""))
-	a.counted("[" + acme(1, `,"id":"one"`) + "," + acme(2, `,"id":"two"`) + "," + acme(2, `,"id":"two"`) + "]") // the last is known before Valkey is asked
+	// the last is known before Valkey is asked
+	a.counted("[" + acme(1, `,"id":"one"`) + "," + acme(2, `,"id":"two"`) + "," +
+		acme(2, `,"id":"two"`) + "]")
 	a.counted(acme(1, `,"id":"one"`))
 	if r := a.post(jsonType, acme(7, `,"id":"two"`)); r.status != 409 {
 		t.Fatalf("%d %s", r.status, r.body)
@@ -31,8 +34,10 @@ func TestMetricsFollowTheEvents(t *testing.T) {
 	for name, want := range map[string]float64{
 		"ingest_events_total": 3, "ingest_seen_ids_total": 2, "ingest_retries_total": 0,
 		"ingest_group_events/count": 4, "ingest_group_events/sum": 1 + 2 + 1 + 1,
-		"ingest_group_wait_seconds/count": 4, "ingest_call_seconds/count": 5, // what is left of a group asks for the usage
-		"http_request_seconds/2xx/POST//events/count": 3, "http_request_seconds/4xx/POST//events/count": 1,
+		// what is left of a group asks for the usage
+		"ingest_group_wait_seconds/count": 4, "ingest_call_seconds/count": 5,
+		"http_request_seconds/2xx/POST//events/count": 3,
+		"http_request_seconds/4xx/POST//events/count": 1,
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
@@ -74,7 +79,9 @@ func TestRetriesAreCounted(t *testing.T) {
 		r, _ := a.do("POST", "/events", jsonType, strings.NewReader(acme(1, "")))
 		answered <- r
 	}()
-	eventually(t, "a call is repeated", func() bool { return a.metrics()["ingest_retries_total"] > 0 })
+	waittest.Until(t, "a call is repeated", func() bool {
+		return a.metrics()["ingest_retries_total"] > 0
+	})
 	if err := env.Stack.Valkey.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +92,16 @@ func TestRetriesAreCounted(t *testing.T) {
 
 func TestAProblemNamesTheRequest(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	req, err := http.NewRequestWithContext(t.Context(), "POST", a.url+"/events", strings.NewReader("{"))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", a.url+"/events",
+		strings.NewReader("{"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", jsonType)
 	req.Header.Set("X-Request-Id", "mine-1")
 	r, err := a.send(req)
-	if err != nil || r.status != 400 || r.header.Get("X-Request-Id") != "mine-1" || !strings.Contains(r.body, `"requestId":"mine-1"`) {
+	if err != nil || r.status != 400 || r.header.Get("X-Request-Id") != "mine-1" ||
+		!strings.Contains(r.body, `"requestId":"mine-1"`) {
 		t.Errorf("%d %v %s, %v", r.status, r.header, r.body, err)
 	}
 	// Every answer has one, also of what is no route.
@@ -109,17 +118,18 @@ func TestTheLiveFeedIsCountedAsAClientAndNotAsARequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the client is counted", func() bool { return a.metrics()["live_clients"] == 1 })
+	waittest.Until(t, "the client is counted", func() bool { return a.metrics()["live_clients"] == 1 })
 	if got := a.metrics()["http_requests_in_flight"]; got != 0 {
 		t.Errorf("%v requests in flight", got)
 	}
 	conn.CloseNow()
-	eventually(t, "the client is gone", func() bool { return a.metrics()["live_clients"] == 0 })
+	waittest.Until(t, "the client is gone", func() bool { return a.metrics()["live_clients"] == 0 })
 	if r := a.get("/live"); r.status != 426 {
 		t.Fatalf("%d", r.status)
 	}
 	got := a.metrics()
-	if got["http_request_seconds/4xx/GET//live/count"] != 1 || got["http_request_seconds/1xx/GET//live/count"] != 0 {
+	if got["http_request_seconds/4xx/GET//live/count"] != 1 ||
+		got["http_request_seconds/1xx/GET//live/count"] != 0 {
 		t.Errorf("the feed is counted as a request: %v", got)
 	}
 }

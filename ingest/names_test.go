@@ -10,7 +10,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 const (
@@ -19,7 +19,8 @@ const (
 )
 
 func eventOf(tenant, feature string) string {
-	text, _ := json.Marshal(map[string]any{"tenant": tenant, "feature": feature, "tokens": 1}) // strings and a number
+	// strings and a number
+	text, _ := json.Marshal(map[string]any{"tenant": tenant, "feature": feature, "tokens": 1})
 	return string(text)
 }
 
@@ -28,11 +29,15 @@ func TestNamesThatLookAlikeAreNotTwoTenants(t *testing.T) {
 	a := newAPI(t, stacktest.New(t), func(s *setup) { s.autoCreate = true })
 	a.counted(eventOf("shop", "chat"))
 	before := a.state()
-	for _, odd := range []string{"shop ", " shop", "shop\u00a0", "\u200bshop", "sh\u200dop", "sh\u00adop", "\ufeffshop", "sh\u202eop", "\u2066shop\u2069",
+	for _, odd := range []string{"shop ", " shop", "shop\u00a0", "\u200bshop", "sh\u200dop",
+		"sh\u00adop", "\ufeffshop", "sh\u202eop", "\u2066shop\u2069",
 		"sh\u00a0op", "shop\u2003", "sh\u2028op", "shop\ufe0f", "shop\U000e0001", "\u3164", "\u2800"} {
-		for _, c := range []struct{ body, field string }{{eventOf(odd, "chat"), "tenant"}, {eventOf("shop", odd), "feature"}} {
+		for _, c := range []struct{ body, field string }{{eventOf(odd, "chat"), "tenant"},
+			{eventOf("shop", odd), "feature"}} {
 			p := a.refused(a.post(jsonType, c.body), 400, "invalid-event")
-			if len(p.Errors) != 1 || p.Errors[0].Field != c.field || !strings.Contains(p.Errors[0].Detail, "blank") && !strings.Contains(p.Errors[0].Detail, "cannot be seen") {
+			if len(p.Errors) != 1 || p.Errors[0].Field != c.field ||
+				!strings.Contains(p.Errors[0].Detail, "blank") &&
+					!strings.Contains(p.Errors[0].Detail, "cannot be seen") {
 				t.Errorf("%q: errors %+v, want one of %s", odd, p.Errors, c.field)
 			}
 		}
@@ -53,9 +58,12 @@ func TestNamesAreBroughtIntoNormalForm(t *testing.T) {
 	if got := a.total(composed); got != 6 {
 		t.Errorf("%d tokens, want 6", got)
 	}
-	for _, path := range []string{"/usage/" + url.PathEscape(decomposed), "/tenants?q=" + url.QueryEscape("E\u0301"),
-		"/usage/" + url.PathEscape(composed) + "/series?split=feature&feature=" + url.QueryEscape(decomposed)} {
-		if r := a.get(path); r.status != 200 || !strings.Contains(r.body, `"`+composed+`"`) || strings.Contains(r.body, decomposed) {
+	for _, path := range []string{"/usage/" + url.PathEscape(decomposed), "/tenants?q=" +
+		url.QueryEscape("E\u0301"),
+		"/usage/" + url.PathEscape(composed) + "/series?split=feature&feature=" +
+			url.QueryEscape(decomposed)} {
+		if r := a.get(path); r.status != 200 || !strings.Contains(r.body, `"`+composed+`"`) ||
+			strings.Contains(r.body, decomposed) {
 			t.Errorf("%s: %d %s", path, r.status, r.body)
 		}
 	}
@@ -67,7 +75,8 @@ func TestNamesAreBroughtIntoNormalForm(t *testing.T) {
 	}
 	for name, n := range map[string]int64{composed: 1, decomposed: 0} {
 		var rows int64
-		if err := a.env.DB.Get(&rows, "SELECT count(*) FROM tenants WHERE name = $1", name); err != nil || rows != n {
+		if err := a.env.DB.Get(&rows, "SELECT count(*) FROM tenants WHERE name = $1", name); err != nil ||
+			rows != n {
 			t.Errorf("%d tenants are called %q, want %d: %v", rows, name, n, err)
 		}
 	}
@@ -78,7 +87,8 @@ func TestOddNamesFromBeforeKeepWorking(t *testing.T) {
 	env := stacktest.New(t)
 	if _, err := env.DB.Exec(`BEGIN; SET LOCAL flagmeter.keep_names = 'on';
 		INSERT INTO tenants (name) VALUES ('shop'), ('shop '), (U&'\200Bshop'), (U&'only\0301');
-		INSERT INTO kept_features VALUES ('shop ', 'chat '), ('shop', U&'cafe\0301'); COMMIT`); err != nil {
+		INSERT INTO kept_features
+		VALUES ('shop ', 'chat '), ('shop', U&'cafe\0301'); COMMIT`); err != nil {
 		t.Fatal(err)
 	}
 	a := newAPI(t, env, func(s *setup) { s.autoCreate = true })
@@ -100,7 +110,8 @@ func TestOddNamesFromBeforeKeepWorking(t *testing.T) {
 	a.refused(a.post(jsonType, eventOf("shop", "chat ")), 400, "invalid-event")
 	a.counted(eventOf("shop", decomposed))
 	a.counted(eventOf("shop", composed)) // which is another one
-	if r := a.get("/usage/shop"); !strings.Contains(r.body, `"`+composed+`"`) || !strings.Contains(r.body, `"`+decomposed+`"`) {
+	if r := a.get("/usage/shop"); !strings.Contains(r.body, `"`+composed+`"`) ||
+		!strings.Contains(r.body, `"`+decomposed+`"`) {
 		t.Errorf("features of shop: %s", r.body)
 	}
 	if r := a.rename(url.PathEscape("shop "), `"shop 2"`); r.status != 200 {
@@ -125,7 +136,8 @@ func TestNoTenantIsAllTenants(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := a.state()
-	p := a.refused(a.post(jsonType, "["+eventOf("acme", "*")+","+eventOf("*", "chat")+"]"), 400, "invalid-event")
+	p := a.refused(a.post(jsonType, "["+eventOf("acme", "*")+","+eventOf("*", "chat")+"]"), 400,
+		"invalid-event")
 	if len(p.Errors) != 1 || p.Errors[0].Field != "tenant" || !slices.Equal(p.indexes(), []int{1}) ||
 		!strings.Contains(p.Errors[0].Detail, "must not be *") {
 		t.Errorf("%+v", p.Errors)

@@ -10,7 +10,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestEveryRouteIsDescribedAndEveryDescriptionIsARoute(t *testing.T) {
@@ -38,7 +38,8 @@ func TestEveryRouteIsDescribedAndEveryDescriptionIsARoute(t *testing.T) {
 }
 
 func TestRequestsAndAnswersFitTheirDescription(t *testing.T) {
-	for _, kind := range []string{"text/html", "text/css", "text/javascript", "image/svg+xml", "application/x-ndjson"} {
+	for _, kind := range []string{"text/html", "text/css", "text/javascript", "image/svg+xml",
+		"application/x-ndjson"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.PlainBodyDecoder)
 		t.Cleanup(func() { openapi3filter.UnregisterBodyDecoder(kind) })
 	}
@@ -82,7 +83,8 @@ func TestRequestsAndAnswersFitTheirDescription(t *testing.T) {
 		{"GET", over, "", "", 200},
 		{"GET", "/usage/nobody", "", "", 404},
 		{"GET", "/usage/acme/series", "", "", 200},
-		{"GET", "/usage/acme/series?step=hour&split=feature&feature=chat&from=2026-07-31&to=2026-08-01T12:00:00Z", "", "", 200},
+		{"GET",
+			"/usage/acme/series?step=hour&split=feature&feature=chat&from=2026-07-31&to=2026-08-01T12:00:00Z", "", "", 200},
 		{"GET", over + "/series?step=minute&from=2026-08-01T11:00:00Z", "", "", 200},
 		{"GET", "/usage/acme/series?step=year", "", "", 400},
 		{"GET", "/usage/nobody/series", "", "", 404},
@@ -92,7 +94,8 @@ func TestRequestsAndAnswersFitTheirDescription(t *testing.T) {
 		{"GET", "/usage/acme/events.csv", "", "", 200},
 		{"GET", "/usage/nobody/events.csv", "", "", 404},
 		{"GET", "/live", "", "", 426},
-		{"POST", "/keys", jsonType, `{"scope":"read","tenant":"acme","name":"n","expiresAt":"2026-09-01T00:00:00Z"}`, 201},
+		{"POST", "/keys", jsonType,
+			`{"scope":"read","tenant":"acme","name":"n","expiresAt":"2026-09-01T00:00:00Z"}`, 201},
 		{"POST", "/keys", jsonType, `{"scope":"all"}`, 400},
 		{"POST", "/keys", jsonType, `{"scope":"read","tenant":"nobody"}`, 404},
 		{"GET", "/keys", "", "", 200},
@@ -136,7 +139,8 @@ func TestTheDescriptionOfAlertsTakesAnAnswer(t *testing.T) {
 	for _, c := range []struct {
 		old, new string
 		fits     bool
-	}{{"", "", true}, {`"open"`, `"closed"`, false}, {`"attempts":1,`, ``, false}, {`"next":null`, `"next":5`, false}} {
+	}{{"", "", true}, {`"open"`, `"closed"`, false}, {`"attempts":1,`, ``, false},
+		{`"next":null`, `"next":5`, false}} {
 		value, err := decodeJSON(strings.Replace(answer, c.old, c.new, 1))
 		if err != nil {
 			t.Fatal(err)
@@ -160,7 +164,8 @@ func TestAnAnswerThatDoesNotFitIsFound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := described.Components.Schemas[name].Value.VisitJSON(value, openapi3.EnableJSONSchema2020()); err == nil {
+		if err := described.Components.Schemas[name].Value.VisitJSON(value,
+			openapi3.EnableJSONSchema2020()); err == nil {
 			t.Errorf("%s takes %s", name, answer)
 		}
 	}

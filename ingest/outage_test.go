@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestWhileValkeyIsAwayTheAnswerIs503(t *testing.T) {
@@ -18,7 +18,8 @@ func TestWhileValkeyIsAwayTheAnswerIs503(t *testing.T) {
 	a.counted(acme(1, `,"id":"e1"`))
 
 	env.Stack.Valkey.Kill()
-	a.refused(a.post(jsonType, acme(2, `,"id":"e2"`)), 503, "unavailable") // it does not wait for Valkey's return
+	// it does not wait for Valkey's return
+	a.refused(a.post(jsonType, acme(2, `,"id":"e2"`)), 503, "unavailable")
 	a.refused(a.get("/usage/acme"), 503, "unavailable")
 	a.refused(a.get("/tenants"), 503, "unavailable")
 	a.refused(a.get("/readyz"), 503, "unavailable")
@@ -120,17 +121,20 @@ func TestWithoutPostgresEventsAreAccepted(t *testing.T) {
 		t.Errorf("got %+v, want 11 tokens", got)
 	}
 	// It knows all that is settled for as long as Valkey keeps what it has settled.
-	a.clock.advance(31 * time.Second)
+	a.clock.Advance(31 * time.Second)
 	if got := a.counted(acme(100, "")); got.Usage[0].TotalTokens != 111 || !got.Usage[0].Stale {
 		t.Errorf("31 s later: %+v, want 111 tokens, stale", got)
 	}
-	if r := a.get("/usage/acme"); !strings.Contains(r.body, `"totalTokens":111`) || !strings.Contains(r.body, `"stale":true`) {
+	if r := a.get("/usage/acme"); !strings.Contains(r.body, `"totalTokens":111`) ||
+		!strings.Contains(r.body, `"stale":true`) {
 		t.Errorf("GET: %d %s, want 111 tokens, stale", r.status, r.body)
 	}
-	if r := a.get("/readyz"); r.status != http.StatusOK || !strings.Contains(r.body, `"postgres":"away"`) {
+	if r := a.get("/readyz"); r.status != http.StatusOK ||
+		!strings.Contains(r.body, `"postgres":"away"`) {
 		t.Errorf("/readyz: %d %s", r.status, r.body)
 	}
-	a.refused(a.post(jsonType, `[`+acme(1, "")+`,{"tenant":"new","feature":"x","tokens":1}]`), 503, "unavailable")
+	a.refused(a.post(jsonType, `[`+acme(1, "")+`,{"tenant":"new","feature":"x","tokens":1}]`), 503,
+		"unavailable")
 
 	// A process that starts now knows the tenants from the copy in Valkey.
 	a.stop()
@@ -147,7 +151,8 @@ func TestWithoutPostgresEventsAreAccepted(t *testing.T) {
 	if err := b.live.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.get("/usage/acme"); !strings.Contains(r.body, `"totalTokens":1111`) || !strings.Contains(r.body, `"stale":false`) {
+	if r := b.get("/usage/acme"); !strings.Contains(r.body, `"totalTokens":1111`) ||
+		!strings.Contains(r.body, `"stale":false`) {
 		t.Errorf("with Postgres again: %d %s", r.status, r.body)
 	}
 }

@@ -10,16 +10,18 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // Behind a proxy that sets another Host, PUBLIC_URL tells whose pages are the own ones.
 func TestLiveBehindAProxyThatDoesNotPassHost(t *testing.T) {
 	a := newAPI(t, stacktest.New(t), func(s *setup) { s.publicURL = "https://Meter.example.com:443/" })
 	for origin, want := range map[string]int{
-		"https://meter.example.com": 101, "http://meter.example.com": 403, "https://meter.example.com:8443": 403, "https://evil.example": 403,
+		"https://meter.example.com": 101, "http://meter.example.com": 403,
+		"https://meter.example.com:8443": 403, "https://evil.example": 403,
 	} {
-		conn, resp, err := websocket.Dial(t.Context(), a.url+"/live", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}, Host: "127.0.0.1:3000"})
+		conn, resp, err := websocket.Dial(t.Context(), a.url+"/live",
+			&websocket.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}, Host: "127.0.0.1:3000"})
 		if err == nil {
 			conn.CloseNow()
 		}
@@ -31,6 +33,7 @@ func TestLiveBehindAProxyThatDoesNotPassHost(t *testing.T) {
 
 // An export that fails in the middle is not like a whole one over HTTP/1.0.
 func TestATruncatedExportIsReset(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	a := newAPI(t, stacktest.New(t))
 	if _, err := a.env.DB.Exec(`INSERT INTO events (id, tenant, feature, tokens, created_at)
 		SELECT gen_random_uuid(), 'acme', 'x', 1, timestamptz '2026-07-20 00:00Z' + n * interval '1 minute' FROM generate_series(1, 30000) AS n`); err != nil {

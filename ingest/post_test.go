@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestPostAnswersWithTheUsage(t *testing.T) {
@@ -23,11 +23,14 @@ func TestPostAnswersWithTheUsage(t *testing.T) {
 		`"periodStart":"2026-08-01T00:00:00Z","periodEnd":"2026-09-01T00:00:00Z","stale":false}`
 	free := `{"tenant":"free","feature":"chat","tokens":5}`
 	for _, c := range []struct{ name, contentType, body, want string }{
-		{"one", jsonType, acme(1500, ""), `{"accepted":1,"duplicates":0,"usage":[` + fmt.Sprintf(acmeUsage, 1500, "0.15", 998500) + `]}`},
+		{"one", jsonType, acme(1500, ""), `{"accepted":1,"duplicates":0,"usage":[` +
+			fmt.Sprintf(acmeUsage, 1500, "0.15", 998500) + `]}`},
 		{"an array", jsonType, "[" + acme(1, "") + "," + free + "," + acme(2, "") + "]",
-			`{"accepted":3,"duplicates":0,"usage":[` + fmt.Sprintf(acmeUsage, 1503, "0.15", 998497) + "," + fmt.Sprintf(freeUsage, 5) + `]}`},
+			`{"accepted":3,"duplicates":0,"usage":[` + fmt.Sprintf(acmeUsage, 1503, "0.15", 998497) + "," +
+				fmt.Sprintf(freeUsage, 5) + `]}`},
 		{"lines", ndjsonType, free + "\n" + acme(998_497, "") + "\n",
-			`{"accepted":2,"duplicates":0,"usage":[` + fmt.Sprintf(freeUsage, 10) + "," + fmt.Sprintf(acmeUsage, 1_000_000, "100", 0) + `]}`},
+			`{"accepted":2,"duplicates":0,"usage":[` + fmt.Sprintf(freeUsage, 10) + "," +
+				fmt.Sprintf(acmeUsage, 1_000_000, "100", 0) + `]}`},
 		{"above the quota", jsonType, acme(5_000, ""),
 			`{"accepted":1,"duplicates":0,"usage":[` + fmt.Sprintf(acmeUsage, 1_005_000, "100.5", 0) + `]}`},
 	} {
@@ -46,7 +49,8 @@ func TestPostAnswersWithTheUsage(t *testing.T) {
 
 func TestUsageIncludesAnEventAtOnce(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	a.counted("[" + acme(1500, "") + `,{"tenant":"acme","feature":"image","tokens":2000},` + acme(1, "") + "]")
+	a.counted("[" + acme(1500, "") + `,{"tenant":"acme","feature":"image","tokens":2000},` +
+		acme(1, "") + "]")
 	r := a.get("/usage/acme")
 	want := `{"tenant":"acme","minute":"2026-08-01T12:00:00Z","totalTokens":3501,"quotaPercent":0.35,"quota":1000000,"remaining":996499,
 		"periodStart":"2026-08-01T00:00:00Z","periodEnd":"2026-09-01T00:00:00Z","asOf":"2026-08-01T12:00:00.123456789Z","stale":false,
@@ -73,7 +77,8 @@ func sameJSON(t *testing.T, a, b string) bool {
 
 func TestEventsCountOnTheDayTheyHappened(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	a.counted("[" + acme(1, `,"timestamp":"2026-08-01T00:00:00Z"`) + "," + // the period's first instant
+	// the period's first instant
+	a.counted("[" + acme(1, `,"timestamp":"2026-08-01T00:00:00Z"`) + "," +
 		acme(10, `,"timestamp":"2026-07-31T23:59:59.999999Z"`) + "," + // and the one before
 		acme(100, `,"timestamp":"2026-08-01T11:59:00Z"`) + "]")
 	if got := a.total("acme"); got != 101 {
@@ -86,7 +91,8 @@ func TestEventsOfSeveralShardsInOneRequest(t *testing.T) {
 	var names, events []string
 	for i := range 40 {
 		names = append(names, fmt.Sprintf("customer-%d", i))
-		events = append(events, fmt.Sprintf(`{"tenant":"customer-%d","feature":"chat","tokens":%d,"id":"e"}`, i, i+1))
+		events = append(events,
+			fmt.Sprintf(`{"tenant":"customer-%d","feature":"chat","tokens":%d,"id":"e"}`, i, i+1))
 	}
 	a.addTenants(names...)
 	body := "[" + strings.Join(events, ",") + "]"
@@ -106,13 +112,16 @@ func TestEventsOfSeveralShardsInOneRequest(t *testing.T) {
 func TestACounterThatIsFullRefusesWhatWouldOverflow(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	minute := arrival.Unix() / 60
-	prime := scripts.Group{Committer: "test", Number: 1, Lines: []byte("x"), Counters: []scripts.Counter{{
-		Minute: minute, Day: meter.DayAt(arrival, time.UTC), Tenant: "acme", Feature: "chat", Amounts: meter.Amounts{math.MaxInt64 - 5, 1}}}}
+	prime := scripts.Group{Committer: "test", Number: 1, Lines: []byte("x"),
+		Counters: []scripts.Counter{{
+			Minute: minute, Day: meter.DayAt(arrival, time.UTC), Tenant: "acme", Feature: "chat",
+			Amounts: meter.Amounts{math.MaxInt64 - 5, 1}}}}
 	if _, _, err := a.valkey.Ingest(t.Context(), 0, prime, time.Hour, scripts.Query{}); err != nil {
 		t.Fatal(err)
 	}
 	before := a.state()
-	p := a.refused(a.post(jsonType, `[{"tenant":"free","feature":"chat","tokens":1},`+acme(6, `,"id":"e"`)+"]"), 422, "overflow")
+	p := a.refused(a.post(jsonType, `[{"tenant":"free","feature":"chat","tokens":1},`+acme(6,
+		`,"id":"e"`)+"]"), 422, "overflow")
 	if !slices.Equal(p.indexes(), []int{1}) {
 		t.Errorf("problem names %v, want event 1", p.indexes())
 	}

@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func tokensOf(tokens ...int) string {
@@ -106,14 +107,14 @@ func TestOnlyTheCurrentPeriodIsEnforced(t *testing.T) {
 	if want := `"limit":"quota","unit":"tokens","used":10,"held":0,"amount":10,"asked":1,"resetsAt":"` + end.Format(time.RFC3339) + `"`; !strings.Contains(r.body, want) {
 		t.Errorf("%s, want %s: the end of the period", r.body, want)
 	}
-	a.clock.advance(end.Sub(a.clock.now())) // the view is of the old period: it is renewed
+	a.clock.Advance(end.Sub(a.clock.Now())) // the view is of the old period: it is renewed
 	a.counted(acme(10, ""))
 	a.refused(a.post(jsonType, acme(1, "")), 402, "quota-exceeded")
 }
 
 // periodStart is when acme's current period began: the first of the month.
 func (a *api) periodStart() time.Time {
-	now := a.clock.now().UTC()
+	now := a.clock.Now().UTC()
 	return time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 }
 
@@ -125,7 +126,7 @@ func TestAQuotaIsEnforcedWhilePostgresIsAway(t *testing.T) {
 	a.set("acme", "monthly_quota = 10, enforce = 'strict'")
 	a.counted(acme(4, ""))
 	env.Stack.Postgres.Kill()
-	a.clock.advance(time.Hour)
+	a.clock.Advance(time.Hour)
 	a.counted(acme(6, ""))
 	a.refused(a.post(jsonType, acme(1, "")), 402, "quota-exceeded")
 
@@ -136,5 +137,7 @@ func TestAQuotaIsEnforcedWhilePostgresIsAway(t *testing.T) {
 	if err := env.Stack.Postgres.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the quota is known again", func() bool { return other.post(jsonType, acme(1, "")).status == 402 })
+	waittest.Until(t, "the quota is known again", func() bool {
+		return other.post(jsonType, acme(1, "")).status == 402
+	})
 }

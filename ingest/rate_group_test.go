@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestTwoServersShareARateLimit(t *testing.T) {
@@ -29,7 +29,8 @@ func TestTwoServersShareARateLimit(t *testing.T) {
 				t.Errorf("%d %s, %v", r.status, r.body, err)
 			}
 			// Those that share a group with a refused request are counted.
-			r, err = a.do("POST", "/events", jsonType, strings.NewReader(`{"tenant":"free","feature":"chat","tokens":1}`))
+			r, err = a.do("POST", "/events", jsonType,
+				strings.NewReader(`{"tenant":"free","feature":"chat","tokens":1}`))
 			if err == nil && r.status == 200 {
 				neighbours.Add(1)
 			}
@@ -40,7 +41,8 @@ func TestTwoServersShareARateLimit(t *testing.T) {
 	})
 	most := 100 + int64(time.Since(start)/time.Second) + 1
 	if got := accepted.Load(); got < 100 || got > most || got+refused.Load() != 400 {
-		t.Errorf("%d events are accepted and %d refused, want 100 to %d of 400", got, refused.Load(), most)
+		t.Errorf("%d events are accepted and %d refused, want 100 to %d of 400", got, refused.Load(),
+			most)
 	}
 	if got := servers[0].total("acme"); got != accepted.Load() {
 		t.Errorf("%d tokens, %d acknowledged", got, accepted.Load())
@@ -53,7 +55,8 @@ func TestTwoServersShareARateLimit(t *testing.T) {
 // Whether a refusal is remembered must not be seen, but by the number of calls.
 func TestARefusalIsRememberedUntilItMayBeOver(t *testing.T) {
 	var ahead atomic.Int64
-	a := newAPI(t, stacktest.New(t), rated(1, 1000), func(s *setup) { // next to nothing drains while the test runs
+	// next to nothing drains while the test runs
+	a := newAPI(t, stacktest.New(t), rated(1, 1000), func(s *setup) {
 		s.machine = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	})
 	a.counted(batchOf("acme", 1000))
@@ -92,7 +95,9 @@ func TestABatchIsHeldAgainstEveryTenantsLimit(t *testing.T) {
 	}
 	var room int
 	got, drained := r.header.Get("Ratelimit"), int(time.Since(began).Seconds())
-	if _, err := fmt.Sscanf(got, `"tenant";r=%d;`, &room); err != nil || room < 10 || room > 10+drained { // acme's, the least
+	// acme's, the least
+	if _, err := fmt.Sscanf(got, `"tenant";r=%d;`, &room); err != nil || room < 10 ||
+		room > 10+drained {
 		t.Errorf("RateLimit: %s", got)
 	}
 }

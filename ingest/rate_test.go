@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // rated is an api whose tenants may send so many events.
@@ -36,7 +36,8 @@ func (a *api) rateHeaders(r response, policy, limit string) {
 // set changes a tenant as an operator does, in force at once.
 func (a *api) set(tenant, assignments string) {
 	a.Helper()
-	if _, err := a.env.DB.ExecContext(a.Context(), "UPDATE tenants SET "+assignments+" WHERE name = $1", tenant); err != nil {
+	if _, err := a.env.DB.ExecContext(a.Context(),
+		"UPDATE tenants SET "+assignments+" WHERE name = $1", tenant); err != nil {
 		a.Fatal(err)
 	}
 	if err := a.live.Refresh(a.Context()); err != nil {
@@ -73,7 +74,8 @@ func TestARateLimitIsToldAndKept(t *testing.T) {
 	}
 	var room, until int
 	got := r.header.Get("Ratelimit")
-	if _, err := fmt.Sscanf(got, `"tenant";r=%d;t=%d`, &room, &until); err != nil || room < 30 || room > 30+drained || until != wait {
+	if _, err := fmt.Sscanf(got, `"tenant";r=%d;t=%d`, &room, &until); err != nil || room < 30 ||
+		room > 30+drained || until != wait {
 		t.Errorf("RateLimit: %s, want room for 30 events and %d at most", got, drained)
 	}
 	a.unchanged(before)
@@ -87,7 +89,9 @@ func TestARateLimitIsToldAndKept(t *testing.T) {
 func TestARequestLargerThanTheBurstIsToldThatWaitingDoesNotHelp(t *testing.T) {
 	a := newAPI(t, stacktest.New(t), rated(10, 100))
 	before := a.state()
-	if p := a.refused(a.post(jsonType, batchOf("acme", 101)), 413, "larger-than-burst"); !strings.Contains(p.Detail, "may send 100 events at once, the request has 101") {
+	if p := a.refused(a.post(jsonType, batchOf("acme", 101)), 413,
+		"larger-than-burst"); !strings.Contains(p.Detail,
+		"may send 100 events at once, the request has 101") {
 		t.Errorf("%+v", p)
 	}
 	a.unchanged(before)
@@ -102,7 +106,8 @@ func TestATenantsOwnRateReplacesTheDefault(t *testing.T) {
 	}{
 		{"rate_limit = 1, rate_burst = 50", 50, 200},
 		{"rate_limit = 1, rate_burst = 50", 50, 429}, // there is no room for so many within 50 s
-		{"rate_limit = 1, rate_burst = 60", 10, 200}, // raised: in force although a refusal was remembered
+		// raised: in force although a refusal was remembered
+		{"rate_limit = 1, rate_burst = 60", 10, 200},
 		{"rate_limit = 0, rate_burst = NULL", 10_000, 200},
 		{"rate_limit = NULL", 5, 429},
 		{"rate_limit = 1000000, rate_burst = 60", 60, 200}, // drains in no time
@@ -112,7 +117,8 @@ func TestATenantsOwnRateReplacesTheDefault(t *testing.T) {
 	} {
 		a.set("acme", c.assignments)
 		if r := a.post(jsonType, batchOf("acme", c.events)); r.status != c.status {
-			t.Errorf("%s: %d events are answered %d, want %d: %s", c.assignments, c.events, r.status, c.status, r.body)
+			t.Errorf("%s: %d events are answered %d, want %d: %s", c.assignments, c.events, r.status,
+				c.status, r.body)
 		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestBadInputIsNamedAndChangesNothing sends each kind of bad input to a server that
@@ -40,7 +40,8 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 		{"a bad line", ndjsonType, good + "\n{]\n", 400, badJSON, "1 -"},
 
 		{"duplicate keys", jsonType, acme(1, `,"tokens":1`), 400, badEvent, "0 tokens"},
-		{"wrong case of a key", jsonType, `{"Tenant":"acme","feature":"chat","tokens":1}`, 400, badEvent, "0 Tenant"},
+		{"wrong case of a key", jsonType, `{"Tenant":"acme","feature":"chat","tokens":1}`, 400, badEvent,
+			"0 Tenant"},
 		{"unknown field", jsonType, acme(1, `,"model":"x"`), 400, badEvent, "0 model"},
 		{"missing tenant", jsonType, `{"feature":"chat","tokens":1}`, 400, badEvent, "0 tenant"},
 		{"missing feature", jsonType, `{"tenant":"acme","tokens":1}`, 400, badEvent, "0 feature"},
@@ -56,16 +57,19 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 		{"tokens 2^64 + 1", jsonType, tokens("18446744073709551617"), 400, badEvent, "0 tokens"},
 
 		{"empty tenant", jsonType, tenant(`""`), 400, badEvent, "0 tenant"},
-		{"tenant of 10 kB", jsonType, tenant(`"` + strings.Repeat("x", 10_000) + `"`), 400, badEvent, "0 tenant"},
+		{"tenant of 10 kB", jsonType, tenant(`"` + strings.Repeat("x", 10_000) + `"`), 400, badEvent,
+			"0 tenant"},
 		{"tenant with a control character", jsonType, tenant(`"ac\u0000me"`), 400, badEvent, "0 tenant"},
 		{"tenant with a tab", jsonType, tenant(`"ac\tme"`), 400, badEvent, "0 tenant"},
-		{"feature with a line feed", jsonType, `{"tenant":"acme","feature":"a\nb","tokens":1}`, 400, badEvent, "0 feature"},
+		{"feature with a line feed", jsonType, `{"tenant":"acme","feature":"a\nb","tokens":1}`, 400,
+			badEvent, "0 feature"},
 		{"id with a control character", jsonType, acme(1, `,"id":"a\u0085"`), 400, badEvent, "0 id"},
 		{"invalid UTF-8", jsonType, tenant("\"ac\xffme\""), 400, badEvent, "0 tenant"},
 		{"invalid UTF-8 outside of a string", jsonType, "\xff" + good, 400, badJSON, "0 -"},
 		{"unknown tenant", jsonType, tenant(`"nobody"`), 404, "unknown-tenant", "0 tenant"},
 
-		{"10,001 events", jsonType, "[" + strings.Repeat(good+",", 10_000) + good + "]", 413, "too-large", ""},
+		{"10,001 events", jsonType, "[" + strings.Repeat(good+",", 10_000) + good + "]", 413, "too-large",
+			""},
 		{"10,001 lines", ndjsonType, strings.Repeat(good+"\n", 10_001), 413, "too-large", ""},
 		{"5 MiB", jsonType, good + strings.Repeat(" ", 5<<20), 413, "too-large", ""},
 
@@ -75,14 +79,21 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 		{"lines as one document", jsonType, good + "\n" + good, 400, badJSON, ""},
 		{"an array as lines", ndjsonType, "[" + good + "]", 400, badEvent, "0 -"},
 
-		{"timestamp a year old", jsonType, acme(1, `,"timestamp":"2025-08-01T12:00:00Z"`), 400, badEvent, "0 timestamp"},
-		{"timestamp an hour ahead", jsonType, acme(1, `,"timestamp":"2026-08-01T13:00:00Z"`), 400, badEvent, "0 timestamp"},
-		{"timestamp without a zone", jsonType, acme(1, `,"timestamp":"2026-08-01T12:00:00"`), 400, badEvent, "0 timestamp"},
+		{"timestamp a year old", jsonType, acme(1, `,"timestamp":"2025-08-01T12:00:00Z"`), 400, badEvent,
+			"0 timestamp"},
+		{"timestamp an hour ahead", jsonType, acme(1, `,"timestamp":"2026-08-01T13:00:00Z"`), 400,
+			badEvent, "0 timestamp"},
+		{"timestamp without a zone", jsonType, acme(1, `,"timestamp":"2026-08-01T12:00:00"`), 400,
+			badEvent, "0 timestamp"},
 
-		{"one bad event in a thousand", jsonType, "[" + strings.Join(thousand, ",") + "]", 400, badEvent, "700 tokens"},
-		{"one bad line in a thousand", ndjsonType, strings.Join(thousand, "\n"), 400, badEvent, "700 tokens"},
-		{"several bad events", jsonType, "[" + tokens("-1") + "," + good + "," + tenant(`""`) + "]", 400, badEvent, "0 tokens, 2 tenant"},
-		{"a good id with other content", jsonType, "[" + good + "," + acme(6, `,"id":"e1"`) + "]", 409, "id-conflict", "1 id"},
+		{"one bad event in a thousand", jsonType, "[" + strings.Join(thousand, ",") + "]", 400, badEvent,
+			"700 tokens"},
+		{"one bad line in a thousand", ndjsonType, strings.Join(thousand, "\n"), 400, badEvent,
+			"700 tokens"},
+		{"several bad events", jsonType, "[" + tokens("-1") + "," + good + "," + tenant(`""`) + "]", 400,
+			badEvent, "0 tokens, 2 tenant"},
+		{"a good id with other content", jsonType, "[" + good + "," + acme(6, `,"id":"e1"`) + "]", 409,
+			"id-conflict", "1 id"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := a.in(t)

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // rename gives a tenant another name by the API; body is a JSON value.
 func (a *api) rename(tenant, name string) response {
 	a.Helper()
-	r, err := a.do("PATCH", "/tenants/"+tenant, jsonType, strings.NewReader(`{"displayName":`+name+`}`))
+	r, err := a.do("PATCH", "/tenants/"+tenant, jsonType,
+		strings.NewReader(`{"displayName":`+name+`}`))
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -41,11 +42,14 @@ func TestARenamedTenantIsOneTenant(t *testing.T) {
 	a := newAPI(t, stacktest.New(t), func(s *setup) { s.auth, s.shards = true, 4 })
 	a.key = a.newKey("admin", "")
 	a.counted(named("acme", 100, `,"id":"a"`))
-	if r := a.renamed("acme", "acme2"); r.body != `{"tenant":"acme2","key":"acme","aliases":["acme2"]}` {
+	if r := a.renamed("acme",
+		"acme2"); r.body != `{"tenant":"acme2","key":"acme","aliases":["acme2"]}` {
 		t.Errorf("renamed: %s", r.body)
 	}
-	got := a.counted("[" + named("acme2", 10, `,"id":"b"`) + "," + named("acme", 1, "") + "," + named("acme2", 100, `,"id":"a"`) + "]")
-	if got.Accepted != 2 || got.Duplicates != 1 || len(got.Usage) != 1 || got.Usage[0].Tenant != "acme2" || got.Usage[0].TotalTokens != 111 {
+	got := a.counted("[" + named("acme2", 10, `,"id":"b"`) + "," + named("acme", 1, "") + "," +
+		named("acme2", 100, `,"id":"a"`) + "]")
+	if got.Accepted != 2 || got.Duplicates != 1 || len(got.Usage) != 1 ||
+		got.Usage[0].Tenant != "acme2" || got.Usage[0].TotalTokens != 111 {
 		t.Errorf("events by both names: %+v", got)
 	}
 	if r := a.post(jsonType, named("acme", 11, `,"id":"b"`)); r.status != 409 {
@@ -54,7 +58,8 @@ func TestARenamedTenantIsOneTenant(t *testing.T) {
 	// What is in Postgres has the key.
 	for _, statement := range []string{
 		"INSERT INTO events VALUES (gen_random_uuid(), 'acme', 'chat', 7, '2026-08-01 11:00Z')",
-		"INSERT INTO alerts (tenant, period_start, period_end, threshold, used, quota) VALUES ('acme', '2026-08-01', '2026-09-01', 80, 90, 100)",
+		"INSERT INTO alerts (tenant, period_start, period_end, threshold, used, quota) VALUES ('acme', " +
+			"'2026-08-01', '2026-09-01', 80, 90, 100)",
 	} {
 		if _, err := a.env.DB.Exec(statement); err != nil {
 			t.Fatal(err)
@@ -69,7 +74,8 @@ func TestARenamedTenantIsOneTenant(t *testing.T) {
 		}
 		tokens[name] = token
 	}
-	for who, key := range map[string]string{"operator": a.key, "bound key": bound, "token by key": tokens["acme"], "token by alias": tokens["acme2"]} {
+	for who, key := range map[string]string{"operator": a.key, "bound key": bound,
+		"token by key": tokens["acme"], "token by alias": tokens["acme2"]} {
 		b := a.as(key)
 		for _, name := range []string{"acme", "acme2"} {
 			for path, want := range map[string]string{
@@ -82,7 +88,8 @@ func TestARenamedTenantIsOneTenant(t *testing.T) {
 				"/tenants.csv?q=" + name:              "\nacme2,",
 				"/tenants?sort=name&archived=true&q=": `{"tenant":"acme2",`,
 			} {
-				if r := b.get(path); r.status != 200 || !strings.Contains(r.body, want) || strings.Contains(r.body, `"acme"`) {
+				if r := b.get(path); r.status != 200 || !strings.Contains(r.body, want) ||
+					strings.Contains(r.body, `"acme"`) {
 					t.Errorf("%s asks for %s: %d %s, want %s", who, path, r.status, r.body, want)
 				}
 			}
@@ -104,7 +111,8 @@ func TestARenamedTenantIsOneTenant(t *testing.T) {
 		t.Errorf("%d tokens, want 113", got)
 	}
 	for _, name := range []string{"acme", "acme2"} {
-		r, err := a.do("POST", "/keys", jsonType, strings.NewReader(`{"scope":"read","tenant":"`+name+`"}`))
+		r, err := a.do("POST", "/keys", jsonType,
+			strings.NewReader(`{"scope":"read","tenant":"`+name+`"}`))
 		if err != nil || r.status != 201 || !strings.Contains(r.body, `"tenant":"acme2"`) {
 			t.Errorf("a key for %s: %d %s, %v", name, r.status, r.body, err)
 		}
@@ -113,18 +121,21 @@ func TestARenamedTenantIsOneTenant(t *testing.T) {
 		t.Errorf("its keys: %s", r.body)
 	}
 	var n int
-	if err := a.env.DB.Get(&n, "SELECT count(*) FROM api_keys WHERE tenant = 'acme'"); err != nil || n != 3 {
+	if err := a.env.DB.Get(&n, "SELECT count(*) FROM api_keys WHERE tenant = 'acme'"); err != nil ||
+		n != 3 {
 		t.Errorf("%d keys of the key in SQL, want 3: %v", n, err)
 	}
 	// A tenant without a quota of its own has the same limits as before, whatever it is called.
-	if _, err := a.env.DB.Exec("UPDATE tenants SET monthly_quota = 120, enforce = 'strict' WHERE name = 'acme'"); err != nil {
+	if _, err := a.env.DB.Exec("UPDATE tenants SET monthly_quota = 120, enforce = 'strict' WHERE " +
+		"name = 'acme'"); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.live.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"acme", "acme2"} {
-		if r := a.post(jsonType, named(name, 8, "")); !strings.Contains(r.body, `tenant \"acme2\" has used 113 of 120`) {
+		if r := a.post(jsonType, named(name, 8, "")); !strings.Contains(r.body,
+			`tenant \"acme2\" has used 113 of 120`) {
 			t.Errorf("beyond the quota as %s: %d %s", name, r.status, r.body)
 		}
 	}
@@ -135,11 +146,13 @@ func TestOldNamesStayAliases(t *testing.T) {
 	a.counted(acme(5, ""))
 	a.renamed("acme", "two")
 	a.renamed("two", "three")
-	if r := a.renamed("acme", "acme"); r.body != `{"tenant":"acme","key":"acme","aliases":["three","two"]}` {
+	if r := a.renamed("acme",
+		"acme"); r.body != `{"tenant":"acme","key":"acme","aliases":["three","two"]}` {
 		t.Errorf("back: %s", r.body)
 	}
 	a.renamed("three", "two")
-	if r := a.rename("two", "null"); r.status != 200 || !strings.HasPrefix(r.body, `{"tenant":"acme"`) {
+	if r := a.rename("two", "null"); r.status != 200 ||
+		!strings.HasPrefix(r.body, `{"tenant":"acme"`) {
 		t.Errorf("null: %d %s", r.status, r.body)
 	}
 	for _, name := range []string{"acme", "two", "three"} {
@@ -175,7 +188,8 @@ func TestRenamingIsRefusedPrecisely(t *testing.T) {
 		{"acme", `{"displayName":"acme "}`, 400, "invalid-tenant", "displayName"},
 		{"acme", `{"displayName":"\u200bacme"}`, 400, "invalid-tenant", "displayName"},
 		{"acme", `{"displayName":"a\u0000"}`, 400, "invalid-tenant", "displayName"},
-		{"acme", `{"displayName":"` + strings.Repeat("a", 129) + `"}`, 400, "invalid-tenant", "displayName"},
+		{"acme", `{"displayName":"` + strings.Repeat("a", 129) + `"}`, 400, "invalid-tenant",
+			"displayName"},
 		{"acme", `{"displayName":5}`, 400, "invalid-tenant", "displayName"},
 		{"acme", `{}`, 400, "invalid-tenant", "displayName"},
 		{"acme", `{"displayName":"x","displayName":"y"}`, 400, "invalid-tenant", ""},
@@ -210,7 +224,9 @@ func TestRenamingIsRefusedPrecisely(t *testing.T) {
 func TestAutoCreateDoesNotSplitARenamedTenant(t *testing.T) {
 	a := newAPI(t, stacktest.New(t), func(s *setup) { s.autoCreate = true })
 	a.counted(acme(5, ""))
-	if _, err := a.env.AppDB.Exec("UPDATE tenants SET display_name = 'acme2' WHERE name = 'acme'"); err != nil { // another process
+	// another process
+	if _, err := a.env.AppDB.Exec("UPDATE tenants SET display_name = 'acme2' WHERE name = " +
+		"'acme'"); err != nil {
 		t.Fatal(err)
 	}
 	got := a.counted("[" + named("acme2", 1, "") + "," + named("new", 2, "") + "]")
@@ -231,7 +247,8 @@ func TestLiveClientsSeeTheNewName(t *testing.T) {
 	single.next("tenant")
 	a.renamed("acme", "zeta")
 	for f := list.next("change"); ; f = list.next("change") {
-		if len(f.Gone) == 1 && f.Gone[0] == "acme" && f.Tenants[0].Tenant == "zeta" && f.Tenants[0].TotalTokens == 5 {
+		if len(f.Gone) == 1 && f.Gone[0] == "acme" && f.Tenants[0].Tenant == "zeta" &&
+			f.Tenants[0].TotalTokens == 5 {
 			break
 		}
 	}

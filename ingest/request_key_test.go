@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // keyed runs a server beside a flusher that has worked once.
@@ -31,7 +31,8 @@ func (a *api) flush() {
 
 // tryKeyed sends a body under an Idempotency-Key; it may be called from any goroutine.
 func (a *api) tryKeyed(key, contentType, body string) (response, error) {
-	req, err := http.NewRequestWithContext(a.Context(), http.MethodPost, a.url+"/events", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(a.Context(), http.MethodPost, a.url+"/events",
+		strings.NewReader(body))
 	if err != nil {
 		return response{}, err
 	}
@@ -58,14 +59,16 @@ func (a *api) wantKeyed(key, contentType, body string, accepted, duplicates int,
 	}
 	got := a.read(r)
 	if got.Accepted != accepted || got.Duplicates != duplicates || got.Usage[0].TotalTokens != tokens {
-		a.Errorf("%.200s under %s: %+v, want %d, %d and %d tokens", body, key, got, accepted, duplicates, tokens)
+		a.Errorf("%.200s under %s: %+v, want %d, %d and %d tokens", body, key, got, accepted, duplicates,
+			tokens)
 	}
 }
 
 // remembered is how many ids a shard remembers.
 func (a *api) remembered(shard int) (n int) {
 	a.Helper()
-	slices, err := a.env.Valkey.LRange(a.Context(), fmt.Sprintf("fm:{%d}:slices", shard), 0, -1).Result()
+	slices, err := a.env.Valkey.LRange(a.Context(), fmt.Sprintf("fm:{%d}:slices", shard), 0,
+		-1).Result()
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -82,7 +85,8 @@ func (a *api) remembered(shard int) (n int) {
 const (
 	threeEvents = `[{"tenant":"acme","feature":"chat","tokens":1},{"tenant":"acme","feature":"chat","tokens":1},` +
 		`{"tenant":"free","feature":"image","tokens":1,"timestamp":"2026-08-01T11:00:00Z"}]`
-	sameAsLines = `{"tokens":1, "feature":"chat", "tenant":"acme"}` + "\n\n" + `{ "tenant":"acme","feature":"ch\u0061t","tokens":1}` + "\n" +
+	sameAsLines = `{"tokens":1, "feature":"chat", "tenant":"acme"}` + "\n\n" +
+		`{ "tenant":"acme","feature":"ch\u0061t","tokens":1}` + "\n" +
 		`{"timestamp":"2026-08-01T13:00:00+02:00","tenant":"free","feature":"image","tokens":1}`
 )
 
@@ -94,7 +98,7 @@ func TestARequestSentAgainUnderItsKeyCountsOnce(t *testing.T) {
 	}
 	a.wantKeyed("k1", jsonType, threeEvents, 0, 3, 2)
 	a.wantKeyed(`"k1"`, ndjsonType, sameAsLines, 0, 3, 2)
-	a.clock.advance(1000)
+	a.clock.Advance(1000)
 	a.wantKeyed("k1", jsonType, threeEvents, 0, 3, 2) // it arrives at another time
 	if got := a.metrics()["ingest_seen_ids_total"]; got != 9 {
 		t.Errorf("the metric says %v events were seen before, want 9", got)
@@ -113,10 +117,11 @@ func TestAKeyForAnotherRequestIsAConflict(t *testing.T) {
 		"one more":       `[` + acme(1, `,"id":"e1"`) + `,` + acme(2, "") + `,` + acme(2, "") + `]`,
 		"without the id": `[` + acme(1, "") + `,` + acme(2, "") + `]`,
 		"another id":     `[` + acme(1, `,"id":"e2"`) + `,` + acme(2, "") + `]`,
-		"a timestamp":    `[` + acme(1, `,"id":"e1"`) + `,` + acme(2, `,"timestamp":"2026-08-01T12:00:00Z"`) + `]`,
-		"a feature":      `[` + acme(1, `,"id":"e1"`) + `,{"tenant":"acme","feature":"x","tokens":2}]`,
-		"a tenant":       `[` + acme(1, `,"id":"e1"`) + `,{"tenant":"free","feature":"chat","tokens":2}]`,
-		"one event":      acme(1, `,"id":"e1"`),
+		"a timestamp": `[` + acme(1, `,"id":"e1"`) + `,` +
+			acme(2, `,"timestamp":"2026-08-01T12:00:00Z"`) + `]`,
+		"a feature": `[` + acme(1, `,"id":"e1"`) + `,{"tenant":"acme","feature":"x","tokens":2}]`,
+		"a tenant":  `[` + acme(1, `,"id":"e1"`) + `,{"tenant":"free","feature":"chat","tokens":2}]`,
+		"one event": acme(1, `,"id":"e1"`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := a.in(t)
@@ -140,18 +145,22 @@ func TestIDsInARequestWithAKey(t *testing.T) {
 	if got := a.counted(e2); got.Duplicates != 1 {
 		t.Errorf("an event of the request by itself: %+v, want a duplicate", got)
 	}
-	a.refused(a.postKeyed("third", jsonType, `[`+acme(9, `,"id":"e1"`)+`,`+e2+`]`), http.StatusConflict, "id-conflict")
-	a.wantKeyed("third", jsonType, `[`+e1+`,`+acme(8, "")+`]`, 1, 1, 15) // the key of a refused request is free
+	a.refused(a.postKeyed("third", jsonType, `[`+acme(9, `,"id":"e1"`)+`,`+e2+`]`),
+		http.StatusConflict, "id-conflict")
+	// the key of a refused request is free
+	a.wantKeyed("third", jsonType, `[`+e1+`,`+acme(8, "")+`]`, 1, 1, 15)
 
 	// A request whose events were all counted before is remembered too.
 	a.wantKeyed("all", jsonType, `[`+e1+`,`+e2+`]`, 0, 2, 15)
-	a.refused(a.postKeyed("all", jsonType, `[`+acme(5, "")+`,`+e2+`]`), http.StatusConflict, "idempotency-key-conflict")
+	a.refused(a.postKeyed("all", jsonType, `[`+acme(5, "")+`,`+e2+`]`), http.StatusConflict,
+		"idempotency-key-conflict")
 	if n := a.remembered(0); n != 2+4 {
 		t.Errorf("%d ids are remembered, want those of 2 events and 4 requests", n)
 	}
 	a.flush()
 	var places []string
-	if err := a.env.DB.Select(&places, `SELECT request_key || ' ' || request_place || ' ' || request_scope || ' ' || tokens
+	if err := a.env.DB.Select(&places,
+		`SELECT request_key || ' ' || request_place || ' ' || request_scope || ' ' || tokens
 		FROM events WHERE request_key IS NOT NULL ORDER BY 1`); err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +183,8 @@ func TestAKeyBelongsToItsNameSpace(t *testing.T) {
 	frees.wantKeyed("k", jsonType, two("free"), 2, 0, 3)
 	all.wantKeyed("k", jsonType, two("acme"), 2, 0, 6)
 	again.wantKeyed("k", jsonType, two("acme"), 0, 2, 6) // keys of the API are exchanged
-	all.refused(all.postKeyed("k", jsonType, two("free")), http.StatusConflict, "idempotency-key-conflict")
+	all.refused(all.postKeyed("k", jsonType, two("free")), http.StatusConflict,
+		"idempotency-key-conflict")
 	all.counted(acme(4, `,"id":"k"`))
 	acmes.wantKeyed("k", jsonType, acme(4, ""), 0, 1, 10) // of one event it is the id, as ever
 	acmes.wantKeyed("only", jsonType, acme(4, ""), 1, 0, 14)
@@ -184,7 +194,9 @@ func TestAKeyBelongsToItsNameSpace(t *testing.T) {
 	}
 	a.flush()
 	var scopes []string
-	if err := a.env.DB.Select(&scopes, "SELECT DISTINCT request_scope || ' ' || tenant FROM events WHERE request_key = 'k' ORDER BY 1"); err != nil {
+	if err := a.env.DB.Select(&scopes,
+		"SELECT DISTINCT request_scope || ' ' || tenant FROM events WHERE request_key = 'k' ORDER BY "+
+			"1"); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"d acme", "t acme", "t free"}; !slices.Equal(scopes, want) {
@@ -211,7 +223,8 @@ func TestIdenticalRequestsWithAKeyAtOnceCountOnce(t *testing.T) {
 			t.Errorf("%d %s, %v", r.status, r.body, err)
 		}
 	})
-	if n, c := accepted.Load(), conflicts.Load(); !(n == 2 && c == requests/3 || n == 3 && c == requests*2/3) {
+	if n, c := accepted.Load(), conflicts.Load(); !(n == 2 && c == requests/3 || n == 3 &&
+		c == requests*2/3) {
 		t.Errorf("%d events were accepted and %d requests conflict", n, c)
 	}
 	if got := a.total("acme"); got != 7*accepted.Load() {
@@ -223,7 +236,8 @@ func TestIdenticalRequestsWithAKeyAtOnceCountOnce(t *testing.T) {
 func TestAKeyForAnyContentSpeaksForItsEvents(t *testing.T) {
 	a := keyed(t)
 	a.counted(acme(7, `,"id":"e1"`))
-	back := scripts.Group{Committer: "recovery", Number: 1, IDs: []scripts.EventID{scripts.RequestKey("", "k", scripts.AnyContent)}}
+	back := scripts.Group{Committer: "recovery", Number: 1,
+		IDs: []scripts.EventID{scripts.RequestKey("", "k", scripts.AnyContent)}}
 	if _, _, err := a.valkey.Ingest(t.Context(), 0, back, time.Hour, scripts.Query{}); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +253,8 @@ func TestALargeRequestWithAKeyCountsOnce(t *testing.T) {
 		for line := range strings.Lines(backfill("free", "x", events)) {
 			before, after, _ := strings.Cut(line, `"id"`)
 			_, after, _ = strings.Cut(after, `,`)
-			b.WriteString(strings.Replace(before, `"tokens":1`, fmt.Sprintf(`"tokens":%d`, tokens), 1) + after)
+			b.WriteString(strings.Replace(before, `"tokens":1`, fmt.Sprintf(`"tokens":%d`, tokens), 1) +
+				after)
 		}
 		return b.String()
 	}
@@ -264,13 +279,15 @@ func TestALargeRequestWithAKeyCountsOnce(t *testing.T) {
 		}
 	})
 	if accepted.Load() != events || a.remembered(0) != 1 {
-		t.Errorf("%d accepted and %d ids remembered, want %d and 1", accepted.Load(), a.remembered(0), events)
+		t.Errorf("%d accepted and %d ids remembered, want %d and 1", accepted.Load(), a.remembered(0),
+			events)
 	}
 	if got := a.metrics()["ingest_seen_ids_total"]; got < 3*events {
 		t.Errorf("the metric says %v events were seen before, want %d or more", got, 3*events)
 	}
 	before := a.state()
-	a.refused(a.postKeyed("k", ndjsonType, withoutIDs(2)), http.StatusConflict, "idempotency-key-conflict")
+	a.refused(a.postKeyed("k", ndjsonType, withoutIDs(2)), http.StatusConflict,
+		"idempotency-key-conflict")
 	a.unchanged(before)
 
 	// Half of it was counted before, by ids.
@@ -329,7 +346,9 @@ func TestARequestThatFailsInAShardIsCompletedUnderItsKey(t *testing.T) {
 	a.refused(a.postKeyed("k", jsonType, one), http.StatusConflict, "idempotency-key-conflict")
 	a.flush()
 	var rows string
-	if err := a.env.DB.Get(&rows, `SELECT string_agg(request_place || request_scope, ' ' ORDER BY request_place) FROM events WHERE request_key = 'k'`); err != nil {
+	if err := a.env.DB.Get(&rows,
+		`SELECT string_agg(request_place || request_scope, ' ' ORDER BY request_place) FROM events
+			WHERE request_key = 'k'`); err != nil {
 		t.Fatal(err)
 	}
 	if rows != "1s 2s 3s 4s 5s 6s" {
@@ -345,7 +364,8 @@ func TestKeysWaitForFlushersThatReadThem(t *testing.T) {
 	unread := func(when string) {
 		t.Helper()
 		before := a.state()
-		if p := a.refused(a.postKeyed("k", jsonType, body), http.StatusServiceUnavailable, "unavailable"); !strings.Contains(p.Detail, "flusher") {
+		if p := a.refused(a.postKeyed("k", jsonType, body), http.StatusServiceUnavailable,
+			"unavailable"); !strings.Contains(p.Detail, "flusher") {
 			t.Errorf("%s: the problem does not name the reason: %s", when, p.Detail)
 		}
 		a.unchanged(before)
@@ -372,7 +392,8 @@ func TestKeysWaitForFlushersThatReadThem(t *testing.T) {
 			if err != nil || r.status != want {
 				t.Errorf("with a key: %d %s, %v", r.status, r.body, err)
 			}
-		} else if r, err = a.do("POST", "/events", jsonType, strings.NewReader(body)); err != nil || r.status != want {
+		} else if r, err = a.do("POST", "/events", jsonType, strings.NewReader(body)); err != nil ||
+			r.status != want {
 			t.Errorf("without a key: %d %s, %v", r.status, r.body, err)
 		}
 	})

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // A committer notices by itself that Valkey has forgotten a group it had confirmed. From

@@ -8,7 +8,8 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func TestWhatIsNotARouteIsAProblem(t *testing.T) {
@@ -48,11 +49,15 @@ func TestWhatIsNotARouteIsAProblem(t *testing.T) {
 
 // A slash behind a route of the API is no other route.
 func TestASlashBehindARoute(t *testing.T) {
-	a := newAPI(t, stacktest.New(t), func(s *setup) { s.origins = []string{"https://app.example.com"} })
-	if r, err := a.do("POST", "/events/", jsonType, strings.NewReader(acme(5, ""))); err != nil || r.status != 200 {
+	a := newAPI(t, stacktest.New(t), func(s *setup) {
+		s.origins = []string{"https://app.example.com"}
+	})
+	if r, err := a.do("POST", "/events/", jsonType, strings.NewReader(acme(5, ""))); err != nil ||
+		r.status != 200 {
 		t.Errorf("POST /events/: %d %s %v", r.status, r.body, err)
 	}
-	for _, path := range []string{"/tenants/", "/usage/acme/", "/usage/acme/series/?step=day", "/usage/acme/events.csv/", "/alerts/", "/healthz/"} {
+	for _, path := range []string{"/tenants/", "/usage/acme/", "/usage/acme/series/?step=day",
+		"/usage/acme/events.csv/", "/alerts/", "/healthz/"} {
 		if r := a.get(path); r.status != 200 {
 			t.Errorf("GET %s: %d %s", path, r.status, r.body)
 		}
@@ -80,12 +85,15 @@ func TestHealthMetricsAndPages(t *testing.T) {
 		{"/readyz", 200, "application/json", `"valkey":"ok"`},
 		{"/readyz", 200, "application/json", `"postgres":"ok"`},
 		{"/metrics", 200, "text/plain", "flagmeter_ingest_events_total 1"},
-		{"/metrics", 200, "text/plain", `flagmeter_http_request_seconds_count{class="2xx",method="POST",route="/events"} 1`},
+		{"/metrics", 200, "text/plain",
+			`flagmeter_http_request_seconds_count{class="2xx",method="POST",route="/events"} 1`},
 		{"/usage", 200, "text/html", "<html"},
 	} {
 		r := a.get(c.path)
-		if r.status != c.status || !strings.HasPrefix(r.header.Get("Content-Type"), c.kind) || !strings.Contains(r.body, c.body) {
-			t.Errorf("%s: %d %s %.300s, want %d %s with %s", c.path, r.status, r.header.Get("Content-Type"), r.body, c.status, c.kind, c.body)
+		if r.status != c.status || !strings.HasPrefix(r.header.Get("Content-Type"), c.kind) ||
+			!strings.Contains(r.body, c.body) {
+			t.Errorf("%s: %d %s %.300s, want %d %s with %s", c.path, r.status, r.header.Get("Content-Type"),
+				r.body, c.status, c.kind, c.body)
 		}
 	}
 	if r := a.get("/"); r.status != 302 || r.header.Get("Location") != "/usage" {
@@ -101,7 +109,8 @@ func TestRequestsInHandAreAnsweredAtTheEnd(t *testing.T) {
 	}
 	defer conn.Close()
 	event := acme(7, "")
-	fmt.Fprintf(conn, "POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(event))
+	fmt.Fprintf(conn, "POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(event))
 	if r := readResponse(t, conn); r.status != 100 { // the handler is reading now
 		t.Fatalf("status %d, want 100", r.status)
 	}
@@ -110,7 +119,7 @@ func TestRequestsInHandAreAnsweredAtTheEnd(t *testing.T) {
 		defer close(ended)
 		a.stop()
 	}()
-	eventually(t, "the server shuts down", a.server.draining.Load)
+	waittest.Until(t, "the server shuts down", a.server.draining.Load)
 	fmt.Fprint(conn, event)
 	if got := a.read(readResponse(t, conn)); got.Accepted != 1 {
 		t.Errorf("got %+v", got)

@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/eduardosanzb/flagmeter/internal/metricstest"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestTopTenantsAreTheLargestAndNoMore(t *testing.T) {
@@ -22,7 +22,8 @@ func TestTopTenantsAreTheLargestAndNoMore(t *testing.T) {
 		names = append(names, fmt.Sprintf("customer-%02d", i))
 	}
 	a.addTenants(names...)
-	if _, err := env.DB.Exec("UPDATE tenants SET monthly_quota = 400 WHERE name = 'customer-59'"); err != nil {
+	if _, err := env.DB.Exec("UPDATE tenants SET monthly_quota = 400 WHERE name = " +
+		"'customer-59'"); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.live.Refresh(t.Context()); err != nil {
@@ -39,11 +40,14 @@ func TestTopTenantsAreTheLargestAndNoMore(t *testing.T) {
 		return a.metrics()
 	}
 	got := look()
-	if n, err := testutil.GatherAndCount(a.server.registry, "flagmeter_tenant_usage_tokens"); n != maxTopTenants || err != nil {
+	if n, err := testutil.GatherAndCount(a.server.registry,
+		"flagmeter_tenant_usage_tokens"); n != maxTopTenants || err != nil {
 		t.Errorf("%d tenants, %v; want %d", n, err, maxTopTenants)
 	}
-	if got["tenant_usage_tokens/customer-59"] != 159 || got["tenant_quota_ratio/customer-59"] != 159.0/400 {
-		t.Errorf("the largest: %v tokens, %v of the quota", got["tenant_usage_tokens/customer-59"], got["tenant_quota_ratio/customer-59"])
+	if got["tenant_usage_tokens/customer-59"] != 159 ||
+		got["tenant_quota_ratio/customer-59"] != 159.0/400 {
+		t.Errorf("the largest: %v tokens, %v of the quota", got["tenant_usage_tokens/customer-59"],
+			got["tenant_quota_ratio/customer-59"])
 	}
 	if _, ok := got["tenant_quota_ratio/customer-58"]; ok {
 		t.Error("a tenant without a quota has a share of it")
@@ -77,14 +81,16 @@ func everySeries(tb testing.TB) *api {
 	env := stacktest.New(tb)
 	a := newAPI(tb, env, func(s *setup) { s.topTenants = maxTopTenants })
 	registry := a.server.registry
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewDBStatsCollector(env.DB.DB, "flagmeter"))
 	a.valkey.Observe(registry)
 	routes := a.server.table()
 	for _, rt := range append(routes, route{method: "any", path: "unmatched"}) {
 		observed := a.server.observer.Route(rt.method, rt.path)
 		for _, status := range []int{200, 302, 400, 500} {
-			handler := a.server.observer.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			handler := a.server.observer.Handler(http.HandlerFunc(func(w http.ResponseWriter,
+				_ *http.Request) {
 				observed.Takes(w)
 				w.WriteHeader(status)
 			}))

@@ -13,8 +13,8 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // browser is the api as a browser sees it that keeps cookies.
@@ -52,17 +52,20 @@ func TestABrowserSignsInAndOut(t *testing.T) {
 
 	r := b.as(a.newKey("admin", "")).ask("POST", "/session")
 	set := r.header.Get("Set-Cookie")
-	if r.status != 200 || !strings.HasPrefix(set, "flagmeter=") || !strings.Contains(set, "HttpOnly; SameSite=Strict") || strings.Contains(set, "Secure") {
+	if r.status != 200 || !strings.HasPrefix(set, "flagmeter=") ||
+		!strings.Contains(set, "HttpOnly; SameSite=Strict") || strings.Contains(set, "Secure") {
 		t.Fatalf("sign in: %d %s, cookie %q", r.status, r.body, set)
 	}
-	if s := b.session(); s.Kind != "session" || s.Scope != "admin" || s.Tenant != nil || !s.ExpiresAt.Equal(a.clock.now().Add(auth.SessionLength).Truncate(time.Second)) {
+	if s := b.session(); s.Kind != "session" || s.Scope != "admin" || s.Tenant != nil ||
+		!s.ExpiresAt.Equal(a.clock.Now().Add(auth.SessionLength).Truncate(time.Second)) {
 		t.Errorf("session: %+v", s)
 	}
 	if r := b.get("/usage/acme"); r.status != 200 {
 		t.Errorf("GET /usage/acme: %d %s", r.status, r.body)
 	}
 	// A page of another origin cannot use it.
-	req, err := http.NewRequestWithContext(t.Context(), "POST", a.url+"/keys", strings.NewReader(`{"scope":"admin"}`))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", a.url+"/keys",
+		strings.NewReader(`{"scope":"admin"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +76,8 @@ func TestABrowserSignsInAndOut(t *testing.T) {
 	}
 	b.refused(r, 403, "foreign-origin")
 
-	if r := b.ask("DELETE", "/session"); r.status != 204 || !strings.Contains(r.header.Get("Set-Cookie"), "flagmeter=; Path=/; Max-Age=0") {
+	if r := b.ask("DELETE", "/session"); r.status != 204 ||
+		!strings.Contains(r.header.Get("Set-Cookie"), "flagmeter=; Path=/; Max-Age=0") {
 		t.Errorf("sign out: %d, cookie %q", r.status, r.header.Get("Set-Cookie"))
 	}
 	b.refused(b.get("/usage/acme"), 401, "unauthorized")
@@ -84,8 +88,10 @@ func TestABrowserSignsInAndOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.refused(b.as(token).ask("POST", "/session"), 401, "unauthorized") // it ends soon enough by itself
-	if s := a.as(token).session(); s.Kind != "token" || s.Scope != "read" || s.Tenant == nil || *s.Tenant != "acme" {
+	// it ends soon enough by itself
+	b.refused(b.as(token).ask("POST", "/session"), 401, "unauthorized")
+	if s := a.as(token).session(); s.Kind != "token" || s.Scope != "read" || s.Tenant == nil ||
+		*s.Tenant != "acme" {
 		t.Errorf("session of a token: %+v", s)
 	}
 }
@@ -93,15 +99,19 @@ func TestABrowserSignsInAndOut(t *testing.T) {
 // Behind a proxy that asks for 127.0.0.1 the browser is still one that came through TLS, and the
 // page still one of ours.
 func TestASessionBehindAProxyThatHidesTheHost(t *testing.T) {
-	a := newAPI(t, stacktest.New(t), func(s *setup) { s.auth, s.publicURL = true, "https://meter.example.com" })
+	a := newAPI(t, stacktest.New(t), func(s *setup) {
+		s.auth, s.publicURL = true, "https://meter.example.com"
+	})
 	key := a.newKey("admin", "")
 	sign := func(method, credential, value, origin string) response {
 		t.Helper()
-		return a.raw(method, "/session", "", "Host: "+strings.TrimPrefix(a.url, "http://"), credential+": "+value, "Origin: "+origin)
+		return a.raw(method, "/session", "", "Host: "+strings.TrimPrefix(a.url, "http://"),
+			credential+": "+value, "Origin: "+origin)
 	}
 	r := sign("POST", "Authorization", "Bearer "+key, "https://meter.example.com")
 	set := r.header.Get("Set-Cookie")
-	if r.status != 200 || !strings.HasPrefix(set, "__Host-flagmeter=") || !strings.Contains(set, "; Secure;") {
+	if r.status != 200 || !strings.HasPrefix(set, "__Host-flagmeter=") ||
+		!strings.Contains(set, "; Secure;") {
 		t.Fatalf("%d %s, cookie %q", r.status, r.body, set)
 	}
 	cookie, _, _ := strings.Cut(set, ";")
@@ -109,7 +119,8 @@ func TestASessionBehindAProxyThatHidesTheHost(t *testing.T) {
 		t.Errorf("with the cookie: %d %s", r.status, r.body)
 	}
 	// A cookie that could have come without TLS is none.
-	if r := sign("GET", "Cookie", strings.TrimPrefix(cookie, "__Host-"), "https://meter.example.com"); r.status != 401 {
+	if r := sign("GET", "Cookie", strings.TrimPrefix(cookie, "__Host-"),
+		"https://meter.example.com"); r.status != 401 {
 		t.Errorf("with the plain cookie: %d %s", r.status, r.body)
 	}
 	if r := sign("POST", "Authorization", "Bearer "+key, "https://evil.example"); r.status != 403 {
@@ -119,7 +130,8 @@ func TestASessionBehindAProxyThatHidesTheHost(t *testing.T) {
 
 func TestWithoutAGateThereIsNothingToSignInTo(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	if s := a.session(); s.Kind != "off" || s.Scope != "admin" || s.Tenant != nil || s.ExpiresAt != nil {
+	if s := a.session(); s.Kind != "off" || s.Scope != "admin" || s.Tenant != nil ||
+		s.ExpiresAt != nil {
 		t.Errorf("session: %+v", s)
 	}
 	if r := a.ask("POST", "/session"); r.status != 200 || r.header.Get("Set-Cookie") != "" {
@@ -136,7 +148,8 @@ func TestLiveTakesATokenAndEndsWithIt(t *testing.T) {
 	}
 	key := a.newKey("read", "acme")
 	dial := func(credential, query string) (*websocket.Conn, *http.Response, error) {
-		o := &websocket.DialOptions{Subprotocols: []string{auth.SubProtocol, auth.TokenProtocol + credential}}
+		o := &websocket.DialOptions{Subprotocols: []string{auth.SubProtocol, auth.TokenProtocol +
+			credential}}
 		conn, res, err := websocket.Dial(t.Context(), a.url+"/live"+query, o)
 		if err == nil {
 			t.Cleanup(func() { _ = conn.CloseNow() })
@@ -150,7 +163,8 @@ func TestLiveTakesATokenAndEndsWithIt(t *testing.T) {
 		t.Errorf("another tenant: %v", err)
 	}
 	ended := make(chan error, 3)
-	for _, c := range []struct{ credential, query string }{{token, "?tenant=acme"}, {token, ""}, {key, ""}} {
+	for _, c := range []struct{ credential, query string }{{token, "?tenant=acme"}, {token, ""},
+		{key, ""}} {
 		conn, _, err := dial(c.credential, c.query)
 		if err != nil {
 			t.Fatal(err)
@@ -159,7 +173,8 @@ func TestLiveTakesATokenAndEndsWithIt(t *testing.T) {
 			t.Errorf("protocol %q", conn.Subprotocol())
 		}
 		f := follower{t, conn}
-		if told := f.next("tenant", "snapshot"); told.Type == "tenant" && told.TotalTokens != 5 || told.Type == "snapshot" && (len(told.Tenants) != 1 || told.Totals.TotalTokens != 5) {
+		if told := f.next("tenant", "snapshot"); told.Type == "tenant" && told.TotalTokens != 5 ||
+			told.Type == "snapshot" && (len(told.Tenants) != 1 || told.Totals.TotalTokens != 5) {
 			t.Errorf("%s: %+v", c.query, told)
 		}
 		go func() {
@@ -189,6 +204,6 @@ func TestLiveTakesATokenAndEndsWithIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	ends(1)
-	a.clock.advance(time.Hour + auth.Leeway)
+	a.clock.Advance(time.Hour + auth.Leeway)
 	ends(2)
 }

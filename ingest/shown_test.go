@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/auth"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // Every problem that is about a renamed tenant has the name that people see, and never its key.
@@ -35,7 +35,8 @@ func TestProblemsShowATenantsName(t *testing.T) {
 	a.set("acme", "rate_limit = NULL, rate_burst = NULL, monthly_quota = 1, enforce = 'soft'")
 	ask(402, "quota-exceeded", a.post(jsonType, acme(1, "")))
 
-	if _, _, err := auth.Create(t.Context(), a.env.DB, auth.NewKey{Scope: "read", Tenant: "acme"}, a.clock.now()); err != nil {
+	if _, _, err := auth.Create(t.Context(), a.env.DB, auth.NewKey{Scope: "read", Tenant: "acme"},
+		a.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r, _ := a.createKey(`{"scope":"read","tenant":"acme"}`)

@@ -3,7 +3,7 @@ package ingest
 import (
 	"reflect"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // state is all that the stores hold: of Valkey the content, of Postgres the number of rows.
@@ -16,7 +16,8 @@ func (a *api) state() state {
 	a.Helper()
 	s := state{stacktest.Dump(a.TB, a.env.Valkey), map[string]int64{}}
 	var tables []string
-	if err := a.env.DB.SelectContext(a.Context(), &tables, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"); err != nil {
+	if err := a.env.DB.SelectContext(a.Context(), &tables,
+		"SELECT tablename FROM pg_tables WHERE schemaname = 'public'"); err != nil {
 		a.Fatal(err)
 	}
 	for _, table := range tables {

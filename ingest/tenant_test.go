@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestEventsOfUnknownAndArchivedTenantsAreRefused(t *testing.T) {
@@ -24,7 +24,8 @@ func TestEventsOfUnknownAndArchivedTenantsAreRefused(t *testing.T) {
 		{event("gone"), []int{0}},
 		{event("ACME"), []int{0}},
 		{event("acme!"), []int{0}},
-		{"[" + event("acme") + "," + event("nobody") + "," + event("acme") + "," + event("gone") + "]", []int{1, 3}},
+		{"[" + event("acme") + "," + event("nobody") + "," + event("acme") + "," + event("gone") + "]",
+			[]int{1, 3}},
 	} {
 		p := a.refused(a.post(jsonType, c.body), 404, "unknown-tenant")
 		if !slices.Equal(p.indexes(), c.indexes) {
@@ -41,15 +42,19 @@ func TestEventsOfUnknownAndArchivedTenantsAreRefused(t *testing.T) {
 
 func TestAutoCreateAddsATenantWithTheDefaultQuota(t *testing.T) {
 	a := newAPI(t, stacktest.New(t), func(s *setup) { s.autoCreate, s.defaultQuota = true, 500 })
-	r := a.post(jsonType, `[{"tenant":"new","feature":"x","tokens":50},{"tenant":"new","feature":"x","tokens":50},{"tenant":"other","feature":"x","tokens":1}]`)
-	if r.status != 200 || !strings.Contains(r.body, `"tenant":"new","totalTokens":100,"quota":500,"quotaPercent":20,"remaining":400`) {
+	r := a.post(jsonType,
+		`[{"tenant":"new","feature":"x","tokens":50},{"tenant":"new","feature":"x","tokens":50},{"tenant":"other","feature":"x","tokens":1}]`)
+	if r.status != 200 ||
+		!strings.Contains(r.body,
+			`"tenant":"new","totalTokens":100,"quota":500,"quotaPercent":20,"remaining":400`) {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	if got := a.total("new"); got != 100 {
 		t.Errorf("%d tokens, want 100", got)
 	}
 	var rows []string
-	if err := a.env.DB.Select(&rows, `SELECT name || ' ' || monthly_quota || ' ' || billing_day || ' ' || timezone || ' ' || thresholds::text
+	if err := a.env.DB.Select(&rows,
+		`SELECT name || ' ' || monthly_quota || ' ' || billing_day || ' ' || timezone || ' ' || thresholds::text
 		FROM tenants WHERE name IN ('new', 'other') ORDER BY name`); err != nil {
 		t.Fatal(err)
 	}
@@ -63,8 +68,10 @@ func TestAutoCreateOfARefusedRequestAddsNobody(t *testing.T) {
 	a := newAPI(t, stacktest.New(t), func(s *setup) { s.autoCreate = true })
 	const event = `{"tenant":%q,"feature":"x","tokens":%d,"id":"e"}`
 	before := a.state()
-	a.refused(a.post(jsonType, "["+fmt.Sprintf(event, "new", 1)+","+fmt.Sprintf(event, "gone", 1)+"]"), 404, "unknown-tenant")
-	a.refused(a.post(jsonType, "["+fmt.Sprintf(event, "new", 1)+","+fmt.Sprintf(event, "new", 2)+"]"), 409, "id-conflict")
+	a.refused(a.post(jsonType, "["+fmt.Sprintf(event, "new", 1)+","+fmt.Sprintf(event, "gone", 1)+"]"),
+		404, "unknown-tenant")
+	a.refused(a.post(jsonType, "["+fmt.Sprintf(event, "new", 1)+","+fmt.Sprintf(event, "new", 2)+"]"),
+		409, "id-conflict")
 	a.unchanged(before)
 }
 
@@ -82,7 +89,8 @@ func TestAutoCreateOfThousandsOfTenantsInOneRequest(t *testing.T) {
 }
 
 func TestUsageOfAnyNameATenantCanHave(t *testing.T) {
-	names := []string{"a/b", "/", "//", "100%", "a%2Fb", "%", "a b", "a+b", `q"uote'`, `back\slash`, "a?b#c", "...", "a;b=c&d",
+	names := []string{"a/b", "/", "//", "100%", "a%2Fb", "%", "a b", "a+b", `q"uote'`, `back\slash`,
+		"a?b#c", "...", "a;b=c&d",
 		"🦉", "é", "שלום", "usage", ":tenant", "*", strings.Repeat("🦉", 128)}
 	a := newAPI(t, stacktest.New(t))
 	a.addTenants(names...)
@@ -95,7 +103,8 @@ func TestUsageOfAnyNameATenantCanHave(t *testing.T) {
 		}
 	}
 	// Clients escape more or less than they must.
-	for path, want := range map[string]string{"/usage/%61cme": "acme", "/usage/é": "é", "/usage/a+b": "a+b", "/usage/100%25": "100%"} {
+	for path, want := range map[string]string{"/usage/%61cme": "acme", "/usage/é": "é",
+		"/usage/a+b": "a+b", "/usage/100%25": "100%"} {
 		if r := a.get(path); r.status != 200 || !strings.Contains(r.body, `"tenant":`+quoted(want)) {
 			t.Errorf("%s: %d %s", path, r.status, r.body)
 		}
@@ -109,7 +118,8 @@ func quoted(name string) string {
 
 func TestUsageOfUnknownTenants(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	for _, name := range []string{"nobody", "acme ", "acme/", "\x00", "\xff", strings.Repeat("x", 5_000)} {
+	for _, name := range []string{"nobody", "acme ", "acme/", "\x00", "\xff",
+		strings.Repeat("x", 5_000)} {
 		p := a.refused(a.get("/usage/"+url.PathEscape(name)), 404, "unknown-tenant")
 		if len(p.Detail) > 300 {
 			t.Errorf("%.20q: a detail of %d bytes", name, len(p.Detail))

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // BenchmarkTenants is GET /tenants over a connection, with 10,000 tenants that have all used
@@ -29,7 +29,8 @@ func BenchmarkTenants(b *testing.B) {
 		a := newAPI(b, stacktest.New(b))
 		const tenants = 10_000
 		for _, statement := range []string{
-			fmt.Sprintf("INSERT INTO tenants (name, monthly_quota) SELECT 'customer-' || n, 1000000 FROM generate_series(1, %d) AS n", tenants),
+			fmt.Sprintf("INSERT INTO tenants (name, monthly_quota) SELECT 'customer-' || n, 1000000 FROM "+
+				"generate_series(1, %d) AS n", tenants),
 			fmt.Sprintf(`INSERT INTO rollups (tenant, feature, minute, total_tokens, events)
 				SELECT 'customer-' || 1 + n %% %[2]d, 'gpt-4-turbo', timestamptz '2026-08-01 11:58Z' - (n / %[2]d) * interval '1 minute', 1500, 1
 				FROM generate_series(0, %[1]d - 1) AS n`, rollups, tenants),
@@ -48,7 +49,8 @@ func BenchmarkTenants(b *testing.B) {
 		for _, c := range []struct {
 			query   string
 			changed int
-		}{{"?limit=10000", 0}, {"?limit=10000", 1000}, {"?limit=10000", tenants}, {"", 0}, {"", 1000}, {"?q=customer-77&sort=name", 0}} {
+		}{{"?limit=10000", 0}, {"?limit=10000", 1000}, {"?limit=10000", tenants}, {"", 0}, {"", 1000},
+			{"?q=customer-77&sort=name", 0}} {
 			b.Run(fmt.Sprintf("rollups=%d/changed=%d/%s", rollups, c.changed, c.query), func(b *testing.B) {
 				bytes := int64(0)
 				for b.Loop() {
@@ -87,7 +89,9 @@ func (a *api) useAll(n int, timestamp string) {
 	a.Helper()
 	var lines strings.Builder
 	for i := range n {
-		fmt.Fprintf(&lines, "{\"tenant\":\"customer-%d\",\"feature\":\"gpt-4-turbo\",\"tokens\":%d,\"timestamp\":%q}\n", i+1, 1+i*7919%10_000, timestamp)
+		fmt.Fprintf(&lines,
+			"{\"tenant\":\"customer-%d\",\"feature\":\"gpt-4-turbo\",\"tokens\":%d,\"timestamp\":%q}\n", i+1,
+			1+i*7919%10_000, timestamp)
 	}
 	if r := a.post(ndjsonType, lines.String()); r.status != 200 {
 		a.Fatalf("%d %.200s", r.status, r.body)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestQueriesThatCannotBeUnderstood(t *testing.T) {
@@ -49,7 +49,8 @@ func TestQueriesThatCannotBeUnderstood(t *testing.T) {
 	}
 	// A cursor belongs to its order.
 	a.refused(a.get("/tenants?sort=name&cursor="+*a.list("?limit=1").Next), 400, "invalid-query")
-	for _, path := range []string{"/usage/nobody/series", "/usage/nobody/series.csv", "/usage/nobody/events.csv"} {
+	for _, path := range []string{"/usage/nobody/series", "/usage/nobody/series.csv",
+		"/usage/nobody/events.csv"} {
 		a.refused(a.get(path), 404, "unknown-tenant")
 	}
 }
@@ -57,7 +58,8 @@ func TestQueriesThatCannotBeUnderstood(t *testing.T) {
 func TestTheSameFiguresAreNotSentAgain(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	a.counted(acme(5, ""))
-	for _, path := range []string{"/tenants", "/usage/acme", "/usage/acme/series?split=feature&to=2026-08-02"} {
+	for _, path := range []string{"/tenants", "/usage/acme",
+		"/usage/acme/series?split=feature&to=2026-08-02"} {
 		again := func(tag string) response {
 			t.Helper()
 			req, err := http.NewRequestWithContext(t.Context(), "GET", a.url+path, nil)
@@ -72,7 +74,7 @@ func TestTheSameFiguresAreNotSentAgain(t *testing.T) {
 			return r
 		}
 		tag := a.get(path).header.Get("ETag")
-		a.clock.advance(time.Second) // asOf is another
+		a.clock.Advance(time.Second) // asOf is another
 		for _, known := range []string{tag, strings.TrimPrefix(tag, "W/"), `"x", ` + tag, "*"} {
 			if r := again(known); r.status != 304 || r.body != "" || r.header.Get("ETag") != tag {
 				t.Errorf("%s, If-None-Match %s: %d %.100s", path, known, r.status, r.body)
@@ -80,16 +82,19 @@ func TestTheSameFiguresAreNotSentAgain(t *testing.T) {
 		}
 		a.counted(acme(1, ""))
 		if r := again(tag); r.status != 200 || r.header.Get("ETag") == tag {
-			t.Errorf("%s after an event: %d with ETag %s, before %s", path, r.status, r.header.Get("ETag"), tag)
+			t.Errorf("%s after an event: %d with ETag %s, before %s", path, r.status, r.header.Get("ETag"),
+				tag)
 		}
 	}
 }
 
 func TestHeadIsGetWithoutTheBody(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
-	for _, path := range []string{"/tenants", "/usage/acme", "/usage/acme/series", "/openapi.yaml", "/healthz"} {
+	for _, path := range []string{"/tenants", "/usage/acme", "/usage/acme/series", "/openapi.yaml",
+		"/healthz"} {
 		r, err := a.do("HEAD", path, "", nil)
-		if err != nil || r.status != 200 || r.body != "" || r.header.Get("ETag") != a.get(path).header.Get("ETag") {
+		if err != nil || r.status != 200 || r.body != "" ||
+			r.header.Get("ETag") != a.get(path).header.Get("ETag") {
 			t.Errorf("HEAD %s: %d %q, %v", path, r.status, r.body, err)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // listed is the answer to GET /tenants.
@@ -52,7 +52,8 @@ func (a *api) list(query string) listed {
 // addQuota adds a tenant with a quota and uses some of it.
 func (a *api) addQuota(name string, quota, used int64) {
 	a.Helper()
-	if _, err := a.env.DB.Exec("INSERT INTO tenants (name, monthly_quota) VALUES ($1, nullif($2::bigint, 0))", name, quota); err != nil {
+	if _, err := a.env.DB.Exec("INSERT INTO tenants (name, monthly_quota) VALUES ($1, "+
+		"nullif($2::bigint, 0))", name, quota); err != nil {
 		a.Fatal(err)
 	}
 	if err := a.live.Refresh(a.Context()); err != nil {
@@ -120,7 +121,8 @@ func TestTenantsInEveryOrder(t *testing.T) {
 		}
 	}
 	totals := a.list("?q=nobody").Totals
-	if totals.Tenants != 6 || totals.OverQuota != 1 || totals.NearQuota != 2 || totals.TotalTokens != 15_150 {
+	if totals.Tenants != 6 || totals.OverQuota != 1 || totals.NearQuota != 2 ||
+		totals.TotalTokens != 15_150 {
 		t.Errorf("totals are %+v", totals)
 	}
 }
@@ -161,13 +163,13 @@ func TestEventsPerSecond(t *testing.T) {
 	}
 	a.counted("[" + acme(1, `,"id":"a"`) + "," + acme(1, `,"id":"b"`) + "]")
 	a.counted(acme(1, `,"id":"a"`)) // a duplicate
-	a.clock.advance(4 * time.Second)
+	a.clock.Advance(4 * time.Second)
 	refresh()
 	if got := a.list("").Totals.EventsPerSecond; got != 0.5 {
 		t.Errorf("%v events a second, want 2 in 4 s", got)
 	}
 	for range 20 {
-		a.clock.advance(time.Second)
+		a.clock.Advance(time.Second)
 		refresh()
 	}
 	if got := a.list("").Totals.EventsPerSecond; got != 0 {
@@ -192,7 +194,8 @@ func TestTenantsOfSeveralShards(t *testing.T) {
 	}
 	for i, row := range l.Tenants {
 		if want := int64(20 - i); row.TotalTokens != want || row.Sparkline[59] != want {
-			t.Errorf("%s: %d tokens, sparkline ends in %d, want %d", row.Tenant, row.TotalTokens, row.Sparkline[59], want)
+			t.Errorf("%s: %d tokens, sparkline ends in %d, want %d", row.Tenant, row.TotalTokens,
+				row.Sparkline[59], want)
 		}
 	}
 	r := a.get("/usage/customer-07/series?step=hour&from=2026-08-01T12:00:00Z")

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // Readers share script calls. Each must still see what was acknowledged before it asked,
@@ -26,7 +26,8 @@ func TestConcurrentReadersSeeWhatWasAcknowledgedBeforeTheyAsked(t *testing.T) {
 	together(clients, func(client int) {
 		for i := range each {
 			body := fmt.Sprintf(`[%s,{"tenant":%q,"feature":"chat","tokens":1}]`, acme(1, ""), names[client])
-			if r, err := a.do("POST", "/events", jsonType, strings.NewReader(body)); err != nil || r.status != 200 {
+			if r, err := a.do("POST", "/events", jsonType, strings.NewReader(body)); err != nil ||
+				r.status != 200 {
 				t.Errorf("%d %s, %v", r.status, r.body, err)
 				return
 			}
@@ -63,7 +64,10 @@ func TestAReaderIsNotAnsweredByAnEarlierCall(t *testing.T) {
 	for range 8 {
 		asked.Add(1)
 		answered.Go(func() {
-			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { asked.Done() }})
+			ctx := httptrace.WithClientTrace(t.Context(),
+				&httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) {
+					asked.Done()
+				}})
 			req, err := http.NewRequestWithContext(ctx, "GET", a.url+"/usage/acme", nil)
 			if err != nil {
 				t.Error(err)

@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // work is what one call of a script has had Valkey do: how many commands, and how many values it
@@ -81,7 +82,7 @@ func TestNoCallIsLongForAnyNumberOfLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range openMinutes { // each answer tells the process how many there are
-			a.clock.advance(time.Minute)
+			a.clock.Advance(time.Minute)
 			a.counted(`{"tenant":"free","feature":"chat","tokens":1}`)
 		}
 		var b strings.Builder
@@ -90,7 +91,7 @@ func TestNoCallIsLongForAnyNumberOfLimits(t *testing.T) {
 			fmt.Fprintf(&b, event+"\n", n+1, n)
 		}
 		calls := workOf(t, env, func() {
-			eventually(t, "the request is counted", func() bool { // a busy machine may not in 5 s
+			waittest.Until(t, "the request is counted", func() bool { // a busy machine may not in 5 s
 				return a.post(ndjsonType, b.String()).status == 200
 			})
 		})

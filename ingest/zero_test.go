@@ -5,14 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // An event with no tokens is an event: it is counted once, in every place that counts events.
 func TestAnEventWithNoTokens(t *testing.T) {
 	a := newAPI(t, stacktest.New(t))
 	none := `{"tenant":"acme","feature":"cache","tokens":0,"id":"z1"}`
-	if got := a.counted("[" + none + "," + acme(7, "") + "]"); got.Accepted != 2 || got.Usage[0].TotalTokens != 7 {
+	if got := a.counted("[" + none + "," + acme(7, "") + "]"); got.Accepted != 2 ||
+		got.Usage[0].TotalTokens != 7 {
 		t.Errorf("got %+v", got)
 	}
 	if got := a.counted(none); got.Accepted != 0 || got.Duplicates != 1 {
@@ -29,7 +30,8 @@ func TestAnEventWithNoTokens(t *testing.T) {
 	if err := json.Unmarshal([]byte(a.get("/usage/acme").body), &u); err != nil {
 		t.Fatal(err)
 	}
-	if len(u.Features) != 2 || u.Features[1].Feature != "cache" || u.Features[1].Tokens != 0 || u.Features[1].Events != 1 || u.TotalTokens != 7 {
+	if len(u.Features) != 2 || u.Features[1].Feature != "cache" || u.Features[1].Tokens != 0 ||
+		u.Features[1].Events != 1 || u.TotalTokens != 7 {
 		t.Errorf("usage: %+v", u)
 	}
 	var series struct {

@@ -7,10 +7,9 @@
 -- ARGV[2] number R of raw batches
 -- ARGV[3 .. 2+2R] for each its id and its number of events; the rest are ids of sum batches
 --
--- Raw batches are deleted. Sum batches stay as settled for readers whose view of
--- Postgres is older than the commit, until they are dropped.
--- Returns the number of batches that were still waiting.
--- Cost: O(log n) a batch; UNLINK frees memory in the background.
+-- Raw batches are deleted. Sum batches stay as settled until they are dropped, for readers whose
+-- view of Postgres is older than the commit. Returns the number of batches that still waited. Cost:
+-- O(log n) a batch; UNLINK frees memory in the background.
 
 local sealed_raw, sealed_sum, settled = KEYS[1], KEYS[2], KEYS[3]
 local raw, accepted, flushed = KEYS[4], KEYS[5], KEYS[6]
@@ -23,10 +22,12 @@ for i = 3, 2 + 2 * raws, 2 do
   end
   redis.call('UNLINK', raw_prefix .. ARGV[i])
 end
--- The number of events that wait cannot be negative, and is none if none can be seen.
+-- The number of waiting events cannot be negative, and is 0 if none exist.
 if raws > 0 then
-  local all, gone = tonumber(redis.call('GET', accepted) or 0), tonumber(redis.call('GET', flushed) or 0) + events
-  if gone > all or redis.call('ZCARD', sealed_raw) == 0 and redis.call('EXISTS', raw) == 0 then gone = all end
+  local all = tonumber(redis.call('GET', accepted) or 0)
+  local gone = tonumber(redis.call('GET', flushed) or 0) + events
+  local empty = redis.call('ZCARD', sealed_raw) == 0 and redis.call('EXISTS', raw) == 0
+  if gone > all or empty then gone = all end
   redis.call('SET', flushed, string.format('%d', gone))
 end
 for i = 3 + 2 * raws, #ARGV do

@@ -14,7 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestValkeyUserMayDoNoMoreThanItNeeds tries what the program never does. That it may do all
@@ -28,17 +28,25 @@ func TestValkeyUserMayDoNoMoreThanItNeeds(t *testing.T) {
 		}
 	}
 	for _, command := range []string{
-		"FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "RANDOMKEY", "DBSIZE", "SWAPDB 0 1", "DEBUG SLEEP 0", "DEBUG JMAP",
-		"CONFIG GET primaryauth", "CONFIG SET appendfsync no", "CONFIG REWRITE", "CONFIG RESETSTAT", "CONFIG HELP", "SHUTDOWN NOSAVE", "SAVE", "BGSAVE", "BGREWRITEAOF",
+		"FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "RANDOMKEY", "DBSIZE", "SWAPDB 0 1", "DEBUG SLEEP 0",
+		"DEBUG JMAP",
+		"CONFIG GET primaryauth", "CONFIG SET appendfsync no", "CONFIG REWRITE", "CONFIG RESETSTAT",
+		"CONFIG HELP", "SHUTDOWN NOSAVE", "SAVE", "BGSAVE", "BGREWRITEAOF",
 		"REPLICAOF 127.0.0.1 6379", "SLAVEOF NO ONE", "FAILOVER", "SYNC", "PSYNC ? -1", "REPLCONF ack 1",
-		"ACL LIST", "ACL GETUSER default", "ACL SETUSER flagmeter +@all", "ACL WHOAMI", "MODULE LIST", "MODULE LOAD /tmp/x.so",
-		"CLIENT LIST", "CLIENT KILL TYPE normal", "CLIENT PAUSE 1", "MONITOR", "SLOWLOG GET", "LATENCY RESET", "MEMORY DOCTOR",
-		"EVAL return{} 0", "EVAL_RO return{} 0", "SCRIPT FLUSH", "SCRIPT KILL", "FUNCTION LIST", "FUNCTION FLUSH", "FCALL x 0",
-		"PUBLISH c m", "SUBSCRIBE c", "MIGRATE 127.0.0.1 6379 k 0 1", "RESTORE fm:x 0 x", "DUMP fm:x", "COPY fm:x fm:y", "MOVE fm:x 1",
-		"OBJECT ENCODING fm:x", "PERSIST fm:x", "SORT fm:x", "LPOP fm:{0}:raw", "RPOP fm:{0}:raw", "LTRIM fm:{0}:raw 1 0", "BRPOP fm:{0}:raw 1",
+		"ACL LIST", "ACL GETUSER default", "ACL SETUSER flagmeter +@all", "ACL WHOAMI", "MODULE LIST",
+		"MODULE LOAD /tmp/x.so",
+		"CLIENT LIST", "CLIENT KILL TYPE normal", "CLIENT PAUSE 1", "MONITOR", "SLOWLOG GET",
+		"LATENCY RESET", "MEMORY DOCTOR",
+		"EVAL return{} 0", "EVAL_RO return{} 0", "SCRIPT FLUSH", "SCRIPT KILL", "FUNCTION LIST",
+		"FUNCTION FLUSH", "FCALL x 0",
+		"PUBLISH c m", "SUBSCRIBE c", "MIGRATE 127.0.0.1 6379 k 0 1", "RESTORE fm:x 0 x", "DUMP fm:x",
+		"COPY fm:x fm:y", "MOVE fm:x 1",
+		"OBJECT ENCODING fm:x", "PERSIST fm:x", "SORT fm:x", "LPOP fm:{0}:raw", "RPOP fm:{0}:raw",
+		"LTRIM fm:{0}:raw 1 0", "BRPOP fm:{0}:raw 1",
 		"GETDEL fm:x", "WATCH fm:x", "CLUSTER RESET", "COMMAND",
 		// Its own commands on the keys of others.
-		"GET other", "SET other x", "DEL other", "LRANGE other 0 -1", "RENAME fm:{0}:raw other", "RENAME other fm:{0}:raw", "UNLINK fmx", "HSET FM:x a b", "GET *",
+		"GET other", "SET other x", "DEL other", "LRANGE other 0 -1", "RENAME fm:{0}:raw other",
+		"RENAME other fm:{0}:raw", "UNLINK fmx", "HSET FM:x a b", "GET *",
 	} {
 		t.Run(command, func(t *testing.T) {
 			words := strings.Fields(command)
@@ -54,12 +62,14 @@ func TestValkeyUserMayDoNoMoreThanItNeeds(t *testing.T) {
 		})
 	}
 	t.Run("a script does not get around it", func(t *testing.T) {
-		for _, body := range []string{"return redis.call('FLUSHALL')", "return redis.call('GET', 'other')"} {
+		for _, body := range []string{"return redis.call('FLUSHALL')",
+			"return redis.call('GET', 'other')"} {
 			sha, err := env.AppValkey.ScriptLoad(ctx, body).Result()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := env.AppValkey.EvalSha(ctx, sha, nil).Err(); err == nil || !strings.Contains(err.Error(), "ACL") && !strings.Contains(err.Error(), "permission") {
+			if err := env.AppValkey.EvalSha(ctx, sha, nil).Err(); err == nil ||
+				!strings.Contains(err.Error(), "ACL") && !strings.Contains(err.Error(), "permission") {
 				t.Errorf("%s: %v", body, err)
 			}
 		}
@@ -82,14 +92,16 @@ var sent = map[string]struct {
 	scripts, commands string
 	before            string // by the version before, which may run beside this one
 }{
-	"flagmeter_ingest": {"ingest seen limits counters counting stage judge unstage usage parts series changed shards",
+	"flagmeter_ingest": {"ingest seen limits counters counting stage judge unstage usage parts " +
+		"series changed shards",
 		"ping select info waitaof script|load evalsha multi exec hset hget set get zadd zrange zrem",
 		"hincrby hsetnx hexists"},
 	"flagmeter_flusher": {"seal ack drop queue rewind remember seen features forget resume shards",
 		"ping select info waitaof script|load evalsha multi exec lrange hscan set get zrange zscore", ""},
 	"flagmeter_alerter": {"usage parts counters changed shards",
 		"ping select script|load evalsha multi exec hget hset get zrange", ""},
-	"flagmeter": {"*", "ping select info waitaof script|load evalsha multi exec hscan lindex llen exists",
+	"flagmeter": {"*", "ping select info waitaof script|load evalsha multi exec hscan lindex llen " +
+		"exists",
 		"hincrby hsetnx hexists"},
 }
 
@@ -160,11 +172,16 @@ func accessList(t *testing.T) map[string][]string {
 // reach says which roles reach a key, and whether it may be written by other commands than the
 // scripts': w, r, or - for not at all; in the order ingest, flusher, alerter.
 var reach = map[string]string{
-	"fm:{7}:raw": "ww-", "fm:{7}:raw:1": "ww-", "fm:{7}:rawbytes": "ww-", "fm:{7}:minute:5": "wwr", "fm:{7}:minutes": "wwr", "fm:{7}:late": "wwr",
-	"fm:{7}:sealed:raw": "ww-", "fm:{7}:sealed:sum": "wwr", "fm:{7}:staged": "w--", "fm:{7}:request:1": "w--", "fm:{7}:settled": "wwr", "fm:{7}:sum:1": "wwr",
-	"fm:{7}:group:c": "w--", "fm:{7}:slices": "ww-", "fm:{7}:seen:1:a": "ww-", "fm:{7}:seq": "wwr", "fm:{7}:accepted": "ww-", "fm:{7}:flushed": "ww-", "fm:{7}:reads": "ww-",
-	"fm:{7}:rate:t:acme": "w--", "fm:{7}:features:acme": "ww-", "fm:{7}:dropped": "wwr", "fm:{7}:order": "ww-", "fm:{7}:rewound": "wwr",
-	"fm:{7}:changed": "wrr", "fm:{7}:look": "w-r", "fm:{7}:durable": "ww-", "fm:tenants": "w-r", "fm:keys": "w--", "fm:keys:revoked": "w--",
+	"fm:{7}:raw": "ww-", "fm:{7}:raw:1": "ww-", "fm:{7}:rawbytes": "ww-", "fm:{7}:minute:5": "wwr",
+	"fm:{7}:minutes": "wwr", "fm:{7}:late": "wwr",
+	"fm:{7}:sealed:raw": "ww-", "fm:{7}:sealed:sum": "wwr", "fm:{7}:staged": "w--",
+	"fm:{7}:request:1": "w--", "fm:{7}:settled": "wwr", "fm:{7}:sum:1": "wwr",
+	"fm:{7}:group:c": "w--", "fm:{7}:slices": "ww-", "fm:{7}:seen:1:a": "ww-", "fm:{7}:seq": "wwr",
+	"fm:{7}:accepted": "ww-", "fm:{7}:flushed": "ww-", "fm:{7}:reads": "ww-",
+	"fm:{7}:rate:t:acme": "w--", "fm:{7}:features:acme": "ww-", "fm:{7}:dropped": "wwr",
+	"fm:{7}:order": "ww-", "fm:{7}:rewound": "wwr",
+	"fm:{7}:changed": "wrr", "fm:{7}:look": "w-r", "fm:{7}:durable": "ww-", "fm:tenants": "w-r",
+	"fm:keys": "w--", "fm:keys:revoked": "w--",
 	"fm:{7}:holding": "w--", "fm:shards": "www", "fm:other": "---", "other": "---",
 }
 
@@ -172,7 +189,8 @@ var reach = map[string]string{
 func TestNoRoleReachesTheKeysOfAnother(t *testing.T) {
 	env := stacktest.New(t)
 	may := func(user string, command ...any) bool {
-		answer, err := env.Valkey.Do(t.Context(), append([]any{"ACL", "DRYRUN", user}, command...)...).Text()
+		answer, err := env.Valkey.Do(t.Context(),
+			append([]any{"ACL", "DRYRUN", user}, command...)...).Text()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +213,8 @@ func TestNoRoleReachesTheKeysOfAnother(t *testing.T) {
 		}
 	}
 	// What the alerter may write is what it needs, and by these commands alone.
-	for command, want := range map[string]bool{"INCR fm:{0}:look": true, "INCR fm:{0}:seq": false, "HSET fm:tenants a b": true, "HSET fm:{0}:late a b": false,
+	for command, want := range map[string]bool{"INCR fm:{0}:look": true, "INCR fm:{0}:seq": false,
+		"HSET fm:tenants a b": true, "HSET fm:{0}:late a b": false,
 		"HSET fm:keys a b": false, "DEL fm:tenants": false} {
 		words := []any{}
 		for word := range strings.FieldsSeq(command) {
@@ -207,7 +226,8 @@ func TestNoRoleReachesTheKeysOfAnother(t *testing.T) {
 	}
 	// No role reads settings, some of which are passwords, and none has more than another.
 	for user := range sent {
-		for _, command := range [][]any{{"CONFIG", "GET", "primaryauth"}, {"ACL", "LIST"}, {"KEYS", "*"}, {"FLUSHALL"}, {"EVAL", "return 1", "0"}} {
+		for _, command := range [][]any{{"CONFIG", "GET", "primaryauth"}, {"ACL", "LIST"}, {"KEYS", "*"},
+			{"FLUSHALL"}, {"EVAL", "return 1", "0"}} {
 			if may(user, command...) {
 				t.Errorf("%s may %v", user, command)
 			}
@@ -241,7 +261,8 @@ func TestEveryKeyHasItsRoles(t *testing.T) {
 }
 
 // noCommand are methods of go-redis' clients that send nothing that the list must name.
-var noCommand = []string{"Close", "Pipeline", "TxPipeline", "Pipelined", "Exec", "Options", "Conn", "ForEachMaster", "MasterForKey", "AddHook", "PoolStats", "Do"}
+var noCommand = []string{"Close", "Pipeline", "TxPipeline", "Pipelined", "Exec", "Options", "Conn",
+	"ForEachMaster", "MasterForKey", "AddHook", "PoolStats", "Do"}
 
 // TestEveryCommandOfGoIsInTheList looks through the program for methods that are called on a
 // client of go-redis, and for those commands that it spells out.
@@ -249,14 +270,16 @@ func TestEveryCommandOfGoIsInTheList(t *testing.T) {
 	allowed := accessList(t)["flagmeter"]
 	// An administrator's, which doctor tries and does without.
 	allowed = append(allowed, "configget")
-	other := map[string]string{"zaddnx": "zadd", "zrangewithscores": "zrange", "scriptload": "script|load", "load": "script|load", "hincrby": "hincrby"}
+	other := map[string]string{"zaddnx": "zadd", "zrangewithscores": "zrange",
+		"scriptload": "script|load", "load": "script|load", "hincrby": "hincrby"}
 	client := regexp.MustCompile(`(?i)^(rdb|pipe|p|client|master|node|conn|redis)$`)
 	found := 0
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && slices.Contains([]string{".git", "bench", "stack", "dist"}, entry.Name()) { // of tests, and of an administrator
+		// of tests, and of an administrator
+		if entry.IsDir() && slices.Contains([]string{".git", "bench", "stack", "dist"}, entry.Name()) {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -266,7 +289,9 @@ func TestEveryCommandOfGoIsInTheList(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return strings.Contains(i.Path.Value, "redis/go-redis") }) {
+		if !slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool {
+			return strings.Contains(i.Path.Value, "redis/go-redis")
+		}) {
 			return nil
 		}
 		ast.Inspect(file, func(n ast.Node) bool {

@@ -21,28 +21,29 @@ type Batch struct {
 	Number int64  // order of sealing within the shard
 }
 
-// Sealed is what a call of seal.lua hands out.
+// Sealed is one hand-out: the reply of seal.lua.
 type Sealed struct {
 	Raw, Sums []Batch
-	// Settled are ids that wait to be dropped, see Drop.
+	// Settled are the ids of settled batches, which wait to be dropped (Drop).
 	Settled []string
-	// More says that further batches wait beyond these, or something that is over could
-	// not be sealed yet.
+	// More reports that further batches wait, or that something that is over could not be sealed
+	// yet.
 	More bool
-	// Position is the shard's position with this hand-out.
+	// Position is the shard's position after this hand-out.
 	Position ledger.Position
 }
 
 // ErrNotDurable reports that Valkey has not synced its append-only file in time.
 var ErrNotDurable = errors.New("valkey did not sync its append-only file in time")
 
-// Seal closes what is over before the unix minute openFrom and hands out up to most
-// batches of each kind that wait for Postgres, oldest first. It returns only when
-// Valkey has them on disk (WAITAOF): if it lost them after the flusher has committed
-// them, it would hand their events out again under new ids. At once with
-// appendfsync always. ErrRewound says that Valkey has lost writes: see SealAll.
+// Seal closes what is over before the unix minute openFrom and hands out up to most batches of each
+// kind that wait for Postgres, oldest first. It returns only when Valkey has them on disk
+// (WAITAOF). If Valkey lost them after the flusher had committed them, it would hand out their
+// events again under new ids. With appendfsync always the wait is over at once. ErrRewound reports
+// that Valkey has lost writes: see SealAll.
 func (v *Valkey) Seal(ctx context.Context, shard int, openFrom int64, most int) (Sealed, error) {
-	args := []any{openFrom, rawPrefix(shard), sumPrefix(shard), minutePrefix(shard), most, v.highWater[shard].Load(), record.Form}
+	args := []any{openFrom, rawPrefix(shard), sumPrefix(shard), minutePrefix(shard), most,
+		v.highWater[shard].Load(), record.Form}
 	for range most + 1 {
 		args = append(args, uuid.Must(uuid.NewV7()).String())
 	}
@@ -72,8 +73,8 @@ func (v *Valkey) Seal(ctx context.Context, shard int, openFrom int64, most int) 
 	return out, nil
 }
 
-// durably makes a call that must not be forgotten: it returns the reply when Valkey
-// has it on disk, or ErrNotDurable.
+// durably makes a call whose effect must survive: it returns the reply once Valkey has it on disk,
+// or ErrNotDurable.
 func (v *Valkey) durably(ctx context.Context, shard int, c call) ([]any, error) {
 	node, err := v.node(ctx, shard)
 	if err != nil {
@@ -92,8 +93,8 @@ func (v *Valkey) durably(ctx context.Context, shard int, c call) ([]any, error) 
 	return cmds[0].Slice()
 }
 
-// node is the scripts bound to the server that holds the shard, so that WAITAOF
-// reaches the same one as the call before it.
+// node returns the scripts bound to the server that holds the shard, so that WAITAOF reaches the
+// same server as the call before it.
 func (v *Valkey) node(ctx context.Context, shard int) (*Valkey, error) {
 	cluster, ok := v.rdb.(*redis.ClusterClient)
 	if !ok {
@@ -103,7 +104,8 @@ func (v *Valkey) node(ctx context.Context, shard int) (*Valkey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the master of shard %d: %w", shard, err)
 	}
-	return &Valkey{rdb: node, shards: v.shards, highWater: v.highWater, heads: v.heads, seconds: v.seconds}, nil
+	return &Valkey{rdb: node, shards: v.shards,
+		highWater: v.highWater, heads: v.heads, seconds: v.seconds}, nil
 }
 
 func parseBatches(reply any) ([]Batch, error) {
@@ -119,9 +121,10 @@ func parseBatches(reply any) ([]Batch, error) {
 	return batches, nil
 }
 
-// RawLines returns the groups of raw batches, each group as lines of COPY text without a
-// final line feed; a batch that has been acknowledged meanwhile has none. One round trip for
-// all: each waits for Valkey to sync what ingest sends, 4 ms under full load.
+// RawLines returns the groups of raw batches, each group as lines of COPY text without a final line
+// feed. A batch that has been acknowledged meanwhile has none. It reads all batches in one round
+// trip, because each round trip waits until Valkey has synced what ingest sends: 4 ms under full
+// load.
 func (v *Valkey) RawLines(ctx context.Context, shard int, ids ...string) ([][]string, error) {
 	pipe := v.rdb.Pipeline()
 	cmds := make([]*redis.StringSliceCmd, len(ids))
@@ -138,15 +141,15 @@ func (v *Valkey) RawLines(ctx context.Context, shard int, ids ...string) ([][]st
 	return groups, nil
 }
 
-// Stored is a raw batch that is in Postgres, with its number of events; Queue counts them
-// as gone. 0 if that is not known.
+// Stored is a raw batch that is in Postgres, with its number of events, or 0 if that is not known.
+// Queue then no longer counts them as waiting.
 type Stored struct {
 	ID     string
 	Events int64
 }
 
-// Ack records that batches are in Postgres and returns how many still waited. It
-// may be repeated.
+// Ack records that batches are in Postgres and returns how many of them still waited. It may be
+// repeated.
 func (v *Valkey) Ack(ctx context.Context, shard int, raw []Stored, sums []string) (int64, error) {
 	args := []any{rawPrefix(shard), len(raw)}
 	for _, b := range raw {
@@ -155,7 +158,8 @@ func (v *Valkey) Ack(ctx context.Context, shard int, raw []Stored, sums []string
 	for _, id := range sums {
 		args = append(args, id)
 	}
-	keys := []string{sealedRawKey(shard), sealedSumKey(shard), settledKey(shard), rawKey(shard), acceptedKey(shard), flushedKey(shard)}
+	keys := []string{sealedRawKey(shard), sealedSumKey(shard), settledKey(shard), rawKey(shard),
+		acceptedKey(shard), flushedKey(shard)}
 	cmds, err := v.run(ctx, nil, call{ackScript, keys, args})
 	if err != nil {
 		return 0, fmt.Errorf("acknowledge batches: %w", err)
@@ -163,15 +167,16 @@ func (v *Valkey) Ack(ctx context.Context, shard int, raw []Stored, sums []string
 	return cmds[0].Int64()
 }
 
-// Drop forgets settled sum batches. The caller has known them as settled for longer
-// than any reader works with a view of Postgres. It counts as a hand-out: a reader whose view no
-// longer names a batch must notice if Valkey comes back with it.
+// Drop deletes settled sum batches. The caller must have known them as settled for longer than any
+// reader uses a view of Postgres. A drop counts as a hand-out: if Valkey comes back with such a
+// batch, a reader whose view no longer names it must notice.
 func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
 	args := []any{sumPrefix(shard)}
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	cmds, err := v.run(ctx, nil, call{dropScript, []string{settledKey(shard), seqKey(shard), droppedKey(shard), readsKey(shard)}, args})
+	keys := []string{settledKey(shard), seqKey(shard), droppedKey(shard), readsKey(shard)}
+	cmds, err := v.run(ctx, nil, call{dropScript, keys, args})
 	if err != nil {
 		return fmt.Errorf("drop settled batches: %w", err)
 	}
@@ -186,7 +191,7 @@ func (v *Valkey) Drop(ctx context.Context, shard int, ids []string) error {
 // SumBatches are the sum batches that a shard holds at one instant.
 type SumBatches struct {
 	Waiting, Settled []Batch
-	// DroppedThrough is the largest Number of a batch that was dropped before, 0 if none was.
+	// DroppedThrough is the largest Number of a dropped batch, 0 if none was dropped.
 	DroppedThrough int64
 }
 
@@ -206,8 +211,8 @@ func (v *Valkey) SumBatches(ctx context.Context, shard int) (all SumBatches, err
 	return all, nil
 }
 
-// Waiting returns the ids of all batches that a shard holds, raw events and sums, settled ones
-// too.
+// Waiting returns the ids of all batches that a shard holds: raw events and sums, including settled
+// ones.
 func (v *Valkey) Waiting(ctx context.Context, shard int) (ids []string, err error) {
 	pipe := v.rdb.TxPipeline()
 	for _, key := range []string{sealedRawKey(shard), sealedSumKey(shard), settledKey(shard)} {

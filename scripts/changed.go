@@ -5,18 +5,19 @@ import (
 	"fmt"
 )
 
-// ChangeCursor is a reader's place in the changes of one shard: the zero value is the beginning.
+// ChangeCursor is a reader's place in the changes of one shard. The zero value is the beginning.
 type ChangeCursor int64
 
-// ChangesSince returns the tenants of a shard whose usage has grown by an event acknowledged
-// since the look before was taken, or may have, and the look to pass next time. ok is false if
-// Valkey does not know that look any more, because it has lost writes: then any tenant's
-// usage may differ from what the caller knows.
+// ChangesSince returns the tenants of a shard whose usage has grown, or may have, by events
+// acknowledged since the cursor before was returned, and the cursor to pass next time. ok is false
+// if Valkey no longer knows the cursor, because it has lost writes. Any tenant's usage may then
+// differ from what the caller knows.
 //
-// An event is acknowledged by the call that marks its tenant, so an acknowledged event is
-// either in what this returns or in what the next call will. If the reply is lost, passing
-// the same look again returns all of it again.
-func (v *Valkey) ChangesSince(ctx context.Context, shard int, before ChangeCursor) (tenants []string, next ChangeCursor, ok bool, err error) {
+// The call that acknowledges an event also marks its tenant, so either this reply or the next one
+// contains it. If the reply is lost, passing the same cursor again returns everything again.
+func (v *Valkey) ChangesSince(ctx context.Context, shard int, before ChangeCursor) (
+	tenants []string, next ChangeCursor, ok bool, err error,
+) {
 	reply, err := v.changed(ctx, []string{changedKey(shard), lookKey(shard)}, int64(before))
 	if err != nil {
 		return nil, before, false, fmt.Errorf("list changed tenants: %w", err)

@@ -10,28 +10,31 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Copy is a table that Valkey holds a copy of, so that a process can start and work while
-// Postgres is away.
+// Copy is a copy of a table in Valkey, with which a process can start and work while Postgres is
+// down.
 type Copy struct {
 	rdb       redis.UniversalClient
 	key, what string
-	field     string // of the hash; its digest is in the field with "digest" behind
+	field     string // of the hash; see digestField
 }
 
-// TenantsCopy is the copy of the tenants table.
+// TenantsCopy returns the copy of the tenants table.
 func (v *Valkey) TenantsCopy() Copy { return Copy{v.rdb, tenantsKey, "tenants", "copy"} }
 
-// TenantNamesCopy is the copy of what names tenants have, which the version before has no use
-// for and leaves alone.
-func (v *Valkey) TenantNamesCopy() Copy { return Copy{v.rdb, tenantsKey, "names of tenants", "names"} }
+// TenantNamesCopy returns the copy of the tenants' names. The previous version does not use it and
+// leaves it unchanged.
+func (v *Valkey) TenantNamesCopy() Copy {
+	return Copy{v.rdb, tenantsKey, "names of tenants", "names"}
+}
 
-// PricesCopy is the copy of the prices and of the names of models.
+// PricesCopy returns the copy of the prices and of the names of models.
 func (v *Valkey) PricesCopy() Copy { return Copy{v.rdb, tenantsKey, "prices", "prices"} }
 
-// KeysCopy is the copy of the live API keys.
+// KeysCopy returns the copy of the live API keys.
 func (v *Valkey) KeysCopy() Copy { return Copy{v.rdb, keysKey, "API keys", "copy"} }
 
-// digestField is where the digest of a copy is: that of "copy" has had its name before others.
+// digestField returns the field of the copy's digest. That of "copy" had its name before there were
+// others.
 func (c Copy) digestField() string {
 	if c.field == "copy" {
 		return "digest"
@@ -41,13 +44,14 @@ func (c Copy) digestField() string {
 
 // Save stores the copy.
 func (c Copy) Save(ctx context.Context, copy []byte) error {
-	if err := c.rdb.HSet(ctx, c.key, c.field, copy, c.digestField(), digest(copy)).Err(); err != nil {
+	err := c.rdb.HSet(ctx, c.key, c.field, copy, c.digestField(), digest(copy)).Err()
+	if err != nil {
 		return fmt.Errorf("store copy of %s: %w", c.what, err)
 	}
 	return nil
 }
 
-// Has reports whether Save stored copy last and Valkey still has it.
+// Has reports whether copy is what Save stored last and Valkey still has it.
 func (c Copy) Has(ctx context.Context, copy []byte) (bool, error) {
 	stored, err := c.rdb.HGet(ctx, c.key, c.digestField()).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -70,7 +74,7 @@ func digest(copy []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Load returns what Save stored last, nil if nothing.
+// Load returns what Save stored last, or nil if nothing is stored.
 func (c Copy) Load(ctx context.Context) ([]byte, error) {
 	copy, err := c.rdb.HGet(ctx, c.key, c.field).Bytes()
 	if errors.Is(err, redis.Nil) {

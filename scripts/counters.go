@@ -8,29 +8,30 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// The fields of a hash of counters: of an open minute, of late events, or of a sum batch. In Lua,
-// counters.lua knows the same. A field is a kind, a letter, and what it is of, with tabs between.
-// The kinds of amounts are in their list (package meter); x stands for one, X for it in upper case:
+// The fields of a hash of counters: of an open minute, of late events, or of a sum batch.
+// counters.lua has the same knowledge in Lua. A field consists of a kind, which is a letter, and
+// the parts that identify the counter, separated by tabs. The list of amounts (package meter)
+// defines the kinds of amounts; x stands for such a kind, X for the same letter in upper case:
 //
-//	x <day> <tenant> <feature>     an amount, of a feature on a day
-//	X <minute> <tenant> <feature>  an amount, of a feature in a minute; late events only
+//	x <day> <tenant> <feature>     an amount of a feature on a day
+//	X <minute> <tenant> <feature>  an amount of a feature in a minute; late events only
 //	x <day> <tenant>               an amount that has a total: of all features on a day
 //	d <tenant>                     the days above, each followed by a line feed
 //	f <tenant>                     the "<day> <feature>" above, each followed by a line feed
-//	f <tenant> 2, 3, ...           its continuation, when that is longer than 2 kB
-//	f <tenant> n                   the number of the last of them
+//	f <tenant> 2, 3, ...           its continuation, if that is longer than 2 kB
+//	f <tenant> n                   the number of the last continuation
 //	m                              the minute of a sum batch, see sumPrefix
 //
-// where day is the tenant's local date (meter.Day) when the event was acknowledged, and minute the
-// unix time in minutes. Values are decimal. A counter that exists has a field for each amount,
-// unless that is sparse and 0.
+// day is the tenant's local date (meter.Day) when the event was acknowledged, minute the unix time
+// in minutes. Values are decimal. An existing counter has a field for each amount, unless the
+// amount is sparse and 0.
 const (
 	kindDays   = 'd'
 	kindIndex  = 'f'
 	kindMinute = 'm'
 )
 
-// scope is what an amount in a field is added up over.
+// scope is the range over which an amount in a field is added up.
 type scope uint8
 
 const (
@@ -40,18 +41,18 @@ const (
 	ofAllOfIt              // a day of all features of a tenant
 )
 
-// kinds says what fields hold, by their kind.
+// kinds describes the fields by their kind.
 var kinds [256]struct {
 	scope  scope
 	amount meter.Amount
 }
 
-// The kinds of each amount's counters, 0 for a total that it does not have, and what else matters
-// for writing them.
+// The kinds of each amount's counters, 0 for a total that the amount does not have, and what else
+// writing them needs.
 var (
 	dayKind, minuteKind, totalKind [meter.NumAmounts]byte
 	sparse                         [meter.NumAmounts]bool
-	// totalled are the amounts that have a total, in their order.
+	// totalled lists the amounts that have a total, in their order.
 	totalled []meter.Amount
 	// usualFields is how many fields a counter of an open minute has if sparse amounts are 0.
 	usualFields int
@@ -78,7 +79,7 @@ func init() {
 	}
 }
 
-// upper is a lower-case letter in upper case.
+// upper returns a lower-case letter in upper case.
 func upper(letter byte) byte { return letter - 'a' + 'A' }
 
 // field names a counter in a hash. at is the day, or the unix minute if the kind is of minutes.
@@ -109,7 +110,8 @@ func parseField(name string) (f field, ok bool, err error) {
 	}
 	at, rest, _ := strings.Cut(rest, "\t")
 	f.tenant, f.feature, ok = strings.Cut(rest, "\t")
-	if len(kind) != 1 || kinds[kind[0]].scope == noAmount || ok != (kinds[kind[0]].scope != ofAllOfIt) ||
+	if len(kind) != 1 || kinds[kind[0]].scope == noAmount ||
+		ok != (kinds[kind[0]].scope != ofAllOfIt) ||
 		strings.Contains(f.feature, "\t") {
 		return f, false, fmt.Errorf("unexpected field %q", name)
 	}
@@ -120,13 +122,13 @@ func parseField(name string) (f field, ok bool, err error) {
 	return f, true, nil
 }
 
-// countersLua is counters.lua behind the kinds that it works with.
+// countersLua is counters.lua, preceded by the kinds that it uses.
 var countersLua = luaKinds() + countersOnlyLua
 
-// luaKinds are the kinds of amounts as tables of Lua, each with the amounts in their order.
+// luaKinds returns the kinds of amounts as Lua tables, each in the order of the amounts.
 func luaKinds() string {
 	var day, minute, total []string
-	tokens := 0 // which of the totals is theirs
+	tokens := 0 // place of their total
 	for a := range meter.NumAmounts {
 		spec := a.Spec()
 		day = append(day, fmt.Sprintf("'%c'", spec.Counter))
@@ -142,5 +144,6 @@ func luaKinds() string {
 		return "local " + name + " = {" + strings.Join(kinds, ", ") + "}\n"
 	}
 	return list("day_kinds", day) + list("minute_kinds", minute) + list("total_kinds", total) +
-		fmt.Sprintf("local tokens_total, events_kind = %d, '%c'\n", tokens, meter.Events.Spec().Counter)
+		fmt.Sprintf("local tokens_total, events_kind = %d, '%c'\n",
+			tokens, meter.Events.Spec().Counter)
 }

@@ -1,18 +1,18 @@
--- A hash of counters: of an open minute, of late events, or of a sum batch. What the scripts that
--- read one share, and how they calculate; counting.lua writes. counters.go says which fields a hash
--- has, and puts before this, from the list of amounts,
+-- A hash of counters: of an open minute, of late events, or of a sum batch. This file holds what
+-- the scripts that read one share, including arithmetic; counting.lua writes. counters.go describes
+-- the fields of a hash. From the list of amounts it puts before this
 --
 --   day_kinds, minute_kinds   the kinds of each amount's counters of a feature
 --   total_kinds               the kinds of the totals of a tenant: only some amounts have one
 --   tokens_total              which of the totals is that of tokens
 --   events_kind               the kind of events on a day, which every counter has
 --
--- It does nothing by itself.
+-- It does nothing on its own.
 
 local most_values = 1000 -- of one command: unpack is limited to about 8,000
 local unit = 1000000000
 
--- named is the name of a counter of a feature, but for its kind. at is a day or unix minute.
+-- named returns the name of a counter of a feature, without its kind. at is a day or unix minute.
 local function named(at, tenant, feature) return '\t' .. at .. '\t' .. tenant .. '\t' .. feature end
 
 -- get calls use(i, value) for each field i of a hash that exists.
@@ -26,15 +26,16 @@ local function get(hash, fields, use)
   end
 end
 
--- totals returns a function that reads what tenants have used of all features. names are theirs;
--- first and after are the days, numbers, from which and before which each tenant's matter.
+-- totals returns a function that reads what tenants have used of all features. names are the
+-- tenants. first and after are, for each tenant, the first day (a number) and the day after the
+-- last.
 --   read(hash, use) calls use(i, day, t, value) for each such day of the hash and each of
 --   total_kinds, the t-th, in this order; value is '0' if there is none.
 local function totals(names, first, after)
   local index_fields = {}
   for i = 1, #names do index_fields[i] = 'd\t' .. names[i] end
-  -- Nearly all tenants have one day in a hash, and most the same: what is known of a day's
-  -- text is kept. This and what it avoids is most of the time for thousands of tenants.
+  -- Nearly all tenants have one day in a hash, and most have the same day, so what is known of a
+  -- day's text is cached. With thousands of tenants, that work would take most of the time.
   local find, sub, gmatch = string.find, string.sub, string.gmatch
   local number_of, between = {}, {}
   local kinds = #total_kinds
@@ -79,8 +80,8 @@ local function totals(names, first, after)
 end
 
 -- split returns a decimal integer of 64 bits as high, low: high * 10^9 + low. A Lua number loses
--- integers above 2^53, and neither part comes near it, however many are added up. Both parts have
--- the sign of the integer.
+-- integers above 2^53; neither part comes near that, however many are added up. Both parts have the
+-- sign of the integer.
 local function split(amount)
   if #amount <= 9 then return 0, tonumber(amount) end
   local low = tonumber(string.sub(amount, -9))
@@ -91,13 +92,13 @@ local function split(amount)
   return high, low
 end
 
--- carried is high, low as an equal pair with a low from 0 to 10^9 - 1, so that pairs compare.
+-- carried returns an equal pair high, low with a low from 0 to 10^9 - 1, so that pairs compare.
 local function carried(high, low)
   local carry = math.floor(low / unit)
   return high + carry, low - carry * unit
 end
 
--- joined is high * 10^9 + low as a decimal integer, of any size.
+-- joined returns high * 10^9 + low as a decimal integer of any size.
 local function joined(high, low)
   high, low = carried(high, low)
   local sign = ''
@@ -108,7 +109,7 @@ local function joined(high, low)
   return sign .. string.format('%.0f%09.0f', high, low)
 end
 
--- total is a + b, two decimal integers of 64 bits, or nil if that is none.
+-- total returns a + b for two decimal integers of 64 bits, or nil if the sum is none.
 local function total(a, b)
   if #a <= 15 and #b <= 15 then return a + b end
   local high, low = split(a)

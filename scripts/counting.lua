@@ -1,8 +1,7 @@
--- Adds to a hash of counters, see counters.lua, which Go puts before this. It does nothing by
--- itself.
+-- Adds to a hash of counters (counters.lua, which Go puts before this). It does nothing on its own.
 --
 -- The index of a tenant is cut into fields of about index_size bytes, so that a new counter
--- rewrites one of them, however many the tenant has.
+-- rewrites only one of them, however many the tenant has.
 
 local index_size = 2048
 
@@ -34,12 +33,12 @@ local function add_to_index(hash, tenant, entries)
 end
 
 -- counting returns two functions:
---   count(hash, first, fields): reads the counters of a hash whose names are ARGV[first] and
---     on, and whose amounts are the as many values behind those, each name once. Returns nil, or
---     the place (1..) of one that would not fit 64 bits;
---   write(): adds all amounts, and to the index the counters that did not exist.
--- So nothing is written before all counters are known to have room. Each name is one of a hash
--- only once in all calls of count.
+--   count(hash, first, fields): reads the counters of a hash. Their names, each once, are
+--     ARGV[first] and on; the same number of amounts follows. Returns nil, or the place (1..) of
+--     a counter that would not fit 64 bits;
+--   write(): adds all amounts, and adds the counters that did not exist to the index.
+-- Nothing is written before all counters are known to have room. All calls of count together may
+-- name a counter of a hash only once.
 local function counting()
   local writes, fresh = {}, {}
   local byte, events = string.byte, string.byte(events_kind)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Deletes settled sum batches. Counts in seq: a reader whose view no longer names a
--- batch must notice if Valkey comes back with it. Remembers the largest order of a batch
--- that was dropped: whose view lacks a batch up to that can no longer tell what is used.
+-- Deletes settled sum batches. Counts in seq: if Valkey comes back with such a batch, a reader
+-- whose view no longer names it must notice. Remembers the largest order of a dropped batch: a
+-- reader whose view lacks a batch up to that order can no longer compute the usage.
 --
 -- KEYS[1] settled  KEYS[2] seq  KEYS[3] dropped  KEYS[4] reads
 -- ARGV[1] prefix of sum:<id>  ARGV[2..] ids
@@ -17,7 +17,7 @@ end
 if dropped > 0 then redis.call('SET', KEYS[3], dropped) end
 local before = redis.call('GET', KEYS[2]) or '0'
 local at = redis.call('INCR', KEYS[2])
--- What seal.lua has noted of the position before holds for this one: the same flusher has moved it.
+-- seal.lua's note of the previous position also holds for this one: the same flusher has moved it.
 local noted, form = string.match(redis.call('GET', KEYS[4]) or '', '^(%d+) (%d+)$')
 if noted == before then redis.call('SET', KEYS[4], string.format('%.0f %s', at, form)) end
 return at

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Puts features of a tenant back that a Valkey which has lost writes may have forgotten.
--- Harmless when repeated.
+-- Puts back features of a tenant that a Valkey which has lost writes may have forgotten. Harmless
+-- when repeated.
 --
 -- KEYS[1] rewound
 -- KEYS[2] features of the tenant, see limits.lua
@@ -9,8 +9,8 @@
 -- ARGV[2] ms to keep KEYS[2]
 -- then, for each feature, 2 values: feature, UTC day of its last use
 --
--- A later day that is known stays. Returns the number of features that were forgotten.
--- Cost: 2 commands a feature.
+-- If a later day is known, it stays. Returns the number of features that were forgotten. Cost: 2
+-- commands a feature.
 
 local rewound, features, marker = KEYS[1], KEYS[2], ARGV[1]
 local noticed = redis.call('GET', rewound)

@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
--- Forgets, during the recovery from a restored Postgres, what this shard knows of events that
+-- During the recovery from a restored Postgres, forgets what this shard knows of events that
 -- Postgres may have lost: the sums of settled batches, and all event ids. Harmless when repeated.
 --
 -- KEYS[1] rewound  KEYS[2] slices  KEYS[3] settled  KEYS[4] dropped
 -- ARGV[1] id of the marker in KEYS[1]: nothing happens if it is gone or another one
 -- ARGV[2] prefix of sum:<id>
 --
--- The settled batches go as drop.lua has them go: no reader has a view to which they belong, since
--- the recovery moves seq. Slices of ids stay in the list, so that no number is used twice, but
--- start in 1970: none is asked again (seen.lua), and their buckets expire as they would have.
--- Returns the number of settled batches. Cost: O(slices + batches).
+-- The settled batches are dropped as in drop.lua: no reader has a view to which they belong,
+-- because the recovery moves seq. Slices of ids stay in the list, so that no number is used twice,
+-- but now start in 1970: none is read again (seen.lua), and their buckets expire as before. Returns
+-- the number of settled batches. Cost: O(slices + batches).
 
 local rewound, slices, settled, dropped = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local marker, sum_prefix = ARGV[1], ARGV[2]

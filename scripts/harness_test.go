@@ -8,7 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 const (
@@ -49,7 +49,8 @@ func rigOn(tb testing.TB, env *stacktest.Env) *rig {
 func chat(tokens int64) Counter { return counter("acme", "chat", tokens) }
 
 func counter(tenant, feature string, tokens int64) Counter {
-	return Counter{Minute: now, Day: today, Tenant: tenant, Feature: feature, Amounts: meter.Amounts{tokens, 1}}
+	return Counter{Minute: now, Day: today, Tenant: tenant, Feature: feature,
+		Amounts: meter.Amounts{tokens, 1}}
 }
 
 // lateChat is a counter of acme's feature chat so many minutes before now.
@@ -69,7 +70,8 @@ func lateOf(tenant, feature string, ago, tokens int64) Counter {
 // group is the next group of the committer c, with one line.
 func (r *rig) group(counters ...Counter) Group {
 	r.number++
-	return Group{Committer: "c", Number: r.number, Lines: fmt.Appendf(nil, "line %d", r.number), Counters: counters}
+	return Group{Committer: "c", Number: r.number, Lines: fmt.Appendf(nil, "line %d", r.number),
+		Counters: counters}
 }
 
 // ingest applies a group, which must not be refused.
@@ -123,7 +125,8 @@ func (r *rig) ack(raw, sums []string) int64 {
 // tokens is what the tenant has used today, without the given sum batches.
 func (r *rig) tokens(tenant string, settled ...string) int64 {
 	r.Helper()
-	q := Query{Settled: settled, Tenants: []meter.TenantDays{{Tenant: tenant, From: today, To: today + 1}}}
+	q := Query{Settled: settled,
+		Tenants: []meter.TenantDays{{Tenant: tenant, From: today, To: today + 1}}}
 	totals, err := r.Totals(r.Context(), 0, q)
 	if err != nil {
 		r.Fatal(err)

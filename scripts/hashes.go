@@ -10,17 +10,18 @@ import (
 type hash struct {
 	at     int64 // unix minute; lateHash for late events and staged batches
 	fields []field
-	shared map[field]int // places of the fields that several counters add to; nil while they are few
 	counts []int64
+	// shared holds the places of the fields that several counters add to; nil while they are few.
+	shared map[field]int
 }
 
 // lateHash stands for the minute of a hash of late events.
 const lateHash = -1
 
-// fewFields is how many fields are found faster by looking at each than in a map.
+// fewFields is up to how many fields a linear search is faster than a map.
 const fewFields = 24
 
-// hashesOf distributes counters over the hashes that they belong to.
+// hashesOf distributes counters over the hashes to which they belong.
 func hashesOf(counters []Counter) []*hash {
 	var all []*hash
 	for i := range counters {
@@ -45,7 +46,7 @@ func hashesOf(counters []Counter) []*hash {
 	return all
 }
 
-// add adds a counter, of which h has none with the same minute, day, tenant and feature.
+// add adds a counter. h must not have one with the same minute, day, tenant and feature.
 func (h *hash) add(c *Counter) {
 	for a, n := range c.Amounts {
 		if n == 0 && sparse[a] {
@@ -60,12 +61,12 @@ func (h *hash) add(c *Counter) {
 			continue
 		}
 		h.share(day, n)
-		// A zone that was changed gives a minute two days.
+		// After a change of zone, a minute can have two days.
 		h.share(field{minuteKind[a], c.Minute, c.Tenant, c.Feature}, n)
 	}
 }
 
-// share adds to a field that several counters may have in common.
+// share adds to a field that several counters may share.
 func (h *hash) share(f field, count int64) {
 	if h.shared == nil {
 		for i := range h.fields {
@@ -90,7 +91,7 @@ func (h *hash) share(f field, count int64) {
 	h.fields, h.counts = append(h.fields, f), append(h.counts, count)
 }
 
-// key is h's key, minute its minute as ingest.lua takes it.
+// key returns h's key; minute returns its minute as ingest.lua expects it.
 func (h *hash) key(shard int) string {
 	if h.at == lateHash {
 		return lateKey(shard)
@@ -124,8 +125,8 @@ func (h *hash) append(args []any) []any {
 	return args
 }
 
-// counterOf is the place of the first counter that adds to the i-th field of the h-th hash, -1
-// if there is none.
+// counterOf returns the place of the first counter that adds to the i-th field of the h-th hash, or
+// -1 if there is none.
 func (g *Group) counterOf(h, i int) int {
 	hashes := g.hashes()
 	if h < 0 || h >= len(hashes) || i < 0 || i >= len(hashes[h].fields) {
@@ -142,7 +143,7 @@ func (g *Group) counterOf(h, i int) int {
 	return -1
 }
 
-// sumUp is the tenants of counters, each once, and their events.
+// sumUp returns the tenants of counters, each once, and the number of events.
 func sumUp(counters []Counter) (tenants []string, events int64) {
 	var known map[string]bool
 	for i := range counters {

@@ -1,8 +1,8 @@
 #!lua
--- Applies one group of events, or nothing of it. A group is either small enough for one call, or a
--- single request whose events stage.lua has stored in batches that no reader sees yet: then this
--- seals them. Uses position.lua, counters.lua, counting.lua, seen.lua and limits.lua, which Go
--- puts before it.
+-- Applies one group of events, all or nothing. A group is either small enough for one call, or a
+-- single request whose events stage.lua has stored in batches that no reader sees yet; this call
+-- seals them. Uses position.lua, counters.lua, counting.lua, seen.lua and limits.lua, which Go puts
+-- before it.
 --
 -- KEYS[1] raw        list: receives the lines
 -- KEYS[2] rawbytes   integer: size of raw
@@ -12,21 +12,21 @@
 -- KEYS[6] raw:<id>   list: what raw becomes if this group fills it; or the staged raw batch
 -- KEYS[7] minutes    zset: open minutes
 -- KEYS[8] order      integer: grows with every sealed batch
--- KEYS[9] rewound    string: exists while lost writes have been noticed and not dealt with
+-- KEYS[9] rewound    string: exists from the detection of lost writes to the end of the recovery
 -- KEYS[10] slices    list: the slices of remembered ids; their buckets: see seen.lua
--- KEYS[11] accepted  integer: events counted since the shard exists
--- KEYS[12] changed   zset: tenants whose usage has grown, by the look that will see it
--- KEYS[13] look      integer: number of the present look at changed
+-- KEYS[11] accepted  integer: events counted since the shard was created
+-- KEYS[12] changed   zset: tenants whose usage has grown, by the read that will find it
+-- KEYS[13] look      integer: number of the present read of changed
 -- KEYS[14] staged    zset: pairs of staged batches
 -- KEYS[15] sealed:sum zset: sum batches that wait for Postgres
 -- KEYS[16] reads     string: what lines the flusher that worked last reads
--- KEYS[17] holding   zset: large requests that hold something of a quota, see judge.lua
+-- KEYS[17] holding   zset: large requests that hold a part of a quota, see judge.lua
 -- KEYS[18 .. 17+H]   hashes the counters go to: minutes, late
 -- then, only with limits: late, settled, dropped
 --
 -- ARGV[1] number of this group: greater than that of every group this committer sent before
 -- ARGV[2] ms to keep KEYS[3]
--- ARGV[3] the lines; '' if all there is are ids to remember
+-- ARGV[3] the lines; '' if the group consists of ids only
 -- ARGV[4] size in bytes from which raw is sealed at once
 -- ARGV[5] batch id of KEYS[6]
 -- ARGV[6] ms to remember an event id
@@ -39,18 +39,19 @@
 -- ARGV[13] limits of the requests in the group, JSON as limits.lua says, or ''
 -- ARGV[14] number of events
 -- ARGV[15] batch id of the staged sum batch, '' if nothing is staged
--- ARGV[16] in how many parts it was staged, in how many it was judged, 0 if limits judge it now,
---          and its token: "<parts> <parts> <token>"
+-- ARGV[16] "<parts> <parts> <token>" of what is staged: in how many parts it was staged, in how
+--          many it was judged (0 if ARGV[13] judges it now), and its token
 -- ARGV[17] T  ARGV[18] H  ARGV[19] form of the lines, 0 if every flusher reads them
 -- then T tenants, each once
 -- then for each hash the unix minute ('' for late), and its number F of counters
 -- then for each hash the names of its counters, F fields, and then their F amounts
 --
 -- Returns {'ok', seq, levels, largest} if the group is applied, now or by an earlier call;
---                levels of the limits' buckets, and the most features of a tenant among those
---                that are new, 0 if it was an earlier call; both absent without limits;
+--                levels are those of the limits' buckets; largest is the number of features of
+--                the tenant with new features that has most, 0 if an earlier call applied the
+--                group; both are absent without limits;
 --         {'seen', i, same, ...} pairs: the i-th id (1..N) was seen before, with the same
---                content (1) or another one (0), or is in a large request on its way (2);
+--                content (1) or another one (0), or is in a large request in progress (2);
 --                nothing is written;
 --         {'refused', refused, levels} requests exceed their limits, see limits.lua;
 --                nothing is written;
@@ -58,8 +59,8 @@
 --         {'unread'} a flusher that may not read the lines has worked last; nothing is written;
 --         {'unstaged'} what was staged is not there, or not whole; nothing is written;
 --         {'old'} a later group of this committer is applied; nothing is written;
---         error REWOUND: Valkey has lost writes that the caller knows of, or somebody
---                else has noticed that before; nothing but KEYS[9] is written.
+--         error REWOUND: Valkey has lost writes that the caller knows of, or another caller
+--                has noticed that before; nothing but KEYS[9] is written.
 -- Cost: linear in counters, ids, tenants and bytes; package scripts bounds them (cost.go).
 
 local raw, rawbytes, group, seq, sealed_raw = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -83,11 +84,11 @@ local at = redis.call('GET', seq) or '0'
 local limiter = limits and limiting(limits, tonumber(at))
 if last == tonumber(number) then
   if not limits then return {'ok', tonumber(at)} end
-  return {'ok', tonumber(at), limiter.levels(), 0} -- they contain what the earlier call has taken
+  return {'ok', tonumber(at), limiter.levels(), 0} -- levels include what the earlier call took
 end
 
--- Check: is everything still there that the caller knows of? Groups from before a recovery need
--- not be there.
+-- Check: is everything that the caller knows of still there? Groups from before a recovery need not
+-- be there.
 local lost
 if tonumber(at) < tonumber(high_water) then
   lost = 'seq is ' .. at .. ' and was ' .. high_water
@@ -98,7 +99,7 @@ local loss = noticed(rewound, batch_id, high_water, lost)
 if loss then return loss end
 if last > tonumber(number) then return {'old'} end
 
--- Check: is every flusher that works one that reads the lines?
+-- Check: does the flusher that worked last read the lines?
 if form > 0 then
   local left, read = string.match(redis.call('GET', reads) or '', '^(%d+) (%d+)$')
   if left ~= at or tonumber(read) < form then return {'unread'} end
@@ -114,7 +115,7 @@ if sum_id ~= '' then
   if state ~= 'open' or stored ~= tonumber(parts) or verdicts ~= judged then return {'unstaged'} end
 end
 
--- Check: do rates allow the requests? They come first: a look-up of ids is what they are to spare.
+-- Check: do rates allow the requests? This check comes first, because it spares the lookup of ids.
 if limits and limiter.rates() then return {'refused', limiter.refused, limiter.levels()} end
 
 -- Check: are all ids new?
@@ -144,8 +145,8 @@ for h = 1, hashes do
   first = first + 2 * fields
 end
 
--- Count, and mark whose usage has grown. A tenant that is marked for this look already stays
--- as it is, which writes nothing to the append-only file.
+-- Count, and mark the tenants whose usage has grown. A tenant that is already marked for this read
+-- is unchanged, which writes nothing to the append-only file.
 write()
 for h = 1, hashes do
   local minute = ARGV[first_hash + 2 * h - 2]
@@ -160,9 +161,9 @@ for from = fixed_args + 1, fixed_args + tenants, most_values do
   redis.call('ZADD', changed, unpack(marks))
 end
 
--- Store the events. A full list is sealed here, so that no batch outgrows the
--- flusher's memory however long Postgres is away. Staged batches are sealed as they are: the
--- raw one first, since a sum never reaches Postgres before the events it counts.
+-- Store the events. A full list is sealed here, so that no batch outgrows the flusher's memory
+-- however long Postgres is down. Staged batches are sealed as they are, the raw one first, because
+-- a sum must never reach Postgres before the events that it counts.
 if sum_id ~= '' then
   redis.call('ZREM', staged, batch_id .. ' ' .. sum_id)
   local longer_than_ids = 2 * window + 60000

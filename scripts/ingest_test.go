@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestIngestWritesLinesCountersAndIndexes(t *testing.T) {
@@ -111,7 +111,8 @@ func TestIngestWritesNothingIfAnIDWasSeen(t *testing.T) {
 	}{
 		{"the same event", []EventID{{"acme", "e1", "digest 1"}}, []Seen{{Index: 0, Same: true}}},
 		{"another event", []EventID{{"acme", "e1", "other"}}, []Seen{{Index: 0, Same: false}}},
-		{"some of several", []EventID{{"acme", "new", "x"}, {"acme", "e2", "other"}, {"zed", "e1", "x"}, {"acme", "e1", "digest 1"}},
+		{"some of several", []EventID{{"acme", "new", "x"}, {"acme", "e2", "other"}, {"zed", "e1", "x"},
+			{"acme", "e1", "digest 1"}},
 			[]Seen{{Index: 1, Same: false}, {Index: 3, Same: true}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -151,7 +152,8 @@ func TestIngestUndoesAGroupThatOverflows(t *testing.T) {
 		{"events of a feature", []Counter{manyEvents}, chat(1)},
 		{"late tokens of a tenant", []Counter{lateChat(9, most-4)}, lateChat(8, 5)},
 		{"late tokens of a minute", []Counter{lateChat(9, most-4)}, yesterday},
-		{"beside events with no tokens", []Counter{chat(most - 4), counter("acme", "none", 0), counter("zero", "none", 0), lateOf("zero", "none", 7, 0)}, chat(5)},
+		{"beside events with no tokens", []Counter{chat(most - 4), counter("acme", "none", 0),
+			counter("zero", "none", 0), lateOf("zero", "none", 7, 0)}, chat(5)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
@@ -160,9 +162,11 @@ func TestIngestUndoesAGroupThatOverflows(t *testing.T) {
 
 			nextMinute := chat(1)
 			nextMinute.Minute++
-			g := r.group(counter("acme", "fresh", 1), counter("zed", "chat", 3), nextMinute, lateChat(7, 2), c.over, counter("last", "x", 1))
+			g := r.group(counter("acme", "fresh", 1), counter("zed", "chat", 3), nextMinute, lateChat(7, 2),
+				c.over, counter("last", "x", 1))
 			// Before them, tokens that are 0, of counters that are there and of some that are not.
-			zero := []Counter{counter("zero", "none", 0), counter("zero", "none", 5), counter("zero", "more", 0), counter("none", "none", 0),
+			zero := []Counter{counter("zero", "none", 0), counter("zero", "none", 5),
+				counter("zero", "more", 0), counter("none", "none", 0),
 				lateOf("zero", "none", 7, 0), lateOf("zero", "none", 7, 3), lateOf("none", "none", 7, 0)}
 			g.Counters = append(zero, g.Counters...)
 			g.IDs = []EventID{{"acme", "e1", "digest"}}
@@ -194,15 +198,18 @@ func TestIngestSealsAFullRawListItself(t *testing.T) {
 	first, second, third := r.group(chat(1)), r.group(chat(1)), r.group(chat(1))
 	first.Lines, second.Lines = []byte(half), []byte(half)
 	r.ingest(first)
-	if dump := r.dump(); dump["fm:{0}:sealed:raw"] != "" || dump["fm:{0}:rawbytes"] != "string: 524288" {
+	if dump := r.dump(); dump["fm:{0}:sealed:raw"] != "" ||
+		dump["fm:{0}:rawbytes"] != "string: 524288" {
 		t.Errorf("half full: sealed %q, rawbytes %q", dump["fm:{0}:sealed:raw"], dump["fm:{0}:rawbytes"])
 	}
 	r.ingest(second)
 	r.ingest(third)
 
 	dump := r.dump()
-	if dump["fm:{0}:order"] != "string: 1" || dump["fm:{0}:raw"] != "list: line 3" || dump["fm:{0}:rawbytes"] != "string: 6" {
-		t.Errorf("order %q, raw %.40q, rawbytes %q", dump["fm:{0}:order"], dump["fm:{0}:raw"], dump["fm:{0}:rawbytes"])
+	if dump["fm:{0}:order"] != "string: 1" || dump["fm:{0}:raw"] != "list: line 3" ||
+		dump["fm:{0}:rawbytes"] != "string: 6" {
+		t.Errorf("order %q, raw %.40q, rawbytes %q", dump["fm:{0}:order"], dump["fm:{0}:raw"],
+			dump["fm:{0}:rawbytes"])
 	}
 	waiting := r.seal(now).Raw
 	if len(waiting) != 2 || waiting[0].Number != 1 {
@@ -217,7 +224,8 @@ func TestIngestAnswersWithTheUsageAfterIt(t *testing.T) {
 	r := newRig(t)
 	r.add(chat(5), counter("zed", "chat", 1))
 	day := meter.TenantDays{Tenant: "acme", From: today, To: today + 1}
-	q := Query{Tenants: []meter.TenantDays{{Tenant: "zed", From: today, To: today + 1}, day, {Tenant: "nobody", From: today, To: today + 1}}}
+	q := Query{Tenants: []meter.TenantDays{{Tenant: "zed", From: today, To: today + 1}, day,
+		{Tenant: "nobody", From: today, To: today + 1}}}
 	_, totals, err := r.Ingest(t.Context(), 0, r.group(chat(7)), window, q)
 	if err != nil || !slices.Equal(tokensOf(totals), []int64{1, 12, 0}) {
 		t.Errorf("got %v, %v; want 1, 12, 0", totals, err)

@@ -5,9 +5,10 @@ import (
 	"fmt"
 )
 
-// Judgement is what a part of the limits of a large request says of it.
+// Judgement is the verdict of some of a large request's limits.
 type Judgement struct {
-	// Unstaged says that Valkey does not have the request, or not what was judged: stage it again.
+	// Unstaged reports that Valkey does not have the request or its earlier judgements: stage it
+	// again.
 	Unstaged bool
 	Refused  []Refusal // at most one
 	Levels   []int64   // see Outcome
@@ -15,9 +16,9 @@ type Judgement struct {
 	MostFeatures int
 }
 
-// Judge holds a staged request, the only one in l, against a part of its limits. With take it also
-// charges rates and features, and holds what it needs of quotas until the request is counted or
-// given up. After an error that is Transient, call it again with the same part.
+// Judge compares a staged request, the only one in l, with a part of its limits. With take it also
+// charges rates and features, and holds the tokens that the request needs of quotas until it is
+// counted or given up. After an error that is Transient, call it again with the same part.
 func (v *Valkey) Judge(ctx context.Context, shard int, s *Staged, l *Limits, q Query,
 	take bool) (Judgement, error) {
 	part := 0

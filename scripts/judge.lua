@@ -1,24 +1,24 @@
 #!lua
--- Judges a large request, which stage.lua has stored, by a part of its limits: so a request that
--- is held against any number of limits takes short calls. First every part is looked at, then
--- every part is taken; ingest.lua counts the request only if all of them were. Uses counters.lua
--- and limits.lua, which Go puts before it.
+-- Judges a large request, which stage.lua has stored, by a part of its limits. A request with any
+-- number of limits thus takes only short calls. First the caller checks every part, then it takes
+-- every part; ingest.lua counts the request only if all parts were taken. Uses position.lua,
+-- counters.lua and limits.lua, which Go puts before it.
 --
--- KEYS[1] request  KEYS[2] request:judged, hash: "n" is how many parts were taken,
+-- KEYS[1] request  KEYS[2] request:judged, hash: "n" is the number of parts taken,
 --   "q\t<tenant>" the tokens that are held of a tenant's quota
--- KEYS[3] holding  zset: tokens of requests that hold something, by the ms when they are given up
+-- KEYS[3] holding  zset: tokens of requests that hold a part of a quota, by the ms of their end
 -- KEYS[4] seq  KEYS[5] minutes  KEYS[6] sealed:sum  KEYS[7] late  KEYS[8] settled  KEYS[9] dropped
 --
 -- ARGV[1] limits, of one request, as limits.lua says; each tenant's are in one part
--- ARGV[2] number of the part, 1.., to take it, which may be repeated; 0 to look at it
+-- ARGV[2] number of the part, 1.., to take it, which may be repeated; 0 to only check it
 -- ARGV[3] token of the request
 -- ARGV[4] ms after which the request is given up
 --
 -- Returns {'ok', levels, largest} as ingest.lua; {'refused', refused, levels}: nothing is written;
 --         {'unstaged'} the request, or a part that was taken before, is not there.
--- What is held is not used: it counts until the request is counted, given up or forgotten, and
--- refuses nobody for good. What was taken of rates and features stays taken if a later part is
--- refused, which takes another request between looking and taking.
+-- Held tokens are not used tokens: they count until the request is counted, given up or forgotten,
+-- and refuse no other request for good. What was taken of rates and features stays taken if a later
+-- part is refused; that happens only if another request came between checking and taking.
 -- Cost: that of limits.lua.
 
 local request, judged, holding = KEYS[1], KEYS[2], KEYS[3]

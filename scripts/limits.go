@@ -10,17 +10,17 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// Limits are what the requests of a group may not exceed, see limits.lua. A request that
-// nothing limits need not be among Requests.
+// Limits are the limits of a group's requests (limits.lua). Requests need not contain a request
+// that nothing limits.
 type Limits struct {
 	Rates  []RateLimit
 	Quotas []QuotaLimit
-	// Features are those of the group's counters that the caller has not seen yet, and
-	// MostFeatures how many a tenant may have.
+	// Features are the features among the group's counters that the caller has not seen yet.
+	// MostFeatures is how many a tenant may have.
 	Features     []Feature
 	MostFeatures int
-	// Full are tenants without room for another feature, as the caller was told lately: it is
-	// not looked for features that they can forget.
+	// Full are the tenants that recently had no room for another feature. For these the call does
+	// not search for features that can be forgotten.
 	Full     map[string]bool
 	Requests []Request
 }
@@ -31,12 +31,12 @@ type RateLimit struct {
 	Rate   meter.Rate
 }
 
-// TenantBucket names the bucket of a tenant, KeyBucket that of an API key.
+// TenantBucket names the bucket of a tenant, KeyBucket the bucket of an API key.
 func TenantBucket(tenant string) string { return "t:" + tenant }
 func KeyBucket(id string) string        { return "k:" + id }
 
-// QuotaLimit is a tenant whose quota is enforced: its current period, what Postgres has of
-// that, and the quota, all in tokens.
+// QuotaLimit is a tenant whose quota is enforced: its current period, the usage in that period that
+// Postgres has, and the quota, all in tokens.
 type QuotaLimit struct {
 	meter.TenantDays
 	Settled, Quota int64
@@ -45,46 +45,46 @@ type QuotaLimit struct {
 // Feature is a feature of a tenant.
 type Feature struct{ Tenant, Feature string }
 
-// Request says what one request takes of the limits, each of which it names at most once.
+// Request is what one request takes of the limits. It names each limit at most once.
 type Request struct {
 	Costs    []Cost
 	Needs    []Need
 	Features []int // places in Limits.Features
 }
 
-// Cost is the number of events that count for the rate at that place in Limits.Rates.
+// Cost is the number of events that count towards the rate at that place in Limits.Rates.
 type Cost struct{ Rate, Events int }
 
 // Need is what a request takes of the quota at that place in Limits.Quotas.
 type Need struct {
 	Quota int
-	// Room is how many tokens must be left before the request, Tokens how many it uses.
+	// Room is how many tokens must be left before the request; Tokens is how many it uses.
 	Room, Tokens int64
 }
 
-// Reason says which kind of limit a request exceeds.
+// Reason is the kind of limit that a request exceeds.
 type Reason string
 
 const (
 	OverRate     Reason = "rate"
 	OverQuota    Reason = "quota"
 	OverFeatures Reason = "features"
-	// Held says that there is room only if a large request on its way is given up: try again.
+	// Held: there is room only if a large request in progress is given up. Try again.
 	Held Reason = "held"
-	// UnknownUsage says that the caller's view of Postgres is too old to tell what is used.
+	// UnknownUsage: the caller's view of Postgres is too old to determine the usage.
 	UnknownUsage Reason = "view"
 )
 
-// Refusal says why a request was refused.
+// Refusal describes why a request was refused.
 type Refusal struct {
 	Request int // its place in Limits.Requests
 	Reason  Reason
 	Which   int           // the limit's place in its list
-	Wait    time.Duration // OverRate: until it would pass if nobody else came
+	Wait    time.Duration // OverRate: until it would pass without other requests
 	Used    int64         // OverQuota: tokens; OverFeatures: features
 }
 
-// encode is l as limits.lua takes it; q is what the caller knows from Postgres.
+// encode returns l in the form that limits.lua reads; q is what the caller knows from Postgres.
 func (l *Limits) encode(shard int, q Query) string {
 	type list = []any
 	requests := make([]map[string]any, len(l.Requests))
@@ -99,14 +99,16 @@ func (l *Limits) encode(shard int, q Query) string {
 		for _, f := range r.Features {
 			features = append(features, f+1)
 		}
-		requests[i] = map[string]any{"rates": emptied(costs), "quotas": emptied(needs), "features": emptied(features)}
+		requests[i] = map[string]any{"rates": emptied(costs), "quotas": emptied(needs),
+			"features": emptied(features)}
 	}
 	rates, quotas, features := list{}, list{}, list{}
 	for _, r := range l.Rates {
 		rates = append(rates, list{ratePrefix(shard) + r.Bucket, r.Rate.PerSecond, r.Rate.Burst})
 	}
 	for _, t := range l.Quotas {
-		quotas = append(quotas, list{t.Tenant, int(t.From), int(t.To), tokenText(t.Settled), tokenText(t.Quota)})
+		quotas = append(quotas, list{t.Tenant, int(t.From), int(t.To),
+			tokenText(t.Settled), tokenText(t.Quota)})
 	}
 	for _, f := range l.Features {
 		search := 1
@@ -115,10 +117,12 @@ func (l *Limits) encode(shard int, q Query) string {
 		}
 		features = append(features, list{featuresPrefix(shard) + f.Tenant, f.Feature, search})
 	}
-	all := map[string]any{"rates": rates, "quotas": quotas, "features": features, "most": l.MostFeatures, "requests": requests}
+	all := map[string]any{"rates": rates, "quotas": quotas, "features": features,
+		"most": l.MostFeatures, "requests": requests}
 	if len(quotas) > 0 {
-		all["view"] = map[string]any{"seq": q.Position, "missing_from": q.MissingFrom, "settled": append([]string{}, q.Settled...),
-			"minute": minutePrefix(shard), "sum": sumPrefix(shard), "request": requestPrefix(shard)}
+		all["view"] = map[string]any{"seq": q.Position, "missing_from": q.MissingFrom,
+			"settled": append([]string{}, q.Settled...),
+			"minute":  minutePrefix(shard), "sum": sumPrefix(shard), "request": requestPrefix(shard)}
 	}
 	text, err := json.Marshal(all)
 	if err != nil { // nothing in it can fail
@@ -127,7 +131,7 @@ func (l *Limits) encode(shard int, q Query) string {
 	return string(text)
 }
 
-// emptied is l, or an empty list for null.
+// emptied returns l, or an empty list instead of null.
 func emptied(l []any) []any {
 	if l == nil {
 		return []any{}
@@ -159,7 +163,8 @@ func parseRefused(out Outcome, reply []any) (_ Outcome, err error) {
 	for i := 0; i+3 < len(parts); i += 4 {
 		request, _ := parts[i].(int64)
 		which, _ := parts[i+2].(int64)
-		r := Refusal{Request: int(request) - 1, Reason: Reason(fmt.Sprint(parts[i+1])), Which: int(which) - 1}
+		r := Refusal{Request: int(request) - 1, Reason: Reason(fmt.Sprint(parts[i+1])),
+			Which: int(which) - 1}
 		switch value := fmt.Sprint(parts[i+3]); r.Reason {
 		case OverRate:
 			us, err := strconv.ParseInt(value, 10, 64)

@@ -1,59 +1,62 @@
--- What the requests of a group may not exceed: rates of events, quotas of tokens, numbers
--- of features. A part of ingest.lua, before which Go puts it; it does nothing by itself.
--- Uses position.lua and counters.lua.
+-- The limits of a group's requests: rates of events, quotas of tokens, numbers of features. Go puts
+-- this file before ingest.lua and judge.lua; it does nothing on its own. Uses position.lua and
+-- counters.lua.
 --
 -- limits is a table, made of JSON:
 --   rates     {{key, rate, burst}, ...}: events a second (1 to 10^6), events (1 to 10^9)
 --   quotas    {{tenant, first day, day after the last, settled, quota}, ...}: tokens
 --   view      {seq =, missing_from =, minute = prefix, sum = prefix, request = prefix,
---             settled = {id, ...}}: what the caller knows from Postgres, see usage.lua; missing_from is
---             the order of the first sum batch that it may not know
---   features  {{key, feature, search}, ...}: those that are new to the caller; search is 1 if
---             it has not lately been told that the tenant has no room
+--             settled = {id, ...}}: what the caller knows from Postgres, see usage.lua;
+--             missing_from is the order of the first sum batch that the view may lack
+--   features  {{key, feature, search}, ...}: those that are new to the caller; search is 0 if
+--             the caller recently learned that the tenant has no room, else 1
 --   most      features that a tenant may have
---   requests  {{rates = {i, events, ...}, quotas = {i, room, tokens, ...}, features = {i, ...}}, ...}
+--   requests  {{rates = {i, events, ...}, quotas = {i, room, tokens, ...},
+--             features = {i, ...}}, ...}
 -- where i is a place in the list of that name, and room the tokens that must be left of the
 -- quota before the request. Tokens are decimal strings. Absent lists are empty.
 --
--- Rates. A bucket has "<level> <at>": how full it was, in millionths of an event, at a time
--- of Valkey's clock, in us. It drains at its rate, and takes what does not make it fuller
--- than its burst. This is GCRA as a leaky bucket: its theoretical arrival time is at +
--- level / rate. All numbers are integers below 2^53, so there is no rounding. If the clock jumps
--- back, the bucket drains from then on; a changed rate or burst counts at once.
+-- Rates. A bucket is "<level> <at>": its level, in millionths of an event, at a time of Valkey's
+-- clock, in us. It drains at its rate, and accepts events as long as they do not raise its level
+-- above its burst. This is GCRA as a leaky bucket: its theoretical arrival time is at + level /
+-- rate. All numbers are integers below 2^53, so there is no rounding. If the clock jumps back, the
+-- bucket drains from then on. A changed rate or burst applies at once.
 --
--- Quotas. settled and what Valkey holds beyond it is what a tenant has used, to the token, as
--- long as no batch that the view lacks has been dropped (package usage has the argument).
+-- Quotas. The tokens in settled plus those in Valkey that the view lacks are what a tenant has
+-- used, exactly, as long as no batch that the view lacks has been dropped (package usage has the
+-- argument).
 --
--- A large request that is judged part by part, before it is counted, holds what it takes of quotas
--- (judge.lua). What a request may have only if such a one is given up is neither accepted nor
--- refused: it must be tried again.
+-- A large request that is judged part by part holds its tokens of quotas before it is counted
+-- (judge.lua). If a request has room only if such a request is given up, it is neither accepted nor
+-- refused: the client must try again.
 --
--- Features. A hash has, for each feature of a tenant, the UTC day on which somebody was last
--- new to it, and forgets those that were not used for longer than feature_days (features.go).
+-- Features. A hash has, for each feature of a tenant, the UTC day on which it was last new to an
+-- ingest process. It forgets features that were not used for longer than feature_days
+-- (features.go).
 --
--- A refused request is not charged here, because nothing is written: its process does that
--- (ingest/commit/limiter.go).
+-- This script does not charge a refused request, because it then writes nothing: the process that
+-- refuses it does (ingest/commit/limiter.go).
 --
--- Cost, beside that of the call: 2 commands a rate; 2 look-ups a quota and hash of counters, and
--- one for each large request that holds something; 2 look-ups a feature and 3 commands a tenant of
--- features. To search a tenant without room for features that can be forgotten reads all that
--- it has. ingest/commit/cost.go has the figures.
+-- Cost, in addition to that of the call: 2 commands a rate; 2 lookups a quota and hash of counters,
+-- and one for each large request that holds tokens; 2 lookups a feature and 3 commands a tenant of
+-- features. Searching a tenant without room for features that it can forget reads all its features.
+-- ingest/commit/cost.go has the figures.
 
 local micro = 1000000
 local day_us = 86400 * 1000000
 
--- limiting returns what the requests of a group are held against, in this order:
---   rates()       which rates refuse a request
---   others(keys)  which quotas and numbers of features refuse one; keys are those of minutes,
+-- limiting returns functions that judge the requests of a group, in this order:
+--   rates()       whether rates refuse a request
+--   others(keys)  whether quotas or numbers of features refuse one; keys are those of minutes,
 --                 late, sealed_sum, settled, dropped and holding
--- Both decide on the requests in their order, each as if those before it that may be counted
--- were counted, and return whether one is refused. They write nothing.
+-- Both judge the requests in their order, each as if the accepted ones before it were counted, and
+-- return whether one is refused. They write nothing.
 --   refused       {request, reason, i, value, ...}, each request once: 'rate' and the us to
---                 wait, 'quota' and the tokens used, 'held' if that is up to a large request,
---                 'features' and their number, 'view' if it cannot be told what is used
+--                 wait, 'quota' and the tokens used, 'held' if it depends on a large request,
+--                 'features' and their number, 'view' if the usage cannot be determined
 --   levels()      of the buckets, as they are after the call, in millionths of an event
---   charge()      writes what all requests take: to be called only if none is refused; returns
---                 the largest number of features
+--   charge()      writes what all requests take; call it only if none is refused; returns the
+--                 largest number of features
 local function limiting(limits, seq)
   local call, format = redis.call, string.format
   local time = call('TIME')
@@ -99,10 +102,11 @@ local function limiting(limits, seq)
     return n[1] > high or n[1] == high and n[2] > low
   end
 
-  -- used_now returns what each quota's tenant has used, or nil if the view does not tell.
+  -- used_now returns what each quota's tenant has used, or nil if the view is too old for that.
   local function used_now(keys)
     local view, hashes, leave_out, used = limits.view, {keys.late}, {}, {}
-    if recovered_since(seq, view.seq) or tonumber(call('GET', keys.dropped) or 0) >= view.missing_from then return nil end
+    local dropped = tonumber(call('GET', keys.dropped) or 0)
+    if recovered_since(seq, view.seq) or dropped >= view.missing_from then return nil end
     for _, id in ipairs(view.settled or {}) do leave_out[id] = true end
     for _, minute in ipairs(call('ZRANGE', keys.minutes, 0, -1)) do
       hashes[#hashes + 1] = view.minute .. minute
@@ -124,7 +128,7 @@ local function limiting(limits, seq)
     return used
   end
 
-  -- held_now returns what large requests on their way hold of each quota, nil for nothing.
+  -- held_now returns what large requests in progress hold of each quota, nil for nothing.
   local function held_now(keys)
     local held, fields = {}, {}
     gone.key = keys.holding
@@ -142,8 +146,8 @@ local function limiting(limits, seq)
     return held
   end
 
-  -- sets are the features of each tenant that has new ones: their number, which of
-  -- features it has, and what it can forget.
+  -- read_features fills sets with the features of each tenant that has new ones: their number,
+  -- which of the features it has, and what it can forget.
   local function read_features()
     for i, f in ipairs(features) do
       local set = sets[f[1]]
@@ -159,7 +163,7 @@ local function limiting(limits, seq)
       get(key, set.names, function(n) has[set.at[n]] = true end)
     end
   end
-  -- forget finds room among the features of a tenant, unless the caller has lately tried.
+  -- forget makes room among the features of a tenant, unless the caller has tried recently.
   local function forget(key, set)
     if not set.search then return end
     set.search = false
@@ -172,7 +176,7 @@ local function limiting(limits, seq)
     set.count = set.count - #set.forget
   end
 
-  -- take counts the features of a request, or returns the first for which there is no room.
+  -- take counts the features of a request, or returns the first feature for which there is no room.
   local function take(news)
     local added = {}
     for _, i in ipairs(news) do

@@ -10,14 +10,15 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 
-// OrphanShards is what waits in shards that this number of shards does not have: SHARDS was larger
-// when it was accepted, and no flusher of today's number will fetch it. It reads only.
+// OrphanShards returns what waits in shards that this number of shards does not have: SHARDS was
+// larger when it was accepted, and no flusher with the present number will fetch it. It only reads.
 func (v *Valkey) OrphanShards(ctx context.Context) (Queue, error) {
 	wide := New(v.rdb, ledger.MaxShards)
 	cmds := make([]*redis.IntCmd, ledger.MaxShards)
 	_, err := v.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for shard := v.shards; shard < ledger.MaxShards; shard++ {
-			cmds[shard] = pipe.Exists(ctx, rawKey(shard), sealedRawKey(shard), sealedSumKey(shard), minutesKey(shard))
+			cmds[shard] = pipe.Exists(ctx, rawKey(shard), sealedRawKey(shard),
+				sealedSumKey(shard), minutesKey(shard))
 		}
 		return nil
 	})
@@ -31,15 +32,15 @@ func (v *Valkey) OrphanShards(ctx context.Context) (Queue, error) {
 		}
 		q, err := wide.queue(ctx, shard)
 		if err != nil {
-			return Queue{}, fmt.Errorf("look at shard %d: %w", shard, err)
+			return Queue{}, fmt.Errorf("read the queue of shard %d: %w", shard, err)
 		}
 		all.add(q)
 	}
 	return all, nil
 }
 
-// Rewinds are the notes on losses of writes that no flusher has dealt with yet, by shard: when
-// and why they were noticed, in the words of whoever noticed it. It reads only.
+// Rewinds returns the markers of lost writes that no flusher has recovered from yet, by shard: when
+// and why a process noticed the loss, in its words. It only reads.
 func (v *Valkey) Rewinds(ctx context.Context) (map[int]string, error) {
 	notes := map[int]string{}
 	for shard := range v.shards {

@@ -8,13 +8,12 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// EachRaw passes the raw events that Valkey holds to use, a part of at most a few MiB
-// at a time, as groups of COPY lines. An event that was acknowledged to its client
-// before the call is passed, unless it was in Postgres when its batch was read. Some
-// may be passed twice.
+// EachRaw passes the raw events that Valkey holds to use, in parts of at most a few MiB, as groups
+// of COPY lines. It passes every event that was acknowledged to its client before the call, unless
+// the event was in Postgres when its batch was read. It may pass an event twice.
 func (v *Valkey) EachRaw(ctx context.Context, use func(groups []string)) error {
 	for shard := range v.shards {
-		// Open before sealed: events that are sealed between the two reads are in both.
+		// Open before sealed: events that are sealed between the two reads appear in both.
 		open, err := v.rdb.LRange(ctx, rawKey(shard), 0, -1).Result()
 		if err != nil {
 			return fmt.Errorf("read open raw events: %w", err)
@@ -35,13 +34,13 @@ func (v *Valkey) EachRaw(ctx context.Context, use func(groups []string)) error {
 	return nil
 }
 
-// EachCounted passes every row of rollups that a counter in Valkey stands for to use,
-// some more than once. A counter that Valkey held when the call began is passed, in
-// whichever hash it is by then; one that was settled before may have been dropped.
+// EachCounted passes every row of rollups that a counter in Valkey stands for to use, some more
+// than once. It passes each counter that Valkey held when the call began, whichever hash it is in
+// by then. A counter that was settled before may have been dropped.
 func (v *Valkey) EachCounted(ctx context.Context, use func(MinuteKey)) error {
 	for shard := range v.shards {
-		// Open, then waiting, then settled: the way of a counter, so that one which
-		// moves on meanwhile is met later.
+		// Open, then waiting, then settled: a counter moves in this order, so one that moves during
+		// the reads appears later.
 		minutes, err := v.rdb.ZRange(ctx, minutesKey(shard), 0, -1).Result()
 		if err != nil {
 			return fmt.Errorf("list open minutes: %w", err)
@@ -73,10 +72,12 @@ func (v *Valkey) EachCounted(ctx context.Context, use func(MinuteKey)) error {
 	return nil
 }
 
-// eachCounted passes the rows of one hash, of the given minute unless that is 0: late
-// counters and batches name theirs themselves. It reads in steps of 2,000 fields, as
-// ReadSum does; fields that are there throughout are met even if the hash grows.
-func (v *Valkey) eachCounted(ctx context.Context, key string, minute int64, use func(MinuteKey)) error {
+// eachCounted passes the rows of one hash, which are of the given minute. If minute is 0, late
+// counters and batches name their minutes. It reads in steps of 2,000 fields, as ReadSum does. It
+// returns every field that exists throughout, even if the hash grows.
+func (v *Valkey) eachCounted(
+	ctx context.Context, key string, minute int64, use func(MinuteKey),
+) error {
 	var byDay []MinuteKey
 	scan := v.rdb.HScan(ctx, key, 0, "", 2000).Iterator()
 	for scan.Next(ctx) {
@@ -97,7 +98,7 @@ func (v *Valkey) eachCounted(ctx context.Context, key string, minute int64, use 
 			return fmt.Errorf("read counters: %w", err)
 		}
 		if !counts || kinds[f.kind].amount != meter.Events {
-			continue // each row has its events beside its other fields
+			continue // each row has a field of events and one for each other amount
 		}
 		row := MinuteKey{Tenant: f.tenant, Feature: f.feature}
 		if kinds[f.kind].scope == ofDay {
@@ -110,7 +111,7 @@ func (v *Valkey) eachCounted(ctx context.Context, key string, minute int64, use 
 	if err := scan.Err(); err != nil {
 		return fmt.Errorf("read counters: %w", err)
 	}
-	if minute == 0 { // late counters: their rows are those by minute
+	if minute == 0 { // late counters: the fields by minute name their rows
 		return nil
 	}
 	for _, row := range byDay {

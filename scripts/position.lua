@@ -1,6 +1,6 @@
--- How far a shard has come (package ledger, Position), and whether Valkey has lost writes: what the
--- scripts share that must not work on data that are older than their caller. It does nothing by
--- itself.
+-- How far a shard has come (package ledger, Position), and whether Valkey has lost writes. The
+-- scripts that must not work on data older than their caller's share this file. It does nothing on
+-- its own.
 
 local epoch = 4294967296 -- by which a recovery moves a position
 
@@ -10,8 +10,8 @@ local function recovered_since(at, earlier) return at >= earlier + epoch end
 -- rewound_error is what a script returns while lost writes have been noticed.
 local function rewound_error() return redis.error_reply('REWOUND valkey has lost writes') end
 
--- misfit returns the error REWOUND if the shard is not one that a view at the position known can
--- be added to: Valkey is behind it, has been recovered since, or is to be recovered. seq and
+-- misfit returns the error REWOUND if a view at the position known cannot be combined with the
+-- shard: Valkey is behind the view, has been recovered since, or waits for a recovery. seq and
 -- rewound are the keys of those names.
 local function misfit(seq, rewound, known)
   local at = tonumber(redis.call('GET', seq) or 0)
@@ -20,8 +20,8 @@ local function misfit(seq, rewound, known)
   end
 end
 
--- noticed returns the error REWOUND if writes are lost: for the reason given, which it notes under
--- an id with the caller's high water, or because somebody has noted it before.
+-- noticed returns the error REWOUND if writes are lost: because of the given reason, which it notes
+-- under an id with the caller's high water, or because another caller has noted a loss before.
 local function noticed(rewound, id, high_water, reason)
   if reason then redis.call('SET', rewound, id .. ' ' .. high_water .. ' ' .. reason, 'NX') end
   if redis.call('EXISTS', rewound) == 1 then return rewound_error() end

@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Accepted is the number of events that all processes have had acknowledged since the shards
-// exist. It falls if Valkey loses writes.
+// Accepted returns the number of events that all processes have had acknowledged since the shards
+// were created. It falls if Valkey loses writes.
 func (v *Valkey) Accepted(ctx context.Context) (int64, error) {
 	var sum int64
 	for shard := range v.shards {

@@ -8,35 +8,36 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/record"
 )
 
-// Queue is what waits in Valkey for Postgres.
+// Queue describes what waits in Valkey for Postgres.
 type Queue struct {
-	// Events are the raw events: open, or in sealed batches that are not acknowledged yet.
+	// Events is the number of raw events that are open, or in sealed batches that are not
+	// acknowledged yet.
 	Events int64
-	// OpenMinutes are the minutes that have a hash of counters, the current one among them.
+	// OpenMinutes is the number of minutes that have a hash of counters, including the current one.
 	OpenMinutes int64
-	// SealedRaw and SealedSums are the batches handed out or about to be.
+	// SealedRaw and SealedSums are the numbers of batches that are handed out or about to be.
 	SealedRaw, SealedSums int64
-	// Oldest is when the oldest of Events arrived, by the clock of the ingest that took it, to
-	// the millisecond; zero if none waits. Every event acknowledged before that is in
-	// Postgres; if none waits, all that were acknowledged before the call are.
+	// Oldest is when the oldest of Events arrived, by the clock of the ingest that accepted it, to
+	// the millisecond; zero if none waits. Every event acknowledged before that is in Postgres; if
+	// none waits, all events acknowledged before the call are.
 	Oldest time.Time
 }
 
-// Queue looks at all shards, at each of them at one instant. It does not need Postgres, nor a
-// flusher, and changes nothing.
+// Queue reads all shards, each of them at one instant. It needs neither Postgres nor a flusher, and
+// changes nothing.
 func (v *Valkey) Queue(ctx context.Context) (Queue, error) {
 	var all Queue
 	for shard := range v.shards {
 		q, err := v.queue(ctx, shard)
 		if err != nil {
-			return Queue{}, fmt.Errorf("look at the queue: %w", err)
+			return Queue{}, fmt.Errorf("read the queue: %w", err)
 		}
 		all.add(q)
 	}
 	return all, nil
 }
 
-// add adds another shard's.
+// add adds the queue of another shard.
 func (q *Queue) add(other Queue) {
 	q.Events += other.Events
 	q.OpenMinutes += other.OpenMinutes
@@ -47,8 +48,8 @@ func (q *Queue) add(other Queue) {
 	}
 }
 
-// head is the raw batch of a shard that waits longest, and when its first event arrived. A
-// batch never changes, so while it waits, for an hour perhaps, it is looked into once.
+// head is the raw batch of a shard that has waited longest, and when its first event arrived. A
+// batch never changes, so it is read only once while it waits, even if that takes an hour.
 type head struct {
 	batch   string
 	arrived time.Time
@@ -59,8 +60,10 @@ func (v *Valkey) queue(ctx context.Context, shard int) (q Queue, err error) {
 	if h := v.heads[shard].Load(); h != nil {
 		known = *h
 	}
-	keys := []string{rawKey(shard), minutesKey(shard), sealedRawKey(shard), sealedSumKey(shard), acceptedKey(shard), flushedKey(shard)}
-	cmds, err := v.run(ctx, nil, call{queueScript, keys, []any{rawPrefix(shard), known.batch, record.IDSize}})
+	keys := []string{rawKey(shard), minutesKey(shard), sealedRawKey(shard), sealedSumKey(shard),
+		acceptedKey(shard), flushedKey(shard)}
+	args := []any{rawPrefix(shard), known.batch, record.IDSize}
+	cmds, err := v.run(ctx, nil, call{queueScript, keys, args})
 	if err != nil {
 		return q, err
 	}

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/record"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // longer is the next group, with lines that a flusher of the version before does not read.
@@ -96,7 +96,8 @@ func TestAGroupOfNothingButIDs(t *testing.T) {
 // A key of one name space is none of another, nor an event's id.
 func TestKeysOfRequestsHaveTheirNameSpace(t *testing.T) {
 	r := newRig(t)
-	for i, id := range []EventID{RequestKey("", "k", "x"), RequestKey("acme", "k", "x"), RequestKey("zed", "k", "x"),
+	for i, id := range []EventID{RequestKey("", "k", "x"), RequestKey("acme", "k", "x"),
+		RequestKey("zed", "k", "x"),
 		{Tenant: "acme", ID: "k", Content: "x"}, {Tenant: "", ID: "k", Content: "x"}} {
 		g := r.group(chat(1))
 		g.IDs = []EventID{id}

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Puts event ids back that a Valkey which has lost writes may have forgotten. Harmless
--- when repeated. Uses seen.lua, which Go puts before it.
+-- Puts back event ids that a Valkey which has lost writes may have forgotten. Harmless when
+-- repeated. Uses seen.lua, which Go puts before it.
 --
 -- KEYS[1] rewound
 -- KEYS[2] slices  list: the slices of remembered ids; their buckets: see seen.lua
@@ -11,9 +11,8 @@
 -- ARGV[4] N ids of 20 bytes, see seen.lua
 -- ARGV[5] prefix of the keys of large requests
 --
--- An id that is still known keeps its digest, and is remembered anew for the window.
--- Returns the number of ids that were forgotten.
--- Cost: 5 commands an id.
+-- An id that is still known keeps its digest and is remembered again for the whole window. Returns
+-- the number of ids that were forgotten. Cost: 5 commands an id.
 
 local rewound, slices, marker, ids = KEYS[1], KEYS[2], ARGV[1], ARGV[4]
 local noticed = redis.call('GET', rewound)

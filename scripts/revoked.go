@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// RevokeKeys notes that API keys were revoked, with a time for each, in whole seconds. It is
-// in force, and survives as any acknowledged event does, when this returns.
+// RevokeKeys notes that API keys were revoked, with a time for each, in whole seconds. When it
+// returns, the revocation is in force, and survives as any acknowledged event does.
 func (v *Valkey) RevokeKeys(ctx context.Context, keys map[uuid.UUID]time.Time) error {
 	members := make([]redis.Z, 0, len(keys))
 	for id, at := range keys {
@@ -22,7 +22,7 @@ func (v *Valkey) RevokeKeys(ctx context.Context, keys map[uuid.UUID]time.Time) e
 	return nil
 }
 
-// RevokedKeys returns what RevokeKeys has noted and ForgetRevoked has not taken away.
+// RevokedKeys returns what RevokeKeys has noted and ForgetRevoked has not removed.
 func (v *Valkey) RevokedKeys(ctx context.Context) (map[uuid.UUID]time.Time, error) {
 	members, err := v.rdb.ZRangeWithScores(ctx, revokedKey, 0, -1).Result()
 	if err != nil {
@@ -38,7 +38,7 @@ func (v *Valkey) RevokedKeys(ctx context.Context) (map[uuid.UUID]time.Time, erro
 	return keys, nil
 }
 
-// ForgetRevoked takes keys away that Postgres has known to be revoked for long enough.
+// ForgetRevoked removes keys whose revocation Postgres has recorded for long enough.
 func (v *Valkey) ForgetRevoked(ctx context.Context, ids []uuid.UUID) error {
 	members := make([]any, len(ids))
 	for i, id := range ids {

@@ -16,14 +16,14 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/record"
 )
 
-// ErrRewound reports that Valkey has lost writes it had acknowledged: its data were
-// replaced by older ones, or its append-only file was cut. Until a flusher has dealt
-// with it (SealAll ... Resume), nothing is accepted and nothing is sealed.
+// ErrRewound reports that Valkey has lost writes it had acknowledged: its data were replaced by
+// older ones, or its append-only file was cut. Until a flusher has recovered it (SealAll ...
+// Resume), nothing is accepted and nothing is sealed.
 var ErrRewound = errors.New("valkey has lost writes")
 
-// Known says that the shard has reached a position: so the ledger says, or a view. What the
-// replies of Seal and Ingest say is noted without being told. If Valkey turns out to be
-// behind that, Seal and Ingest return ErrRewound.
+// Known records that the shard has reached a position, which the ledger or a view contains.
+// Positions in replies of Seal and Ingest are recorded automatically. If Valkey turns out to be
+// behind, Seal and Ingest return ErrRewound.
 func (v *Valkey) Known(shard int, at ledger.Position) {
 	known := &v.highWater[shard]
 	for have := known.Load(); have < int64(at); have = known.Load() {
@@ -33,7 +33,7 @@ func (v *Valkey) Known(shard int, at ledger.Position) {
 	}
 }
 
-// Position is the shard's present number of hand-outs.
+// Position returns the shard's present position.
 func (v *Valkey) Position(ctx context.Context, shard int) (ledger.Position, error) {
 	at, err := v.rdb.Get(ctx, seqKey(shard)).Int64()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -42,24 +42,25 @@ func (v *Valkey) Position(ctx context.Context, shard int) (ledger.Position, erro
 	return ledger.Position(at), nil
 }
 
-// position is a position in a reply.
+// position decodes a position in a reply.
 func position(reply any) ledger.Position {
 	at, _ := reply.(int64)
 	return ledger.Position(at)
 }
 
-// Rewound is a shard that has lost writes, with all that is left in it.
+// Rewound is a shard that has lost writes, with everything that is left in it.
 type Rewound struct {
-	// ID is the id, a UUID of version 7, under which the loss was noticed.
+	// ID is the id, a UUID of version 7, of the marker that the process which noticed the loss
+	// left.
 	ID string
-	// HighWater is the largest position known to the process that noticed it, Position the shard's
-	// own.
+	// HighWater is the largest position known to the process that noticed the loss. Position is the
+	// shard's position.
 	HighWater, Position ledger.Position
 	// Reason says what was noticed.
 	Reason string
-	// Restored says that it was Postgres that has lost writes, see MarkRestored; Moved that
-	// nothing was lost, and that tenants lie in another shard than before, see CloseShard. In
-	// both cases what the shard knows of event ids is of no use.
+	// Restored reports that Postgres, not Valkey, has lost writes (MarkRestored). Moved reports
+	// that nothing was lost, and that tenants lie in another shard than before (CloseShard). In
+	// both cases the event ids that the shard knows are of no use.
 	Restored, Moved bool
 	// Raw and Sums are the batches that wait for Postgres.
 	Raw, Sums []Batch
@@ -68,9 +69,9 @@ type Rewound struct {
 // sealAtOnce is how many batches one call of rewind.lua seals.
 const sealAtOnce = 1000
 
-// SealAll seals everything that a shard holds, open minutes too, and returns when
-// Valkey has that on disk. ok is false if nobody has noticed that it has lost writes, or
-// that has been dealt with.
+// SealAll seals everything that a shard holds, including open minutes, and returns when Valkey has
+// that on disk. ok is false if no process has noticed that the shard lost writes, or if it has
+// already been recovered.
 func (v *Valkey) SealAll(ctx context.Context, shard int) (r Rewound, ok bool, err error) {
 	keys := []string{rawKey(shard), rawBytesKey(shard), minutesKey(shard), lateKey(shard),
 		sealedRawKey(shard), sealedSumKey(shard), seqKey(shard), orderKey(shard), rewoundKey(shard)}
@@ -101,7 +102,8 @@ func parseRewound(reply []any) (r Rewound, ok bool, err error) {
 	if len(parts) != 3 {
 		return r, false, fmt.Errorf("seal everything: unexpected marker %q", reply[0])
 	}
-	r.ID, r.Reason, r.Restored, r.Moved = parts[0], parts[2], parts[2] == postgresRestored, parts[2] == shardsChanged
+	r.ID, r.Reason = parts[0], parts[2]
+	r.Restored, r.Moved = r.Reason == postgresRestored, r.Reason == shardsChanged
 	highWater, err := strconv.ParseInt(parts[1], 10, 64)
 	if err != nil {
 		return r, false, fmt.Errorf("seal everything: unexpected marker: %w", err)
@@ -114,17 +116,20 @@ func parseRewound(reply []any) (r Rewound, ok bool, err error) {
 	return r, err == nil, err
 }
 
-// RememberChunk is how many ids a call of remember.lua takes: 30 ms of Valkey's time and
-// one fsync, while nothing is accepted anyway.
+// RememberChunk is how many ids a call of remember.lua takes: 30 ms of Valkey's time and one fsync,
+// while nothing is accepted anyway.
 const RememberChunk = 5000
 
-// Remember puts back event ids that a shard may have forgotten, for the dedupe window
-// from now, while the loss with that marker is being dealt with. An id that the shard
-// knows keeps its content. It may be repeated.
-func (v *Valkey) Remember(ctx context.Context, shard int, marker string, dedupe time.Duration, ids []EventID) error {
+// Remember puts back event ids that a shard may have forgotten, for the dedupe window from now,
+// during the recovery with that marker. An id that the shard knows keeps its content. It may be
+// repeated.
+func (v *Valkey) Remember(
+	ctx context.Context, shard int, marker string, dedupe time.Duration, ids []EventID,
+) error {
 	keys := []string{rewoundKey(shard), slicesKey(shard)}
 	for chunk := range slices.Chunk(ids, RememberChunk) {
-		args := []any{marker, seenPrefix(shard), windowMillis(dedupe), packIDs(chunk), requestPrefix(shard)}
+		args := []any{marker, seenPrefix(shard), windowMillis(dedupe), packIDs(chunk),
+			requestPrefix(shard)}
 		if _, err := v.run(ctx, nil, call{rememberScript, keys, args}); err != nil {
 			return fmt.Errorf("put back event ids: %w", err)
 		}
@@ -132,13 +137,14 @@ func (v *Valkey) Remember(ctx context.Context, shard int, marker string, dedupe 
 	return nil
 }
 
-// Resume ends the recovery from the loss with that marker: the shard is in use again
-// from a position on. It may be repeated.
+// Resume ends the recovery with that marker: the shard is in use again, from the given position on.
+// It may be repeated.
 func (v *Valkey) Resume(
 	ctx context.Context, shard int, marker string, from ledger.Position,
 ) error {
 	keys := []string{rewoundKey(shard), seqKey(shard), readsKey(shard)}
-	if _, err := v.run(ctx, nil, call{resumeScript, keys, []any{marker, from, record.Form}}); err != nil {
+	args := []any{marker, from, record.Form}
+	if _, err := v.run(ctx, nil, call{resumeScript, keys, args}); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
 	return nil

@@ -1,7 +1,6 @@
 #!lua flags=allow-oom
--- Seals everything in a Valkey that has lost writes: raw events, late events, and all
--- minutes, the open ones too. Nothing is accepted meanwhile, so repeating it until
--- nothing is left changes nothing.
+-- Seals everything in a Valkey that has lost writes: raw events, late events, and all minutes,
+-- including open ones. Nothing is accepted meanwhile, so it may be repeated until nothing is left.
 --
 -- KEYS[1] raw  KEYS[2] rawbytes  KEYS[3] minutes  KEYS[4] late
 -- KEYS[5] sealed:raw  KEYS[6] sealed:sum  KEYS[7] seq  KEYS[8] order  KEYS[9] rewound
@@ -41,8 +40,9 @@ for _, minute in ipairs(open) do
   redis.call('HSET', sum, 'm', minute)
   redis.call('ZREM', minutes, minute)
 end
--- It always writes, so that WAITAOF behind this call covers earlier ones.
+-- It always writes, so that the WAITAOF after this call covers earlier calls.
 redis.call('SET', rewound, marker)
 
 return {marker, tonumber(redis.call('GET', seq) or 0), redis.call('ZCARD', minutes),
-  redis.call('ZRANGE', sealed_raw, 0, -1, 'WITHSCORES'), redis.call('ZRANGE', sealed_sum, 0, -1, 'WITHSCORES')}
+  redis.call('ZRANGE', sealed_raw, 0, -1, 'WITHSCORES'),
+  redis.call('ZRANGE', sealed_sum, 0, -1, 'WITHSCORES')}

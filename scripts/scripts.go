@@ -29,7 +29,7 @@ var seenLua string
 //go:embed limits.lua
 var limitsFile string
 
-// limitsLua is limits.lua behind the constants that it shares with Go.
+// limitsLua is limits.lua, preceded by the constants that it shares with Go.
 var limitsLua = fmt.Sprintf("local feature_days = %d\n", featureDays) + limitsFile
 
 //go:embed ingest.lua
@@ -93,7 +93,8 @@ var shardsLua string
 var reshardLua string
 
 var (
-	ingestScript   = newScript("ingest", ingestLua, positionLua, countersLua, countingLua, seenLua, limitsLua)
+	ingestScript = newScript("ingest", ingestLua,
+		positionLua, countersLua, countingLua, seenLua, limitsLua)
 	stageScript    = newScript("stage", stageLua, countersLua, countingLua, seenLua)
 	judgeScript    = newScript("judge", judgeLua, positionLua, countersLua, limitsLua)
 	unstageScript  = newScript("unstage", unstageLua)
@@ -115,29 +116,29 @@ var (
 	reshardScript  = newScript("reshard", reshardLua)
 )
 
-// script is a script with the name of its file, without the ending.
+// script is a script with the name of its file, without the extension.
 type script struct {
 	*redis.Script
 	name string
 }
 
-// newScript is a script with parts behind its first line, which holds its flags.
+// newScript returns a script with parts inserted after its first line, which holds its flags.
 func newScript(name, lua string, parts ...string) script {
 	flags, body, _ := strings.Cut(lua, "\n")
 	return script{redis.NewScript(flags + "\n" + strings.Join(parts, "") + body), name}
 }
 
-// Valkey calls the scripts. The client must not retry by itself (MaxRetries -1):
-// a repeated call is safe only under the rules of each function.
+// Valkey calls the scripts. The client must not retry (MaxRetries -1): a repeated call is safe only
+// under the rules of each function.
 type Valkey struct {
 	rdb    redis.UniversalClient
 	shards int
-	// highWater is the largest position that this process knows of, by shard, see Known.
+	// highWater is the largest position that this process knows, by shard (Known).
 	highWater []atomic.Int64
-	// hashes is in how many hashes of counters usage was last looked up, by shard.
+	// hashes is the number of hashes of counters in the latest lookup of usage, by shard.
 	hashes  []atomic.Int64
 	heads   []atomic.Pointer[head]   // of the queue, by shard
-	seconds *prometheus.HistogramVec // of calls, by script; nil if nobody wants to know
+	seconds *prometheus.HistogramVec // of calls, by script; nil without Observe
 }
 
 // New returns the scripts of a deployment with the given number of shards, at least 1.
@@ -147,7 +148,7 @@ func New(rdb redis.UniversalClient, shards int) *Valkey {
 		hashes: make([]atomic.Int64, shards), heads: make([]atomic.Pointer[head], shards)}
 }
 
-// Shards is the number of shards.
+// Shards returns the number of shards.
 func (v *Valkey) Shards() int { return v.shards }
 
 // call is one EVALSHA of a pipeline.
@@ -157,10 +158,12 @@ type call struct {
 	args   []any
 }
 
-// run sends the calls, and extra if it is not nil, in one pipeline on one connection,
-// and loads the scripts first if Valkey does not know them: a script that is unknown
-// has not run. The error is the first that any command gave.
-func (v *Valkey) run(ctx context.Context, extra func(redis.Pipeliner), calls ...call) ([]*redis.Cmd, error) {
+// run sends the calls, and extra if it is not nil, in one pipeline on one connection. If Valkey
+// does not know a script, run loads the scripts and sends the calls again: an unknown script has
+// not run. The error is the first that any command returned.
+func (v *Valkey) run(
+	ctx context.Context, extra func(redis.Pipeliner), calls ...call,
+) ([]*redis.Cmd, error) {
 	for loaded := false; ; loaded = true {
 		pipe := v.rdb.Pipeline()
 		cmds := make([]*redis.Cmd, len(calls))

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Closes what can be closed into immutable batches and hands out the batches that
--- wait for Postgres, oldest first. May run on a full Valkey: it frees memory in the end.
--- Uses position.lua, which Go puts before it.
+-- Closes what can be closed into immutable batches and hands out the batches that wait for
+-- Postgres, oldest first. It may run on a full Valkey, because it leads to memory being freed. Uses
+-- position.lua, which Go puts before it.
 --
 -- KEYS[1] raw  KEYS[2] rawbytes  KEYS[3] minutes  KEYS[4] late
 -- KEYS[5] sealed:raw  KEYS[6] sealed:sum  KEYS[7] settled  KEYS[8] seq
@@ -14,13 +14,13 @@
 -- ARGV[7] form of lines that the caller reads
 -- ARGV[8..] new ids, at least ARGV[5] + 1
 --
--- Returns {raw, sums, settled, more, seq}: the first two are id, seq, id, seq, ...;
---   settled are ids that Postgres has and that wait to be dropped; more is 1 if there is
---   further work beyond what is handed out; seq numbers this hand-out;
---   or the error REWOUND: Valkey has lost writes that the caller knows of, or somebody
---   else has noticed that before; nothing but KEYS[10] is written.
--- Cost: O(batches); RENAME does not touch their contents. A turn of seal.lua and ack.lua
---   with a batch of each kind takes about 0.1 ms, whatever they hold.
+-- Returns {raw, sums, settled, more, seq}: raw and sums are id, order, id, order, ...; settled are
+-- the ids of batches that Postgres has and that wait to be dropped; more is 1 if there is more work
+-- than was handed out; seq is the position after this hand-out;
+--   or the error REWOUND: Valkey has lost writes that the caller knows of, or another caller has
+--   noticed that before; nothing but KEYS[10] is written.
+-- Cost: O(batches); RENAME does not touch their contents. One call of seal.lua and one of ack.lua
+-- with a batch of each kind take about 0.1 ms together, whatever the batches hold.
 
 local raw, rawbytes, minutes, late = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local sealed_raw, sealed_sum, settled, seq = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
@@ -43,15 +43,15 @@ local function seal(key, prefix, sealed)
   return prefix .. id
 end
 
--- What waits goes first: nothing is sealed beyond what can be handed out.
+-- What waits goes first: no more is sealed than can be handed out.
 if redis.call('ZCARD', sealed_raw) < most and redis.call('EXISTS', raw) == 1 then
   seal(raw, raw_prefix, sealed_raw)
   redis.call('DEL', rawbytes)
 end
--- A sum never reaches Postgres before the events it counts: it is sealed when all of
--- them are sealed, and handed out when all of them are handed out. Sums that were lost
--- here can then be made again from events. Nothing new is sealed while a sum waits, but for
--- those of large requests, which ingest.lua has sealed behind their events.
+-- A sum must never reach Postgres before the events that it counts: it is sealed when all of them
+-- are sealed, and handed out when all of them are handed out. Sums that are lost here can then be
+-- recomputed from events. Nothing new is sealed while a sum waits, except the sums of large
+-- requests, which ingest.lua has sealed after their events.
 local room = most - redis.call('ZCARD', sealed_sum)
 if room > 0 then
   for _, id in ipairs(redis.call('ZRANGE', sealed_sum, 0, -1)) do
@@ -76,17 +76,16 @@ local sums = {}
 if redis.call('ZCARD', sealed_raw) <= most then
   sums = redis.call('ZRANGE', sealed_sum, 0, most - 1, 'WITHSCORES')
 end
--- A hand-out always writes. WAITAOF behind this call then covers the batches that an
--- earlier call, on another connection, has sealed; and a Valkey that forgets the
--- hand-out is found out by the number.
+-- A hand-out always writes. The WAITAOF after this call then covers batches that an earlier call on
+-- another connection has sealed, and the number reveals a Valkey that forgets the hand-out.
 if #raws + #sums > 0 then
-  -- Events that were handed out before ack.lua began to count them have left, or nearly.
+  -- Events that were handed out before ack.lua began to count them have left, or nearly so.
   if redis.call('EXISTS', flushed) == 0 then
     redis.call('SET', flushed, at ~= '0' and redis.call('GET', accepted) or '0')
   end
   at = redis.call('INCR', seq)
 end
--- From here until another flusher hands out, ingest may store lines of this form.
+-- Until another flusher hands out, ingest may store lines of this form.
 local note = string.format('%.0f %s', at, form)
 if redis.call('GET', reads) ~= note then redis.call('SET', reads, note) end
 

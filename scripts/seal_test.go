@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // fullGroup is a group whose lines fill a raw list, so that ingest.lua seals it.
@@ -46,7 +46,8 @@ func TestSealClosesRawLateAndTheMinutesThatAreOver(t *testing.T) {
 	}
 	for i, minute := range []int64{now - 9, now - 2, now - 1} { // late first, then by time
 		got := r.sum(sealed.Sums[i].ID)
-		if len(got.Minutes) != 1 || got.Minutes[MinuteKey{"acme", "chat", minute}] != (meter.Amounts{1, 1}) {
+		if len(got.Minutes) != 1 ||
+			got.Minutes[MinuteKey{"acme", "chat", minute}] != (meter.Amounts{1, 1}) {
 			t.Errorf("sum %d: %+v, want minute %d", i, got.Minutes, minute)
 		}
 	}
@@ -54,7 +55,8 @@ func TestSealClosesRawLateAndTheMinutesThatAreOver(t *testing.T) {
 	if dump["fm:{0}:minutes"] != "zset: 29700000=29700000" || dump["fm:{0}:minute:29700000"] == "" {
 		t.Errorf("minutes %q: the current one must stay open", dump["fm:{0}:minutes"])
 	}
-	for _, gone := range []string{"fm:{0}:raw", "fm:{0}:rawbytes", "fm:{0}:late", "fm:{0}:minute:29699999"} {
+	for _, gone := range []string{"fm:{0}:raw", "fm:{0}:rawbytes", "fm:{0}:late",
+		"fm:{0}:minute:29699999"} {
 		if dump[gone] != "" {
 			t.Errorf("%s is still there: %s", gone, dump[gone])
 		}
@@ -83,7 +85,8 @@ func TestSealSealsNoNewSumWhileOneWaits(t *testing.T) {
 	first := r.seal(now)
 	r.add(chat(1), minutesAgo(1), lateChat(9, 1)) // the closed minute is opened again
 	second := r.seal(now + 5)
-	if len(second.Raw) != 2 || second.Raw[0] != first.Raw[0] || !slices.Equal(second.Sums, first.Sums) {
+	if len(second.Raw) != 2 || second.Raw[0] != first.Raw[0] ||
+		!slices.Equal(second.Sums, first.Sums) {
 		t.Errorf("second seal: %+v, want what waits and the new events: %+v", second, first)
 	}
 	if !second.More {

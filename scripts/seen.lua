@@ -1,54 +1,54 @@
--- The event ids that a shard remembers: what ingest.lua, stage.lua and remember.lua share. It
--- does nothing by itself.
+-- The event ids that a shard remembers. ingest.lua, stage.lua and remember.lua share this file. It
+-- does nothing on its own.
 --
--- An id is 20 bytes: 4 choose its bucket, 11 are its field, 5 are the digest of what
--- it was sent for. Five zeros in place of a digest match any content.
+-- An id is 20 bytes: 4 choose its bucket, 11 are its field, and 5 are the digest of the content
+-- that it was sent with. A digest of five zeros matches any content.
 --
--- An id of a large request, which stage.lua stores part by part, has the request's token behind
--- the digest. Whether it is remembered is up to the key <request><token>: 'counted' says yes,
--- 'open' that the request is on its way, and without the key the id was never seen.
+-- An id of a large request, which stage.lua stores part by part, has the request's token after the
+-- digest. The key <request><token> decides whether the id is remembered: 'counted' means yes,
+-- 'open' means that the request is in progress, and without the key the id was never seen.
 --
--- Ids lie in slices of time. A slice has buckets: hashes small enough to be stored as
--- a listpack, one field an id, named <prefix><slice>:<bucket, hex>. The list of slices,
--- newest first, has for each "<number> <start> <buckets> <ids>"; start is Valkey's own
--- time in ms. With the window W, a slice
+-- Ids are stored in slices of time. A slice has buckets: hashes small enough to be stored as a
+-- listpack, with one field an id, named <prefix><slice>:<bucket, hex>. The list of slices, newest
+-- first, has for each "<number> <start> <buckets> <ids>"; start is in ms of Valkey's clock. With
+-- the window W, a slice
 --
---   takes new ids for 2/3 W, or until it has `most` in a bucket on average, and then
---   the next one, with a number of buckets for the rate of ids seen in the last, does;
---   is asked until 2 W after its start, and its buckets expire 2 W after their first id.
+--   takes new ids for 2/3 W, or until its buckets hold `most` ids on average. Then the next
+--     slice does, with a number of buckets that suits the rate of ids in the last one;
+--   is read until 2 W after its start, and its buckets expire 2 W after their first id.
 --
--- So an id is remembered for 4/3 W to 2 W. Valkey's clock may jump ahead by 1/3 W
--- without an id being forgotten within W; if it jumps further, ids are forgotten early
--- by what exceeds that. If it jumps back, ids are remembered for longer by the jump. No
--- other machine's clock matters.
+-- An id is therefore remembered for 4/3 W to 2 W. Valkey's clock may jump ahead by 1/3 W without an
+-- id being forgotten within W; if it jumps further, ids are forgotten early by the excess. If it
+-- jumps back, ids are remembered longer by the jump. No other machine's clock matters.
 --
--- The keys of buckets are made here, and so are not among KEYS: they share the hash tag
--- of the shard's other keys, and thus their slot.
+-- This script builds the keys of buckets, so they are not among KEYS. They share the hash tag of
+-- the shard's other keys, and thus their slot.
 --
--- A window that is made longer holds for the ids that come from then on.
+-- A lengthened window applies to ids that come from then on.
 --
--- Cost: a look-up of an id for each slice that is asked, which are 3, or a few more for
---   2 W after the rate of ids has grown by a multiple. Measured inside Valkey 8: about
---   6 us an id, where a key each takes 1.5 us.
--- Memory: 25 to 26 bytes an id, where a key each takes about 190; the process grows by
---   30. At most 2 W are remembered, so 1,000 ids/s and W = 3 h take 560 MB.
+-- Cost: one lookup of an id for each slice that is read, of which there are 3, or a few more for 2
+-- W after the rate of ids has grown by a multiple. Measured inside Valkey 8: about 6 us an id; with
+-- one key an id it would be 1.5 us.
+-- Memory: 25 to 26 bytes an id; with one key an id it would be about 190. The process grows by 30
+-- bytes an id. Ids are remembered for at most 2 W, so 1,000 ids/s and W = 3 h take 560 MB.
 
 local call, format = redis.call, string.format
 local id_format, id_size, digest_size = '>I4c11c5', 20, 5
 local any_content = string.rep('\0', 5)
--- A listpack holds hash-max-listpack-entries: 512 by default, 128 in the least generous
--- configuration that is common. Buckets fill at random: of those with 64 on average
--- one in 10^11 has more than 128.
+-- A listpack holds hash-max-listpack-entries: 512 by default, 128 in the least generous common
+-- configuration. Buckets fill at random: with 64 ids on average, one bucket in 10^11 has more than
+-- 128.
 local aim, most, least_buckets = 50, 64, 4096
 
--- remembered reads the list of slices. o has their key, slices; the prefix of the buckets; the
--- window in ms; and the prefix of the keys of large requests. It returns four functions:
---   find(bucket, field): the digest of an id that is remembered, else nil; and whether a request
---     that is on its way has it;
+-- remembered reads the list of slices. o has slices, the key of the list; prefix, that of the
+-- buckets; window, in ms; and request, the prefix of the keys of large requests. It returns four
+-- functions:
+--   find(bucket, field): the digest of an id that is remembered, else nil; and whether it belongs
+--     to a request in progress;
 --   open(n): chooses the slice for n new ids, before the first put;
---   put(bucket, field, digest): remembers an id that find does not know; digest may be followed
---     by a token;
---   close(): writes the list; nothing else but put writes.
+--   put(bucket, field, digest): remembers an id that find does not know; a token may follow the
+--     digest;
+--   close(): writes the list; only close and put write.
 local function remembered(o)
   local slices, prefix, window = o.slices, o.prefix, o.window
   local time = call('TIME')
@@ -87,9 +87,11 @@ local function remembered(o)
   local function open(n)
     local last = newest
     slice = last
-    if last and last.start <= now and now < last.start + takes and last.ids + n <= most * last.buckets then return end
+    if last and last.start <= now and now < last.start + takes
+      and last.ids + n <= most * last.buckets then return end
     fresh = true
-    slice = {number = 1, start = now, buckets = math.max(least_buckets, math.ceil(n / aim)), ids = 0}
+    local buckets = math.max(least_buckets, math.ceil(n / aim))
+    slice = {number = 1, start = now, buckets = buckets, ids = 0}
     if last then
       local took = now - last.start
       if took < 1 or took > takes then took = takes end
@@ -107,7 +109,8 @@ local function remembered(o)
   end
 
   local function close()
-    local record = format('%.0f %.0f %.0f %.0f', slice.number, slice.start, slice.buckets, slice.ids)
+    local record = format('%.0f %.0f %.0f %.0f',
+      slice.number, slice.start, slice.buckets, slice.ids)
     if not fresh then
       call('LSET', slices, 0, record)
       return
@@ -119,8 +122,8 @@ local function remembered(o)
   return find, open, put, close
 end
 
--- seen_among adds to a list, for each of ids that find knows, its number (1..) and 1 if it was sent
--- for the same content, 0 if for another, 2 if a request that is on its way has it.
+-- seen_among adds to a list, for each of the ids that find knows, its number (1..) and 1 if it was
+-- sent for the same content, 0 if for another, 2 if it belongs to a request in progress.
 local function seen_among(ids, find, list)
   for at = 1, #ids, id_size do
     local bucket, field, digest = struct.unpack(id_format, ids, at)
@@ -133,7 +136,7 @@ local function seen_among(ids, find, list)
   return list
 end
 
--- remember puts ids that find does not know, with a token behind their digests.
+-- remember stores ids that find does not know, with a token after their digests.
 local function remember(ids, open, put, close, token)
   open(#ids / id_size)
   for at = 1, #ids, id_size do

@@ -16,37 +16,38 @@ import (
 // ErrManyLate reports that more events wait for Postgres than one call may add up.
 var ErrManyLate = errors.New("too many events wait to be added up")
 
-// seriesCounters is how many counters a call of Series may look at; its cost is in series.lua.
+// seriesCounters is how many counters a call of Series may read; series.lua describes its cost.
 const seriesCounters = 50_000
 
-// SeriesQuery asks for what one tenant has used, by feature, at the days or unix minutes of
-// a half-open range, and the caller does not know from Postgres.
+// SeriesQuery asks for what one tenant has used, by feature and by day or unix minute of a
+// half-open range, as far as the caller does not know it from Postgres.
 type SeriesQuery struct {
 	Tenant   string
 	From, To int64
-	// Minutes says that From and To are unix minutes, not days (meter.Day).
+	// Minutes reports that From and To are unix minutes, not days (meter.Day).
 	Minutes bool
 	// Settled and Position are as in Query.
 	Settled  []string
 	Position ledger.Position
 }
 
-// SeriesCount is a part of what was used of a feature at a day or unix minute.
+// SeriesCount is a part of a feature's usage in a day or unix minute.
 type SeriesCount struct {
 	At      int64
 	Feature string
 	Used    meter.Amounts
 }
 
-// Series returns what q asks for, in no order, the same day or minute possibly in parts. It
-// is one look at Valkey. ErrRewound says that the counts would not fit what the caller knows
-// from Postgres, ErrManyLate that they cannot be told now.
+// Series returns what q asks for, in no order. The same day or minute may come in several parts. It
+// reads Valkey at one instant. ErrRewound reports that the counts would not match what the caller
+// knows from Postgres, ErrManyLate that they cannot be determined now.
 func (v *Valkey) Series(ctx context.Context, q SeriesQuery) ([]SeriesCount, error) {
 	shard, what := ShardOf(q.Tenant, v.shards), "days"
 	if q.Minutes {
 		what = "minutes"
 	}
-	args := []any{minutePrefix(shard), sumPrefix(shard), what, q.Position, q.Tenant, q.From, q.To, seriesCounters}
+	args := []any{minutePrefix(shard), sumPrefix(shard), what, q.Position,
+		q.Tenant, q.From, q.To, seriesCounters}
 	for _, id := range q.Settled {
 		args = append(args, id)
 	}

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
--- Lists what one tenant has used and the caller does not know from Postgres, by feature and
--- by day or minute: open minutes, late events and every sum batch that is not among the
--- given ids. Uses position.lua and counters.lua.
+-- Lists what one tenant has used, as far as the caller does not know it from Postgres, by feature
+-- and by day or minute: open minutes, late events and every sum batch that is not among the given
+-- ids. Uses position.lua and counters.lua.
 --
 -- KEYS[1] minutes  KEYS[2] late  KEYS[3] sealed:sum  KEYS[4] settled
 -- KEYS[5] seq  KEYS[6] rewound
@@ -10,16 +10,16 @@
 -- ARGV[4] seq up to which the caller knows Postgres
 -- ARGV[5] tenant
 -- ARGV[6] first day or unix minute  ARGV[7] day or minute after the last
--- ARGV[8] most counters to look at; of 'minutes', also those of other tenants in a hash of
+-- ARGV[8] most counters to read; for 'minutes', including those of other tenants in a hash of
 --         late events
 -- ARGV[9 ..] ids of sum batches to leave out
 --
--- Returns day or minute, feature, each amount, ...; some days and minutes several times;
+-- Returns day or minute, feature, each amount, ...; a day or minute may occur several times;
 --   or the error REWOUND, see usage.lua;
---   or the error LATE: the hashes hold more than may be looked at.
--- Cost: 'days', and 'minutes' of hashes of a minute: a look-up an amount, feature and hash. Late
---   hashes and those of one large request have no index by minute: the minutes asked for are
---   tried, or all counters read if those are fewer.
+--   or the error LATE: the hashes hold more than may be read.
+-- Cost: for 'days', and for 'minutes' in the hash of a minute: one lookup an amount, feature and
+-- hash. Late hashes and those of one large request have no index by minute: the script tries the
+-- minutes asked for, or reads all counters if those are fewer.
 
 local minutes, late, sealed_sum, settled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local minute_prefix, sum_prefix, what = ARGV[1], ARGV[2], ARGV[3]
@@ -34,8 +34,8 @@ for i = 9, #ARGV do leave_out[ARGV[i]] = true end
 
 local answer = {}
 
--- list adds counters of a hash, given by their names without kinds, their features, and the day
--- or minute of each. kinds are those of the amounts.
+-- list adds counters of a hash, given by their names without kinds, their features, and the day or
+-- minute of each. kinds are the kinds of the amounts.
 local function list(hash, kinds, counters, names, ats)
   for first = 1, #counters, most_values do
     local last = math.min(first + most_values - 1, #counters)
@@ -55,8 +55,8 @@ local function list(hash, kinds, counters, names, ats)
   end
 end
 
--- of_days lists what the index of a hash names: at its day if that is asked for, or all of
--- it at a minute.
+-- of_days lists the counters that the index of a hash names: those of the days asked for at their
+-- days or, with a minute, all of them at that minute.
 local function of_days(hash, index, minute)
   local counters, names, ats = {}, {}, {}
   for day, feature in string.gmatch(index, '([^\t\n]+)\t([^\n]+)') do
@@ -111,7 +111,7 @@ local function of_late(hash, index)
   return true
 end
 
--- use lists a hash, of the given minute if it is of one; false if that would be too much.
+-- use lists a hash, with its minute if it has one; it returns false if the hash holds too much.
 local function use(hash, minute)
   if what == 'minutes' and minute and (minute < from or minute >= to) then return true end
   local index = index_of(hash, tenant)
@@ -120,18 +120,18 @@ local function use(hash, minute)
   return of_days(hash, index, what == 'minutes' and minute)
 end
 
-local told = use(late, false)
+local whole = use(late, false)
 for _, minute in ipairs(redis.call('ZRANGE', minutes, 0, -1)) do
-  told = use(minute_prefix .. minute, tonumber(minute)) and told
+  whole = use(minute_prefix .. minute, tonumber(minute)) and whole
 end
 for _, zset in ipairs({sealed_sum, settled}) do
   for _, id in ipairs(redis.call('ZRANGE', zset, 0, -1)) do
     if not leave_out[id] then
       local hash = sum_prefix .. id
       local minute = tonumber(redis.call('HGET', hash, 'm') or 0)
-      told = use(hash, minute ~= 0 and minute) and told
+      whole = use(hash, minute ~= 0 and minute) and whole
     end
   end
 end
-if not told then return redis.error_reply('LATE too many late events wait') end
+if not whole then return redis.error_reply('LATE too many late events wait') end
 return answer

@@ -17,12 +17,12 @@ func (v *Valkey) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Server asks Valkey about itself.
+// Server returns what Valkey reports about itself.
 func (v *Valkey) Server(ctx context.Context) (valkey.Server, error) {
 	return valkey.ReadServer(ctx, v.rdb)
 }
 
-// DurableNodes measures each server that holds a shard, see valkey.Measure.
+// DurableNodes measures each server that holds a shard (valkey.Measure).
 func (v *Valkey) DurableNodes(ctx context.Context) ([]valkey.Durable, error) {
 	var all []valkey.Durable
 	seen := map[string]bool{}

@@ -12,22 +12,22 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 
-// ErrShards reports that the state in Valkey is placed by another number of shards.
+// ErrShards reports that another number of shards places the state in Valkey.
 var ErrShards = errors.New("SHARDS is not what the state in valkey is placed by")
 
 // ErrWaits reports that something in Valkey waits for Postgres.
 var ErrWaits = errors.New("events or sums wait for postgres")
 
-// shardsChanged is the reason of a marker that says that a shard's tenants have changed.
+// shardsChanged is the reason in a marker for a shard whose tenants have changed.
 const shardsChanged = "SHARDS was changed"
 
-// placedSample is how many tenants of a shard are looked at where no number is noted.
+// placedSample is how many tenants of a shard are examined if no number is noted.
 const placedSample = 1000
 
-// ClaimShards notes this number of shards in Valkey, beside the state that it places, or
-// compares it with what is noted there. Where nothing is noted, since the version before does
-// not, it looks at where tenants lie. It returns ErrShards if the number is another one, and
-// may be called at any time: a Valkey that was lost is told again.
+// ClaimShards notes this number of shards in Valkey, with the state that it places, or compares it
+// with the noted number. If none is noted, because the previous version does not write it,
+// ClaimShards examines in which shards tenants lie. It returns ErrShards if the number differs. It
+// may be called at any time: after Valkey was lost, it notes the number again.
 func (v *Valkey) ClaimShards(ctx context.Context) error {
 	placed, noted, err := v.PlacedShards(ctx)
 	if err != nil {
@@ -42,8 +42,9 @@ func (v *Valkey) ClaimShards(ctx context.Context) error {
 	return err
 }
 
-// PlacedShards is the number of shards by which the state in Valkey is placed: as it is noted or,
-// if it is not, as tenants lie. An empty Valkey is placed by any number. It reads only.
+// PlacedShards returns the number of shards that places the state in Valkey: the noted number or,
+// if there is none, a number that explains in which shards tenants lie. Any number places an empty
+// Valkey. It only reads.
 func (v *Valkey) PlacedShards(ctx context.Context) (shards int, noted bool, err error) {
 	shards, err = v.noteShards(ctx, "")
 	if err != nil || shards > 0 {
@@ -54,11 +55,12 @@ func (v *Valkey) PlacedShards(ctx context.Context) (shards int, noted bool, err 
 }
 
 func (v *Valkey) otherShards(is int) error {
-	return fmt.Errorf("%w: it is placed by SHARDS=%d, and the setting is %d: set SHARDS=%d for every role; "+
-		"to change it, stop ingest, let a flusher empty the queue, stop every role, and run 'flagmeter shards set %d'", ErrShards, is, v.shards, is, v.shards)
+	return fmt.Errorf("%w: it is placed by SHARDS=%d, and the setting is %d: set SHARDS=%d for"+
+		" every role; to change it, stop ingest, let a flusher empty the queue, stop every role,"+
+		" and run 'flagmeter shards set %d'", ErrShards, is, v.shards, is, v.shards)
 }
 
-// noteShards is shards.lua.
+// noteShards calls shards.lua.
 func (v *Valkey) noteShards(ctx context.Context, mine string) (int, error) {
 	cmds, err := v.run(ctx, nil, call{shardsScript, []string{shardsKey}, []any{mine}})
 	if err != nil {
@@ -67,9 +69,9 @@ func (v *Valkey) noteShards(ctx context.Context, mine string) (int, error) {
 	return cmds[0].Int()
 }
 
-// placedBy is the number of shards by which tenants lie where they are: today's if that is
-// possible, or if no single number explains all of them, because it was changed before there
-// was a note.
+// placedBy returns a number of shards that explains in which shards tenants lie. It prefers the
+// present number, also if no single number explains all of them, because the number was changed
+// before notes existed.
 func (v *Valkey) placedBy(ctx context.Context) (int, error) {
 	cmds := make([]*redis.StringSliceCmd, ledger.MaxShards)
 	_, err := v.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -102,13 +104,17 @@ func (v *Valkey) placedBy(ctx context.Context) (int, error) {
 	return v.shards, nil
 }
 
-// CloseShard closes a shard before the number of shards changes, and returns when Valkey has
-// that on disk: it accepts nothing until a flusher has recovered it (SealAll). end is the
-// position that Postgres knows of it. It returns ErrWaits if something in it waits for
-// Postgres, and may be repeated.
-func (v *Valkey) CloseShard(ctx context.Context, shard int, end ledger.Position) (at ledger.Position, err error) {
-	keys := []string{rewoundKey(shard), seqKey(shard), rawKey(shard), minutesKey(shard), lateKey(shard), sealedRawKey(shard), sealedSumKey(shard)}
-	reply, err := v.durably(ctx, shard, call{reshardScript, keys, []any{uuid.Must(uuid.NewV7()).String(), end, shardsChanged}})
+// CloseShard closes a shard before the number of shards changes, and returns when Valkey has that
+// on disk. The shard accepts nothing until a flusher has recovered it (SealAll). end is the shard's
+// position in Postgres. It returns ErrWaits if something in the shard waits for Postgres. It may be
+// repeated.
+func (v *Valkey) CloseShard(
+	ctx context.Context, shard int, end ledger.Position,
+) (at ledger.Position, err error) {
+	keys := []string{rewoundKey(shard), seqKey(shard), rawKey(shard), minutesKey(shard),
+		lateKey(shard), sealedRawKey(shard), sealedSumKey(shard)}
+	args := []any{uuid.Must(uuid.NewV7()).String(), end, shardsChanged}
+	reply, err := v.durably(ctx, shard, call{reshardScript, keys, args})
 	if err != nil {
 		return 0, fmt.Errorf("close shard %d: %w", shard, err)
 	}
@@ -122,8 +128,7 @@ func (v *Valkey) CloseShard(ctx context.Context, shard int, end ledger.Position)
 	return at, nil
 }
 
-// MoveShards notes another number of shards than the one that is noted. All shards of both
-// numbers must be closed.
+// MoveShards replaces the noted number of shards. All shards of both numbers must be closed.
 func (v *Valkey) MoveShards(ctx context.Context) error {
 	if err := v.rdb.Set(ctx, shardsKey, v.shards, 0).Err(); err != nil {
 		return fmt.Errorf("note SHARDS in valkey: %w", err)

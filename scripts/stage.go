@@ -14,17 +14,17 @@ import (
 // longer than any request waits for its answer.
 const stagedFor = time.Minute
 
-// Staged names two batches of one large request, which nobody sees until Ingest seals them.
+// Staged names two batches of one large request, which no reader sees until Ingest seals them.
 type Staged struct {
 	Raw, Sum string // ids
-	// Token marks the request's event ids, which count once it does.
+	// Token marks the request's event ids, which count once the request does.
 	Token string
 	Parts int // stored so far
-	// Judged is in how many parts Judge has taken its limits; 0 if Group.Limits has them.
+	// Judged is how many parts of its limits Judge has taken; 0 if Group.Limits contains them.
 	Judged int
 }
 
-// NewStaged names a pair of batches that holds nothing yet.
+// NewStaged returns a pair of batches that holds nothing yet.
 func NewStaged() *Staged {
 	var token [8]byte
 	rand.Read(token[:])
@@ -34,7 +34,7 @@ func NewStaged() *Staged {
 
 func (s *Staged) pair() string { return s.Raw + " " + s.Sum }
 
-// keys are those that stage.lua and unstage.lua have in common.
+// keys returns the keys that stage.lua and unstage.lua share.
 func (s *Staged) keys(shard int) []string {
 	return []string{stagedKey(shard), rawPrefix(shard) + s.Raw, sumPrefix(shard) + s.Sum,
 		requestPrefix(shard) + s.Token}
@@ -48,9 +48,9 @@ type StagedPart struct {
 }
 
 // Stage stores the next part of a large request. If seen is not empty, ids of the part were seen
-// before, and nothing of it is stored: send it again without them. ok is false if Valkey does not
-// have the parts before: begin again with a new pair. After an error that is Transient, call it
-// again with the same part. A pair that is not sealed is deleted a minute after it was begun.
+// before and nothing of it is stored: send it again without them. ok is false if Valkey does not
+// have the earlier parts: start again with a new pair. After an error that is Transient, call it
+// again with the same part. A pair that is not sealed is deleted a minute after its first part.
 func (v *Valkey) Stage(ctx context.Context, shard int, s *Staged, p StagedPart,
 	dedupe time.Duration) (seen []Seen, ok bool, err error) {
 	staged := make([]Counter, len(p.Counters))
@@ -84,7 +84,7 @@ func (v *Valkey) Stage(ctx context.Context, shard int, s *Staged, p StagedPart,
 }
 
 // Unstage gives up a pair, unless it is sealed: a call of Ingest whose reply was lost may have
-// done that.
+// sealed it.
 func (v *Valkey) Unstage(ctx context.Context, shard int, s *Staged) error {
 	keys := append(s.keys(shard), holdingKey(shard), judgedKey(shard, s.Token))
 	if _, err := v.run(ctx, nil, call{unstageScript, keys, []any{s.pair(), s.Token}}); err != nil {

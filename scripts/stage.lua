@@ -1,10 +1,10 @@
 #!lua
--- Stores a part of one large request in a raw batch and a sum batch of its own, which nobody
--- sees until ingest.lua seals them: so a request of any size takes short calls, and is counted
--- whole or not at all. Uses counters.lua, counting.lua and seen.lua, which
--- Go puts before it.
+-- Stores a part of one large request in a raw batch and a sum batch that belong to it and that no
+-- reader sees until ingest.lua seals them. A request of any size thus takes only short calls, and
+-- is counted whole or not at all. Uses counters.lua, counting.lua and seen.lua, which Go puts
+-- before it.
 --
--- KEYS[1] staged     zset: pairs of staged batches, "<raw id> <sum id>", by when they were begun
+-- KEYS[1] staged     zset: pairs of staged batches, "<raw id> <sum id>", by their start
 -- KEYS[2] raw:<id>   list: the staged events, an element a part
 -- KEYS[3] sum:<id>   hash: the counters of all parts, as of late events
 -- KEYS[4] request    string: 'open' until the request is counted
@@ -23,9 +23,9 @@
 --
 -- Returns {'ok'} if the part is stored;
 --         {'seen', i, same, ...} as ingest.lua; nothing of this part is stored;
---         {'unstaged'} the parts before it are not there: begin with a new pair.
--- The ids count once the request does. A crash of the caller leaves a pair that was begun; a later
--- call of anybody deletes it.
+--         {'unstaged'} the earlier parts are not there: start again with a new pair.
+-- The ids count once the request does. If the caller crashes, it leaves an unfinished pair, which
+-- a later call of any caller deletes.
 -- Cost: linear in counters, ids and bytes; UNLINK frees memory in the background.
 
 local staged, raw, sum, request, slices = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -55,10 +55,13 @@ if #seen > 1 then return seen end
 
 local fields = (#ARGV - first_counter + 1) / 2
 local count, write = counting()
-if count(sum, first_counter, fields) then return redis.error_reply('ERR a staged counter overflows') end
+if count(sum, first_counter, fields) then
+  return redis.error_reply('ERR a staged counter overflows')
+end
 write()
 if part == 1 then
-  -- Minute 0 is of no events: who follows open hashes into batches must not take this for one.
+  -- Minute 0 has no events: a reader that follows open hashes into batches must not take this batch
+  -- for one of them.
   redis.call('HSET', sum, 'm', 0)
   redis.call('ZADD', staged, string.format('%.0f', now), pair)
   redis.call('SET', request, 'open', 'PX', patience)

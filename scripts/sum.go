@@ -10,7 +10,7 @@ import (
 
 // Sum is the content of a sum batch.
 type Sum struct {
-	// Minutes are what the batch adds to rollups, Days what it adds to usage_daily.
+	// Minutes are what the batch adds to rollups; Days are what it adds to usage_daily.
 	Minutes map[MinuteKey]meter.Amounts
 	Days    map[DayKey]meter.Amounts
 }
@@ -28,15 +28,15 @@ type DayKey struct {
 	Feature string
 }
 
-// ReadSum returns the content of a sum batch; empty if it has been dropped
-// meanwhile. It reads in steps of 2,000 fields, so that a minute of 100,000 counters
-// does not hold up Valkey.
+// ReadSum returns the content of a sum batch, which is empty if the batch has been dropped
+// meanwhile. It reads in steps of 2,000 fields, so that a minute of 100,000 counters does not block
+// Valkey.
 func (v *Valkey) ReadSum(ctx context.Context, shard int, id string) (Sum, error) {
 	sum := Sum{Minutes: map[MinuteKey]meter.Amounts{}, Days: map[DayKey]meter.Amounts{}}
 	var minute int64
 	scan := v.rdb.HScan(ctx, sumPrefix(shard)+id, 0, "", 2000).Iterator()
-	// The hash is immutable, so HSCAN returns every field; it may return one twice
-	// while the table is being resized, which sets the same value again.
+	// The hash is immutable, so HSCAN returns every field. It may return one twice while the table
+	// is being resized, which sets the same value again.
 	for scan.Next(ctx) {
 		name := scan.Val()
 		if !scan.Next(ctx) {
@@ -66,13 +66,14 @@ func (v *Valkey) ReadSum(ctx context.Context, shard int, id string) (Sum, error)
 		sum.Minutes = make(map[MinuteKey]meter.Amounts, len(sum.Days))
 		for day, n := range sum.Days {
 			key := MinuteKey{day.Tenant, day.Feature, minute}
-			sum.Minutes[key] = sum.Minutes[key].Add(n) // a zone changed within the minute makes two days of it
+			// If the zone changed within the minute, the minute has two days.
+			sum.Minutes[key] = sum.Minutes[key].Add(n)
 		}
 	}
 	return sum, nil
 }
 
-// set enters the amount in a field. Totals are left out: the other fields add up to them.
+// set stores the amount of a field. It skips totals, because they are sums of the other fields.
 func (s Sum) set(f field, value int64) {
 	switch k := kinds[f.kind]; k.scope {
 	case ofDay:

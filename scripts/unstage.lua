@@ -5,7 +5,7 @@
 -- KEYS[5] holding  KEYS[6] request:judged, see judge.lua
 -- ARGV[1] the pair  ARGV[2] the token
 --
--- Returns 1 if it was on its way. Cost: O(1); UNLINK frees memory in the background.
+-- Returns 1 if it was in progress. Cost: O(1); UNLINK frees memory in the background.
 
 if redis.call('GET', KEYS[4]) ~= 'open' then return 0 end
 redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4], KEYS[6])

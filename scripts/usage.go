@@ -12,22 +12,22 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// Query asks for what tenants of one shard have used and the caller does not know
-// from Postgres.
+// Query asks for what tenants of one shard have used, as far as the caller does not know it from
+// Postgres.
 type Query struct {
-	// Settled are the ids of sum batches the caller knows to be in Postgres.
+	// Settled are the ids of sum batches that the caller knows to be in Postgres.
 	Settled []string
 	Tenants []meter.TenantDays
 	// Position is the largest position of the shard that the caller's view of Postgres contains.
 	Position ledger.Position
-	// MissingFrom is the Batch.Number of the first sum batch of the shard that the view may
-	// not contain; Limits need it.
+	// MissingFrom is the Batch.Number of the first sum batch of the shard that the view may lack;
+	// Limits need it.
 	MissingFrom int64
 }
 
-// Totals returns the unsettled totals of each tenant of q, in q's order. It makes a
-// call for every 250 tenants, fewer if there are many hashes, so that none holds up Valkey for
-// more than a ms or two. ErrRewound says that the sums would not fit what the caller knows from
+// Totals returns the unsettled totals of each tenant of q, in q's order. It makes one call for
+// every 250 tenants, or fewer if there are many hashes, so that no call blocks Valkey for more than
+// a millisecond or two. ErrRewound reports that the sums would not match what the caller knows from
 // Postgres.
 func (v *Valkey) Totals(ctx context.Context, shard int, q Query) ([]meter.Amounts, error) {
 	totals := make([]meter.Amounts, 0, len(q.Tenants))
@@ -48,21 +48,21 @@ func (v *Valkey) Totals(ctx context.Context, shard int, q Query) ([]meter.Amount
 	return totals, nil
 }
 
-// Hashes is in how many hashes of counters this process has last looked up usage: open minutes,
-// late events and sum batches, of which there are 2 or 3 while the flusher works, and one more for
-// every minute that Postgres is away.
+// Hashes returns in how many hashes of counters this process has last looked up usage: open
+// minutes, late events and sum batches. There are 2 or 3 while the flusher works, and one more for
+// every minute that Postgres is down.
 func (v *Valkey) Hashes(shard int) int { return max(3, int(v.hashes[shard].Load())) }
 
-// queryChunk is how many tenants one call adds up: it takes some 1.5 µs for a tenant and hash.
+// queryChunk returns how many tenants one call adds up. A tenant and hash takes about 1.5 µs.
 func (v *Valkey) queryChunk(shard int) int { return max(1, min(250, 1000/v.Hashes(shard))) }
 
 // mostCounters is how many counters one call adds up by feature, about 10 ms of Valkey's time.
 const mostCounters = 10_000
 
-// Features returns the unsettled usage of each tenant of q by feature, in q's order and
-// within a tenant in none. It is one call, of 2 look-ups a feature and open minute: ask for
-// a few dozen tenants at a time. The usage is nil for tenants of which more wait than one call
-// may add up. Its errors are those of Totals.
+// Features returns the unsettled usage of each tenant of q by feature, in q's order; the features
+// of a tenant are in no order. It is one call with 2 lookups per feature and open minute, so ask
+// for a few dozen tenants at a time. The usage is nil for a tenant of which more waits than one
+// call may add up. Its errors are those of Totals.
 func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.FeatureUsage, error) {
 	cmds, err := v.run(ctx, nil, usageCall(shard, q, "features"))
 	if err != nil {
@@ -70,7 +70,8 @@ func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.Fe
 	}
 	reply, err := cmds[0].Slice()
 	if err != nil || len(reply) != len(q.Tenants)+1 {
-		return nil, fmt.Errorf("add up unsettled features: %d parts for %d tenants: %w", len(reply), len(q.Tenants), err)
+		return nil, fmt.Errorf("add up unsettled features: %d parts for %d tenants: %w",
+			len(reply), len(q.Tenants), err)
 	}
 	all := make([][]meter.FeatureUsage, len(q.Tenants))
 	for i := range all {
@@ -98,7 +99,8 @@ func (v *Valkey) Features(ctx context.Context, shard int, q Query) ([][]meter.Fe
 
 func usageCall(shard int, q Query, what string) call {
 	args := make([]any, 0, 6+len(q.Settled)+3*len(q.Tenants))
-	args = append(args, minutePrefix(shard), sumPrefix(shard), what, q.Position, len(q.Settled), mostCounters)
+	args = append(args, minutePrefix(shard), sumPrefix(shard), what, q.Position,
+		len(q.Settled), mostCounters)
 	for _, id := range q.Settled {
 		args = append(args, id)
 	}
@@ -108,16 +110,18 @@ func usageCall(shard int, q Query, what string) call {
 	return call{usageScript, unsettledKeys(shard), args}
 }
 
-// unsettledKeys are the keys of the scripts that read what is not known from Postgres.
+// unsettledKeys returns the keys of the scripts that read unsettled usage.
 func unsettledKeys(shard int) []string {
-	return []string{minutesKey(shard), lateKey(shard), sealedSumKey(shard), settledKey(shard), seqKey(shard), rewoundKey(shard)}
+	return []string{minutesKey(shard), lateKey(shard), sealedSumKey(shard), settledKey(shard),
+		seqKey(shard), rewoundKey(shard)}
 }
 
 // parseTotals reads the reply to usageCall for 'totals'.
 func (v *Valkey) parseTotals(shard int, cmd *redis.Cmd, tenants int) ([]meter.Amounts, error) {
 	parts, err := cmd.Int64Slice()
 	if err != nil || len(parts) != 2*len(totalled)*tenants+1 {
-		return nil, fmt.Errorf("add up unsettled totals: %d parts for %d tenants: %w", len(parts), tenants, err)
+		return nil, fmt.Errorf("add up unsettled totals: %d parts for %d tenants: %w",
+			len(parts), tenants, err)
 	}
 	totals := make([]meter.Amounts, tenants)
 	for i := range totals {
@@ -130,7 +134,7 @@ func (v *Valkey) parseTotals(shard int, cmd *redis.Cmd, tenants int) ([]meter.Am
 	return totals, nil
 }
 
-// join puts high*10^9 + low together. It stops at 2^63-1 and -(2^63-1).
+// join returns high*10^9 + low. It stops at 2^63-1 and -(2^63-1).
 func join(high, low int64) int64 {
 	const unit = 1_000_000_000
 	high, low = high+low/unit, low%unit

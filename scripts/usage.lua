@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Adds up what tenants have used and the caller does not know from Postgres: open
+-- Adds up what tenants have used, as far as the caller does not know it from Postgres: open
 -- minutes, late events and every sum batch that is not among the given ids. Uses position.lua and
 -- counters.lua.
 --
@@ -8,20 +8,21 @@
 -- ARGV[1] prefix of minute:<m>  ARGV[2] prefix of sum:<id>
 -- ARGV[3] 'totals' or 'features'
 -- ARGV[4] seq up to which the caller knows Postgres
--- ARGV[5] number S of ids, ARGV[6] most counters to look at, of 'features'
+-- ARGV[5] number S of ids, ARGV[6] most counters to read, for 'features'
 -- ARGV[7 .. 6+S] ids of sum batches to leave out
 -- then, for each tenant, 3 values: name, first day, day after the last
 --
--- Returns, for 'totals', two integers for each of total_kinds and tenant: high, low; and behind
---   them the number of hashes;
---         for 'features', a list a tenant of feature, high, low for each amount, ...
---   where an amount is high * 10^9 + low, see counters.lua, and the list is empty for tenants whose
---   counters are more than may be looked at: the numbers of those, 1.., follow as a last list;
---   or the error REWOUND: Valkey has lost writes that the caller knows of, or somebody
---   has noticed that, or it has been dealt with since the caller looked at Postgres.
--- Cost: 2 look-ups a tenant and hash, and one more for each further total. Measured inside Valkey 8 by BenchmarkUsage: one tenant
---   takes 21 us in one hash and 29 us in two, 100 tenants in two 0.26 ms, 1,000 tenants 1.5 ms
---   a hash. There are 2 or 3 hashes, and one more for every minute that Postgres is away.
+-- Returns, for 'totals', two integers for each tenant and each of total_kinds: high, low; then the
+--         number of hashes;
+--         for 'features', for each tenant a list of feature, high, low for each amount, ...;
+--   where an amount is high * 10^9 + low, see counters.lua. The list is empty for a tenant with
+--   more counters than may be read; a last list has the numbers of those tenants, 1..;
+--   or the error REWOUND: Valkey has lost writes that the caller knows of, another caller has
+--   noticed that, or a recovery has ended since the caller read Postgres.
+-- Cost: 2 lookups a tenant and hash, and one more for each further total. Measured inside Valkey 8
+-- by BenchmarkUsage: one tenant takes 21 us in one hash and 29 us in two, 100 tenants in two 0.26
+-- ms, 1,000 tenants 1.5 ms a hash. There are 2 or 3 hashes, and one more for every minute that
+-- Postgres is down.
 
 local minutes, late, sealed_sum, settled = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local minute_prefix, sum_prefix, what, known = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])

@@ -8,8 +8,8 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	schema "github.com/eduardosanzb/flagmeter/sql"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // older is a database whose schema has the first n migrations, and its owner's pool.
@@ -60,7 +60,8 @@ func TestMigratorsWaitForEachOther(t *testing.T) {
 	}
 	wait.Wait()
 	var want int
-	if err := env.DB.Get(&want, "SELECT count(*) FROM schema_migrations"); err != nil || total != want || want == 0 {
+	if err := env.DB.Get(&want, "SELECT count(*) FROM schema_migrations"); err != nil ||
+		total != want || want == 0 {
 		t.Errorf("%d migrations were applied, recorded are %d, %v", total, want, err)
 	}
 	if err := schema.Check(t.Context(), env.DB); err != nil {
@@ -73,12 +74,15 @@ func TestMigratorsWaitForEachOther(t *testing.T) {
 func TestRollupsBecomePartitionsAsTheyAre(t *testing.T) {
 	env, owner := older(t, 7)
 	if _, err := env.DB.Exec(`INSERT INTO tenants (name) VALUES ('acme');
-		INSERT INTO rollups SELECT 'acme', 'chat', timestamptz '2025-01-01Z' + n * interval '7 hours', 1, 1 FROM generate_series(0, 1999) AS n;
+		INSERT INTO rollups
+		SELECT 'acme', 'chat', timestamptz '2025-01-01Z' + n * interval '7 hours', 1, 1
+		FROM generate_series(0, 1999) AS n;
 		INSERT INTO rollups VALUES ('acme', 'chat', now() + interval '5 minutes', 1, 1)`); err != nil {
 		t.Fatal(err)
 	}
 	var before uint32
-	if err := env.DB.Get(&before, "SELECT relfilenode FROM pg_class WHERE relname = 'rollups'"); err != nil {
+	if err := env.DB.Get(&before,
+		"SELECT relfilenode FROM pg_class WHERE relname = 'rollups'"); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -108,19 +112,24 @@ func TestRollupsBecomePartitionsAsTheyAre(t *testing.T) {
 	}
 	t.Logf("%d writes meanwhile, the longest took %s", added, longest)
 	var sum int
-	if err := env.DB.Get(&sum, "SELECT sum(total_tokens) FROM rollups"); err != nil || sum != 2001+2*added {
+	if err := env.DB.Get(&sum, "SELECT sum(total_tokens) FROM rollups"); err != nil ||
+		sum != 2001+2*added {
 		t.Errorf("%d tokens, want %d, %v", sum, 2001+2*added, err)
 	}
 	var after uint32
-	if err := env.DB.Get(&after, "SELECT relfilenode FROM pg_class WHERE relname = 'rollups_before'"); err != nil || after != before {
+	if err := env.DB.Get(&after,
+		"SELECT relfilenode FROM pg_class WHERE relname = 'rollups_before'"); err != nil ||
+		after != before {
 		t.Errorf("the table was written anew, or %v", err)
 	}
 	// The next months get their partitions, and what is there is found by the planner.
-	if _, err := env.AppDB.Exec("SELECT create_partitions('rollups', now(), now() + interval '100 days')"); err != nil {
+	if _, err := env.AppDB.Exec("SELECT create_partitions('rollups', now(), now() + interval '100 " +
+		"days')"); err != nil {
 		t.Fatal(err)
 	}
 	var strays, partitions int
-	if err := env.DB.QueryRow(`SELECT (SELECT count(*) FROM rollups_default), (SELECT count(*) FROM partitions_of('rollups'))`).Scan(&strays, &partitions); err != nil || strays != 0 || partitions < 2 {
+	if err := env.DB.QueryRow(`SELECT (SELECT count(*) FROM rollups_default), (SELECT count(*)
+		FROM partitions_of('rollups'))`).Scan(&strays, &partitions); err != nil || strays != 0 || partitions < 2 {
 		t.Errorf("%d rows in the default partition of %d, %v", strays, partitions, err)
 	}
 }
@@ -145,7 +154,9 @@ func TestAMigrationGivesWayAndTriesAgain(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatalf("waits: %v after 20 s", waits)
 			}
-			if err := env.DB.Get(&waits, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'rollups'::regclass AND mode = 'AccessExclusiveLock')"); err != nil {
+			if err := env.DB.Get(&waits,
+				"SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'rollups'::regclass "+
+					"AND mode = 'AccessExclusiveLock')"); err != nil {
 				t.Fatal(err)
 			}
 		}

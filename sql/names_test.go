@@ -12,8 +12,8 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	schema "github.com/eduardosanzb/flagmeter/sql"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func mustExec(t *testing.T, db *sqlx.DB, statement string, args ...any) {
@@ -30,13 +30,18 @@ func TestAnEditThatWouldLoseUsageIsRefused(t *testing.T) {
 	mustExec(t, env.DB, "INSERT INTO tenants (name) VALUES ('acme'), ('globex')")
 	mustExec(t, env.DB, "UPDATE tenants SET display_name = 'acme-corp' WHERE name = 'acme'")
 	for statement, hint := range map[string]string{
-		"UPDATE tenants SET name = 'acme2' WHERE name = 'acme'":                    "flagmeter tenants rename 'acme' 'acme2'",
-		"UPDATE tenants SET name = 'it''s' WHERE name = 'acme'":                    "flagmeter tenants rename 'acme' 'it''s'",
-		"UPDATE tenants SET id = gen_random_uuid() WHERE name = 'acme'":            "flagmeter tenants rename",
-		"DELETE FROM tenants WHERE name = 'globex'":                                "flagmeter tenants set 'globex' --archive",
-		"TRUNCATE tenants CASCADE":                                                 "",
-		"DELETE FROM tenant_names WHERE name = 'acme'":                             "",
-		"DELETE FROM tenant_names WHERE name = 'acme-corp'":                        "", // it is the one shown
+		"UPDATE tenants SET name = 'acme2' WHERE name = 'acme'": "flagmeter tenants " +
+			"rename 'acme' 'acme2'",
+		"UPDATE tenants SET name = 'it''s' WHERE name = 'acme'": "flagmeter tenants " +
+			"rename 'acme' 'it''s'",
+		"UPDATE tenants SET id = gen_random_uuid() WHERE name = 'acme'": "flagmeter tenants " +
+			"rename",
+		"DELETE FROM tenants WHERE name = 'globex'": "flagmeter tenants " +
+			"set 'globex' --archive",
+		"TRUNCATE tenants CASCADE":                     "",
+		"DELETE FROM tenant_names WHERE name = 'acme'": "",
+		// it is the one shown
+		"DELETE FROM tenant_names WHERE name = 'acme-corp'":                        "",
 		"UPDATE tenant_names SET tenant = 'globex' WHERE name = 'acme-corp'":       "",
 		"UPDATE tenant_names SET name = 'acme2' WHERE name = 'acme-corp'":          "",
 		"TRUNCATE tenant_names CASCADE":                                            "",
@@ -65,7 +70,9 @@ func TestAnEditThatWouldLoseUsageIsRefused(t *testing.T) {
 		}
 	}
 	var all string
-	if err := env.DB.Get(&all, "SELECT string_agg(name || '>' || tenant, ' ' ORDER BY name) FROM tenant_names"); err != nil || all != "acme>acme acme-corp>acme globex>globex" {
+	if err := env.DB.Get(&all,
+		"SELECT string_agg(name || '>' || tenant, ' ' ORDER BY name) FROM tenant_names"); err != nil ||
+		all != "acme>acme acme-corp>acme globex>globex" {
 		t.Errorf("the names are %s, %v", all, err)
 	}
 	// What operators do every day works as before.
@@ -92,7 +99,8 @@ func TestANameHasOneTenantWhoeverRaces(t *testing.T) {
 		for n := range racers {
 			wait.Go(func() {
 				if n%2 == 0 {
-					_, results[n] = env.AppDB.Exec("UPDATE tenants SET display_name = $1 WHERE name = $2", name, fmt.Sprintf("t%d", n))
+					_, results[n] = env.AppDB.Exec("UPDATE tenants SET display_name = $1 WHERE name = $2", name,
+						fmt.Sprintf("t%d", n))
 				} else { // as the version before does, of which one row for all is right
 					_, results[n] = env.AppDB.Exec("INSERT INTO tenants (name) VALUES ($1)", name)
 				}
@@ -110,7 +118,8 @@ func TestANameHasOneTenantWhoeverRaces(t *testing.T) {
 			}
 		}
 		var owners int
-		if err := env.DB.Get(&owners, "SELECT count(*) FROM tenants WHERE name = $1 OR display_name = $1", name); err != nil || won != 1 || owners != 1 {
+		if err := env.DB.Get(&owners, "SELECT count(*) FROM tenants WHERE name = $1 OR display_name = $1",
+			name); err != nil || won != 1 || owners != 1 {
 			t.Errorf("%s: %d have won, %d tenants have it, %v", name, won, owners, err)
 		}
 	}
@@ -136,18 +145,21 @@ func TestNamesFromBeforeAreKept(t *testing.T) {
 	env, owner := older(t, before(t, "0015"))
 	mustExec(t, env.DB, `INSERT INTO tenants (name) VALUES ('shop'), ('shop '), (U&'\200Bshop');
 		INSERT INTO usage_daily (tenant, day, feature, total_tokens, events)
-		SELECT t, '2026-11-01', f, 1, 1 FROM unnest(ARRAY['shop', 'shop ']) t, unnest(ARRAY['chat', 'chat ', U&'cafe\0301', 'café', '日本 語']) f`)
+		SELECT t, '2026-11-01', f, 1, 1
+		FROM unnest(ARRAY['shop', 'shop ']) t, unnest(ARRAY['chat', 'chat ', U&'cafe\0301', 'café', '日本 語']) f`)
 	if _, err := schema.Migrate(t.Context(), owner); err != nil {
 		t.Fatal(err)
 	}
 	var names, features int
-	if err := env.DB.QueryRowx("SELECT (SELECT count(*) FROM tenant_names WHERE name = tenant), (SELECT count(*) FROM kept_features)").Scan(&names, &features); err != nil {
+	if err := env.DB.QueryRowx("SELECT (SELECT count(*) FROM tenant_names WHERE name = tenant), "+
+		"(SELECT count(*) FROM kept_features)").Scan(&names, &features); err != nil {
 		t.Fatal(err)
 	}
 	if names != 3 || features != 4 {
 		t.Errorf("%d names and %d features are kept, want 3 and 4", names, features)
 	}
-	mustExec(t, env.DB, "UPDATE tenants SET monthly_quota = 5; UPDATE tenants SET display_name = 'shop 2' WHERE name = 'shop '")
+	mustExec(t, env.DB, "UPDATE tenants SET monthly_quota = 5; UPDATE tenants SET display_name = "+
+		"'shop 2' WHERE name = 'shop '")
 }
 
 // TestATenantCalledAsAllAreGoesOn migrates a tenant that is called *, which no other may be.
@@ -157,14 +169,17 @@ func TestATenantCalledAsAllAreGoesOn(t *testing.T) {
 	if _, err := schema.Migrate(t.Context(), owner); err != nil {
 		t.Fatal(err)
 	}
-	mustExec(t, env.AppDB, "UPDATE tenants SET monthly_quota = 5, archived_at = now(), display_name = 'all' WHERE name = '*'")
+	mustExec(t, env.AppDB,
+		"UPDATE tenants SET monthly_quota = 5, archived_at = now(), display_name = 'all' WHERE name = "+
+			"'*'")
 	mustExec(t, env.AppDB, "UPDATE tenants SET display_name = '*' WHERE name = '*'") // its own
 	// What Valkey brings back after a restore has counted usage.
 	stacktest.ForgetTenants(t, env.DB, "*")
 	if _, err := env.AppDB.Exec("INSERT INTO tenants (name) VALUES ('*')"); err == nil {
 		t.Error("a new tenant is called *")
 	}
-	mustExec(t, env.AppDB, "BEGIN; SET LOCAL flagmeter.keep_names = 'on'; INSERT INTO tenants (name) VALUES ('*'); COMMIT")
+	mustExec(t, env.AppDB,
+		"BEGIN; SET LOCAL flagmeter.keep_names = 'on'; INSERT INTO tenants (name) VALUES ('*'); COMMIT")
 }
 
 // TestPostgresAndTheProgramRefuseTheSameNames compares their rules for every character.
@@ -186,14 +201,17 @@ func TestPostgresAndTheProgramRefuseTheSameNames(t *testing.T) {
 				continue
 			}
 			name := fmt.Sprintf(form, string(r))
-			if byProgram := meter.CheckLook(name) != "" || meter.Normal(name) != name; byProgram != byPostgres[r] {
-				t.Errorf("%U as %s: the program refuses it: %v, Postgres: %v", r, form, byProgram, byPostgres[r])
+			if byProgram := meter.CheckLook(name) != "" ||
+				meter.Normal(name) != name; byProgram != byPostgres[r] {
+				t.Errorf("%U as %s: the program refuses it: %v, Postgres: %v", r, form, byProgram,
+					byPostgres[r])
 			}
 		}
 	}
 	for _, plain := range []string{"a", "a b", "a-b_c.d/e", "~", "!"} {
 		var fault *string
-		if err := env.DB.Get(&fault, "SELECT name_fault($1)", plain); err != nil || fault != nil || meter.CheckLook(plain) != "" {
+		if err := env.DB.Get(&fault, "SELECT name_fault($1)", plain); err != nil || fault != nil ||
+			meter.CheckLook(plain) != "" {
 			t.Errorf("%q is refused: %v, %v", plain, fault, err)
 		}
 	}

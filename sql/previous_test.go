@@ -20,13 +20,14 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	schema "github.com/eduardosanzb/flagmeter/sql"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
-var update = flag.Bool("update", false, "record what this version sends to Postgres: part of a release")
+var update = flag.Bool("update", false,
+	"record what this version sends to Postgres: part of a release")
 
 // previousFile is what the version before has sent to Postgres.
 var previousFile = filepath.Join("testdata", "previous.json")
@@ -65,7 +66,8 @@ func TestTheVersionBeforeWorksOnThisSchema(t *testing.T) {
 			continue // there are more
 		}
 		if want[i] != got[i] || strings.HasPrefix(want[i].outcome, "pq:") {
-			t.Errorf("%s\nits own schema: %s\nthis schema:    %s", want[i].sql, want[i].outcome, got[i].outcome)
+			t.Errorf("%s\nits own schema: %s\nthis schema:    %s", want[i].sql, want[i].outcome,
+				got[i].outcome)
 		}
 	}
 	wantRows, gotRows := contents(t, old.DB), contents(t, new.DB)
@@ -126,7 +128,8 @@ func send(ctx context.Context, conn *sqlx.Conn, s statement) string {
 			continue
 		}
 		args[i] = *arg
-		if digits, ok := strings.CutPrefix(*arg, `\x`); ok { // a bytea, which the driver would encode again
+		// a bytea, which the driver would encode again
+		if digits, ok := strings.CutPrefix(*arg, `\x`); ok {
 			if content, err := hex.DecodeString(digits); err == nil {
 				args[i] = content
 			}
@@ -144,10 +147,13 @@ func send(ctx context.Context, conn *sqlx.Conn, s statement) string {
 func contents(t *testing.T, db *sqlx.DB) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for table, sum := range map[string]string{"tenants": "count(monthly_quota)", "events": "sum(tokens)", "rollups": "sum(total_tokens)",
-		"usage_daily": "sum(total_tokens)", "flushes": "sum(tokens)", "alerts": "sum(used)", "api_keys": "count(revoked_at)"} {
+	for table, sum := range map[string]string{"tenants": "count(monthly_quota)",
+		"events": "sum(tokens)", "rollups": "sum(total_tokens)",
+		"usage_daily": "sum(total_tokens)", "flushes": "sum(tokens)", "alerts": "sum(used)",
+		"api_keys": "count(revoked_at)"} {
 		var rows, total int64
-		if err := db.QueryRow("SELECT count(*), coalesce("+sum+", 0)::bigint FROM "+table).Scan(&rows, &total); err != nil {
+		if err := db.QueryRow("SELECT count(*), coalesce("+sum+", 0)::bigint FROM "+table).Scan(&rows,
+			&total); err != nil {
 			t.Fatal(err)
 		}
 		all[table] = fmt.Sprintf("%d rows, %d", rows, total)
@@ -168,7 +174,8 @@ func record(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	environ := []string{"DATABASE_URL=" + address.String(), "VALKEY_URL=" + env.ValkeyURL, "LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0"}
+	environ := []string{"DATABASE_URL=" + address.String(), "VALKEY_URL=" + env.ValkeyURL,
+		"LISTEN_ADDR=127.0.0.1:0", "METRICS_ADDR=127.0.0.1:0"}
 	run := func(line string) {
 		t.Helper()
 		cmd := exec.Command(program, strings.Fields(line)...)
@@ -228,7 +235,8 @@ func record(t *testing.T) {
 	}
 
 	run("seed")
-	run("tenants add globex --quota 1000 --thresholds 50,100 --timezone Asia/Kathmandu --billing-day 7")
+	run("tenants add globex --quota 1000 --thresholds 50,100 --timezone Asia/Kathmandu " +
+		"--billing-day 7")
 	run("tenants set globex --quota 2000")
 	run("tenants list")
 	run("keys create --scope read")
@@ -250,22 +258,26 @@ func record(t *testing.T) {
 		ready = res.StatusCode == http.StatusOK
 	}
 	late := time.Now().UTC().Add(-72 * time.Hour).Truncate(time.Minute)
-	ask("POST", api+"/events", fmt.Sprintf(`[{"tenant":"acme-corp","feature":"chat","tokens":900000,"id":"one","timestamp":%q},
+	ask("POST", api+"/events",
+		fmt.Sprintf(`[{"tenant":"acme-corp","feature":"chat","tokens":900000,"id":"one","timestamp":%q},
 		{"tenant":"globex","feature":"co\\de","tokens":1500,"timestamp":%q}]`, late.Format(time.RFC3339), time.Now().UTC().Add(-3*time.Minute).Format(time.RFC3339)))
 	await("SELECT count(*) = 2 FROM rollups")
 	await("SELECT count(*) >= 1 FROM alerts")
-	for _, path := range []string{"", "/acme-corp", "/acme-corp/series?step=day", "/acme-corp/series?step=hour&split=feature", "/acme-corp/events.csv"} {
+	for _, path := range []string{"", "/acme-corp", "/acme-corp/series?step=day",
+		"/acme-corp/series?step=hour&split=feature", "/acme-corp/events.csv"} {
 		ask("GET", api+"/usage"+path, "")
 	}
 	for _, path := range []string{"/tenants", "/alerts"} {
 		ask("GET", api+path, "")
 	}
-	for settled := int64(1); settled > 0; time.Sleep(50 * time.Millisecond) { // until then they are on their way, for an audit
+	// until then they are on their way, for an audit
+	for settled := int64(1); settled > 0; time.Sleep(50 * time.Millisecond) {
 		if settled, err = env.Valkey.ZCard(t.Context(), "fm:{0}:settled").Result(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := env.DB.Exec("UPDATE rollups SET total_tokens = total_tokens + 5 WHERE tenant = 'acme-corp'"); err != nil {
+	if _, err := env.DB.Exec("UPDATE rollups SET total_tokens = total_tokens + 5 WHERE tenant = " +
+		"'acme-corp'"); err != nil {
 		t.Fatal(err)
 	}
 	run("audit --repair --from " + late.Add(-time.Hour).Format(time.RFC3339))

@@ -9,23 +9,27 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	schema "github.com/eduardosanzb/flagmeter/sql"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestWhatIsNeededCannotBeDropped asks the functions of migration 0010, as the program may, for
 // more than they may do.
 func TestWhatIsNeededCannotBeDropped(t *testing.T) {
 	env := stacktest.New(t)
-	if _, err := env.AppDB.Exec("SELECT create_partitions('events', now() - interval '60 days', now() + interval '3 days'), create_partitions('rollups', now() - interval '200 days', now())"); err != nil {
+	if _, err := env.AppDB.Exec("SELECT create_partitions('events', now() - interval '60 days', " +
+		"now() + interval '3 days'), create_partitions('rollups', now() - interval '200 days', " +
+		"now())"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := env.DB.Exec("INSERT INTO flushes (id, shard, kind, seq, rows, tokens) SELECT gen_random_uuid(), 0, 'raw', s, 1, 1 FROM generate_series(1, 3) AS s"); err != nil {
+	if _, err := env.DB.Exec("INSERT INTO flushes (id, shard, kind, seq, rows, tokens) SELECT " +
+		"gen_random_uuid(), 0, 'raw', s, 1, 1 FROM generate_series(1, 3) AS s"); err != nil {
 		t.Fatal(err)
 	}
 	count := func() (n int) {
 		t.Helper()
-		if err := env.DB.Get(&n, "SELECT (SELECT count(*) FROM pg_inherits) + (SELECT count(*) FROM flushes)"); err != nil {
+		if err := env.DB.Get(&n,
+			"SELECT (SELECT count(*) FROM pg_inherits) + (SELECT count(*) FROM flushes)"); err != nil {
 			t.Fatal(err)
 		}
 		return n
@@ -81,12 +85,14 @@ func TestWhatIsNeededCannotBeDropped(t *testing.T) {
 			break
 		}
 		var end string
-		if _, err := fmt.Sscanf(*name, "events_%8s", &end); err != nil || end >= limit.UTC().Format("20060102") {
+		if _, err := fmt.Sscanf(*name, "events_%8s", &end); err != nil ||
+			end >= limit.UTC().Format("20060102") {
 			t.Errorf("%s was dropped, %v", *name, err)
 		}
 	}
 	var oldest time.Time
-	if err := env.DB.Get(&oldest, "SELECT oldest FROM partition_state('events', now())"); err != nil || oldest.Add(24*time.Hour).Before(limit) {
+	if err := env.DB.Get(&oldest, "SELECT oldest FROM partition_state('events', now())"); err != nil ||
+		oldest.Add(24*time.Hour).Before(limit) {
 		t.Errorf("the oldest partition begins at %s, %v", oldest, err)
 	}
 }
@@ -95,7 +101,8 @@ func TestWhatIsNeededCannotBeDropped(t *testing.T) {
 // setting lets go.
 func TestNothingYoungerThanTheSettingIsDropped(t *testing.T) {
 	env := stacktest.New(t)
-	if _, err := env.AppDB.Exec("SELECT create_partitions('events', now() - interval '100 days', now())"); err != nil {
+	if _, err := env.AppDB.Exec("SELECT create_partitions('events', now() - interval '100 days', " +
+		"now())"); err != nil {
 		t.Fatal(err)
 	}
 	owner, err := sqlx.Open("postgres", env.OwnerURL)
@@ -107,7 +114,8 @@ func TestNothingYoungerThanTheSettingIsDropped(t *testing.T) {
 		t.Helper()
 		for {
 			var name *string
-			if err := env.FlusherDB.Get(&name, "SELECT drop_old_partition('events', now() - interval '41 days')"); err != nil {
+			if err := env.FlusherDB.Get(&name,
+				"SELECT drop_old_partition('events', now() - interval '41 days')"); err != nil {
 				t.Fatal(err)
 			}
 			if name == nil {
@@ -137,7 +145,8 @@ func TestNothingYoungerThanTheSettingIsDropped(t *testing.T) {
 		t.Errorf("%d of 40 partitions were dropped after the setting was changed", n)
 	}
 	set(41*day, true)
-	if err := schema.SetRetention(t.Context(), env.AppDB, "events", 41*day, true); !denied(errors.Unwrap(err)) {
+	if err := schema.SetRetention(t.Context(), env.AppDB, "events", 41*day,
+		true); !denied(errors.Unwrap(err)) {
 		t.Errorf("a role that is not the owner sets it: %v", err)
 	}
 }
@@ -146,15 +155,19 @@ func TestNothingYoungerThanTheSettingIsDropped(t *testing.T) {
 // partition: they stay there, and those that a partition is made for move.
 func TestRowsOfOddTimesMakeNoPartitions(t *testing.T) {
 	env := stacktest.New(t)
-	if _, err := env.DB.Exec(`INSERT INTO tenants (name) VALUES ('acme'); INSERT INTO events (id, tenant, feature, tokens, created_at)
-		SELECT gen_random_uuid(), 'acme', 'x', 1, at FROM unnest(ARRAY['1970-01-01Z', '9999-01-01Z', '2020-01-05Z']::timestamptz[]) AS at`); err != nil {
+	if _, err := env.DB.Exec(`INSERT INTO tenants (name) VALUES ('acme');
+		INSERT INTO events (id, tenant, feature, tokens, created_at)
+		SELECT gen_random_uuid(), 'acme', 'x', 1, at
+		FROM unnest(ARRAY['1970-01-01Z', '9999-01-01Z', '2020-01-05Z']::timestamptz[]) AS at`); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := env.AppDB.Exec("SELECT create_partitions('events', now(), now())"); err != nil {
 		t.Fatal(err)
 	}
 	var left string
-	if err := env.DB.Get(&left, "SELECT string_agg(to_char(created_at, 'YYYY'), ' ' ORDER BY created_at) FROM events_default"); err != nil || left != "1970 9999" {
+	if err := env.DB.Get(&left,
+		"SELECT string_agg(to_char(created_at, 'YYYY'), ' ' ORDER BY created_at) FROM "+
+			"events_default"); err != nil || left != "1970 9999" {
 		t.Errorf("in the default partition are rows of %q, %v", left, err)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	schema "github.com/eduardosanzb/flagmeter/sql"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestRolesMayDoNoMoreThanTheyNeed tries what the program never does. That it may do all that
@@ -18,11 +18,13 @@ func TestRolesMayDoNoMoreThanTheyNeed(t *testing.T) {
 	env := stacktest.New(t)
 	if _, err := env.DB.ExecContext(t.Context(), `INSERT INTO tenants (name) VALUES ('acme');
 		INSERT INTO events VALUES (gen_random_uuid(), 'acme', 'chat', 1, now());
-		INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES (gen_random_uuid(), 0, 'raw', 1, 1, 1)`); err != nil {
+		INSERT INTO flushes (id, shard, kind, seq, rows, tokens)
+		VALUES (gen_random_uuid(), 0, 'raw', 1, 1, 1)`); err != nil {
 		t.Fatal(err)
 	}
 	var tables []string
-	if err := env.DB.SelectContext(t.Context(), &tables, `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')`); err != nil {
+	if err := env.DB.SelectContext(t.Context(), &tables, `SELECT relname FROM pg_class
+		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')`); err != nil {
 		t.Fatal(err)
 	}
 	refused := []string{
@@ -71,18 +73,23 @@ func TestRolesMayDoNoMoreThanTheyNeed(t *testing.T) {
 		"UPDATE retention_policy SET keep = '40 days'",
 		"DELETE FROM retention_policy",
 		"INSERT INTO retention VALUES ('events', now())",
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> current_user AND usename IS NOT NULL",
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> current_user AND " +
+			"usename IS NOT NULL",
 	}
 	for _, table := range tables {
-		for _, statement := range []string{"TRUNCATE %s CASCADE", "DROP TABLE %s CASCADE", "ALTER TABLE %s ADD mine int",
-			"ALTER TABLE %s DISABLE TRIGGER ALL", "CREATE INDEX ON %s ((1))", "CREATE TRIGGER mine AFTER INSERT ON %s EXECUTE FUNCTION bump_tenants_version()"} {
+		for _, statement := range []string{"TRUNCATE %s CASCADE", "DROP TABLE %s CASCADE",
+			"ALTER TABLE %s ADD mine int",
+			"ALTER TABLE %s DISABLE TRIGGER ALL", "CREATE INDEX ON %s ((1))",
+			"CREATE TRIGGER mine AFTER INSERT ON %s EXECUTE FUNCTION bump_tenants_version()"} {
 			refused = append(refused, fmt.Sprintf(statement, table))
 		}
 	}
 	for _, role := range []string{"flagmeter_app", "flagmeter_ingest", "flagmeter_flusher"} {
 		t.Run(role, func(t *testing.T) {
-			for _, statement := range []string{"SELECT drop_old_partition('events', '2020-01-01Z')", "SELECT forget_flushes('2020-01-01Z', '{}', 1)"} {
-				if err := try(t, env, role, statement); denied(err) != (role != "flagmeter_flusher") || !denied(err) && err != nil {
+			for _, statement := range []string{"SELECT drop_old_partition('events', '2020-01-01Z')",
+				"SELECT forget_flushes('2020-01-01Z', '{}', 1)"} {
+				if err := try(t, env, role, statement); denied(err) != (role != "flagmeter_flusher") ||
+					!denied(err) && err != nil {
 					t.Errorf("%s: %v", statement, err)
 				}
 			}
@@ -96,8 +103,10 @@ func TestRolesMayDoNoMoreThanTheyNeed(t *testing.T) {
 				}
 			}
 			// The same test must be able to see a statement succeed.
-			for _, statement := range []string{"SELECT * FROM tenants", "UPDATE tenants SET billing_day = 2", "CREATE TEMP TABLE mine (n int)",
-				"SELECT create_event_partitions('2026-01-01', '2026-01-02')", "LOCK TABLE flushes IN SHARE ROW EXCLUSIVE MODE"} {
+			for _, statement := range []string{"SELECT * FROM tenants", "UPDATE tenants SET billing_day = 2",
+				"CREATE TEMP TABLE mine (n int)",
+				"SELECT create_event_partitions('2026-01-01', '2026-01-02')",
+				"LOCK TABLE flushes IN SHARE ROW EXCLUSIVE MODE"} {
 				if err := try(t, env, role, statement); err != nil {
 					t.Errorf("%s: %v", statement, err)
 				}
@@ -143,11 +152,13 @@ func TestAPartitionCannotBeMadeElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	if _, err := tx.Exec("CREATE TEMP TABLE events (created_at timestamptz) PARTITION BY RANGE (created_at); SELECT create_event_partitions('2026-01-01', '2026-01-01')"); err != nil {
+	if _, err := tx.Exec("CREATE TEMP TABLE events (created_at timestamptz) PARTITION BY RANGE " +
+		"(created_at); SELECT create_event_partitions('2026-01-01', '2026-01-01')"); err != nil {
 		t.Fatal(err)
 	}
 	var parent, owner string
-	if err := tx.QueryRowx(`SELECT i.inhparent::regclass::text, c.relowner::regrole::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+	if err := tx.QueryRowx(`SELECT i.inhparent::regclass::text, c.relowner::regrole::text
+		FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 		WHERE c.relname = 'events_20260101'`).Scan(&parent, &owner); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +171,8 @@ func TestAPartitionCannotBeMadeElsewhere(t *testing.T) {
 // twice, as an operator does who comes from an older version.
 func TestRolesCanBeMadeLater(t *testing.T) {
 	env := stacktest.New(t)
-	for _, statement := range []string{"REASSIGN OWNED BY flagmeter_owner TO flagmeter", "DROP OWNED BY flagmeter_app, flagmeter_ingest"} {
+	for _, statement := range []string{"REASSIGN OWNED BY flagmeter_owner TO flagmeter",
+		"DROP OWNED BY flagmeter_app, flagmeter_ingest"} {
 		if _, err := env.DB.Exec(statement); err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +188,8 @@ func TestRolesCanBeMadeLater(t *testing.T) {
 			t.Fatalf("%d migrations were applied, %v", applied, err)
 		}
 		for _, role := range []string{"flagmeter_app", "flagmeter_ingest"} {
-			if err := try(t, env, role, "SELECT create_event_partitions('2026-01-01', '2026-01-02'), name FROM tenants"); err != nil {
+			if err := try(t, env, role,
+				"SELECT create_event_partitions('2026-01-01', '2026-01-02'), name FROM tenants"); err != nil {
 				t.Error(err)
 			}
 			if err := try(t, env, role, "DROP TABLE tenants CASCADE"); !denied(err) {
@@ -185,8 +198,10 @@ func TestRolesCanBeMadeLater(t *testing.T) {
 		}
 	}
 	var others []string
-	if err := env.DB.Select(&others, `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND relowner <> 'flagmeter_owner'::regrole
-		UNION ALL SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proowner <> 'flagmeter_owner'::regrole`); err != nil {
+	if err := env.DB.Select(&others, `SELECT relname FROM pg_class
+		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND relowner <> 'flagmeter_owner'::regrole
+		UNION ALL SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+		AND proowner <> 'flagmeter_owner'::regrole`); err != nil {
 		t.Fatal(err)
 	}
 	if len(others) > 0 {
@@ -206,8 +221,10 @@ func TestWhatIsNotOursStaysItsOwners(t *testing.T) {
 		t.Fatal(err)
 	}
 	var runs, table, view string
-	if err := env.DB.QueryRow(`SELECT theirs(), (SELECT relowner::regrole::text FROM pg_class WHERE relname = 'their_table'),
-		(SELECT relowner::regrole::text FROM pg_class WHERE relname = 'their_view')`).Scan(&runs, &table, &view); err != nil {
+	if err := env.DB.QueryRow(`SELECT theirs(), (SELECT relowner::regrole::text FROM pg_class
+		WHERE relname = 'their_table'),
+		(SELECT relowner::regrole::text FROM pg_class
+		WHERE relname = 'their_view')`).Scan(&runs, &table, &view); err != nil {
 		t.Fatal(err)
 	}
 	if runs != "flagmeter_app" || table != "flagmeter_app" || view == "flagmeter_owner" {
@@ -219,7 +236,8 @@ func TestWhatIsNotOursStaysItsOwners(t *testing.T) {
 func TestARoleOfTheVersionBeforeKeepsItsRights(t *testing.T) {
 	t.Parallel()
 	env := stacktest.Own(t) // roles belong to the whole server
-	for _, statement := range []string{"DROP OWNED BY flagmeter_flusher, flagmeter_retention", "DROP ROLE flagmeter_flusher", "DROP ROLE flagmeter_retention"} {
+	for _, statement := range []string{"DROP OWNED BY flagmeter_flusher, flagmeter_retention",
+		"DROP ROLE flagmeter_flusher", "DROP ROLE flagmeter_retention"} {
 		if _, err := env.DB.Exec(statement); err != nil {
 			t.Fatal(err)
 		}
@@ -229,7 +247,8 @@ func TestARoleOfTheVersionBeforeKeepsItsRights(t *testing.T) {
 		if _, err := schema.Migrate(t.Context(), env.DB); err != nil {
 			t.Fatal(err)
 		}
-		if err := try(t, env, "flagmeter_app", "SELECT drop_old_partition('events', '2020-01-01Z')"); denied(err) == may {
+		if err := try(t, env, "flagmeter_app",
+			"SELECT drop_old_partition('events', '2020-01-01Z')"); denied(err) == may {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
@@ -247,7 +266,8 @@ func TestARoleOfTheVersionBeforeKeepsItsRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	drop("after it was taken away", false)
-	if err := try(t, env, "flagmeter_flusher", "SELECT drop_old_partition('events', '2020-01-01Z')"); err != nil {
+	if err := try(t, env, "flagmeter_flusher",
+		"SELECT drop_old_partition('events', '2020-01-01Z')"); err != nil {
 		t.Errorf("the flusher: %v", err)
 	}
 }

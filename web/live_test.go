@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 	"github.com/eduardosanzb/flagmeter/web/browsertest"
 )
 
@@ -17,7 +17,9 @@ const (
 
 // usedBy is what the page shows as used by a tenant.
 func usedBy(name string) string {
-	return "[...document.querySelectorAll('#rows tr')].find(r => r.querySelector('bdi')?.textContent === '" + name + "')?.querySelector('.used .main').textContent"
+	return "[...document.querySelectorAll('#rows tr')].find(r => " +
+		"r.querySelector('bdi')?.textContent === '" + name +
+		"')?.querySelector('.used .main').textContent"
 }
 
 func testLive(t *testing.T, b *browsertest.Browser) {
@@ -33,7 +35,8 @@ func testLive(t *testing.T, b *browsertest.Browser) {
 	f.change(func() { f.tenants = f.tenants[1:] })
 	tab.Until("the tenant has gone", "!"+names+".includes('acme-corp')")
 	f.change(func() {
-		f.tenants = append(f.tenants, &account{name: "newcomer", quota: 10, used: 9, zone: "UTC", thresholds: []int{80}})
+		f.tenants = append(f.tenants, &account{name: "newcomer", quota: 10, used: 9, zone: "UTC",
+			thresholds: []int{80}})
 	})
 	tab.Until("a new one has come", usedBy("newcomer")+" === '9'")
 	if asked := f.askedFor("/tenants") - before; asked > 0 {
@@ -80,7 +83,8 @@ func testRecovers(t *testing.T, b *browsertest.Browser) {
 	tab.Until("the socket is back", modeIs+"'live'")
 
 	f.leave()
-	tab.Until("the banner says that the server is away", "document.querySelector('#banner[data-kind=away]:not([hidden])')")
+	tab.Until("the banner says that the server is away",
+		"document.querySelector('#banner[data-kind=away]:not([hidden])')")
 	tab.Until("the last figures are still there", usedBy("acme-corp")+" === '868,413'")
 	f.comeBack()
 	f.use("acme-corp", 1)
@@ -89,7 +93,8 @@ func testRecovers(t *testing.T, b *browsertest.Browser) {
 	tab.Until("it is live again", modeIs+"'live'")
 
 	f.change(func() { f.stale = true })
-	tab.Until("the banner says that figures are behind", "document.querySelector('#banner[data-kind=stale]:not([hidden])')")
+	tab.Until("the banner says that figures are behind",
+		"document.querySelector('#banner[data-kind=stale]:not([hidden])')")
 	f.change(func() { f.stale = false })
 	tab.Until("the banner has gone", noBanner)
 
@@ -106,22 +111,29 @@ func testPolls304(t *testing.T, b *browsertest.Browser) {
 	now := time.Now()
 	f.now = func() time.Time { return now } // or the pace would change
 	tab := openOverview(t, b, f)
-	tab.Until("an unchanged answer was a 304", "performance.getEntriesByType('resource').filter(e => e.name.includes('/tenants?')).at(-1)?.responseStatus === 304")
-	tab.Until("and counts as an update", "document.querySelector('#age').textContent === 'updated 0 s ago'")
+	tab.Until("an unchanged answer was a 304",
+		"performance.getEntriesByType('resource').filter(e => "+
+			"e.name.includes('/tenants?')).at(-1)?.responseStatus === 304")
+	tab.Until("and counts as an update",
+		"document.querySelector('#age').textContent === 'updated 0 s ago'")
 }
 
 func testPause(t *testing.T, b *browsertest.Browser) {
 	f := newFake(t, cast()...)
 	tab := openOverview(t, b, f)
 	tab.Click("#pause")
-	tab.Until("it is paused", modeIs+"'paused' && document.querySelector('#pause').getAttribute('aria-pressed') === 'true'")
-	waittest.Until(t, "a page that is paused closes its socket", func() bool { return f.listening() == 0 })
+	tab.Until("it is paused",
+		modeIs+"'paused' && document.querySelector('#pause').getAttribute('aria-pressed') === 'true'")
+	waittest.Until(t, "a page that is paused closes its socket", func() bool {
+		return f.listening() == 0
+	})
 	f.use("acme-corp", 1)
 	tab.Click("#pause")
 	tab.Until("it has caught up", usedBy("acme-corp")+" === '868,413'")
 
 	hide := func(hidden string) {
-		tab.Eval("(Object.defineProperty(document, 'hidden', { configurable: true, get: () => "+hidden+" }), document.dispatchEvent(new Event('visibilitychange')))", nil)
+		tab.Eval("(Object.defineProperty(document, 'hidden', { configurable: true, get: () => "+
+			""+hidden+" }), document.dispatchEvent(new Event('visibilitychange')))", nil)
 	}
 	hide("true")
 	tab.Until("a hidden page asks for nothing", "true")

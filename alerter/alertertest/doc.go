@@ -1,2 +1,2 @@
-// Package alertertest is what the tests of the alerter's packages share.
+// Package alertertest holds test helpers that the alerter's packages share.
 package alertertest

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// Endpoint is a receiver of signed events, which it keeps.
+// Endpoint receives signed events and keeps them.
 type Endpoint struct {
 	URL string
 
@@ -15,13 +15,13 @@ type Endpoint struct {
 	sent []Received
 }
 
-// Received is an event that has come.
+// Received is one received event.
 type Received struct {
 	Header http.Header
 	Body   []byte
 }
 
-// Endpoint starts a receiver that answers by answer; nil: 200.
+// Endpoint starts a receiver that replies with answer, or with 200 if answer is nil.
 func (w *World) Endpoint(answer func(http.ResponseWriter, *http.Request)) *Endpoint {
 	e := &Endpoint{}
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -41,7 +41,7 @@ func (w *World) Endpoint(answer func(http.ResponseWriter, *http.Request)) *Endpo
 	return e
 }
 
-// Got returns the events that have come.
+// Got returns the events received so far.
 func (e *Endpoint) Got() []Received {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -51,9 +51,15 @@ func (e *Endpoint) Got() []Received {
 // AddWebhook adds a row for the endpoint and returns its secret.
 func (w *World) AddWebhook(e *Endpoint, tenant *string) (secret string) {
 	w.T.Helper()
-	if err := w.DB.Get(&secret, "INSERT INTO webhooks (tenant, url) VALUES ($1, $2) RETURNING secret",
+	if err := w.DB.Get(&secret,
+		"INSERT INTO webhooks (tenant, url) VALUES ($1, $2) RETURNING secret",
 		tenant, e.URL); err != nil {
 		w.T.Fatal(err)
 	}
 	return secret
+}
+
+// Status answers with a code.
+func Status(code int) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }

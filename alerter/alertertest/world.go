@@ -12,13 +12,15 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/clock"
+	"github.com/eduardosanzb/flagmeter/test/kit/slacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
-// Noon is when the clock of a World starts.
+// Noon is the time at which the clock of a World starts.
 var Noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-// Secret stands for the part of a webhook's URL that must not be seen anywhere.
+// Secret stands for the part of a webhook's URL that must not appear anywhere.
 const Secret = "xoxsecretxox"
 
 // World is a real Postgres, a stand-in for Slack, a clock that the test sets, and tenants whose
@@ -27,11 +29,11 @@ type World struct {
 	T     testing.TB
 	DB    *sqlx.DB // the operator's
 	App   *sqlx.DB // the alerter's
-	Slack *Inbox
+	Slack *slacktest.Inbox
 	Logs  *Buffer
 
+	clock   *clock.Clock
 	mu      sync.Mutex
-	now     time.Time
 	tenants []meter.Usage // Period is filled in by All
 	reading func()        // called by All, if set
 }
@@ -40,25 +42,17 @@ type World struct {
 func New(t testing.TB) *World {
 	t.Helper()
 	env := stacktest.New(t)
-	return &World{T: t, DB: env.DB, App: env.AppDB, Slack: newInbox(t),
-		Logs: &Buffer{}, now: Noon}
+	return &World{T: t, DB: env.DB, App: env.AppDB, Slack: slacktest.NewInbox(t),
+		Logs: &Buffer{}, clock: clock.At(Noon)}
 }
 
 // Clock is the time that the test has set.
-func (w *World) Clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
+func (w *World) Clock() time.Time { return w.clock.Now() }
 
 // SetClock moves the clock to now.
-func (w *World) SetClock(now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = now
-}
+func (w *World) SetClock(now time.Time) { w.clock.Set(now) }
 
-// OnRead has f called by each All.
+// OnRead makes each All call f.
 func (w *World) OnRead(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -66,16 +60,12 @@ func (w *World) OnRead(f func()) {
 }
 
 // Advance moves the clock.
-func (w *World) Advance(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
-}
+func (w *World) Advance(d time.Duration) { w.clock.Advance(d) }
 
-// Next names all tenants, every time. Tests of changes use the real one.
+// Next names all tenants every time. Tests of changes use the real implementation.
 func (w *World) Next(context.Context) ([]string, bool, error) { return nil, true, nil }
 
-// Of returns what All returns for some.
+// Of returns what All returns, for some tenants.
 func (w *World) Of(ctx context.Context, names []string) (some []meter.Usage, err error) {
 	all, err := w.All(ctx)
 	for _, u := range all {
@@ -86,7 +76,7 @@ func (w *World) Of(ctx context.Context, names []string) (some []meter.Usage, err
 	return some, err
 }
 
-// Tenant returns what All returns for one.
+// Tenant returns what All returns, for one tenant.
 func (w *World) Tenant(_ context.Context, name string) (meter.Usage, error) {
 	for _, u := range w.usages() {
 		if u.Tenant.Name == name {
@@ -110,9 +100,9 @@ func (w *World) All(context.Context) ([]meter.Usage, error) {
 func (w *World) usages() []meter.Usage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := make([]meter.Usage, len(w.tenants))
+	now, all := w.clock.Now(), make([]meter.Usage, len(w.tenants))
 	for i, u := range w.tenants {
-		u.Period, u.AsOf = u.Tenant.Period(w.now), w.now
+		u.Period, u.AsOf = u.Tenant.Period(now), now
 		all[i] = u
 	}
 	return all
@@ -124,8 +114,9 @@ func (w *World) AddTenant(name string, tokens, quota int64, thresholds ...int) {
 	w.Exec("INSERT INTO tenants (name) VALUES ($1)", name)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tenants = append(w.tenants, meter.Usage{Used: meter.Amounts{meter.Tokens: tokens}, Tenant: meter.Tenant{
-		Name: name, Quota: quota, BillingDay: 1, Zone: time.UTC, Thresholds: thresholds}})
+	w.tenants = append(w.tenants, meter.Usage{Used: meter.Amounts{meter.Tokens: tokens},
+		Tenant: meter.Tenant{
+			Name: name, Quota: quota, BillingDay: 1, Zone: time.UTC, Thresholds: thresholds}})
 }
 
 // Change edits a tenant's usage.
@@ -169,15 +160,16 @@ func (w *World) Lock(query string) (release func()) {
 // AwaitBlocked returns when a statement waits for such a lock.
 func (w *World) AwaitBlocked() {
 	w.T.Helper()
-	for w.Count("pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") ==
-		0 {
+	const waiting = "pg_stat_activity WHERE datname = current_database()" +
+		" AND wait_event_type = 'Lock'"
+	for w.Count(waiting) == 0 {
 		if w.T.Context().Err() != nil {
 			return
 		}
 	}
 }
 
-// Count is the number of rows, such as "alerts WHERE cleared_at IS NULL".
+// Count returns the number of rows, for example of "alerts WHERE cleared_at IS NULL".
 func (w *World) Count(from string) (n int) {
 	w.T.Helper()
 	if err := w.DB.Get(&n, "SELECT count(*) FROM "+from); err != nil {
@@ -186,7 +178,8 @@ func (w *World) Count(from string) (n int) {
 	return n
 }
 
-// Dump is every row of alerts, deliveries and their attempts with the transaction that wrote it.
+// Dump returns every row of alerts, deliveries and their attempts, with the transaction that wrote
+// it.
 func (w *World) Dump() (rows string) {
 	w.T.Helper()
 	err := w.DB.Get(&rows, `
@@ -203,7 +196,7 @@ func (w *World) Dump() (rows string) {
 }
 
 // WantMessages fails the test unless exactly these came, each given by a part of its text.
-func (w *World) WantMessages(parts ...string) []Message {
+func (w *World) WantMessages(parts ...string) []slacktest.Received {
 	w.T.Helper()
 	got := w.Slack.Got()
 	if len(got) != len(parts) {

@@ -38,13 +38,12 @@ var refused4 = prefixes(
 	"240.0.0.0/4",      // reserved, broadcast
 )
 
-// global6 is the only part of IPv6 that IANA hands out as global unicast. Outside of
-// it are ::, ::1, IPv4-compatible, NAT64 (64:ff9b::/96), unique local,
-// link-local and multicast addresses.
+// global6 is the only part of IPv6 that IANA assigns as global unicast. Outside it are ::, ::1,
+// IPv4-compatible, NAT64 (64:ff9b::/96), unique local, link-local and multicast addresses.
 var global6 = netip.MustParsePrefix("2000::/3")
 
-// refused6 are the networks inside global6 that are not globally reachable or that
-// lead to an IPv4 address of the sender's choice.
+// refused6 are the networks inside global6 that are not globally reachable, or that embed an IPv4
+// address of the sender's choice.
 var refused6 = prefixes(
 	"2001::/23",     // protocol assignments; Teredo, which holds an IPv4 address
 	"2001:db8::/32", // documentation
@@ -52,8 +51,8 @@ var refused6 = prefixes(
 	"3fff::/20",     // documentation
 )
 
-// isPublic reports whether the address is on the public internet. An IPv4-mapped
-// IPv6 address is judged as the IPv4 address that it stands for.
+// isPublic reports whether the address is on the public internet. It judges an IPv4-mapped IPv6
+// address as the IPv4 address inside it.
 func isPublic(addr netip.Addr) bool {
 	if !addr.IsValid() || addr.Zone() != "" {
 		return false
@@ -66,12 +65,13 @@ func isPublic(addr netip.Addr) bool {
 	return global6.Contains(addr) && !slices.ContainsFunc(refused6, in)
 }
 
-// isOwn reports whether the address belongs to this machine: then the kernel would use it as the
-// source of packets to it. Nothing is sent, and listing interfaces needs no permission this way.
-// It cannot know an address that a gateway translates to this machine's, as clouds do.
+// isOwn reports whether the address belongs to this machine: if so, the kernel uses it as the
+// source of packets to it. This way nothing is sent, and no permission to list interfaces is
+// needed. isOwn does not detect an address that a gateway translates to this machine's, as clouds
+// do.
 func isOwn(addr netip.AddrPort) bool {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
-	if err != nil { // there is no way to it, so there is none for the message
+	if err != nil { // no route to it, so none for the message
 		return false
 	}
 	defer conn.Close()
@@ -79,8 +79,8 @@ func isOwn(addr netip.AddrPort) bool {
 	return ok && from.AddrPort().Addr().Unmap() == addr.Addr().Unmap()
 }
 
-// refuseInside returns the Control of a net.Dialer. It sees the resolved address, right before the
-// connection is made: a host name cannot resolve to something else afterwards.
+// refuseInside returns the Control function of a net.Dialer. It sees the resolved address right
+// before the connection is made, so a host name cannot resolve to something else afterwards.
 func refuseInside(own func(netip.AddrPort) bool) func(_, address string, _ syscall.RawConn) error {
 	return func(_, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)

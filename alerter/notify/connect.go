@@ -12,7 +12,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// Unusable says in fixed words why no message can ever go to the target; "" if one can.
+// Unusable returns, in fixed words, why no message can ever go to the target; "" if one can.
 func (s *Sender) Unusable(n Notifier, to Target) string {
 	if _, refused := s.allowed(to.URL); refused != "" {
 		return refused
@@ -25,8 +25,7 @@ func (s *Sender) Unusable(n Notifier, to Target) string {
 	return ""
 }
 
-// Connect goes as far as a message would go before it is sent: it connects, with TLS where the URL
-// says so.
+// Connect connects as for a message, with TLS if the URL says so, and sends nothing.
 func (s *Sender) Connect(ctx context.Context, rawURL string) Reply {
 	started := time.Now()
 	out := s.dial(ctx, rawURL)
@@ -60,7 +59,7 @@ func (s *Sender) dial(ctx context.Context, rawURL string) Reply {
 	return Reply{}
 }
 
-// allowed parses the URL of a webhook, or says in fixed words why nothing may be sent there.
+// allowed parses the URL of a webhook, or returns in fixed words why nothing may be sent there.
 func (s *Sender) allowed(rawURL string) (u *url.URL, refused string) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Hostname() == "" {

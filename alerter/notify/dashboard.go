@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// DashboardLink returns the page of the tenant at publicURL, or "" if publicURL is empty.
+// DashboardLink returns the URL of the tenant's page at publicURL, or "" if publicURL is empty.
 func DashboardLink(publicURL, tenant string) string {
 	if publicURL == "" {
 		return ""

@@ -6,8 +6,8 @@ import (
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// Notifier is one kind of webhook: how it writes and signs a message, and how it reads the answer.
-// It holds no state, so that any number of goroutines may use it.
+// Notifier implements one kind of webhook: how it writes and signs a message, and how it reads the
+// answer. It holds no state, so any number of goroutines may use it.
 type Notifier interface {
 	// Table names the table in which operators keep webhooks of this kind.
 	Table() string
@@ -17,8 +17,8 @@ type Notifier interface {
 	Body(Event) ([]byte, error)
 	// Keys returns the keys that sign messages to the target. Its errors are fixed words.
 	Keys(Target) ([]*webhooks.Webhook, error)
-	// Judge turns an answer with status 2xx into a failure if it says that nobody will see the
-	// message.
+	// Judge turns an answer with status 2xx into a failure if it says that the message will not be
+	// shown.
 	Judge(r *Reply, contentType string)
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // Clean returns the beginning of an answer as one line of at most most characters. It replaces the
-// target's secrets: receivers like to repeat the request.
+// target's secrets, because receivers often echo the request.
 func (t Target) Clean(answer []byte, most int) string {
 	text := strings.ToValidUTF8(string(answer), " ")
 	for _, secret := range t.secrets() {
@@ -26,7 +26,7 @@ func (t Target) Clean(answer []byte, most int) string {
 	return strings.TrimSpace(text)
 }
 
-// secrets are the texts that must not be seen, longest parts first.
+// secrets returns the texts that must not be shown, longest parts first.
 func (t Target) secrets() (all []string) {
 	add := func(texts ...string) {
 		for _, s := range texts {
@@ -43,7 +43,7 @@ func (t Target) secrets() (all []string) {
 	}
 	password, _ := u.User.Password()
 	add(u.RequestURI(), u.Path, u.RawQuery, u.User.String(), u.User.Username(), password)
-	for _, values := range u.Query() { // as they are without escapes
+	for _, values := range u.Query() { // unescaped
 		add(values...)
 	}
 	for _, part := range strings.FieldsFunc(u.Path+"&"+u.RawQuery,

@@ -28,9 +28,9 @@ type Sender struct {
 	now          func() time.Time
 }
 
-// NewSender makes a Sender that posts to https URLs at public addresses of other machines only;
-// allowPrivate lifts both limits. It follows no redirect and uses no proxy, because
-// either would connect to an address that was not checked.
+// NewSender returns a Sender that posts only to https URLs at public addresses of other machines;
+// allowPrivate lifts both limits. It follows no redirect and uses no proxy, because either would
+// connect to an address that was not checked.
 func NewSender(allowPrivate bool, now func() time.Time) *Sender {
 	dialer := &net.Dialer{Timeout: PostTime}
 	if !allowPrivate {
@@ -50,7 +50,9 @@ func NewSender(allowPrivate bool, now func() time.Time) *Sender {
 				DisableKeepAlives:      true,
 				MaxResponseHeaderBytes: maxAnswer,
 			},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse
+			},
 		},
 	}
 }
@@ -86,7 +88,7 @@ func (s *Sender) send(ctx context.Context, m Message) Reply {
 		return networkFailure(err)
 	}
 	defer resp.Body.Close()
-	// The status is what counts: a body that breaks off is only shorter.
+	// Only the status counts: a body that breaks off is just shorter.
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	out := Reply{Status: resp.StatusCode, Answer: answer}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
@@ -115,8 +117,8 @@ func (s *Sender) classify(r *Reply, header http.Header, rawURL string) {
 // Any other body is kept out of the reason: it may echo the URL.
 var slackCode = regexp.MustCompile(`^[a-z_]{1,64}$`)
 
-// retryAfter reads a Retry-After header in either of its forms (RFC 9110, section
-// 10.2.3): seconds or a date. It is 0 for anything else and for what is over.
+// retryAfter reads a Retry-After header in either form (RFC 9110, section 10.2.3): seconds or a
+// date. It returns 0 for anything else and for a date in the past.
 func retryAfter(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second

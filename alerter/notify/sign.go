@@ -10,8 +10,8 @@ import (
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// sign sets the headers of Standard Webhooks. The timestamp is that of the attempt: a receiver
-// refuses an old one, and recognizes a repeated message by the id.
+// sign sets the headers of Standard Webhooks. The timestamp is the time of the attempt: a receiver
+// refuses an old one, and recognizes a repeated message by its id.
 func sign(header http.Header, m Message, now time.Time) error {
 	signatures := make([]string, len(m.keys))
 	for i, key := range m.keys {

@@ -9,7 +9,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// NewTest returns a crossing of the tenant's highest threshold that did not happen.
+// NewTest returns an event that reports a fictitious crossing of the tenant's highest threshold.
 func NewTest(tenant meter.Tenant, now time.Time, publicURL string) Event {
 	period := tenant.Period(now)
 	e := Event{Type: Test, Alert: uuid.New(), Tenant: tenant.Shown(), PeriodStart: period.From,

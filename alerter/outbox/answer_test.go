@@ -29,7 +29,8 @@ func TestWhatAChatAnswersIsKept(t *testing.T) {
 	w.AddTenant("acme", 900, 1000, 80)
 	w.AddSlack("acme", "/services/"+alertertest.Secret+"?token="+alertertest.Secret+"%2Fescaped")
 	w.Slack.Answers(says(200, "application/json", `{"ok":false,"error":"no /services/`+
-		alertertest.Secret+` with `+alertertest.Secret+`/escaped","more":"`+strings.Repeat("é", 300)+`"}`))
+		alertertest.Secret+` with `+alertertest.Secret+`/escaped","more":"`+strings.Repeat("é",
+		300)+`"}`))
 	a := w.alerter()
 	w.run(a)
 	alerts, err := store.Alerts(t.Context(), w.DB, store.AlertQuery{Limit: 1})

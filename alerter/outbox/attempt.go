@@ -9,15 +9,16 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 )
 
-// stepPost is the number of the POST in the comment of package alerter.
+// stepPost is the number of the POST among the steps of package alerter.
 const stepPost = 7
 
-// attempt posts a claimed delivery and records how it went.
+// attempt posts a claimed delivery and records the result.
 func (o *Outbox) attempt(ctx context.Context, d *delivery) (outcome string, err error) {
-	log := o.log.With(slog.String("delivery", d.ID.String()), slog.String("alert", d.AlertID.String()),
-		slog.String("event", d.Event), slog.String("tenant", d.Tenant), slog.Int("attempt", d.Attempts))
+	log := o.log.With(slog.String("delivery", d.ID.String()),
+		slog.String("alert", d.AlertID.String()), slog.String("event", d.Event),
+		slog.String("tenant", d.Tenant), slog.Int("attempt", d.Attempts))
 	if d.Facts.Unreadable {
-		log.Error("deliveries.facts cannot be read: the message says what its alert says")
+		log.Error("deliveries.facts cannot be read: the message contains only what its alert has")
 	}
 	r := o.post(ctx, d, log)
 	failpoint.After("alerter", stepPost)
@@ -40,14 +41,14 @@ func (o *Outbox) attempt(ctx context.Context, d *delivery) (outcome string, err 
 	return v.outcome, o.record(ctx, d, r, v)
 }
 
-// verdict is what follows from a reply.
+// verdict is the consequence of a reply.
 type verdict struct {
 	outcome     string
 	now         time.Time
 	nextAttempt time.Time // of outcomeRetried
 }
 
-// judge decides what follows from a reply: see retry.go.
+// judge decides the consequence of a reply: see retry.go.
 func (o *Outbox) judge(
 	ctx context.Context, d *delivery, r notify.Reply, log *slog.Logger,
 ) (v verdict) {
@@ -72,7 +73,7 @@ func (o *Outbox) judge(
 	return v
 }
 
-// post sends the delivery's message to where its webhook points now.
+// post sends the delivery's message to the present URL of its webhook.
 func (o *Outbox) post(ctx context.Context, d *delivery, log *slog.Logger) notify.Reply {
 	switch {
 	case d.Default && !d.URL.Valid:
@@ -89,7 +90,7 @@ func (o *Outbox) post(ctx context.Context, d *delivery, log *slog.Logger) notify
 	ended := o.breakers.begin(d.Host.String)
 	out := o.sender.Post(ctx, m)
 	if ended(out.Answered()) {
-		log.Warn("webhook host does not answer: retries for it wait",
+		log.Warn("webhook host does not answer: its retries wait",
 			slog.Duration("pause", o.breakers.pause))
 	}
 	return out

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	// breakerTrips is how many requests in a row a host leaves without an answer before its
-	// breaker opens.
+	// breakerTrips is how many requests in a row a host must leave unanswered before its breaker
+	// opens.
 	breakerTrips = 5
-	// breakerPause is how long it stays open before one request may try.
+	// breakerPause is how long a breaker stays open before one request may try.
 	breakerPause = 30 * time.Second
 )
 
-// breakers hold back the retries for hosts that do not answer, so that these do not keep the
-// alerter's requests busy for their 10 s again and again. An answer, whatever its status,
-// proves that a host is alive: what it says is a matter of the one webhook.
+// breakers hold back the retries for hosts that do not answer, so that these do not occupy the
+// alerter's requests for 10 s each time. An answer with any status proves that a host is alive; the
+// status concerns only that webhook.
 //
-// The first attempt of a delivery is never held back. Many tenants may share a host, and one
-// whose webhook hangs must not delay the others' alerts.
+// The first attempt of a delivery is never held back. Many tenants may share a host, and one whose
+// webhook hangs must not delay the others' alerts.
 type breakers struct {
 	pause time.Duration
 	state *prometheus.GaugeVec
 
 	mu    sync.Mutex
-	trips int // how often any has opened
-	// those that have not answered last, or are being asked
+	trips int // how often breakers have opened
+	// hosts whose last request was not answered or is in flight
 	hosts map[string]*gobreaker.TwoStepCircuitBreaker[any]
 }
 
@@ -38,8 +38,8 @@ func newBreakers(pause time.Duration, state *prometheus.GaugeVec) *breakers {
 		hosts: map[string]*gobreaker.TwoStepCircuitBreaker[any]{}}
 }
 
-// held are the hosts that get no retries now: their breakers are open, or half-open with the
-// one request that may try in flight.
+// held returns the hosts that get no retries now: their breakers are open, or half-open with the
+// one trial request in flight.
 func (b *breakers) held(inFlight map[string]int) (hosts []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,17 +59,20 @@ func (b *breakers) held(inFlight map[string]int) (hosts []string) {
 	return hosts
 }
 
-// begin notes a request to a host; ended must be called with whether it was answered, and
-// reports whether that has opened the breaker.
+// begin records a request to a host. The caller must call ended with whether the host answered;
+// ended reports whether that opened the breaker.
 func (b *breakers) begin(host string) (ended func(answered bool) (opened bool)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	breaker := b.hosts[host]
 	if breaker == nil {
 		breaker = gobreaker.NewTwoStepCircuitBreaker[any](gobreaker.Settings{
-			Timeout:     b.pause,
-			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerTrips },
-			OnStateChange: func(_ string, _, to gobreaker.State) { // under mu, like all calls of a breaker
+			Timeout: b.pause,
+			ReadyToTrip: func(c gobreaker.Counts) bool {
+				return c.ConsecutiveFailures >= breakerTrips
+			},
+			// Like all calls of a breaker, it runs under mu.
+			OnStateChange: func(_ string, _, to gobreaker.State) {
 				if to == gobreaker.StateOpen {
 					b.trips++
 				}
@@ -78,7 +81,7 @@ func (b *breakers) begin(host string) (ended func(answered bool) (opened bool)) 
 		b.hosts[host] = breaker
 	}
 	done, err := breaker.Allow()
-	if err != nil { // a first or a last attempt, which goes out all the same
+	if err != nil { // a first or last attempt, which is sent anyway
 		done = func(error) {}
 	}
 	return func(answered bool) bool {
@@ -86,7 +89,7 @@ func (b *breakers) begin(host string) (ended func(answered bool) (opened bool)) 
 		defer b.mu.Unlock()
 		if answered {
 			done(nil)
-			delete(b.hosts, host) // its next request begins with a new one
+			delete(b.hosts, host) // its next request starts with a new breaker
 			return false
 		}
 		before := b.trips

@@ -14,17 +14,16 @@ import (
 )
 
 const (
-	// lease is how long a claimed delivery belongs to its sender: three times as long as a
-	// request may take, so that it ends only if the sender has died.
+	// lease is how long a claimed delivery belongs to its sender: three times as long as a request
+	// may take, so that it ends only if the sender has died.
 	lease = 3 * notify.PostTime
 	// pace is the time between two messages to a URL whose kind is paced.
 	pace = time.Second
 )
 
-// claim takes a due delivery, first attempts before retries and then the one that has been due
-// for the longest, and leases it to the caller; nil if none is due. One that was never tried
-// is due, and so is one that would wait for longer than any may: its time was set by a clock
-// that was ahead.
+// claim picks a due delivery and leases it to the caller; nil if none is due. First attempts go
+// before retries; among these the longest due goes first. A delivery that was never tried is due.
+// So is one that would wait longer than any delivery may: a clock that was ahead set its time.
 //
 // The row is locked until the claim commits, and other claims skip it, so two callers never get the
 // same delivery within a lease. Nor do two get messages for the same Slack URL within a second.
@@ -37,7 +36,7 @@ func (o *Outbox) claim(ctx context.Context, now time.Time, b busy) (*delivery, e
 	}
 }
 
-// tryClaim reports again if another process has taken the URL's second just before.
+// tryClaim reports again if another process has just reserved the URL's second.
 func (o *Outbox) tryClaim(
 	ctx context.Context, now time.Time, b busy,
 ) (d *delivery, again bool, err error) {
@@ -56,7 +55,8 @@ func (o *Outbox) tryClaim(
 		}
 	}
 	err = tx.QueryRowxContext(ctx, `
-		WITH attempt AS (INSERT INTO delivery_attempts (delivery_id, at) VALUES ($1, $2) RETURNING id)
+		WITH attempt AS (
+			INSERT INTO delivery_attempts (delivery_id, at) VALUES ($1, $2) RETURNING id)
 		UPDATE deliveries SET attempts = attempts + 1, next_attempt_at = $3,
 			attempt = (SELECT id FROM attempt)
 		WHERE id = $1 RETURNING attempts, attempt`, d.ID, now,
@@ -96,7 +96,8 @@ func (o *Outbox) pick(ctx context.Context, tx *sqlx.Tx, now time.Time, b busy) (
 		WHERE d.status = 'pending'
 			AND (d.next_attempt_at <= $1 OR d.attempts = 0 OR d.next_attempt_at > $2)
 			AND (l.lane IS NULL OR l.lane <> ALL ($6)) AND (l.host IS NULL OR l.host <> ALL ($7))
-			AND (d.attempts = 0 OR NOT $9 AND (l.host IS NULL OR l.host <> ALL ($8) OR d.give_up_at < $1))
+			AND (d.attempts = 0
+				OR NOT $9 AND (l.host IS NULL OR l.host <> ALL ($8) OR d.give_up_at < $1))
 			AND NOT (d.kind = ANY ($10) AND EXISTS (SELECT FROM slack_pace p
 				WHERE p.url_digest = l.lane AND p.free_at > $1 AND p.free_at <= $3))
 		ORDER BY d.attempts > 0, d.next_attempt_at, d.id
@@ -114,7 +115,7 @@ func (o *Outbox) pick(ctx context.Context, tx *sqlx.Tx, now time.Time, b busy) (
 	return &d, nil
 }
 
-// notNull returns an empty array instead of NULL, with which nothing compares.
+// notNull returns an empty array instead of NULL, because every comparison with NULL is unknown.
 func notNull[A ~[]E, E any](array A) A {
 	if array == nil {
 		return A{}
@@ -122,8 +123,8 @@ func notNull[A ~[]E, E any](array A) A {
 	return array
 }
 
-// reserve takes the present second of a Slack URL, if it is free. A time further ahead than a
-// second was set by a clock that was ahead, and counts for nothing.
+// reserve reserves the present second of a Slack URL, if it is free. A time more than a second
+// ahead was set by a clock that was ahead, and is ignored.
 func reserve(ctx context.Context, tx *sqlx.Tx, now time.Time, lane []byte) (bool, error) {
 	res, err := tx.ExecContext(ctx, `
 		INSERT INTO slack_pace AS p (url_digest, free_at) VALUES ($1, $2)

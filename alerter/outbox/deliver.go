@@ -5,9 +5,9 @@ import (
 	"errors"
 )
 
-// Result counts what Deliver has done.
+// Result counts what Deliver did.
 type Result struct {
-	Delivered int // messages that a webhook has taken
+	Delivered int // messages that a webhook has accepted
 	Retried   int // attempts that failed and will be repeated
 	Dead      int // deliveries given up
 }
@@ -30,11 +30,12 @@ type landed struct {
 	err     error // of the bookkeeping, not of the webhook
 }
 
-// Deliver sends what is due until nothing is: one message at a time to a URL, and to many URLs at
-// once, so that one that hangs holds up only itself. After Wake it claims what is new meanwhile.
+// Deliver sends everything that is due, until nothing is. It sends one message at a time to a URL,
+// and to many URLs at once, so that a URL that hangs delays only itself. After Wake it also claims
+// what is new.
 //
-// When ctx is done it starts nothing more and returns after what is in flight, which takes at most
-// dbTime + notify.PostTime + dbTime = 20 s.
+// When ctx is done, it starts nothing more and returns after what is in flight has ended, which
+// takes at most dbTime + notify.PostTime + dbTime = 20 s.
 func (o *Outbox) Deliver(ctx context.Context) (Result, error) {
 	var (
 		result Result
@@ -77,13 +78,13 @@ func (o *Outbox) Deliver(ctx context.Context) (Result, error) {
 	}
 }
 
-// begin claims a due delivery whose URL is free and returns the attempt to make it; nil if there is
-// none.
+// begin claims a due delivery whose URL is free and returns the function that attempts it; nil if
+// none is due.
 func (o *Outbox) begin(
 	ctx context.Context, flying flights,
 ) (next flight, attempt func() (outcome string, err error), err error) {
-	// Counted from before the claim, so that a process that was paused meanwhile does
-	// not post after its lease. What is claimed is finished even if ctx ends.
+	// The lease is counted from before the claim, so that a process that was paused meanwhile does
+	// not post after its lease. What was claimed is finished even if ctx ends.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
 	claimCtx, cancelClaim := context.WithTimeout(ctx, dbTime)
 	defer cancelClaim()

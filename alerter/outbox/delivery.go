@@ -11,7 +11,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// delivery is a row of the outbox with all that its message needs.
+// delivery is a row of the outbox with everything that its message needs.
 type delivery struct {
 	ID       uuid.UUID `db:"id"`
 	Attempts int       `db:"attempts"` // this one included
@@ -20,13 +20,13 @@ type delivery struct {
 
 	Kind    string `db:"kind"`
 	Default bool   `db:"is_default"` // the Slack URL of the settings
-	// of slack_webhooks or webhooks; not valid: it was deleted
+	// of slack_webhooks or webhooks; not valid if it was deleted
 	Row     uuid.NullUUID  `db:"row"`
 	URL     sql.NullString `db:"url"` // secret; of Row
 	Enabled sql.NullBool   `db:"enabled"`
 	Secret  sql.NullString `db:"secret"` // secret, like the next
 	Old     sql.NullString `db:"previous_secret"`
-	// Lane is the digest of the URL: one message at a time.
+	// Lane is the digest of the URL: one message at a time in each lane.
 	Lane []byte         `db:"lane"`
 	Host sql.NullString `db:"host"` // of the URL, with its port
 
@@ -42,8 +42,8 @@ type delivery struct {
 	Facts       notify.Facts `db:"facts"`
 }
 
-// event is what d reports. A row that the version before has written has no facts; the figures of
-// its alert are used then.
+// event returns what d reports. A row of the previous version has no facts; its alert's figures are
+// used then.
 func (d *delivery) event(publicURL string) notify.Event {
 	e := notify.Event{Type: d.Event, Alert: d.AlertID, Tenant: cmp.Or(d.Facts.Name, d.Tenant),
 		PeriodStart: d.PeriodStart, PeriodEnd: d.PeriodEnd, Threshold: d.Threshold, Facts: d.Facts}
@@ -57,7 +57,7 @@ func (d *delivery) event(publicURL string) notify.Event {
 	return e
 }
 
-// target is where the message goes now.
+// target returns where the message goes now.
 func (d *delivery) target() notify.Target {
 	return notify.Target{URL: d.URL.String, Secret: d.Secret.String, Previous: d.Old.String}
 }

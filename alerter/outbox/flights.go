@@ -3,32 +3,32 @@ package outbox
 import "github.com/lib/pq"
 
 const (
-	// maxInFlight is how many requests there may be at once. Retries take at most half of
-	// them, so that webhooks that hang leave room for new alerts.
+	// maxInFlight is how many requests may be in flight. Retries use at most half of them, so that
+	// webhooks that hang leave room for new alerts.
 	maxInFlight = 128
-	// maxPerHost is how many of them may be to one host.
+	// maxPerHost is how many of them may go to one host.
 	maxPerHost = 8
 )
 
-// flight is an attempt under way. Its lane is the digest of its URL, or something else that no
-// other flight has if it leads nowhere any more.
+// flight is an attempt in progress. Its lane is the digest of its URL. If it has no URL any more,
+// its lane is another value that no other flight has.
 type flight struct{ lane, host string }
 
-// flights are the attempts under way.
+// flights are the attempts in progress.
 type flights struct {
 	lanes map[string]bool
 	hosts map[string]int
 }
 
-// busy is what a claim must pass over.
+// busy is what a claim must skip.
 type busy struct {
 	lanes pq.ByteaArray  // URLs that are being posted to
-	full  pq.StringArray // hosts with as many requests as one may have
-	held  pq.StringArray // hosts that do not answer: no retries, unless it is a delivery's last
+	full  pq.StringArray // hosts with maxPerHost requests
+	held  pq.StringArray // hosts that do not answer: no retry but a delivery's last
 	first bool           // first attempts only
 }
 
-// busy is what the next claim must pass over.
+// busy returns what the next claim must skip.
 func (f flights) busy(held []string) busy {
 	b := busy{held: held, first: len(f.lanes) >= maxInFlight/2}
 	for lane := range f.lanes {

@@ -8,14 +8,14 @@ import (
 	"github.com/eduardosanzb/flagmeter/alerter/notify/webhook"
 )
 
-// notifiers are the kinds of webhooks, by the names that deliveries.kind has for them; its check
-// constraint allows no others.
+// notifiers are the kinds of webhooks, by their names in deliveries.kind. The check constraint of
+// that column allows no others.
 var notifiers = map[string]notify.Notifier{
 	"slack":   slack.Notifier{},
 	"webhook": webhook.Notifier{},
 }
 
-// pacedKinds are those whose URLs take one message a second.
+// pacedKinds returns the kinds whose URLs accept one message a second.
 func pacedKinds() (kinds []string) {
 	for kind, n := range notifiers {
 		if n.Paced() {

@@ -44,22 +44,22 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		deliverySeconds: auto.NewHistogram(prometheus.HistogramOpts{
 			Name:    "flagmeter_alerter_delivery_duration_seconds",
-			Help:    "Time from when a crossing was noticed to when a webhook took its message.",
+			Help:    "Time from the detection of a crossing until a webhook accepted its message.",
 			Buckets: []float64{.05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200, 86400},
 		}),
 		breakers: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "flagmeter_alerter_breakers",
-			Help: "Webhook hosts that have not answered their last request or are being asked, by state" +
-				" of their circuit breaker.",
+			Help: "Webhook hosts whose last request was not answered or is in flight, by" +
+				" state of their circuit breaker.",
 		}, []string{"state"}),
 		unusable: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "flagmeter_alerter_unusable_webhooks",
-			Help: "Enabled rows of webhooks and slack_webhooks that no message can be sent to, as they" +
-				" are written.",
+			Help: "Enabled rows of webhooks and slack_webhooks whose contents make it impossible" +
+				" to send a message.",
 		}, []string{"table"}),
 	}
-	// A series that exists from the start can be alerted on; one that appears with
-	// its first error shows no increase.
+	// An alert can watch a series that exists from the start; a series that appears with its first
+	// error shows no increase.
 	for _, outcome := range []string{outcomeDelivered, outcomeRetried, outcomeDead} {
 		m.deliveries.WithLabelValues(outcome)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/alerter"
 	"github.com/eduardosanzb/flagmeter/alerter/outbox"
-	"github.com/eduardosanzb/flagmeter/internal/metricstest"
+	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
 )
 
 func TestMetricsFollowTheDeliveries(t *testing.T) {

@@ -19,28 +19,28 @@ import (
 // dbTime bounds each database call.
 const dbTime = 5 * time.Second
 
-// Options are what an Outbox needs. DB and Log must be set.
+// Options configure an Outbox. DB and Log must be set.
 type Options struct {
 	DB *sqlx.DB
-	// DefaultURL is the Slack webhook of tenants without a row in slack_webhooks;
-	// empty: they get no message. It is a secret.
+	// DefaultURL is the Slack webhook of tenants without a row in slack_webhooks. If empty, they
+	// get no message. It is a secret.
 	DefaultURL string
 	// AllowPrivate permits webhooks without TLS and at addresses that are not public.
 	AllowPrivate bool
-	// PublicURL is where people reach the dashboard; empty: messages have no link to it.
+	// PublicURL is the dashboard's URL for people. If empty, messages have no link to it.
 	PublicURL string
 	Log       *slog.Logger
-	// Now is the clock of everything that is stored or compared; nil: time.Now.
+	// Now is the clock of everything that is stored or compared. If nil, it is time.Now.
 	Now func() time.Time
-	// Registerer gets the metrics; nil: they are not published.
+	// Registerer gets the metrics. If nil, they are not published.
 	Registerer prometheus.Registerer
 }
 
-// Outbox is the table deliveries and what empties it. All stored instants come from its clock. It
-// is safe for concurrent use, also by several processes.
+// Outbox delivers the rows of table deliveries. All stored times come from its clock. It is safe
+// for concurrent use, also by several processes.
 type Outbox struct {
 	db *sqlx.DB
-	// What Postgres needs to know of the default Slack webhook is not its URL.
+	// Postgres gets the lane and the host of the default Slack webhook, but not its URL.
 	defaultURL  string
 	defaultLane []byte
 	defaultHost string
@@ -56,7 +56,7 @@ type Outbox struct {
 	unusable map[string]bool // webhooks that were reported; only CheckWebhooks uses it
 }
 
-// New makes an Outbox. It sends nothing until Deliver or Run.
+// New returns an Outbox. It sends nothing until Deliver or Run is called.
 func New(o Options) *Outbox {
 	now := clock(o)
 	m := newMetrics(o.Registerer)
@@ -88,7 +88,7 @@ func clock(o Options) func() time.Time {
 	return o.Now
 }
 
-// Entry is an event of an alert, on its way into the outbox.
+// Entry is an event of an alert that Put writes into the outbox.
 type Entry struct {
 	Alert  uuid.UUID
 	Tenant string // the tenant's key
@@ -97,25 +97,28 @@ type Entry struct {
 }
 
 // Put writes an event's deliveries in the transaction of its alert, and returns how many. There is
-// one for each enabled row of webhooks of the tenant or of all tenants. If a threshold was crossed,
-// there is also one for each enabled Slack webhook of the tenant, or, for a tenant without any such
-// row, one for the default URL if it is set.
+// one for each enabled row of webhooks that belongs to the tenant or to all tenants. If a threshold
+// was crossed, there is also one for each enabled Slack webhook of the tenant or, if the tenant has
+// no such row at all, one for the default URL if that is set.
 func (o *Outbox) Put(ctx context.Context, tx *sqlx.Tx, e Entry) (int64, error) {
 	now := e.Facts.At
 	res, err := tx.ExecContext(ctx, `
-		INSERT INTO deliveries (alert_id, event, facts, next_attempt_at, created_at, give_up_at, kind,
-			target, slack_webhook_id, webhook_id)
-		SELECT $1::uuid, $2, $3::jsonb, $4::timestamptz, $4::timestamptz, $5::timestamptz, t.* FROM (
-			SELECT 'slack', 'webhook', id, NULL::uuid FROM slack_webhooks WHERE tenant = $6 AND enabled
-				AND $2 = $8
+		INSERT INTO deliveries (alert_id, event, facts, next_attempt_at, created_at, give_up_at,
+			kind, target, slack_webhook_id, webhook_id)
+		SELECT $1::uuid, $2, $3::jsonb, $4::timestamptz, $4::timestamptz, $5::timestamptz, t.*
+		FROM (
+			SELECT 'slack', 'webhook', id, NULL::uuid FROM slack_webhooks
+			WHERE tenant = $6 AND enabled AND $2 = $8
 			UNION ALL
 			SELECT 'slack', 'default', NULL, NULL
-			WHERE $7::boolean AND $2 = $8 AND NOT EXISTS (SELECT FROM slack_webhooks WHERE tenant = $6)
+			WHERE $7::boolean AND $2 = $8
+				AND NOT EXISTS (SELECT FROM slack_webhooks WHERE tenant = $6)
 			UNION ALL
-			SELECT 'webhook', 'webhook', NULL, id FROM webhooks WHERE (tenant = $6 OR tenant IS NULL)
-				AND enabled
+			SELECT 'webhook', 'webhook', NULL, id FROM webhooks
+			WHERE (tenant = $6 OR tenant IS NULL) AND enabled
 		) t`,
-		e.Alert, e.Type, e.Facts, now, now.Add(giveUp), e.Tenant, o.defaultURL != "", notify.Crossed)
+		e.Alert, e.Type, e.Facts, now, now.Add(giveUp), e.Tenant,
+		o.defaultURL != "", notify.Crossed)
 	if err != nil {
 		return 0, fmt.Errorf("insert deliveries: %w", err)
 	}

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// maxProbe is how much of an answer is shown, in characters.
+	// maxProbe is how many characters of an answer are shown.
 	maxProbe = 500
 	// probesAtOnce is how many webhooks are tried at the same time.
 	probesAtOnce = 8
 )
 
-// Probe is how a webhook was tried: nothing is stored of it, and nothing retried.
+// Probe is the result of trying a webhook. It is neither stored nor retried.
 type Probe struct {
 	Target string // such as "slack default"; never the URL
 	Status int    // of the HTTP answer; 0: there was none
@@ -27,11 +27,11 @@ type Probe struct {
 	Took   time.Duration
 }
 
-// Row is the table and id of the webhook; ok is false for that of SLACK_WEBHOOK_URL.
+// Row returns the table and id of the webhook; ok is false for the webhook of SLACK_WEBHOOK_URL.
 func (p Probe) Row() (table, id string, ok bool) { return rowOf(p.Target) }
 
-// Test sends a message that is marked as a test to each enabled webhook that the tenant's alerts go
-// to, one after the other. Of o it uses DB, DefaultURL, AllowPrivate, PublicURL and Now.
+// Test sends a message that is marked as a test to each enabled webhook of the tenant's alerts, one
+// after the other. Of o it uses DB, DefaultURL, AllowPrivate, PublicURL and Now.
 func Test(ctx context.Context, o Options, tenant meter.Tenant) ([]Probe, error) {
 	hooks, err := webhooks(ctx, o, &tenant.Name)
 	if err != nil {
@@ -46,17 +46,17 @@ func Test(ctx context.Context, o Options, tenant meter.Tenant) ([]Probe, error) 
 	return probes, nil
 }
 
-// TestAll sends a message that is marked as a test to every enabled webhook of all tenants, and to
-// the default one. Of o it uses what [Test] uses.
+// TestAll sends a message that is marked as a test to every enabled webhook of all tenants and to
+// the default one. Of o it uses the same fields as [Test].
 func TestAll(ctx context.Context, o Options) ([]Probe, error) {
 	e := notify.NewTest(meter.Tenant{Name: "flagmeter-doctor", Quota: 1_000_000, BillingDay: 1,
 		Zone: time.UTC, Thresholds: []int{80}}, clock(o)(), o.PublicURL)
 	return tryAll(ctx, o, func(h hook, s *notify.Sender) Probe { return h.send(ctx, s, e) })
 }
 
-// Reach connects to every enabled webhook of all tenants, and to the default one, under the rules
-// for sending alerts, with TLS where the URL says so, and sends nothing. Of o it uses what [Test]
-// uses.
+// Reach connects to every enabled webhook of all tenants and to the default one. It follows the
+// rules for sending alerts, uses TLS if the URL says so, and sends nothing. Of o it uses the same
+// fields as [Test].
 func Reach(ctx context.Context, o Options) ([]Probe, error) {
 	return tryAll(ctx, o, func(h hook, s *notify.Sender) Probe {
 		if reason := s.Unusable(h.notifier, h.target); reason != "" {
@@ -87,7 +87,7 @@ func tryAll(
 	return probes, group.Wait()
 }
 
-// send sends a message and returns how that went.
+// send sends a message and returns the result.
 func (h hook) send(ctx context.Context, s *notify.Sender, e notify.Event) Probe {
 	m, err := notify.NewMessage(h.notifier, h.target, uuid.NewString(), e)
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"github.com/eduardosanzb/flagmeter/alerter/notify"
 )
 
-// record writes how an attempt has ended, in one transaction: the attempt itself, and what
-// follows for its delivery.
+// record writes the result of an attempt, in one transaction: the attempt itself and the
+// consequence for its delivery.
 //
-// Success counts even if the lease has ended or the delivery was given up meanwhile, because
-// the message did arrive. A failure counts only for whoever holds the latest attempt.
+// Success counts even if the lease has ended or the delivery was given up meanwhile, because the
+// message did arrive. A failure counts only for the holder of the latest attempt.
 func (o *Outbox) record(ctx context.Context, d *delivery, r notify.Reply, v verdict) error {
 	tx, err := o.db.BeginTxx(ctx, nil)
 	if err != nil {
@@ -33,7 +33,8 @@ func (o *Outbox) record(ctx context.Context, d *delivery, r notify.Reply, v verd
 			WHERE id = $1 AND status <> 'delivered'`, d.ID, v.now)
 	case outcomeRetried:
 		_, err = tx.ExecContext(ctx, `UPDATE deliveries SET next_attempt_at = $3, last_error = $4
-			WHERE id = $1 AND status = 'pending' AND attempt = $2`, d.ID, d.Attempt, v.nextAttempt, r.Reason)
+			WHERE id = $1 AND status = 'pending' AND attempt = $2`,
+			d.ID, d.Attempt, v.nextAttempt, r.Reason)
 	case outcomeDead:
 		_, err = tx.ExecContext(ctx, `UPDATE deliveries SET status = 'dead', last_error = $3
 			WHERE id = $1 AND status = 'pending' AND attempt = $2`, d.ID, d.Attempt, r.Reason)
@@ -52,10 +53,10 @@ func (o *Outbox) record(ctx context.Context, d *delivery, r notify.Reply, v verd
 	return nil
 }
 
-// maxKept is how much of an answer is kept, in characters.
+// maxKept is how many characters of an answer are kept.
 const maxKept = 200
 
-// kept is the beginning of the answer to an attempt that failed, without secrets.
+// kept returns the beginning of the answer to a failed attempt, without secrets.
 func kept(d *delivery, r notify.Reply) string {
 	if r.Delivered() {
 		return ""
@@ -64,7 +65,7 @@ func kept(d *delivery, r notify.Reply) string {
 }
 
 // fewBefore counts the attempts right before the present one whose answers were worth only a few
-// attempts, as afterFew has it: those of the delivery since it was last made pending.
+// attempts (afterFew). It counts attempts since the delivery was last made pending.
 func (o *Outbox) fewBefore(ctx context.Context, d *delivery) (n int, err error) {
 	err = o.db.GetContext(ctx, &n, `
 		WITH earlier AS (
@@ -79,8 +80,8 @@ func (o *Outbox) fewBefore(ctx context.Context, d *delivery) (n int, err error) 
 	return n, nil
 }
 
-// disable turns off a webhook that has said that it is gone for good, unless its row has another
-// URL by now. The URL of the settings stays: it is not ours to change.
+// disable disables a webhook that reported that it is gone for good, unless its row has another URL
+// by now. The URL in the settings stays: only the operator changes it.
 func disable(ctx context.Context, tx *sqlx.Tx, d *delivery) error {
 	disable := "UPDATE " + d.notifier().Table() + " SET enabled = false WHERE id = $1 AND url = $2"
 	if _, err := tx.ExecContext(ctx, disable, d.Row, d.URL); err != nil {

@@ -10,14 +10,14 @@ const (
 	maxBackoff = time.Hour
 	// giveUp is the age at which a delivery that still fails is dead.
 	giveUp = 24 * time.Hour
-	// mostFew is how many answers in a row that are worth a few attempts end a delivery: by then
-	// 66 to 126 s have passed, which is enough to replace what is behind a proxy.
+	// mostFew is how many answers in a row that are worth only a few attempts end a delivery. By
+	// then 66 to 126 s have passed, which is enough to replace what is behind a proxy.
 	mostFew = 7
 )
 
-// afterFew is nextAttempt for the n-th answer in a row, from 1, that is worth only a few
-// attempts. Its waits are in the upper half of their range, so that the few do not pass in
-// seconds.
+// afterFew is nextAttempt for the n-th answer in a row, counted from 1, that is worth only a few
+// attempts. Its waits are in the upper half of their range, so that the few attempts do not pass
+// within seconds.
 func afterFew(
 	now, giveUpAt time.Time, n int, after time.Duration, random float64,
 ) (at time.Time, ok bool) {
@@ -25,14 +25,13 @@ func afterFew(
 	return at, ok && n < mostFew
 }
 
-// nextAttempt is when a delivery that has just failed for the attempts-th time (1 or more) is
-// tried again; ok is false if that would be after giveUpAt.
+// nextAttempt returns when a delivery that has just failed for the attempts-th time (1 or more) is
+// tried again. ok is false if that would be after giveUpAt.
 //
-// The wait is exponential with full jitter: anything from one second to the cap,
-// which is 2 s after the first attempt, doubles, and ends at an hour. That spreads the
-// deliveries that an outage has held up. random, from 0 to below 1, is the place in that
-// range. after is what the webhook has asked for (Retry-After) and lengthens the wait, never
-// shortens it.
+// The wait is exponential with full jitter: between one second and a cap, which is 2 s after the
+// first attempt and doubles up to an hour. The jitter spreads the deliveries that an outage has
+// delayed. random, from 0 to below 1, is the place in that range. after is the wait that the
+// webhook asked for (Retry-After). It lengthens the wait and never shortens it.
 func nextAttempt(
 	now, giveUpAt time.Time, attempts int, after time.Duration, random float64,
 ) (at time.Time, ok bool) {
@@ -45,5 +44,5 @@ func nextAttempt(
 	return at, !at.After(giveUpAt)
 }
 
-// random is the jitter.
+// random returns the jitter.
 func random() float64 { return rand.Float64() }

@@ -10,26 +10,26 @@ import (
 )
 
 // everyClaim is how often Run claims deliveries without being woken: for retries that are due, for
-// Slack URLs that may be sent to again, and for what other processes have put there.
+// Slack URLs whose second is over, and for rows that other processes have written.
 const everyClaim = 250 * time.Millisecond
 
-// Wake says that something new may be due. It never blocks.
+// Wake reports that something new may be due. It never blocks.
 func (o *Outbox) Wake() {
 	select {
 	case o.wake <- struct{}{}:
-	default: // it has been woken already
+	default: // already woken
 	}
 }
 
-// Run delivers whatever is due, until ctx is done. It then finishes what is in flight, which takes
-// at most dbTime + notify.PostTime + dbTime = 20 s.
+// Run delivers what is due, until ctx is done. It then finishes what is in flight, which takes at
+// most dbTime + notify.PostTime + dbTime = 20 s.
 func (o *Outbox) Run(ctx context.Context) {
 	var knocking sync.WaitGroup
 	defer knocking.Wait()
 	knocking.Go(func() { o.knock(ctx) })
 	health := loop.Health{Log: o.log, Level: slog.LevelError,
-		Failing: "the delivery of alerts fails and will be tried again",
-		Working: "the delivery of alerts works again"}
+		Failing: "alerts cannot be delivered; delivery will be retried",
+		Working: "alerts can be delivered again"}
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,7 +41,7 @@ func (o *Outbox) Run(ctx context.Context) {
 	}
 }
 
-// knock wakes the deliveries every now and then.
+// knock wakes Run every everyClaim.
 func (o *Outbox) knock(ctx context.Context) {
 	ticker := time.NewTicker(everyClaim)
 	defer ticker.Stop()

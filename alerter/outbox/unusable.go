@@ -5,9 +5,9 @@ import (
 	"log/slog"
 )
 
-// CheckWebhooks finds the enabled webhooks that no message can be sent to because of what their row
-// says: an alert would find that out too late. It logs an error for each that is new, and publishes
-// how many there are. Only one call may run at a time.
+// CheckWebhooks finds the enabled webhooks whose rows make it impossible to send a message, before
+// an alert needs them. It logs an error for each new one and publishes their number. Only one call
+// may run at a time.
 func (o *Outbox) CheckWebhooks(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dbTime)
 	defer cancel()

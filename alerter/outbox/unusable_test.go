@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/alerter/outbox"
-	"github.com/eduardosanzb/flagmeter/internal/metricstest"
+	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
 )
 
 // TestOneOddDeliveryKeepsNoOtherBack damages the stored facts of one message.

@@ -18,8 +18,8 @@ type hook struct {
 	target   notify.Target
 }
 
-// webhooks returns the enabled webhooks that the tenant's alerts go to; nil: those of any tenant.
-// Of o it uses DB and DefaultURL.
+// webhooks returns the enabled webhooks of the tenant's alerts or, if tenant is nil, of any
+// tenant's. Of o it uses DB and DefaultURL.
 func webhooks(ctx context.Context, o Options, tenant *string) ([]hook, error) {
 	var rows []struct {
 		Kind, Target string
@@ -28,7 +28,8 @@ func webhooks(ctx context.Context, o Options, tenant *string) ([]hook, error) {
 		Old          sql.NullString `db:"previous_secret"`
 	}
 	err := sqlx.SelectContext(ctx, o.DB, &rows, `
-		SELECT 'slack' AS kind, 'slack ' || id AS target, url, NULL AS secret, NULL AS previous_secret
+		SELECT 'slack' AS kind, 'slack ' || id AS target, url, NULL AS secret,
+			NULL AS previous_secret
 		FROM slack_webhooks WHERE ($1::text IS NULL OR tenant = $1) AND enabled
 		UNION ALL SELECT 'slack', 'slack default', NULL, NULL, NULL
 		WHERE $2::boolean AND NOT EXISTS (SELECT FROM slack_webhooks WHERE tenant = $1)
@@ -49,7 +50,7 @@ func webhooks(ctx context.Context, o Options, tenant *string) ([]hook, error) {
 	return hooks, nil
 }
 
-// rowOf returns the table and id of the webhook with this name; ok is false for that of
+// rowOf returns the table and id of the webhook with this name; ok is false for the webhook of
 // SLACK_WEBHOOK_URL.
 func rowOf(name string) (table, id string, ok bool) {
 	kind, id, _ := strings.Cut(name, " ")

@@ -13,11 +13,11 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// Watch publishes the backlog in Valkey, and the state of Valkey. It samples them once a second, so
-// a scrape waits for nothing.
+// Watch publishes the backlog in Valkey and the state of Valkey. It samples both once a second, so
+// that a scrape never waits.
 //
-// The age of the oldest event is that of the time in its id, which ingest puts there. If ingest and
-// the flusher run on two machines, it is wrong by the difference of their clocks.
+// The age of the oldest event is computed from the time in its id, which ingest sets. If ingest and
+// the flusher run on two machines, the age is wrong by the difference of their clocks.
 type Watch struct {
 	valkey *scripts.Valkey
 	now    func() time.Time
@@ -29,12 +29,12 @@ type Watch struct {
 // sample is the backlog at one time.
 type sample struct {
 	queue  scripts.Queue
-	server *valkey.Server // nil if Valkey does not say
+	server *valkey.Server // nil if Valkey does not report it
 	at     time.Time      // monotonic
 }
 
 const (
-	// sampleEvery is how often Run samples, sampleLimit how long a sample may take.
+	// sampleEvery is how often Run samples; sampleLimit is how long a sample may take.
 	sampleEvery = "@every 1s"
 	sampleLimit = time.Second
 	// validFor is how long a sample is published if no other follows.
@@ -59,7 +59,7 @@ func (w *Watch) Run(ctx context.Context) {
 	jobs.Run(ctx)
 }
 
-// Sample samples once. After an error nothing is published of the queue until the next sample.
+// Sample samples once. After an error, nothing about the queue is published until the next sample.
 func (w *Watch) Sample(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sampleLimit)
 	defer cancel()

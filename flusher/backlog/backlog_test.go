@@ -7,9 +7,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/eduardosanzb/flagmeter/internal/metricstest"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // values samples the queue and returns what is published.

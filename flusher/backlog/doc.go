@@ -1,3 +1,3 @@
 // Package backlog measures what waits in Valkey for Postgres. It needs neither the flusher nor
-// Postgres, so the backlog is reported even while these are down.
+// Postgres, so the backlog is reported even while they are down.
 package backlog

@@ -10,34 +10,39 @@ import (
 
 var (
 	queueUp = prometheus.NewDesc("flagmeter_queue_up",
-		"1 if the last look at the queue in Valkey has succeeded; else nothing else is told of it.",
+		"1 if the last sample of the queue in Valkey succeeded; else its other metrics are"+
+			" missing.",
 		nil, nil)
 	queueEvents = prometheus.NewDesc("flagmeter_queue_raw_events",
-		"Raw events in Valkey that wait for Postgres, in open lists and sealed batches.", nil, nil)
+		"Raw events in Valkey that wait for Postgres, in open lists and sealed batches.",
+		nil, nil)
 	queueMinutes = prometheus.NewDesc("flagmeter_queue_open_sums",
-		"Minutes in Valkey whose counters are not sealed yet, the current one among them.", nil, nil)
+		"Minutes in Valkey whose counters are not sealed yet, including the current one.", nil, nil)
 	queueBatches = prometheus.NewDesc("flagmeter_queue_sealed_batches",
-		"Sealed batches in Valkey that wait for Postgres, by kind (raw, sum).", []string{"kind"}, nil)
+		"Sealed batches in Valkey that wait for Postgres, by kind (raw, sum).",
+		[]string{"kind"}, nil)
 	queueOldest = prometheus.NewDesc("flagmeter_queue_oldest_event_seconds",
-		"Age of the oldest event that is not in Postgres, 0 if there is none: this machine's clock less"+
-			" the ingest's that took it.", nil, nil)
+		"Age of the oldest event that is not in Postgres, 0 if there is none: this machine's clock"+
+			" minus the clock of the ingest that accepted it.", nil, nil)
 	valkeyUsed = prometheus.NewDesc("flagmeter_valkey_memory_used_bytes",
 		"Memory that Valkey uses.", nil, nil)
 	valkeyMax = prometheus.NewDesc("flagmeter_valkey_memory_max_bytes",
 		"Memory that Valkey may use (maxmemory), 0 for no limit.", nil, nil)
 	valkeyAOF = prometheus.NewDesc("flagmeter_valkey_aof_ok",
-		"1 if Valkey writes an append-only file and the last write and fsync have succeeded.", nil, nil)
+		"1 if Valkey writes an append-only file and its last write and fsync succeeded.", nil, nil)
 	valkeyDelayed = prometheus.NewDesc("flagmeter_valkey_aof_delayed_fsyncs_total",
-		"Writes of Valkey that waited for an fsync in the background, with appendfsync everysec.",
+		"Writes of Valkey that waited for a background fsync, with appendfsync everysec.",
 		nil, nil)
 	valkeyScripts = prometheus.NewDesc("flagmeter_valkey_in_scripts_seconds_total",
-		"Time that Valkey has spent inside scripts, of all its clients.", nil, nil)
+		"Time that Valkey has spent in scripts, for all its clients.", nil, nil)
 )
 
 // Describe lists the metrics.
 func (w *Watch) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queueUp, queueEvents, queueMinutes, queueBatches, queueOldest,
-		valkeyUsed, valkeyMax, valkeyAOF, valkeyDelayed, valkeyScripts} {
+	for _, d := range []*prometheus.Desc{
+		queueUp, queueEvents, queueMinutes, queueBatches, queueOldest,
+		valkeyUsed, valkeyMax, valkeyAOF, valkeyDelayed, valkeyScripts,
+	} {
 		out <- d
 	}
 }

@@ -16,27 +16,27 @@ import (
 type Batch struct {
 	scripts.Batch
 	Kind string // ledger.Raw or ledger.Sum
-	// position is that of the hand-out it came with.
+	// position is the position of its hand-out.
 	position ledger.Position
-	// drained says that with this batch, the last of its hand-out, everything is in
-	// Postgres that was over when it was handed out.
+	// drained reports that this batch is the last of its hand-out, and that with it everything is
+	// in Postgres that was over at the hand-out.
 	drained bool
 	// groups are a raw batch's events as lines of COPY text.
 	groups []string
-	// Sum is a sum batch's content.
+	// Sum is the content of a sum batch.
 	Sum scripts.Sum
-	// Rows and Tokens are what the ledger notes: how many events or rollup rows the
-	// batch holds, and their tokens.
+	// Rows and Tokens are what the ledger records: how many events or rollup rows the batch holds,
+	// and their tokens.
 	Rows, Tokens int64
-	// tenants are those a sum batch adds usage to, in order; the unix minutes of its rollups
-	// lie between first and last.
+	// tenants are the tenants to whose usage a sum batch adds, in order. The unix minutes of its
+	// rollups lie between first and last.
 	tenants     []string
 	first, last int64
 }
 
-// Read loads the content of sealed batches. A batch that another flusher has
-// acknowledged and removed meanwhile comes back empty or in part; it is in the
-// ledger then, and its content is not used.
+// Read loads the contents of sealed batches. If another flusher has acknowledged and removed a
+// batch meanwhile, it comes back empty or incomplete; it is in the ledger then, and its content is
+// not used.
 func (w *Writer) Read(ctx context.Context, shard int, sealed scripts.Sealed) ([]*Batch, error) {
 	var ids []string
 	for _, s := range sealed.Raw {
@@ -82,7 +82,7 @@ func (w *Writer) Read(ctx context.Context, shard int, sealed scripts.Sealed) ([]
 	return batches, nil
 }
 
-// entry is the ledger's row for the batch.
+// entry is the batch's row in the ledger.
 func (b *Batch) entry(shard int) ledger.Entry {
 	e := ledger.Entry{ID: b.ID, Shard: shard, Kind: b.Kind, Position: b.position,
 		Rows: b.Rows, Tokens: b.Tokens, Drained: b.drained}
@@ -92,7 +92,7 @@ func (b *Batch) entry(shard int) ledger.Entry {
 	return e
 }
 
-// holds is the result of writing the batch if Postgres takes all of it.
+// holds is the result of writing the batch if Postgres accepts all of it.
 func (b *Batch) holds() Result {
 	if b.Kind == ledger.Raw {
 		return Result{Events: b.Rows, Tokens: b.Tokens}
@@ -100,7 +100,7 @@ func (b *Batch) holds() Result {
 	return Result{Rows: b.Rows}
 }
 
-// Lines are the single events of a raw batch.
+// Lines yields the single events of a raw batch.
 func (b *Batch) Lines() func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, group := range b.groups {

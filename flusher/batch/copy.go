@@ -8,8 +8,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// CopyEvents copies groups of lines (package record) into events or a table like it: those of
-// events with a record.Request have more columns and so a COPY of their own.
+// CopyEvents copies groups of lines (package record) into events or a table like it. Lines of
+// events with a record.Request have more columns, so they take a second COPY.
 func (t Tx) CopyEvents(ctx context.Context, table string, groups []string) error {
 	if len(groups) == 0 {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/record"
 )
 
-// putByHalves writes batches that Postgres has refused as a whole: what it takes goes
-// in, each row it refuses goes to dead_events with the reason.
+// putByHalves writes batches that Postgres has refused as a whole. Rows that Postgres accepts go
+// in; each row that it refuses goes to dead_events with the reason.
 func putByHalves(ctx context.Context, tx Tx, batches []*Batch) (done Result, err error) {
 	for _, b := range batches {
 		h := Bisector{Tx: tx, Batch: b, done: b.holds()}
@@ -31,7 +31,7 @@ type Bisector struct {
 	done  Result
 }
 
-// Dead is how many rows it has put into dead_events.
+// Dead returns how many rows went into dead_events.
 func (h *Bisector) Dead() int64 { return h.done.Dead }
 
 func (h *Bisector) put(ctx context.Context) error {
@@ -63,9 +63,12 @@ func (h *Bisector) put(ctx context.Context) error {
 		func(r DayRow) ([]byte, error) { return json.Marshal(DeadDay(r)) })
 }
 
-// Bisect puts rows in between savepoints, by halves where Postgres refuses them. A
-// single bad row in n costs about 2 log2 n statements.
-func Bisect[R any](ctx context.Context, h *Bisector, rows []R, put func([]R) error, encode func(R) ([]byte, error)) error {
+// Bisect inserts rows between savepoints and bisects what Postgres refuses. One bad row in n costs
+// about 2 log2 n statements.
+func Bisect[R any](
+	ctx context.Context, h *Bisector, rows []R,
+	put func([]R) error, encode func(R) ([]byte, error),
+) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -98,28 +101,30 @@ func Bisect[R any](ctx context.Context, h *Bisector, rows []R, put func([]R) err
 		return fmt.Errorf("encode refused row: %w", err)
 	}
 	h.done.Dead++
-	_, err = h.Tx.ExecContext(ctx, "INSERT INTO dead_events (batch, kind, content, reason) VALUES ($1, $2, $3, $4)",
+	_, err = h.Tx.ExecContext(ctx,
+		"INSERT INTO dead_events (batch, kind, content, reason) VALUES ($1, $2, $3, $4)",
 		h.Batch.ID, h.Batch.Kind, content, reason.Error())
 	if err != nil {
 		return fmt.Errorf("keep refused row: %w", err)
 	}
-	h.Tx.w.log.Error("postgres refused a row, it is in dead_events", "batch", h.Batch.ID, "kind", h.Batch.Kind, "error", reason)
+	h.Tx.w.log.Error("postgres refused a row: it is in dead_events",
+		"batch", h.Batch.ID, "kind", h.Batch.Kind, "error", reason)
 	return nil
 }
 
-// deadRollup is a refused row of rollups as dead_events shows it.
+// deadRollup is a refused row of rollups, in the form of dead_events.
 func deadRollup(r minuteRow) any {
 	return withAmounts(r.amounts, map[string]any{"table": "rollups", "tenant": r.Tenant,
 		"feature": r.Feature, "minute": time.Unix(r.Minute*60, 0).UTC()})
 }
 
-// DeadDay is a refused row of usage_daily as dead_events shows it.
+// DeadDay is a refused row of usage_daily, in the form of dead_events.
 func DeadDay(r DayRow) any {
 	return withAmounts(r.amounts, map[string]any{"table": "usage_daily", "tenant": r.Tenant,
 		"feature": r.Feature, "day": r.Day.String()})
 }
 
-// withAmounts adds the members of amounts to a row.
+// withAmounts adds the amounts, by name, to a row.
 func withAmounts(amounts meter.Amounts, row map[string]any) map[string]any {
 	for a := range meter.NumAmounts {
 		row[a.Spec().Name] = amounts[a]

@@ -11,15 +11,14 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/record"
 )
 
-// stuckLimit is how long a flusher that sleeps in the middle of a transaction may hold
-// the batches it has claimed. A transaction takes well below a second, and never
-// pauses between two statements.
+// stuckLimit is how long a flusher that falls asleep inside a transaction may hold its claimed
+// batches. A transaction takes well below a second and never pauses between two statements.
 const stuckLimit = 5 * time.Second
 
-// transactionSettings make a commit synchronous and let Postgres end this session if
-// it falls asleep between two statements; a claim that waits for a sleeper is given up
-// a little later than that. flagmeter.line_fields is how many fields of a line this flusher
-// reads: Postgres keeps an older one from putting a longer line among the dead (migration 0018).
+// transactionSettings make a commit synchronous and let Postgres end this session if it falls
+// asleep between two statements. A claim that waits for a sleeping session gives up a little later.
+// flagmeter.line_fields is how many fields of a line this flusher reads: Postgres keeps an older
+// flusher from putting a longer line into dead_events (migration 0018).
 func (w *Writer) transactionSettings() string {
 	return fmt.Sprintf(`SET LOCAL synchronous_commit = on;
 		SET LOCAL idle_in_transaction_session_timeout = %d;
@@ -28,9 +27,9 @@ func (w *Writer) transactionSettings() string {
 		w.Stuck.Milliseconds(), 2*w.Stuck.Milliseconds(), record.LongFields)
 }
 
-// Evict ends the sessions of flushers that fell asleep in the middle of a COPY, if err
-// is a claim's wait for them. That is not idleness to Postgres, and neither a statement
-// time limit nor a cancel request ends it. What they have written is rolled back.
+// Evict ends the sessions of flushers that fell asleep inside a COPY, if err is the timeout of a
+// claim that waited for them. Postgres does not consider such a session idle, and neither a
+// statement timeout nor a cancel request ends it. What it wrote is rolled back.
 func (w *Writer) Evict(ctx context.Context, err error) error {
 	var pqErr *pq.Error
 	if !errors.As(err, &pqErr) || pqErr.Code.Name() != "lock_not_available" {
@@ -45,7 +44,7 @@ func (w *Writer) Evict(ctx context.Context, err error) error {
 		return fmt.Errorf("end sleeping sessions: %w", err)
 	}
 	if n, err := res.RowsAffected(); err == nil && n > 0 {
-		w.log.Warn("ended sessions that slept in the middle of a COPY", "sessions", n)
+		w.log.Warn("ended sessions that slept inside a COPY", "sessions", n)
 	}
 	return nil
 }

@@ -8,13 +8,13 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 
-// ErrOvertaken reports that the ledger has gone on since the hand-out, or since the
-// look at the ledger, that a transaction belongs to.
-var ErrOvertaken = errors.New("the ledger has gone on")
+// ErrOvertaken reports that the ledger has moved since the transaction's hand-out, or since a
+// recovery read the ledger.
+var ErrOvertaken = errors.New("the ledger has moved on")
 
-// fence lets a transaction pass only if no later hand-out is in the ledger. Flushers do
-// not exclude each other, but a recovery excludes all: a flusher that slept through it
-// with batches from before in memory is turned away here, whatever their ids.
+// fence lets a transaction pass only if no later hand-out is in the ledger. Flushers do not exclude
+// each other, but a recovery excludes all. A flusher that slept through a recovery, with older
+// batches in memory, fails here, whatever their ids.
 func (t Tx) fence(ctx context.Context, shard int, inHand ledger.Position) error {
 	if _, err := t.ExecContext(ctx,
 		"SELECT pg_advisory_xact_lock_shared(hashtext('flagmeter.shard'), $1)", shard); err != nil {
@@ -30,7 +30,7 @@ func (t Tx) fence(ctx context.Context, shard int, inHand ledger.Position) error 
 	return nil
 }
 
-// Exclude waits until no flush of the shard is in its transaction and keeps others out.
+// Exclude waits until no flush of the shard is inside its transaction, and keeps others out.
 func (t Tx) Exclude(ctx context.Context, shard int) error {
 	if _, err := t.ExecContext(ctx,
 		"SELECT pg_advisory_xact_lock(hashtext('flagmeter.shard'), $1)", shard); err != nil {

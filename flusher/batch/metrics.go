@@ -25,27 +25,31 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
 	m := &metrics{
 		retries: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_retries_total",
-			Help: "Flush runs after one that failed, and transactions after one whose data Postgres had" +
+			Help: "Flush runs after a failed one, and transactions after one whose data Postgres" +
 				" refused."}),
-		batches: f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_flusher_batches_total",
+		batches: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "flagmeter_flusher_batches_total",
 			Help: "Batches committed, by kind (raw, sum)."}, []string{"kind"}),
 		skipped: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_ledger_hits_total",
-			Help: "Batches found in the ledger already and not written again."}),
+			Help: "Batches that were already in the ledger and were not written again."}),
 		events: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_events_total",
 			Help: "Events copied into Postgres."}),
 		tokens: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_tokens_total",
 			Help: "Tokens of the events copied into Postgres."}),
 		rows: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_rollup_rows_total",
-			Help: "Rollup rows added to."}),
+			Help: "Rollup rows that flushes added to."}),
 		bytes: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_copied_bytes_total",
 			Help: "Bytes of the raw batches committed, as lines of COPY text."}),
 		dead: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_dead_events_total",
-			Help: "Rows that Postgres refused and that went to dead_events."}),
-		lastDone: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_flusher_last_commit_timestamp_seconds",
-			Help: "Unix time of the last commit of this process, 0 before it."}),
-		ackToDB: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_flusher_ack_to_postgres_seconds",
-			Help: "Time from the arrival of the first event of a group commit, by ingest's clock, to its" +
-				" commit in Postgres, by the flusher's. That is longer than from its acknowledgement by what POST /events took.",
+			Help: "Rows that Postgres refused; they are in dead_events."}),
+		lastDone: f.NewGauge(prometheus.GaugeOpts{
+			Name: "flagmeter_flusher_last_commit_timestamp_seconds",
+			Help: "Unix time of the last commit of this process, 0 before the first."}),
+		ackToDB: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "flagmeter_flusher_ack_to_postgres_seconds",
+			Help: "Time from the arrival of a group commit's first event, by ingest's clock, to" +
+				" its commit in Postgres, by the flusher's clock. It includes the time that POST" +
+				" /events took.",
 			Buckets: []float64{.1, .25, .5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 3600}}),
 	}
 	// A series that exists from the start can be alerted on.
@@ -55,10 +59,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-// Retried counts an attempt to do again what has failed.
+// Retried counts a repeated attempt.
 func (w *Writer) Retried() { w.metrics.retries.Inc() }
 
-// Committed counts a committed transaction: fresh are the batches that were not in the ledger.
+// Committed counts a committed transaction. fresh are the batches that were not yet in the ledger.
 func (w *Writer) Committed(fresh []*Batch, done Result) {
 	m, now := w.metrics, w.now()
 	for _, b := range fresh {
@@ -72,7 +76,7 @@ func (w *Writer) Committed(fresh []*Batch, done Result) {
 	}
 	m.skipped.Add(float64(done.Skipped))
 	m.events.Add(float64(done.Events))
-	m.tokens.Add(float64(max(done.Tokens, 0))) // a counter panics if it is to fall
+	m.tokens.Add(float64(max(done.Tokens, 0))) // a counter panics on a negative value
 	m.rows.Add(float64(done.Rows))
 	m.dead.Add(float64(done.Dead))
 	m.lastDone.Set(float64(now.Unix()))

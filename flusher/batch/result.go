@@ -1,14 +1,14 @@
 package batch
 
-// Result is what was done with batches.
+// Result counts what was done with batches.
 type Result struct {
 	Batches int   // batches acknowledged
-	Skipped int   // batches among them that were in the ledger already
+	Skipped int   // those that were already in the ledger
 	Events  int64 // rows copied into events
-	Rows    int64 // rollup rows added to
+	Rows    int64 // rollup rows that the batches added to
 	Tokens  int64 // tokens of the events
 	Dead    int64 // rows that Postgres refused
-	Rewinds int   // recoveries from a loss of writes in Valkey
+	Rewinds int   // recoveries from lost writes in Valkey
 }
 
 // Add adds o to r.

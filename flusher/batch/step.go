@@ -1,6 +1,6 @@
 package batch
 
-// Step is a numbered step of the comment of package flusher.
+// Step is the number of a step in the comment of package flusher.
 type Step int
 
 // The steps of a flush: 1 and 2 are one round trip.

@@ -7,14 +7,14 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Tx is one transaction on a connection that COPY needs to itself.
+// Tx is one transaction on a dedicated connection, which COPY needs.
 type Tx struct {
 	*sqlx.Tx
 	conn *sqlx.Conn
 	w    *Writer
 }
 
-// Begin starts a transaction on db with the settings it needs; End gives the connection back.
+// Begin starts a transaction on db with the required settings. End releases the connection.
 func (w *Writer) Begin(ctx context.Context, db *sqlx.DB) (Tx, error) {
 	conn, err := db.Connx(ctx)
 	if err != nil {

@@ -12,14 +12,15 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 )
 
-// Write brings batches into Postgres: together if it takes them, else one by one,
-// and those that it refuses alone without the rows at fault.
+// Write writes batches into Postgres. It tries all of them together, then one by one. From a batch
+// that Postgres refuses alone it leaves out the rows at fault.
 func (w *Writer) Write(ctx context.Context, shard int, batches []*Batch) (Result, error) {
 	done, err := w.transact(ctx, shard, batches, putAll)
 	if !Refused(err) {
 		return done, err
 	}
-	w.log.Warn("postgres refuses data, trying batch by batch", "batches", len(batches), "error", err)
+	w.log.Warn("postgres refuses data, trying batch by batch",
+		"batches", len(batches), "error", err)
 	var total Result
 	for _, b := range batches {
 		w.Retried()
@@ -36,8 +37,8 @@ func (w *Writer) Write(ctx context.Context, shard int, batches []*Batch) (Result
 	return total, nil
 }
 
-// transact claims the batches in the ledger, lets put write those that were not
-// there, and commits: steps 4 to 7.
+// transact claims the batches in the ledger, lets put write those that were not yet there, and
+// commits: steps 4 to 7.
 func (w *Writer) transact(ctx context.Context, shard int, batches []*Batch,
 	put func(context.Context, Tx, []*Batch) (Result, error)) (done Result, err error) {
 	tx, err := w.Begin(ctx, w.db)
@@ -66,9 +67,9 @@ func (w *Writer) transact(ctx context.Context, shard int, batches []*Batch,
 	return done, w.after(StepCommit)
 }
 
-// Claim enters the batches into the ledger and returns those that were not there. It
-// goes in the order of ids, so that two flushers cannot deadlock; the second to
-// enter an id waits until the first one's transaction has ended.
+// Claim enters the batches into the ledger and returns those that were not yet there. It enters
+// them in the order of ids, so that two flushers cannot deadlock. The second flusher that enters an
+// id waits until the first one's transaction has ended.
 func (t Tx) Claim(ctx context.Context, shard int, batches []*Batch) ([]*Batch, error) {
 	ordered := slices.SortedFunc(slices.Values(batches),
 		func(a, b *Batch) int { return cmp.Compare(a.ID, b.ID) })
@@ -111,11 +112,11 @@ func putAll(ctx context.Context, tx Tx, batches []*Batch) (done Result, err erro
 	return done, tx.w.after(StepAdd)
 }
 
-// errAmount reports a sum above 2^63-1, as Postgres itself would.
+// errAmount reports a sum above 2^63-1. Postgres itself would refuse it too.
 var errAmount = errors.New("amount out of range")
 
-// Refused reports whether err is about the data itself, so that trying again cannot
-// help: SQLSTATE class 22 (data exception) or 23 (integrity constraint violation).
+// Refused reports whether err is caused by the data, so that a retry cannot succeed: SQLSTATE class
+// 22 (data exception) or 23 (integrity constraint violation).
 func Refused(err error) bool {
 	if errors.Is(err, errAmount) {
 		return true

@@ -12,8 +12,8 @@ import (
 
 // Writer writes batches into Postgres, each exactly once. It is safe for concurrent use.
 type Writer struct {
-	// Stuck is how long a flusher that sleeps in a transaction may hold what it has claimed:
-	// stuckLimit, or less in tests.
+	// Stuck is how long a flusher that sleeps inside a transaction may hold its claims: stuckLimit,
+	// or less in tests.
 	Stuck time.Duration
 
 	db      *sqlx.DB
@@ -24,7 +24,7 @@ type Writer struct {
 	metrics *metrics
 }
 
-// Options are what a Writer needs. All are required.
+// Options configure a Writer. All are required.
 type Options struct {
 	DB     *sqlx.DB
 	Valkey *scripts.Valkey

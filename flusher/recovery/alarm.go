@@ -12,7 +12,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// end notes that the recovery of a shard has ended.
+// end records that the recovery of a shard has ended.
 func (r *Recovery) end(shard int) {
 	delete(r.recovering, shard)
 	if len(r.recovering) == 0 {
@@ -20,23 +20,23 @@ func (r *Recovery) end(shard int) {
 	}
 }
 
-// alarm logs once what has happened.
+// alarm logs once why the shard is being recovered.
 func (r *Recovery) alarm(ctx context.Context, shard int, lost scripts.Rewound) {
 	if r.recovering[shard] == lost.ID {
 		return
 	}
 	r.recovering[shard] = lost.ID
-	if lost.Restored { // the operator has said so
-		r.log.Warn("postgres was restored from a backup: what valkey still holds is brought into it now,"+
-			" and events are accepted again when that is done",
+	if lost.Restored { // as the operator reported
+		r.log.Warn("postgres was restored from a backup: what valkey still holds is now moved into"+
+			" it. Events are accepted again when that is done",
 			"shard", shard, "id", lost.ID, "position", lost.Position,
 			"position_of_backup", lost.HighWater,
 			"raw_batches", len(lost.Raw), "sum_batches", len(lost.Sums))
 		return
 	}
 	if lost.Moved {
-		r.log.Warn("SHARDS was changed: what postgres knows of event ids is brought into this shard now,"+
-			" and events are accepted again when that is done", "shard", shard, "id", lost.ID)
+		r.log.Warn("SHARDS was changed: the event ids that postgres has are now put into this"+
+			" shard. Events are accepted again when that is done", "shard", shard, "id", lost.ID)
 		return
 	}
 	r.metrics.rewinds.Inc()
@@ -48,12 +48,13 @@ func (r *Recovery) alarm(ctx context.Context, shard int, lost scripts.Rewound) {
 	if id, err := uuid.Parse(lost.ID); err == nil {
 		noticed = record.TimeOf(id).UTC().Format(time.RFC3339)
 	}
-	r.log.Error("VALKEY HAS LOST WRITES IT HAD ACKNOWLEDGED: older data were put back, or its append-only"+
-		" file was cut. Events are refused until this is recovered, which begins now: everything left in"+
-		" Valkey goes to Postgres, nothing twice, and sums are made again from events. Lost for good are"+
-		" events that were acknowledged after the last flush before the loss. Check Valkey's volume and"+
-		" appendfsync, run `flagmeter audit`, and compare with your clients' logs from the last flush on.",
-		"shard", shard, "id", lost.ID, "reason", lost.Reason, "noticed", noticed, "last_flush", lastFlush,
-		"position", lost.Position, "position_known", lost.HighWater,
+	r.log.Error("VALKEY HAS LOST WRITES IT HAD ACKNOWLEDGED: older data were restored, or its"+
+		" append-only file was cut. The recovery begins now, and events are refused until it ends."+
+		" It moves everything left in Valkey to Postgres, nothing twice, and recomputes sums from"+
+		" events. Events that were acknowledged after the last flush before the loss are lost for"+
+		" good. Check Valkey's volume and appendfsync, run `flagmeter audit`, and compare with"+
+		" your clients' logs from the last flush on.",
+		"shard", shard, "id", lost.ID, "reason", lost.Reason, "noticed", noticed,
+		"last_flush", lastFlush, "position", lost.Position, "position_known", lost.HighWater,
 		"raw_batches", len(lost.Raw), "sum_batches", len(lost.Sums))
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// rememberFeatures puts back which features each tenant has lately used: their number is
-// limited, see limits.lua. It is a part of step 15. Ages are by Postgres' clock.
+// rememberFeatures puts back which features each tenant has lately used, because their number is
+// limited (limits.lua). It belongs to step 15. Postgres' clock determines ages.
 func (r *Recovery) rememberFeatures(ctx context.Context, shard int, marker string) error {
 	rows, err := r.longQueryDB.QueryxContext(ctx, `SELECT tenant, feature,
 			floor(extract(epoch FROM max(updated_at)) / 86400)::bigint

@@ -14,7 +14,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	f := promauto.With(reg)
 	return metrics{
 		rewinds: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_flusher_rewinds_total",
-			Help: "Losses of acknowledged writes in Valkey that were noticed."}),
+			Help: "Detected losses of acknowledged writes in Valkey."}),
 		rewound: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_flusher_rewound",
 			Help: "1 while events are refused because Valkey has lost writes."}),
 	}

@@ -17,13 +17,13 @@ import (
 // limit bounds one attempt of a recovery.
 const limit = 15 * time.Minute
 
-// Options are what a Recovery needs. All are required.
+// Options configure a Recovery. All are required.
 type Options struct {
 	DB          *sqlx.DB
 	LongQueryDB *sqlx.DB // waits for long statements
 	Valkey      *scripts.Valkey
 	Writer      *batch.Writer
-	// Dedupe is how long an event id is remembered, the same as ingest's.
+	// Dedupe is how long an event id is remembered: the same as ingest's.
 	Dedupe time.Duration
 	Log    *slog.Logger
 	// After is called after each step; an error ends the recovery there, as a crash would.
@@ -31,7 +31,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// Recovery recovers shards from a loss of writes in Valkey. Only one Run may be at work at a time.
+// Recovery recovers shards after Valkey has lost writes. Only one Run may be active at a time.
 type Recovery struct {
 	db          *sqlx.DB
 	longQueryDB *sqlx.DB
@@ -41,7 +41,7 @@ type Recovery struct {
 	log         *slog.Logger
 	after       func(batch.Step) error
 	metrics     metrics
-	// recovering is the id of the recovery under way, by shard.
+	// recovering is the id of the active recovery, by shard.
 	recovering map[int]string
 }
 
@@ -52,13 +52,13 @@ func New(o Options) *Recovery {
 		recovering: map[int]string{}}
 }
 
-// Run makes Valkey and Postgres agree again after Valkey has lost writes of a shard:
-// steps 10 to 16. It may be repeated from the start after a failure at any point.
+// Run makes Valkey and Postgres agree again after Valkey has lost writes of a shard: steps 10 to
+// 16. After a failure at any point it may be repeated from the start.
 func (r *Recovery) Run(ctx context.Context, shard int) (done batch.Result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	r.metrics.rewound.Set(1)
-	// Before step 10: what is committed later is not in it.
+	// Before step 10: a batch committed later is not included.
 	reached, err := ledger.End(ctx, r.db, shard)
 	if err != nil {
 		return done, err
@@ -67,7 +67,7 @@ func (r *Recovery) Run(ctx context.Context, shard int) (done batch.Result, err e
 	if err != nil {
 		return done, err
 	}
-	if !ok { // another flusher has dealt with it
+	if !ok { // another flusher has recovered the shard
 		r.end(shard)
 		return done, nil
 	}
@@ -106,8 +106,9 @@ func (r *Recovery) Run(ctx context.Context, shard int) (done batch.Result, err e
 	}
 	done.Rewinds = 1
 	r.end(shard)
-	r.log.Warn("recovered from lost writes, events are accepted again", "shard", shard, "id", lost.ID,
-		"batches", done.Batches, "events", done.Events, "rollups", done.Rows, "event_ids", remembered)
+	r.log.Warn("recovered from lost writes: events are accepted again",
+		"shard", shard, "id", lost.ID, "batches", done.Batches, "events", done.Events,
+		"rollups", done.Rows, "event_ids", remembered)
 	return done, r.after(batch.StepResume)
 }
 
@@ -119,8 +120,8 @@ func ids(batches []scripts.Batch) []string {
 	return ids
 }
 
-// stored is raw batches whose numbers of events are not known any more. Nothing waits behind
-// them, so none need be.
+// stored returns raw batches without their numbers of events, which are no longer known. They are
+// not needed, because nothing waits behind these batches.
 func stored(batches []scripts.Batch) []scripts.Stored {
 	all := make([]scripts.Stored, len(batches))
 	for i, b := range batches {

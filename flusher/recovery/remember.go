@@ -10,11 +10,13 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// remember puts back the event ids and keys of requests of the dedupe window that Postgres knows,
-// and returns their number: step 15. Ages are by Postgres' clock. The window goes back from now, or
-// from the last flush that a restored Postgres knows: clients send again what came later, and
-// cannot tell to the event where to begin.
-func (r *Recovery) remember(ctx context.Context, shard int, lost scripts.Rewound) (n int, err error) {
+// remember puts back the event ids and request keys of the dedupe window that Postgres has, and
+// returns their number: step 15. Postgres' clock determines ages. The window ends now or, for a
+// restored Postgres, at its last flush: clients send later events again, and cannot know exactly
+// where to begin.
+func (r *Recovery) remember(
+	ctx context.Context, shard int, lost scripts.Rewound,
+) (n int, err error) {
 	until, err := r.rememberedUntil(ctx, shard, lost)
 	if err != nil {
 		return 0, err
@@ -42,7 +44,7 @@ func (r *Recovery) remember(ctx context.Context, shard int, lost scripts.Rewound
 		return err
 	}
 	for rows.Next() {
-		// What it was sent for cannot be had again.
+		// The content that the id was sent with cannot be recovered.
 		known := scripts.EventID{Content: scripts.AnyContent}
 		if err := rows.Scan(&known.Tenant, &known.ID); err != nil {
 			return n, fmt.Errorf("read event ids: %w", err)

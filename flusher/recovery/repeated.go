@@ -11,17 +11,17 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/record"
 )
 
-// dropForgotten moves recovered events of days that are no longer kept to dead_events: that they
-// are not in events does not say that they were never counted. Nobody may send one so old; they
-// come from a Valkey that was put back from long ago, and were counted then.
+// dropForgotten moves recovered events of days that are no longer kept to dead_events. Their
+// absence from events does not prove that they were never counted. Ingest accepts none so old: they
+// come from a Valkey that was restored from long ago, and were counted then.
 func (t *recoveryTx) dropForgotten(ctx context.Context) error {
 	var n int64
 	err := t.tx.GetContext(ctx, &n, `WITH
 		old AS (DELETE FROM recovered WHERE created_at < $1 RETURNING *),
 		dead AS (INSERT INTO dead_events (batch, kind, content, reason)
 			SELECT $2, 'raw', convert_to(`+record.Text+`, 'UTF8'),
-				'recovered from lost writes, and of a day that is no longer kept: '
-				'it cannot be told whether it was counted' FROM old)
+				'recovered from lost writes, of a day that is no longer kept: '
+				'whether it was counted is unknown' FROM old)
 		SELECT count(*) FROM old`, t.kept, t.recoveryID)
 	if err != nil {
 		return fmt.Errorf("leave out events that are no longer kept: %w", err)
@@ -30,9 +30,9 @@ func (t *recoveryTx) dropForgotten(ctx context.Context) error {
 	return nil
 }
 
-// dropRepeated drops recovered events whose client id Postgres had within the dedupe
-// window before: they were accepted again because Valkey had forgotten the id. One
-// whose content differs should have been refused; it goes to dead_events.
+// dropRepeated drops recovered events whose client id Postgres already had within the dedupe window
+// before. Ingest accepted them again because Valkey had forgotten the id. An event whose content
+// differs should have been refused; it goes to dead_events.
 func (t *recoveryTx) dropRepeated(ctx context.Context) error {
 	var first uuid.UUID
 	err := t.tx.GetContext(ctx, &first,

@@ -13,13 +13,14 @@ import (
 )
 
 // dropRepeatedRequests is dropRepeated for events of requests with a key (record.Request): Valkey
-// had forgotten the key and accepted the request again. Only tenants of this shard count: Postgres may
-// have other events of the request, or another request under the key, in other shards.
+// had forgotten the key, and ingest accepted the request again. Only tenants of this shard count:
+// in other shards Postgres may have other events of the request, or another request under the same
+// key.
 //
-// An event is a repeat if Postgres has one of the same key, place, tenant, feature and tokens. An
-// event under a key that Postgres has, without such a one, belongs to a request that should have
-// been refused: it goes to dead_events. What was flushed before the loss and came back is there
-// under its own id, and a repeat of itself.
+// An event is a repeat if Postgres has one with the same key, place, tenant, feature and tokens. If
+// Postgres has the key but no such event, the request should have been refused: the event goes to
+// dead_events. An event that was flushed before the loss and came back is in Postgres under its own
+// id, and is a repeat of itself.
 func (t *recoveryTx) dropRepeatedRequests(ctx context.Context) error {
 	var first uuid.UUID
 	err := t.tx.GetContext(ctx, &first,
@@ -54,23 +55,24 @@ func (t *recoveryTx) dropRepeatedRequests(ctx context.Context) error {
 	return nil
 }
 
-// space is a SQL expression for the name space of the key of a row's request: a tenant, or "" for
-// the deployment.
+// space is a SQL expression for the name space of a row's request key: a tenant, or "" for the
+// deployment.
 func space(row string) string {
 	return fmt.Sprintf("CASE %s.request_scope WHEN '%c' THEN %[1]s.tenant ELSE '' END",
 		row, record.OfTenant)
 }
 
-// requestKeys are the keys of requests whose events of a shard arrived at from or later, for any
-// content.
+// requestKeys returns the keys of requests whose events of a shard arrived at from or later, for
+// any content.
 //
-// If the shard's tenants are not those that it had (Rewound.Moved), it is unknown whether a request
-// that was about several shards was counted in all of them: one may have failed. To answer its
-// repetition with success could lose events, and to count it could count them twice. So it is
-// remembered for an unknown content, and answered 409.
+// If the shard now has other tenants than before (Rewound.Moved), it is unknown whether a request
+// across several shards was counted in all of them: one may have failed. If a repetition were
+// answered with success, events could be lost; if it were counted, they could count twice. The key
+// is therefore remembered for an unknown content, so that a repetition is answered 409.
 func (r *Recovery) requestKeys(ctx context.Context, shard int, from uuid.UUID,
 	lost scripts.Rewound) (keys []scripts.EventID, err error) {
-	rows, err := r.longQueryDB.QueryxContext(ctx, `SELECT DISTINCT `+space("e")+` AS space, request_key,
+	rows, err := r.longQueryDB.QueryxContext(ctx, `
+		SELECT DISTINCT `+space("e")+` AS space, request_key,
 			request_scope = $2 AS spread, tenant
 		FROM events e WHERE id >= $1 AND request_key IS NOT NULL
 		ORDER BY request_key, space, spread DESC`, from, string(record.OfShards))

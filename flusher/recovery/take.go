@@ -12,8 +12,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// take enters all batches into the ledger and the raw events that are new into events:
-// step 11. Batches are read one at a time, however many have piled up.
+// take enters all batches into the ledger and the new raw events into events: step 11. It reads one
+// batch at a time, however many have accumulated.
 func (t *recoveryTx) take(ctx context.Context, lost scripts.Rewound) error {
 	for _, b := range lost.Raw {
 		if err := t.takeBatch(ctx, scripts.Sealed{Raw: []scripts.Batch{b}}); err != nil {
@@ -39,15 +39,16 @@ func (t *recoveryTx) take(ctx context.Context, lost scripts.Rewound) error {
 			RETURNING tenant, feature, created_at, tokens),
 		touch AS (INSERT INTO touched
 			SELECT DISTINCT tenant, feature, date_trunc('minute', created_at) FROM new)
-		SELECT count(*), coalesce(sum(tokens), 0)::bigint FROM new`).Scan(&t.done.Events, &t.done.Tokens)
+		SELECT count(*), coalesce(sum(tokens), 0)::bigint FROM new`).
+		Scan(&t.done.Events, &t.done.Tokens)
 	if err != nil {
 		return fmt.Errorf("insert recovered events: %w", err)
 	}
 	return nil
 }
 
-// takeBatch claims a batch and, if it was not in the ledger, notes what it is about. The
-// amounts of a sum are not added: Postgres may have them under another id.
+// takeBatch claims a batch and, if it was not in the ledger, notes which rows it affects. It does
+// not add the amounts of a sum: Postgres may have them under another id.
 func (t *recoveryTx) takeBatch(ctx context.Context, one scripts.Sealed) error {
 	one.Position, one.More = t.position, true
 	read, err := t.writer.Read(ctx, t.shard, one)
@@ -79,7 +80,7 @@ func (t *recoveryTx) takeBatch(ctx context.Context, one scripts.Sealed) error {
 	return nil
 }
 
-// touch notes the rows of rollups that a sum is about.
+// touch notes the rows of rollups that a sum covers.
 func (t *recoveryTx) touch(ctx context.Context, sum scripts.Sum) error {
 	n := len(sum.Minutes)
 	tenants, features, minutes := make([]string, 0, n), make([]string, 0, n), make([]int64, 0, n)
@@ -87,7 +88,8 @@ func (t *recoveryTx) touch(ctx context.Context, sum scripts.Sum) error {
 		tenants, features = append(tenants, key.Tenant), append(features, key.Feature)
 		minutes = append(minutes, key.Minute)
 	}
-	_, err := t.tx.ExecContext(ctx, `INSERT INTO touched SELECT tenant, feature, to_timestamp(minute * 60)
+	_, err := t.tx.ExecContext(ctx, `
+		INSERT INTO touched SELECT tenant, feature, to_timestamp(minute * 60)
 		FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (tenant, feature, minute)`,
 		pq.Array(tenants), pq.Array(features), pq.Array(minutes))
 	if err != nil {

@@ -17,9 +17,9 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// takeAll brings everything that is left in Valkey into Postgres, in one transaction, and
-// returns the position from which Valkey is to go on: steps 11 to 13. known is the ledger's
-// position before step 10.
+// takeAll moves everything that is left in Valkey into Postgres, in one transaction, and returns
+// the position from which Valkey must continue: steps 11 to 13. known is the ledger's position
+// before step 10.
 func (r *Recovery) takeAll(
 	ctx context.Context, shard int, known ledger.Position, lost scripts.Rewound,
 ) (resumeAt ledger.Position, done batch.Result, err error) {
@@ -39,9 +39,10 @@ func (r *Recovery) takeAll(
 		return 0, done, err
 	}
 	if reached != known {
-		// A flush, or a recovery from another loss, was committed meanwhile: what was read
-		// from Valkey may be from before it.
-		return 0, done, fmt.Errorf("%w: it has %d, before it had %d", batch.ErrOvertaken, reached, known)
+		// A flush, or the recovery from another loss, was committed meanwhile: what was read from
+		// Valkey may be from before it.
+		return 0, done, fmt.Errorf("%w: it is at %d and was at %d",
+			batch.ErrOvertaken, reached, known)
 	}
 	resumeAt = max(reached, lost.HighWater, lost.Position).NextEpoch()
 
@@ -58,7 +59,8 @@ func (r *Recovery) takeAll(
 	if err := t.rebuild(ctx); err != nil { // step 12
 		return 0, done, err
 	}
-	entered, err := ledger.Enter(ctx, tx, ledger.Entry{ID: lost.ID, Shard: shard, Kind: ledger.Recovery,
+	entered, err := ledger.Enter(ctx, tx, ledger.Entry{
+		ID: lost.ID, Shard: shard, Kind: ledger.Recovery,
 		Position: resumeAt, Rows: t.done.Events, Tokens: t.done.Tokens, Drained: true})
 	if err == nil && !entered { // impossible: the lock is held, and it was not there
 		err = fmt.Errorf("%w: it has recovery %s", batch.ErrOvertaken, lost.ID)
@@ -76,8 +78,8 @@ func (r *Recovery) takeAll(
 	return resumeAt, t.done, r.after(batch.StepCommitAll)
 }
 
-// recoveryTx is the transaction of a recovery: everything that Valkey holds goes to
-// Postgres, unless it is there.
+// recoveryTx is the transaction of a recovery. It moves everything that Valkey holds to Postgres,
+// unless it is already there.
 type recoveryTx struct {
 	*Recovery
 	tx         batch.Tx
@@ -92,8 +94,8 @@ type recoveryTx struct {
 	done    batch.Result
 }
 
-// begin makes the tables of the transaction: recovered are raw events, touched the keys
-// of rollups that may be wrong, own the tenants of the shard.
+// begin creates the temporary tables of the transaction: recovered holds raw events, touched the
+// keys of rollups that may be wrong, own the tenants of the shard.
 func (t *recoveryTx) begin(ctx context.Context) error {
 	if err := store.HoldPartitions(ctx, t.tx); err != nil {
 		return err

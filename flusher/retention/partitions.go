@@ -12,15 +12,15 @@ import (
 
 const (
 	// partitionsBehind is how far back partitions exist: an event may be meter.MaxAge old when it
-	// comes, and wait for Postgres.
+	// arrives, and then wait for Postgres.
 	partitionsBehind = meter.LeastRetention
-	// partitionsAhead is how long flushers may fail to make partitions.
+	// partitionsAhead is how long flushers may fail to create partitions.
 	partitionsAhead = 7 * 24 * time.Hour
 )
 
-// CreatePartitions makes the partitions of events and rollups for every time that ingest
-// accepts, and the next seven days, moves rows there that lie in a default partition, and
-// publishes what it has found.
+// CreatePartitions creates the partitions of events and rollups for every time that ingest accepts
+// and for the next seven days. It moves rows out of the default partitions into them and publishes
+// what it found.
 func (j *Job) CreatePartitions(ctx context.Context) error {
 	return errors.Join(j.createPartitions(ctx, store.Events),
 		j.createPartitions(ctx, store.Rollups))
@@ -32,10 +32,10 @@ func (j *Job) createPartitions(ctx context.Context, table string) error {
 	if err != nil {
 		return err
 	}
-	// The metric shows what had to be moved.
+	// The metric shows how many rows had to be moved.
 	j.metrics.strays.WithLabelValues(table).Set(float64(before.DefaultRows))
 	if before.DefaultRows > 0 {
-		j.log.Error("rows had no partition and lie in the default one, they are moved now",
+		j.log.Error("rows had no partition and are in the default one: they are moved now",
 			"table", table, "rows", before.DefaultRows)
 	}
 	var made int

@@ -24,20 +24,20 @@ const (
 	dropPause    = time.Second
 )
 
-// ledgerStep is how many rows of the ledger one transaction deletes: some milliseconds. An hour
-// adds 3,600 or, with late events, twice as many.
+// ledgerStep is how many rows of the ledger one transaction deletes, which takes some milliseconds.
+// An hour adds 3,600 rows or, with late events, twice as many.
 const ledgerStep = 2000
 
 // ledgerSteps is how many steps one run takes, so that it catches up.
 const ledgerSteps = 50
 
-// Options are what a Job needs. All are required.
+// Options configure a Job. All are required.
 type Options struct {
 	DB          *sqlx.DB
 	LongQueryDB *sqlx.DB // waits for long statements
 	Valkey      *scripts.Valkey
-	// Events and Rollups are how long raw events and rollups are kept, from meter.LeastRetention up; 0 is for
-	// ever.
+	// Events and Rollups are how long raw events and rollups are kept, at least
+	// meter.LeastRetention; 0 keeps them for ever.
 	Events, Rollups time.Duration
 	Now             func() time.Time
 	Log             *slog.Logger
@@ -62,8 +62,8 @@ func New(o Options) *Job {
 		now:  o.Now, log: o.Log, metrics: newMetrics(o.Registerer)}
 }
 
-// Drop drops the partitions of events and rollups that are no longer kept, and forgets the
-// rows of the ledger for which no retry can ask any more.
+// Drop drops the partitions of events and rollups that are no longer kept, and deletes the rows of
+// the ledger that no retry can ask for any more.
 func (j *Job) Drop(ctx context.Context) error {
 	return errors.Join(j.dropPartitions(ctx, store.Events), j.dropPartitions(ctx, store.Rollups),
 		j.forgetLedger(ctx))
@@ -90,12 +90,14 @@ func (j *Job) dropPartitions(ctx context.Context, table string) error {
 	}
 }
 
-// dropPartition drops the oldest one that ends by before; nil means that there is none.
+// dropPartition drops the oldest partition that ends by before; a nil name means that there is
+// none.
 func (j *Job) dropPartition(
 	ctx context.Context, table string, before time.Time,
 ) (name *string, err error) {
 	for attempt := 1; ; attempt++ {
-		err = j.longQueryDB.GetContext(ctx, &name, "SELECT drop_old_partition($1, $2)", table, before)
+		err = j.longQueryDB.GetContext(ctx, &name,
+			"SELECT drop_old_partition($1, $2)", table, before)
 		var busy *pq.Error
 		if attempt == dropAttempts || !errors.As(err, &busy) ||
 			busy.Code.Name() != "lock_not_available" {
@@ -110,9 +112,9 @@ func (j *Job) dropPartition(
 }
 
 // forgetLedger deletes rows of the ledger that are older than meter.LeastRetention, in small steps.
-// Batches that wait in Valkey keep theirs: they were sealed before their row was written, so
-// whatever has an old row and is in Valkey is in this list. Why no other retry can ask for a
-// row is in the package comment.
+// Batches that wait in Valkey keep their rows. They were sealed before their rows were written, so
+// this list includes every batch in Valkey that has an old row. The package comment says why no
+// other retry can ask for a row.
 func (j *Job) forgetLedger(ctx context.Context) error {
 	waiting := []string{}
 	for shard := range j.valkey.Shards() {
@@ -123,7 +125,8 @@ func (j *Job) forgetLedger(ctx context.Context) error {
 		waiting = append(waiting, ids...)
 	}
 	for range ledgerSteps {
-		gone, err := ledger.Forget(ctx, j.db, j.now().UTC().Add(-meter.LeastRetention), waiting, ledgerStep)
+		gone, err := ledger.Forget(ctx, j.db,
+			j.now().UTC().Add(-meter.LeastRetention), waiting, ledgerStep)
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/tenants"
 )
 
-// Settings say who may call. The zero value lets everybody do everything.
+// Settings say who may call. The zero value permits every caller everything.
 type Settings struct {
 	// Gate identifies callers; nil: no caller is asked for a credential.
 	Gate *auth.Gate

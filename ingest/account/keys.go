@@ -36,7 +36,7 @@ func (a *Admin) ListKeys(w http.ResponseWriter, r *http.Request, _ httprouter.Pa
 	return writeKeys(w, http.StatusOK, a.guard.newKeysAnswer(keys, page, len(keys)+len(odd) > page))
 }
 
-// CreateKey is POST /keys: the answer holds the new key, which nobody can see again.
+// CreateKey is POST /keys. The answer holds the new key, which cannot be retrieved again.
 func (a *Admin) CreateKey(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
 	k, err := a.parseKey(w, r)
 	if err != nil {

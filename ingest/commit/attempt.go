@@ -9,12 +9,12 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// verdict is what an attempt to count a group has led to.
+// verdict is the outcome of an attempt to count a group.
 type verdict struct {
 	call    scripts.Group
 	owner   []owned       // of call.IDs
 	limits  *groupLimits  // of the call; nil if there were none to judge
-	unknown []*submission // whose tenants' usage the lookup does not know: nothing was sent
+	unknown []*submission // the lookup does not know their tenants' usage: nothing was sent
 	lookup  usage.Lookup  // of the group's tenants
 	outcome scripts.Outcome
 	totals  []meter.Amounts
@@ -46,13 +46,13 @@ func (c *committer) attempt(g *group) (v verdict) {
 	return v
 }
 
-// settle answers the requests whose fate a verdict decides, and takes them out of the group: all of
-// it, unless the group was refused. What is left was not applied, so it may be judged anew.
+// settle answers the requests that a verdict decides, and takes them out of the group: all of it,
+// unless the group was refused. The rest was not applied, so it may be judged again.
 func (c *committer) settle(g *group, v verdict) {
 	switch {
 	case len(v.unknown) > 0:
 		c.refuseUnknown(g, v.unknown, v.lookup.ViewID())
-	case v.err != nil: // what is staged may have been counted
+	case v.err != nil: // staged events may have been counted
 		g.answerAll(result{err: c.failure(v.err)})
 	case v.outcome.Unread:
 		c.refuseUnread(g)
@@ -86,7 +86,7 @@ func (c *committer) counted(g *group, v verdict) {
 	g.answer(v.lookup.Usage(v.totals, c.now()), rates)
 }
 
-// refuseUnknown answers the submissions whose tenants' usage a view of Postgres does not know.
+// refuseUnknown answers the submissions whose tenants' usage is missing from a view of Postgres.
 func (c *committer) refuseUnknown(g *group, unknown []*submission, view usage.ViewID) {
 	g.remove(func(s *submission) bool { return slices.Contains(unknown, s) })
 	for _, s := range unknown {
@@ -94,8 +94,8 @@ func (c *committer) refuseUnknown(g *group, unknown []*submission, view usage.Vi
 	}
 }
 
-// refuseOverflow answers the submissions that add to a counter which cannot hold
-// more, and takes them out of the group.
+// refuseOverflow answers the submissions that add to a counter that is full, and takes them out of
+// the group.
 func (c *committer) refuseOverflow(g *group, full scripts.Counter) {
 	g.remove(func(s *submission) bool {
 		for _, it := range s.items {

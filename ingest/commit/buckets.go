@@ -8,22 +8,22 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// buckets remembers how full rate limits were when Valkey last said so, to refuse what it
-// would refuse without asking again. That is exact: between two looks a bucket only drains,
-// at its rate, or is filled by others. So it is never emptier than the last look less what
-// has drained since, and since is counted from before the call, by this machine's monotonic
-// clock. A rate that has changed is asked for. Only a jump of Valkey's clock, or its loss of
-// the bucket, makes a refusal last longer than Valkey's own would: at most until this one
-// would have drained. It is safe for concurrent use.
+// buckets remembers how full rate limits were when Valkey last reported them, so that a request
+// that Valkey would refuse is refused without a call. That is exact: between two reports a bucket
+// only drains, at its rate, or others fill it. So it is never emptier than the last report less the
+// drain since then, and the drain counts from before the call, by this machine's monotonic clock.
+// If a rate has changed, Valkey decides. Only a jump of Valkey's clock, or its loss of the bucket,
+// makes a refusal last longer than Valkey's would: at most until the remembered bucket would have
+// drained. It is safe for concurrent use.
 type buckets struct {
 	now func() time.Time // monotonic
 
 	mu    sync.Mutex
 	known map[bucketName]bucket
-	most  int // known is swept when it grows beyond
+	most  int // known is swept when it grows beyond this
 }
 
-// bucketName is a bucket of a shard: a key has one in each.
+// bucketName names a bucket of a shard: a key has one in each shard.
 type bucketName struct {
 	shard  int
 	bucket string
@@ -36,7 +36,7 @@ type bucket struct {
 	at    time.Time
 }
 
-// micro is the part of an event that levels count.
+// micro is the fraction of an event in which levels are counted.
 const micro = 1_000_000
 
 const fewBuckets = 1024
@@ -45,7 +45,7 @@ func newBuckets(now func() time.Time) *buckets {
 	return &buckets{now: now, known: map[bucketName]bucket{}, most: fewBuckets}
 }
 
-// wait is how long a charge would be refused for certain, 0 if it may pass.
+// wait is how long a charge is certain to be refused; 0 if it may pass.
 func (b *buckets) wait(shard int, c charge) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -56,7 +56,7 @@ func (b *buckets) wait(shard int, c charge) time.Duration {
 	return waitFor(c, was.left(b.now()))
 }
 
-// waitFor is how long a charge waits at a level, as limits.lua counts it.
+// waitFor is how long a charge waits at a level, by the same formula as limits.lua.
 func waitFor(c charge, level int64) time.Duration {
 	over := level + int64(c.events)*micro - c.rate.Burst*micro
 	if over <= 0 {
@@ -74,15 +74,15 @@ func (b bucket) left(now time.Time) int64 {
 	return b.level - elapsed*b.rate.PerSecond
 }
 
-// note keeps what a call that began at the given time has said of a bucket.
+// note remembers the level of a bucket that a call reported. The call began at the given time.
 func (b *buckets) note(shard int, name string, rate meter.Rate, level int64, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.put(bucketName{shard, name}, bucket{rate, level, at})
 }
 
-// add makes a bucket fuller, whatever it holds: at most twice its burst, or a client that was
-// refused once would wait for ever.
+// add makes a bucket fuller, up to twice its burst whatever it holds. Beyond that, a client that
+// was refused once would wait for ever.
 func (b *buckets) add(shard int, c charge) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 // charge is what a request would take from one bucket.
 type charge struct {
 	policy string
-	tenant string // of policyTenant: its key
-	shown  string // and the name that people see
+	tenant string // of policyTenant: the tenant's key
+	shown  string // the tenant's name in answers
 	bucket string
 	rate   meter.Rate
 	events int
@@ -27,7 +27,7 @@ func chargeKey(from Sender, events int) charge {
 	return charge{policy: PolicyKey, bucket: bucket, rate: from.Rate, events: events}
 }
 
-// limited is the refusal of a charge that must wait.
+// limited returns the refusal of a charge that must wait.
 func (c charge) limited(wait time.Duration) RateLimited {
 	// A request that waits for n events to drain has that many fewer left than it needs.
 	missing := (wait.Microseconds()*c.rate.PerSecond + micro - 1) / micro
@@ -35,7 +35,7 @@ func (c charge) limited(wait time.Duration) RateLimited {
 		Policy: c.policy, Rate: c.rate, Remaining: max(0, int64(c.events)-missing), Reset: wait}}
 }
 
-// largerThanBurst is the refusal of a charge that never passes.
+// largerThanBurst returns the refusal of a charge that can never pass.
 func (c charge) largerThanBurst() LargerThanBurst {
 	return LargerThanBurst{Tenant: c.shown, Rate: c.rate, Events: c.events}
 }

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// lingerFrom is from how many requests in a group the next one lingers. A client that sends
-	// one request after the other never waits.
+	// lingerFrom is the number of requests in a group from which the next group lingers. A client
+	// that sends one request after the other never waits.
 	lingerFrom = 2
 )
 
@@ -26,8 +26,8 @@ type committer struct {
 	shard  int
 	name   string // unique to this committer and this run of the process
 	number int64  // of the last group built
-	// known is the number of the last group known to be applied, with the position of its
-	// outcome and the time: what Valkey may not forget.
+	// known is the number of the last group known to be applied, with its position and time: the
+	// state that Valkey must not have lost.
 	known         int64
 	knownPosition ledger.Position
 	knownAt       time.Time
@@ -40,12 +40,12 @@ type committer struct {
 	metrics       *metrics
 	features      features
 
-	groups  atomic.Int64 // begun
-	onePart sync.Mutex   // held while a part of a large request is with Valkey
+	groups  atomic.Int64 // groups begun
+	onePart sync.Mutex   // held while Valkey stores a part of a large request
 
 	queue  *queue
-	large  *queue        // those that are staged first
-	held   []*submission // had no place in the group before
+	large  *queue        // submissions that are staged first
+	held   []*submission // submissions that did not fit into the last group
 	target int           // how many submissions the next group waits for, up to linger
 	linger time.Duration
 }
@@ -86,8 +86,8 @@ func (c *committer) run(ctx context.Context) {
 	}
 }
 
-// collect makes a group of what was held back and of what has queued up, by turn of the flows. While
-// those are fewer than expected it waits for more, until one has waited as long as linger.
+// collect makes a group of held and queued submissions, by turn of their flows. While there are
+// fewer than the target, it waits for more, until one has waited as long as linger.
 func (c *committer) collect() *group {
 	g := &group{}
 	waiting := c.held
@@ -98,7 +98,7 @@ func (c *committer) collect() *group {
 		}
 	}
 	var limit <-chan time.Time
-	// What is held back must not outgrow the queue.
+	// The held submissions must not outgrow the queue.
 	for !g.full() && len(c.held) < queueLength {
 		if s := c.queue.pop(); s != nil {
 			if !g.add(s) {
@@ -125,12 +125,12 @@ func (c *committer) collect() *group {
 	return g
 }
 
-// expect sets how many submissions the group after one of n lingers for: nearly as many as were
-// with the server while that was committed, or all of them if they were few.
+// expect sets the target of the group after one of n: nearly as many submissions as the server held
+// while that group was committed, or all of them if they were few.
 //
-// A group costs Valkey an fsync, and the machine several switches of threads, which at a low rate
-// are most of what a request costs. At 1,000 requests/s of independent clients a linger of 2 ms makes
-// groups of about three and takes a third off the processor time of all processes together.
+// A group costs Valkey an fsync, and the machine several thread switches. At a low rate those are
+// most of the cost of a request. At 1,000 requests/s from independent clients a linger of 2 ms
+// makes groups of about three, and saves a third of the processor time of all processes together.
 func (c *committer) expect(n int) {
 	c.target = 0
 	if n >= lingerFrom {
@@ -140,8 +140,8 @@ func (c *committer) expect(n int) {
 }
 
 // commit brings a group into Valkey and answers every request in it. An attempt is applied as a
-// whole or not at all: what must not be counted leaves the group, and the rest is tried again as a
-// new group.
+// whole or not at all: submissions that must not be counted leave the group, and the rest is tried
+// again as a new group.
 func (c *committer) commit(g *group) {
 	c.groups.Add(1)
 	g.remove(c.late)
@@ -151,7 +151,7 @@ func (c *committer) commit(g *group) {
 	}
 }
 
-// late answers s if it has waited for longer than requests may, and reports whether it has.
+// late answers s if it has waited longer than requests may, and reports whether it has.
 func (c *committer) late(s *submission) bool {
 	if time.Since(s.queued) <= patience {
 		return false

@@ -2,7 +2,6 @@ package commit
 
 import (
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -10,13 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eduardosanzb/flagmeter/flusher"
-	"github.com/eduardosanzb/flagmeter/ingest/backend"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/internal/tenants"
-	"github.com/eduardosanzb/flagmeter/internal/usage"
-	"github.com/eduardosanzb/flagmeter/internal/valkey"
-	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/backendtest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // BenchmarkCommitter commits requests of so many events, 128 at a time, to a real Valkey
@@ -25,9 +20,11 @@ func BenchmarkCommitter(b *testing.B) {
 	for _, c := range []struct {
 		events, tenants int
 		key             string
-	}{{1, 1, ""}, {10, 1, ""}, {100, 1, ""}, {100, 1, "/key"}, {1000, 1, ""}, {1000, 1, "/key"}, {1000, 1000, ""}} {
+	}{{1, 1, ""}, {10, 1, ""}, {100, 1, ""}, {100, 1, "/key"}, {1000, 1, ""}, {1000, 1, "/key"},
+		{1000, 1000, ""}} {
 		b.Run(fmt.Sprintf("events=%d/tenants=%d%s", c.events, c.tenants, c.key), func(b *testing.B) {
-			committers := running(b, Settings{Dedupe: time.Hour, MaxFeatures: 1000, GroupLinger: 2 * time.Millisecond})
+			committers := running(b, Settings{Dedupe: time.Hour, MaxFeatures: 1000,
+				GroupLinger: 2 * time.Millisecond})
 			events := eventsOf(c.events, c.tenants, false)
 			b.ReportAllocs()
 			b.SetParallelism(64)
@@ -58,21 +55,7 @@ func BenchmarkCommitter(b *testing.B) {
 func running(tb testing.TB, s Settings) *Committers {
 	tb.Helper()
 	env := stacktest.New(tb)
-	rdb, err := valkey.Connect(env.ValkeyURL)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { rdb.Close() })
-	b := backend.Backend{DB: env.AppDB, Valkey: scripts.New(rdb, 1), Log: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return arrival }}
-	b.Tenants = tenants.New(b.DB, b.Valkey, b.Log)
-	b.Live = usage.New(b.DB, b.Valkey, b.Tenants, b.Now)
-	if err := b.Tenants.Start(tb.Context()); err != nil {
-		tb.Fatal(err)
-	}
-	if err := b.Live.Refresh(tb.Context()); err != nil {
-		tb.Fatal(err)
-	}
+	b := backendtest.New(tb, env, func() time.Time { return arrival })
 	f := flusher.New(flusher.Options{DB: env.DB, Valkey: b.Valkey, Now: b.Now, Log: b.Log,
 		Registerer: prometheus.NewRegistry()})
 	if _, err := f.RunOnce(tb.Context()); err != nil {

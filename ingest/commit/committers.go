@@ -14,26 +14,25 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 )
 
-// Settings bound what is counted. All but Dedupe may be zero.
+// Settings bound what committers count. All but Dedupe may be zero.
 type Settings struct {
 	Dedupe time.Duration // how long an event id is remembered
-	// Rate limits the events of tenants without a rate of their own; zero: nothing does.
+	// Rate limits the events of tenants that have no rate in their row; zero means no limit.
 	Rate meter.Rate
-	// Guard limits, in this process alone, the events of tenants without any rate; zero:
-	// nothing does.
+	// Guard limits, in this process alone, the events of tenants without any rate; zero means no
+	// limit.
 	Guard meter.Rate
-	// MaxWaiting is how many requests of a tenant wait in a shard; 0: any number.
+	// MaxWaiting is how many requests of a tenant may wait in a shard; 0 means any number.
 	MaxWaiting int
 	// GroupLinger is how long a group may wait for more requests when several come at a time.
 	GroupLinger time.Duration
-	// MaxFeatures is how many features a tenant may have; 0: any number.
+	// MaxFeatures is how many features a tenant may have; 0 means any number.
 	MaxFeatures int
-	// Clock is that of this machine, by which rates drain; nil: time.Now.
+	// Clock is this machine's clock, by which rates drain; nil means time.Now.
 	Clock func() time.Time
 }
 
-// Committers count requests, each shard with a committer of its own. They are safe for concurrent
-// use.
+// Committers count requests, with one committer per shard. They are safe for concurrent use.
 type Committers struct {
 	all     []*committer
 	limiter *limiter
@@ -43,7 +42,7 @@ type Committers struct {
 	dedupe  time.Duration
 }
 
-// New returns committers that are not running yet, and registers their metrics, unless reg is nil.
+// New returns committers that do not run yet, and registers their metrics unless reg is nil.
 func New(b backend.Backend, s Settings, reg prometheus.Registerer) *Committers {
 	c := &Committers{live: b.Live, ids: record.NewIDs(), log: b.Log, dedupe: s.Dedupe}
 	m := newMetrics(reg, func() (most int64) {
@@ -77,9 +76,9 @@ func (c *Committers) Run(ctx context.Context) {
 	running.Wait()
 }
 
-// Commit counts a request and releases it. It returns a refusal if nothing was counted, or if it is
-// not known whether anything was; of several shards, each counts its part or refuses it. It works
-// only while Run does.
+// Commit counts a request and releases it. It returns a refusal if nothing was counted, or if the
+// outcome is unknown. Each of several shards counts its part or refuses it. It works only while Run
+// does.
 func (c *Committers) Commit(ctx context.Context, r *Request) (total Result, err error) {
 	submissions := r.close()
 	if err := c.limiter.admit(submissions); err != nil {
@@ -115,11 +114,12 @@ func (c *Committers) submit(s *submission) {
 	}
 }
 
-// renewLimit is how long a request waits for a view of Postgres that knows what is used.
+// renewLimit is how long a request waits for a view of Postgres that knows the usage.
 const renewLimit = 2 * time.Second
 
 // renew submits s again, with a later view of Postgres, until its limits can be judged.
-func (c *Committers) renew(ctx context.Context, s *submission, outdated *usage.ViewID) (got result) {
+func (c *Committers) renew(
+	ctx context.Context, s *submission, outdated *usage.ViewID) (got result) {
 	ctx, cancel := context.WithTimeout(ctx, renewLimit)
 	defer cancel()
 	for outdated != nil {
@@ -140,7 +140,7 @@ func (c *Committers) Early(from Sender, bound meter.Tenant) error {
 	return c.limiter.early(from, bound)
 }
 
-// Charge has events weigh on the sender's rates that were refused before they were told apart.
+// Charge charges events to the sender's rates that were refused before they were decoded.
 func (c *Committers) Charge(from Sender, bound meter.Tenant, events int) {
 	c.limiter.chargeEarly(from, bound, events)
 }

@@ -1,40 +1,40 @@
 package commit
 
-// What a call of ingest.lua costs Valkey, in µs of its time, roughly: it answers nobody else
-// meanwhile. BenchmarkIngest of package scripts measures it.
+// The approximate cost of a call of ingest.lua, in µs of Valkey's time: Valkey answers no other
+// client meanwhile. BenchmarkIngest of package scripts measures it.
 const (
 	costOfCall    = 20
 	costOfCounter = 3
-	costOfLate    = 5 // a counter of late events has two fields more
+	costOfLate    = 5 // a counter of late events has two more fields
 	costOfTenant  = 1
 	costOfID      = 6
 	bytesPerCost  = 1024
 
 	// Limits, by BenchmarkJudge of the same package.
 	costOfRate     = 4
-	costOfQuota    = 4 // and a look-up in each hash of counters
+	costOfQuota    = 4 // plus a look-up in each hash of counters
 	costOfLookup   = 2
-	costOfFeatures = 4 // of a tenant, and each feature
+	costOfFeatures = 4 // of a tenant, and of each feature
 	costOfFeature  = 2
 
-	// maxGroupCost is where a group of several requests ends.
+	// maxGroupCost limits a group of several requests.
 	maxGroupCost = 8000
-	// maxCallCost is what one request may cost in one call; a larger one is staged (stage.go).
+	// maxCallCost limits one request in one call; a more expensive one is staged (stage.go).
 	maxCallCost = 12_000
-	// maxPartCost is what a part of that may cost, of its events or of its limits. Limits that
-	// cost no more are judged in the call that counts it.
+	// maxPartCost limits a part of a staged request, of its events or of its limits. Limits up to
+	// this cost are judged in the call that counts the request.
 	maxPartCost = 3000
 )
 
-// costOf is what so many counters, ids and bytes of lines cost.
+// costOf returns the cost of counters, ids and bytes of records.
 func costOf(counters, late, tenants, ids, bytes int) int {
 	return costOfCounter*counters + costOfLate*late + costOfTenant*tenants + costOfID*ids +
 		bytes/bytesPerCost
 }
 
-// cost is what s costs in a call.
+// cost returns the cost of s in a call.
 func (s *submission) cost() int {
-	if s.staged != nil { // the call only shows what is stored
+	if s.staged != nil { // the call only publishes stored batches
 		cost := costOfCall + costOf(0, 0, len(s.tenants), 0, 0)
 		if s.staged.Judged > 0 {
 			return cost
@@ -52,13 +52,13 @@ func (s *submission) cost() int {
 	return costOfCall + cost + s.limitCost.all()
 }
 
-// limitCost is what the limits of a submission cost. Those of quotas are paid once a group, however
-// many submissions of a tenant it has.
+// limitCost is the cost of a submission's limits. A group pays for a tenant's quota once, however
+// many submissions of the tenant it has.
 type limitCost struct{ quotas, others int }
 
 func (l limitCost) all() int { return l.quotas + l.others }
 
-// costOfLimits is what the limits of s cost.
+// costOfLimits returns the cost of the limits of s.
 func (c *committer) costOfLimits(s *submission) (cost limitCost) {
 	if s.limited {
 		lookups := costOfLookup * c.valkey.Hashes(c.shard)
@@ -81,7 +81,8 @@ func (c *committer) costOfLimits(s *submission) (cost limitCost) {
 	return cost
 }
 
-// flow names the queue that s waits in: its tenant's, or its caller's if s is about several tenants.
+// flow names the queue that s waits in: its tenant's, or its caller's if s is about several
+// tenants.
 func (s *submission) flow() string {
 	if len(s.tenants) == 1 {
 		return s.tenants[0].Name

@@ -5,15 +5,15 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// fewCounters is how many counters are found faster by looking at each than in a map:
-// one to four take 5 to 30 ns, a map 60 ns (BenchmarkSums).
+// fewCounters is the number of counters up to which a linear search is faster than a map: searching
+// one to four takes 5 to 30 ns, a map 60 ns (BenchmarkSums).
 const fewCounters = 8
 
-// sums adds up counters, one a (minute, late, day, tenant, feature). The zero value is
+// sums adds up counters, one for each (minute, late, day, tenant, feature). The zero value is
 // empty.
 type sums struct {
 	counters []scripts.Counter
-	at       map[scripts.Counter]int // key: the counter without its amounts; nil while they are few
+	at       map[scripts.Counter]int // by the counter without its amounts; nil while there are few
 }
 
 // add adds c and returns its place among the counters.
@@ -26,7 +26,7 @@ func (s *sums) add(c scripts.Counter) int {
 	return i
 }
 
-// find is the place of c's counter, which it makes if there is none.
+// find returns the place of c's counter, which it adds if there is none.
 func (s *sums) find(c *scripts.Counter) int {
 	for i := range s.counters[:min(len(s.counters), fewCounters)] {
 		if sameCounter(&s.counters[i], c) {

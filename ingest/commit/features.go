@@ -8,16 +8,16 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// features are those that a committer has seen today: Valkey knows them. It asks about each
-// feature once a day, which tells Valkey that the feature is still in use, and its answer to
-// all else is a look into a map. It is safe for concurrent use: a committer and those who store its
-// large requests share it.
+// features are the features that a committer has seen today, which Valkey therefore knows. The
+// committer asks Valkey about each feature once a day, which tells Valkey that the feature is still
+// in use. For all other events it looks into a map. It is safe for concurrent use: a committer and
+// its stagers share it.
 type features struct {
 	mu      sync.RWMutex
 	day     int64 // UTC, by the process' clock
 	seen    map[scripts.Feature]struct{}
-	full    map[string]time.Time // tenants without room for another, since when that is known
-	largest atomic.Int64         // most features of a tenant that Valkey has told today
+	full    map[string]time.Time // tenants without room, and since when
+	largest atomic.Int64         // most features of a tenant that Valkey has reported today
 }
 
 // today forgets what was seen on an earlier day.
@@ -30,7 +30,7 @@ func (f *features) today(now time.Time) {
 	}
 }
 
-// forget makes everything new: a Valkey that has lost writes may not know it any more.
+// forget treats all features as new: a Valkey that has lost writes may not know them any more.
 func (f *features) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -43,8 +43,9 @@ func (f *features) clear() {
 	f.largest.Store(0)
 }
 
-// fresh are the features among counters that were not seen, with their places in order.
-func (f *features) fresh(counters []scripts.Counter) (order []scripts.Feature, at map[scripts.Feature]int) {
+// fresh returns the features among counters that were not seen, with their places in order.
+func (f *features) fresh(
+	counters []scripts.Counter) (order []scripts.Feature, at map[scripts.Feature]int) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	for i := range counters {
@@ -64,8 +65,8 @@ func (f *features) fresh(counters []scripts.Counter) (order []scripts.Feature, a
 	return order, at
 }
 
-// unseen are how many counters are about features that were not seen, and of about how many
-// tenants: those that stand together count once.
+// unseen counts the counters whose features were not seen, and about how many tenants they have:
+// adjacent counters of one tenant count once.
 func (f *features) unseen(counters []scripts.Counter) (features, tenants int) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
@@ -95,17 +96,17 @@ func (f *features) add(known []scripts.Feature, largest int) {
 	}
 }
 
-// fullFor is how long a tenant is taken to have no feature that it can forget.
+// fullFor is how long a tenant is assumed to have no feature that Valkey can forget.
 const fullFor = time.Hour
 
-// isFull notes that a tenant has no room, and nothing to forget.
+// isFull notes that a tenant has no room, and no feature that Valkey can forget.
 func (f *features) isFull(tenant string, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.full[tenant] = now
 }
 
-// fullOf are the tenants of features that were full lately.
+// fullOf returns the tenants of features that were full lately.
 func (f *features) fullOf(features []scripts.Feature, now time.Time) (full map[string]bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,23 +14,24 @@ const (
 	maxGroupEvents = 20_000
 )
 
-// group are the submissions that one call commits.
+// group holds the submissions that one call commits.
 type group struct {
 	submissions []*submission
 	bytes       int
 	events      int
 	cost        int
-	staged      bool                     // its only submission is stored already
+	staged      bool                     // its only submission is already stored
 	ids         map[scripts.EventID]bool // tenant and id only; nil while there are none
-	quotas      map[string]bool          // tenants whose quota its cost contains
+	quotas      map[string]bool          // tenants whose quota is already in cost
 }
 
 // full reports whether the group should not grow further.
 func (g *group) full() bool {
-	return g.staged || g.cost >= maxGroupCost || g.bytes >= maxGroupBytes || g.events >= maxGroupEvents
+	return g.staged || g.cost >= maxGroupCost || g.bytes >= maxGroupBytes ||
+		g.events >= maxGroupEvents
 }
 
-// since is when the first of its submissions was queued.
+// since is the time at which its first submission was queued.
 func (g *group) since() time.Time {
 	first := g.submissions[0].queued
 	for _, s := range g.submissions[1:] {
@@ -44,8 +45,9 @@ func (g *group) since() time.Time {
 // judged reports whether the limits of its only submission were judged in parts.
 func (g *group) judged() bool { return g.staged && g.submissions[0].judged() }
 
-// add puts s into the group, unless that is full, or already holds an event with one of its ids:
-// ingest.lua can judge the second only after the first is stored. A staged one is alone.
+// add puts s into the group, unless the group is full or already holds an event with one of its
+// ids: ingest.lua can judge the second only after the first is stored. A staged submission is alone
+// in its group.
 func (g *group) add(s *submission) bool {
 	if g.full() || s.staged != nil && len(g.submissions) > 0 {
 		return false
@@ -82,7 +84,7 @@ func (g *group) add(s *submission) bool {
 	return true
 }
 
-// costOf is what s adds to the cost: the quota of a tenant that is in the group is looked up once.
+// costOf returns what s adds to the cost: each tenant's quota is looked up once per group.
 func (g *group) costOf(s *submission) int {
 	cost := s.cost()
 	if s.limitCost.quotas == 0 || len(s.tenants) != 1 {
@@ -144,7 +146,7 @@ type owned struct {
 	item       int
 }
 
-// tenants are the tenants of all submissions, each once.
+// tenants returns the tenants of all submissions, each once.
 func (g *group) tenants() []meter.Tenant {
 	if len(g.submissions) == 1 {
 		return g.submissions[0].tenants
@@ -167,10 +169,9 @@ func (g *group) remove(gone func(*submission) bool) {
 	g.submissions = slices.DeleteFunc(g.submissions, gone)
 }
 
-// drop takes out the items whose ids were seen before: the same event is a
-// duplicate, which is success; another event under the same id refuses its whole
-// submission, which is answered here and leaves the group. The key of a request speaks for all
-// of its events.
+// drop takes out the items whose ids were seen before. The same event is a duplicate, which is
+// success. Another event under the same id refuses its whole submission, which is answered here and
+// leaves the group. The key of a request stands for all of its events.
 func (c *committer) drop(g *group, seen []scripts.Seen, owner []owned) {
 	duplicate := map[*submission]map[int]bool{}
 	conflict := map[*submission][]int{}
@@ -199,7 +200,7 @@ func (c *committer) drop(g *group, seen []scripts.Seen, owner []owned) {
 		delete(conflict, s)
 		if err := c.seenRequest(s, one); err != nil {
 			s.done <- result{err: err}
-			conflict[s] = []int{} // it is answered
+			conflict[s] = []int{} // already answered
 		}
 	}
 	for s := range duplicate {
@@ -213,7 +214,7 @@ func (c *committer) drop(g *group, seen []scripts.Seen, owner []owned) {
 			s.drop(duplicate[s])
 			continue
 		}
-		conflict[s] = []int{} // it is answered
+		conflict[s] = []int{} // already answered
 	}
 	g.remove(func(s *submission) bool { return conflict[s] != nil })
 }

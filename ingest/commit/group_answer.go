@@ -13,8 +13,8 @@ func (g *group) accepted() int {
 	return n
 }
 
-// answer gives every submission the usage of its tenants, which usages has once each, and
-// its rate limits, and empties the group.
+// answer gives every submission its rate limits and the usage of its tenants, and empties the
+// group. usages has each tenant once.
 func (g *group) answer(usages []meter.Usage, rates map[*submission][]RateStatus) {
 	at := make(map[string]int, len(usages))
 	for i, u := range usages {

@@ -8,8 +8,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// groupLimits are the limits of one call with what they are about: asked[i] sent Requests[i],
-// charges[i] is the charge of Rates[i] (without events), tenants[i] is that of Quotas[i].
+// groupLimits are the limits of one call and their subjects: asked[i] sent Requests[i], charges[i]
+// is the charge of Rates[i] (without events), and tenants[i] is the tenant of Quotas[i].
 type groupLimits struct {
 	scripts.Limits
 	asked   []*submission
@@ -20,8 +20,8 @@ type groupLimits struct {
 	rates, quotas map[string]int // places by bucket and tenant
 }
 
-// limits are those of the group with these counters; nil if there are none. unknown are
-// the submissions of which the reading cannot tell what their tenants have used.
+// limits returns the limits of the group with these counters; nil if there are none. unknown are
+// the submissions whose tenants' usage the reading does not know.
 func (c *committer) limits(g *group, counters []scripts.Counter, reading usage.Lookup) (
 	l *groupLimits, unknown []*submission,
 ) {
@@ -32,7 +32,7 @@ func (c *committer) limits(g *group, counters []scripts.Counter, reading usage.L
 		l.Features, fresh = c.features.fresh(counters)
 		l.Full = c.features.fullOf(l.Features, c.now())
 	}
-	var place map[string]int // of a tenant in the reading
+	var place map[string]int // of each tenant in the reading
 	for _, s := range g.submissions {
 		if len(s.items) == 0 || !s.limited && len(fresh) == 0 {
 			continue
@@ -63,7 +63,7 @@ func (c *committer) limits(g *group, counters []scripts.Counter, reading usage.L
 	return l, unknown
 }
 
-// featuresAmong are the places of those features that counters are about, each once.
+// featuresAmong returns the places of the fresh features that counters are about, each once.
 func featuresAmong(counters []scripts.Counter, fresh map[scripts.Feature]int) (at []int) {
 	if len(fresh) == 0 {
 		return nil
@@ -87,7 +87,7 @@ func places(tenants []meter.Tenant) map[string]int {
 	return at
 }
 
-// rate is the place of a charge's bucket.
+// rate returns the place of a charge's bucket.
 func (l *groupLimits) rate(c charge) int {
 	i, ok := l.rates[c.bucket]
 	if !ok {
@@ -102,8 +102,8 @@ func (l *groupLimits) rate(c charge) int {
 	return i
 }
 
-// needs is what s takes of the quotas of its tenants in their current periods: what is dated
-// into another one is accepted. ok is false if the reading does not know one of them.
+// needs is what s takes from the quotas of its tenants in their current periods: an event dated
+// into another period is accepted. ok is false if the reading does not know one of the tenants.
 func (l *groupLimits) needs(s *submission, place map[string]int, reading usage.Lookup) (
 	needs []scripts.Need, ok bool,
 ) {
@@ -126,7 +126,8 @@ func (l *groupLimits) needs(s *submission, place map[string]int, reading usage.L
 			}
 			i = len(l.Quotas)
 			l.quotas[t.Name] = i
-			l.Quotas = append(l.Quotas, scripts.QuotaLimit{TenantDays: days, Settled: settled, Quota: t.Quota})
+			l.Quotas = append(l.Quotas, scripts.QuotaLimit{
+				TenantDays: days, Settled: settled, Quota: t.Quota})
 			l.tenants = append(l.tenants, t)
 			l.ends = append(l.ends, reading.Period(place[t.Name]).End)
 		}
@@ -135,7 +136,7 @@ func (l *groupLimits) needs(s *submission, place map[string]int, reading usage.L
 	return needs, true
 }
 
-// noteLevels keeps what a call that began at the given time has said of the buckets.
+// noteLevels remembers the levels that a call reported. The call began at the given time.
 func (c *committer) noteLevels(l *groupLimits, levels []int64, at time.Time) {
 	for i, level := range levels {
 		c.limiter.buckets.note(c.shard, l.Rates[i].Bucket, l.Rates[i].Rate, level, at)
@@ -143,7 +144,8 @@ func (c *committer) noteLevels(l *groupLimits, levels []int64, at time.Time) {
 }
 
 // refuse answers the submissions that exceed a limit and takes them out of the group.
-func (c *committer) refuse(g *group, l *groupLimits, refusals []scripts.Refusal, version usage.ViewID) {
+func (c *committer) refuse(
+	g *group, l *groupLimits, refusals []scripts.Refusal, version usage.ViewID) {
 	gone := map[*submission]bool{}
 	for _, r := range refusals {
 		s := l.asked[r.Request]
@@ -154,7 +156,7 @@ func (c *committer) refuse(g *group, l *groupLimits, refusals []scripts.Refusal,
 	g.remove(func(s *submission) bool { return gone[s] })
 }
 
-// refusal is the answer to a submission that exceeds a limit.
+// refusal returns the answer to a submission that exceeds a limit.
 func (c *committer) refusal(l *groupLimits, r scripts.Refusal, version usage.ViewID) result {
 	s, request := l.asked[r.Request], l.Requests[r.Request]
 	switch r.Reason {
@@ -184,8 +186,8 @@ func (c *committer) refusal(l *groupLimits, r scripts.Refusal, version usage.Vie
 	return result{outdated: &version}
 }
 
-// statuses are what the RateLimit headers of each submission say: of several tenants, about
-// that with the least left.
+// statuses returns the contents of each submission's RateLimit headers. If a submission has several
+// tenants, the tenant with the least left is reported.
 func (l *groupLimits) statuses(levels []int64) map[*submission][]RateStatus {
 	if len(levels) == 0 {
 		return nil
@@ -209,7 +211,7 @@ func (l *groupLimits) statuses(levels []int64) map[*submission][]RateStatus {
 	return all
 }
 
-// tokensNeeded is what a request needs of one of the quotas of its group.
+// tokensNeeded returns what a request needs from one of the quotas of its group.
 func tokensNeeded(needs []scripts.Need, quota int) (tokens int64) {
 	for _, n := range needs {
 		if n.Quota == quota {

@@ -7,10 +7,11 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// judge holds a stored request against its limits, part by part, if they are too many for the call
-// that counts it; groups of others go between the parts. Every part is looked at before the first
-// is taken, so a request that is refused has taken nothing, unless others were faster in between.
-// It returns the answer to one that will not be counted, and whether it is still stored.
+// judge checks a stored request against its limits, part by part, if they are too many for the call
+// that counts it. Other groups run between the parts. Every part is checked before the first is
+// taken, so a refused request has taken nothing, unless other requests were faster in between. It
+// returns the answer to a request that will not be counted, and whether the request is still
+// stored.
 func (c *committer) judge(ctx context.Context, s *submission) (no *result, stored bool) {
 	if c.costOfLimits(s).all() <= maxPartCost {
 		return nil, true
@@ -27,7 +28,7 @@ func (c *committer) judge(ctx context.Context, s *submission) (no *result, store
 	}
 	query, parts := reading.Query(), l.parts(costOfQuota+costOfLookup*c.valkey.Hashes(c.shard))
 	levels, largest := make([]int64, len(l.Rates)), 0
-	passes := []bool{false, true} // whether it takes
+	passes := []bool{false, true} // false checks, true takes
 	if len(parts) == 1 {
 		passes = passes[1:]
 	}
@@ -59,8 +60,8 @@ func (c *committer) judge(ctx context.Context, s *submission) (no *result, store
 	return nil, true
 }
 
-// judgePart looks at a part or takes it, again and again while it is not known what became of it.
-// began is when the call began that was answered.
+// judgePart checks or takes a part, again and again while the outcome is unknown. began is when the
+// answered call began.
 func (c *committer) judgePart(ctx context.Context, s *submission, p *limitPart, q scripts.Query,
 	take bool) (j scripts.Judgement, began time.Time, err error) {
 	err = c.storePart(ctx, func(ctx context.Context) (err error) {
@@ -71,13 +72,14 @@ func (c *committer) judgePart(ctx context.Context, s *submission, p *limitPart, 
 	return j, began, err
 }
 
-// limitPart is a part of the limits of one request: places in the whole by place in the part.
+// limitPart is a part of the limits of one request. It maps places in the part to places in the
+// whole.
 type limitPart struct {
 	scripts.Limits
 	rates, quotas, features []int
 }
 
-// place is where the whole has the limit that a refusal is about.
+// place returns the place in the whole of the limit in a refusal.
 func (p *limitPart) place(r scripts.Refusal) int {
 	switch r.Reason {
 	case scripts.OverRate:
@@ -90,8 +92,8 @@ func (p *limitPart) place(r scripts.Refusal) int {
 	return r.Which
 }
 
-// parts cuts the limits of the only request into parts of maxPartCost. The features of a tenant
-// stay together, so that looking at them finds what taking them would.
+// parts divides the limits of the only request into parts of maxPartCost. The features of a tenant
+// stay together, so that checking them finds the same as taking them.
 func (l *groupLimits) parts(costOfQuota int) (all []limitPart) {
 	cost := maxPartCost
 	next := func(costs int) *limitPart {

@@ -8,17 +8,18 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// limiter knows which limits hold for a request. What they allow is decided in Valkey.
+// limiter knows which limits apply to a request. Valkey decides what they allow.
 type limiter struct {
-	rate meter.Rate // of tenants without their own
-	// guard is what this process accepts of a tenant that has no rate at all: nobody should be
-	// able to fill the stores by mistake. It is judged here alone and costs Valkey nothing.
+	rate meter.Rate // of tenants that have no rate in their row
+	// guard limits the events that this process accepts from a tenant without any rate, so that no
+	// tenant fills the stores by mistake. The process judges it alone, at no cost to Valkey.
 	guard        meter.Rate
 	shards       int
 	mostFeatures int // of a tenant; 0: any number
 	buckets      *buckets
-	// charged are events that were judged and not counted: refused ones and duplicates. They
-	// weigh on the same rates as others, but only in this process, which is what they keep busy.
+	// charged holds events that were judged and not counted: refused ones and duplicates. They are
+	// charged to the same rates, but only in this process, because only this process spends time on
+	// them.
 	charged *buckets
 	metrics *metrics
 }
@@ -48,7 +49,7 @@ func (l *limiter) limits(s *submission) bool {
 	})
 }
 
-// charges are what s would take from the buckets of its tenants and its key.
+// charges returns what s would take from the buckets of its tenants and its key.
 func (l *limiter) charges(s *submission) []charge {
 	var all []charge
 	for _, t := range s.tenants {
@@ -64,7 +65,7 @@ func (l *limiter) charges(s *submission) []charge {
 	return all
 }
 
-// admit refuses a request if Valkey would do so for certain: a tenant that sends ten times what it
+// admit refuses a request if Valkey is certain to refuse it. A tenant that sends ten times what it
 // may costs no other tenant a call.
 func (l *limiter) admit(submissions []*submission) error {
 	for _, s := range submissions {
@@ -82,14 +83,15 @@ func (l *limiter) admit(submissions []*submission) error {
 
 // early refuses a request before its body is read, if not even one event would pass.
 func (l *limiter) early(from Sender, tenant meter.Tenant) error {
-	shard := anyShard // which one a body is about is not known before, if there are several
+	shard := anyShard // with several shards, the body alone says which one it is about
 	if l.shards == 1 || tenant.Name != "" {
 		shard = scripts.ShardOf(tenant.Name, l.shards)
 	}
 	return l.refuse(shard, l.ofOne(from, tenant))
 }
 
-// ofOne is what one event would take from the buckets of a key and the tenant it is bound to.
+// ofOne returns what one event would take from the buckets of a key and of the tenant it is bound
+// to.
 func (l *limiter) ofOne(from Sender, tenant meter.Tenant) (all []charge) {
 	if from.Rate.Limited() {
 		all = append(all, chargeKey(from, 1))
@@ -100,10 +102,10 @@ func (l *limiter) ofOne(from Sender, tenant meter.Tenant) (all []charge) {
 	return all
 }
 
-// anyShard is where a process charges what is not counted.
+// anyShard is the shard to which a process charges events that are not counted.
 const anyShard = -1
 
-// refuse returns the refusal of charges that do not pass now for certain, nil if there is none.
+// refuse returns the refusal of charges that are certain not to pass now, nil if there is none.
 func (l *limiter) refuse(shard int, charges []charge) error {
 	var longest time.Duration
 	var refused charge
@@ -128,8 +130,8 @@ func (l *limiter) refuse(shard int, charges []charge) error {
 	return nil
 }
 
-// takeGuard takes what s sends from the guard of its tenant, if that has no rate and s is about no
-// other, or refuses s.
+// takeGuard takes the events of s from the guard of its tenant, or refuses s. It applies if the
+// tenant has no rate and s is about no other tenant.
 func (l *limiter) takeGuard(s *submission) error {
 	if !l.guard.Limited() || len(s.tenants) != 1 || l.rateOf(s.tenants[0]).Limited() {
 		return nil
@@ -143,8 +145,8 @@ func (l *limiter) takeGuard(s *submission) error {
 	return nil
 }
 
-// charge has events of s weigh on its rates although they are not counted: the items in
-// places, which are duplicates, or all of them for nil.
+// charge charges events of s to its rates although they are not counted: the items in places, which
+// are duplicates, or all items if places is nil.
 func (l *limiter) charge(s *submission, places map[int]bool) {
 	if !s.limited {
 		return
@@ -165,11 +167,11 @@ func (l *limiter) charge(s *submission, places map[int]bool) {
 	}
 }
 
-// duplicates marks the bucket of what was counted before. It has the same rate as events that are
-// new, and takes nothing of that.
+// duplicates marks the bucket of events that were counted before. It has the same rate as the
+// bucket of new events, and takes nothing from that.
 const duplicates = "\tduplicates"
 
-// chargeEarly is charge for a request whose events were not told apart.
+// chargeEarly is charge for a request whose events were not decoded.
 func (l *limiter) chargeEarly(from Sender, tenant meter.Tenant, events int) {
 	for _, c := range l.ofOne(from, tenant) {
 		c.events = events
@@ -177,9 +179,9 @@ func (l *limiter) chargeEarly(from Sender, tenant meter.Tenant, events int) {
 	}
 }
 
-// need is what s takes of a tenant's quota in the given days: room is how much must be left
-// before it. In soft mode that is more than all but the last event, so that at most the last
-// one crosses the quota. Events with no tokens need nothing and are not the last.
+// need is what s takes from a tenant's quota in the given days; room is how much must be left
+// before it. In soft mode room exceeds the sum of all events but the last, so that only the last
+// event may cross the quota. Events without tokens need nothing and are not the last.
 func (s *submission) need(t meter.Tenant, days meter.TenantDays) (room, tokens int64) {
 	var last int64
 	for it := range s.itemsOf(t.Name) {

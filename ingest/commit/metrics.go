@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics are those of the way from a request to Valkey; package httpd has the requests'.
+// metrics cover the path from a request to Valkey; package httpd has the metrics of requests.
 type metrics struct {
 	events      prometheus.Counter
 	seen        prometheus.Counter
@@ -20,18 +20,22 @@ type metrics struct {
 	featuresRefused           prometheus.Counter
 }
 
-// newMetrics registers the metrics, unless reg is nil. most is the number of features of the tenant
-// that has most of them.
+// newMetrics registers the metrics unless reg is nil. most returns the number of features of the
+// tenant with most features.
 func newMetrics(reg prometheus.Registerer, most func() int64) *metrics {
 	f := promauto.With(reg)
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_features_largest",
-		Help: "Most features in use by one tenant, among those that this process has first seen today.",
+		Help: "Most features in use by one tenant, " +
+			"among those that this process has first seen today.",
 	}, func() float64 { return float64(most()) })
 	limited := f.NewCounterVec(prometheus.CounterOpts{Name: "flagmeter_requests_limited_total",
-		Help: "Requests refused by a rate limit or because a quota is used up."}, []string{"reason"})
+		Help: "Requests refused by a rate limit or because a quota is used up.",
+	}, []string{"reason"})
 	return &metrics{
-		limitedRate: limited.WithLabelValues("rate"), limitedQuota: limited.WithLabelValues("quota"),
-		featuresRefused: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_features_refused_total",
+		limitedRate:  limited.WithLabelValues("rate"),
+		limitedQuota: limited.WithLabelValues("quota"),
+		featuresRefused: f.NewCounter(prometheus.CounterOpts{
+			Name: "flagmeter_features_refused_total",
 			Help: "Requests refused because a tenant would have too many features: " +
 				"a client may send names that it should not."}),
 		events: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_events_total",
@@ -40,21 +44,24 @@ func newMetrics(reg prometheus.Registerer, most func() int64) *metrics {
 			Help: "Events whose id was seen before in another request: duplicates and conflicts."}),
 		groupEvents: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_group_events",
 			Help: "Events in a group commit.", Buckets: prometheus.ExponentialBuckets(1, 4, 8)}),
-		groupWait: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_group_wait_seconds",
-			Help:    "Time the request of a group that has waited longest waits until the group is sent to Valkey.",
+		groupWait: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "flagmeter_ingest_group_wait_seconds",
+			Help: "Time the request of a group that has waited longest waits " +
+				"until the group is sent to Valkey.",
 			Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .1, .5, 2.5}}),
 		callSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "flagmeter_ingest_call_seconds",
 			Help:    "Duration of one call of ingest.lua, with its fsync.",
 			Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 11)}),
 		retries: f.NewCounter(prometheus.CounterOpts{Name: "flagmeter_ingest_retries_total",
-			Help: "Calls of ingest.lua repeated because the outcome was unknown or Valkey not ready."}),
+			Help: "Calls of ingest.lua repeated because the outcome was unknown " +
+				"or Valkey not ready."}),
 	}
 }
 
 // grouped counts a group that is about to be sent.
 func (m *metrics) grouped(g *group) {
 	m.groupEvents.Observe(float64(g.events))
-	if len(g.submissions) > 0 { // held back ones come first, and then in the order of their arrival
+	if len(g.submissions) > 0 { // held submissions come first, then the others in order of arrival
 		m.groupWait.Observe(time.Since(g.submissions[0].queued).Seconds())
 	}
 }

@@ -6,17 +6,17 @@ import (
 )
 
 const (
-	// restPerPart is how long large requests rest after a part, in units of the time that the part
-	// took, while groups of others come: they have a third of Valkey's time then.
+	// restPerPart is how long large requests pause after a part while other groups arrive, in
+	// multiples of the time that the part took. They then have a third of Valkey's time.
 	restPerPart = 2
-	// maxRest bounds a rest, so that a large request is stored in time on a slow machine too.
+	// maxRest bounds a pause, so that a slow machine also stores a large request in time.
 	maxRest = 20 * time.Millisecond
 )
 
 // storePart makes a call for a part of a large request, as retry does. A shard has one such call in
-// flight, so a group waits for one part at most. A part costs processor time elsewhere too: in the
-// flusher, and in Postgres. So without a rest between parts the groups of others would wait for
-// processors instead.
+// flight, so a group waits for at most one part. A part also costs processor time in the flusher
+// and in Postgres. Without a pause between parts the other groups would wait for processors
+// instead.
 func (c *committer) storePart(ctx context.Context, call func(context.Context) error) error {
 	c.onePart.Lock()
 	defer c.onePart.Unlock()

@@ -6,23 +6,24 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/fair"
 )
 
-// queueLength is how many requests may wait for a committer. At 10,000 requests/s it
-// is filled in less than a second of Valkey's absence; beyond it the answer is 503.
+// queueLength is how many requests may wait for a committer. At 10,000 requests/s the queue fills
+// in less than a second without Valkey; beyond it the answer is 503.
 const queueLength = 8192
 
-// queue holds the submissions that wait for a committer: whose turn it is depends on what
-// their flow has cost Valkey lately, so a flow with many or large requests waits for itself.
-// It is safe for concurrent use.
+// queue holds the submissions that wait for a committer. Turns depend on what each flow has cost
+// Valkey lately, so a flow with many or large requests waits for itself. It is safe for concurrent
+// use.
 type queue struct {
 	ofFlow int // how many of a flow may wait
 
 	mu   sync.Mutex
 	fair fair.Queue[*submission]
-	// pushed has room for one value, which is there when something was pushed since it was taken.
+	// pushed has room for one value. The value is there if something was pushed since the last
+	// receive.
 	pushed chan struct{}
 }
 
-// newQueue returns a queue for so many submissions of a flow; 0: any number.
+// newQueue returns a queue for up to ofFlow submissions of a flow; 0 means any number.
 func newQueue(ofFlow int) *queue {
 	if ofFlow == 0 {
 		ofFlow = queueLength
@@ -30,7 +31,7 @@ func newQueue(ofFlow int) *queue {
 	return &queue{ofFlow: ofFlow, pushed: make(chan struct{}, 1)}
 }
 
-// push adds s and reports whether there was room: no flow can take all of it.
+// push adds s and reports whether there was room: no flow can fill the whole queue.
 func (q *queue) push(s *submission) bool {
 	flow := s.flow()
 	q.mu.Lock()
@@ -45,7 +46,7 @@ func (q *queue) push(s *submission) bool {
 	return room
 }
 
-// wake has one who waits for pushed look at the queue.
+// wake makes a goroutine that waits for pushed check the queue.
 func (q *queue) wake() {
 	select {
 	case q.pushed <- struct{}{}:
@@ -53,7 +54,7 @@ func (q *queue) wake() {
 	}
 }
 
-// pop is the next submission, nil if there is none.
+// pop returns the next submission, nil if there is none.
 func (q *queue) pop() *submission {
 	q.mu.Lock()
 	defer q.mu.Unlock()

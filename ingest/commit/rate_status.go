@@ -11,8 +11,8 @@ type RateStatus struct {
 	Policy    string // PolicyTenant or PolicyKey
 	Rate      meter.Rate
 	Remaining int64 // events that may be sent at once
-	// Reset is the time until the bucket is empty again or, in a refusal, until the request would
-	// pass.
+	// Reset is the time until the bucket is empty again. In a refusal it is the time until the
+	// request would pass.
 	Reset time.Duration
 }
 
@@ -22,7 +22,7 @@ const (
 	PolicyKey    = "key"
 )
 
-// statusAt is that of a bucket at a level.
+// statusAt returns the status of a bucket at a level.
 func statusAt(policy string, rate meter.Rate, level int64) RateStatus {
 	return RateStatus{Policy: policy, Rate: rate, Remaining: max(0, (rate.Burst*micro-level)/micro),
 		Reset: time.Duration((level+rate.PerSecond-1)/rate.PerSecond) * time.Microsecond}

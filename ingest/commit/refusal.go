@@ -6,8 +6,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// The errors in this file say why a request was not counted. Package problem decides what a client
-// is told about each.
+// The errors in this file say why a request was not counted. Package problem decides what each of
+// them tells a client.
 
 // Unavailable refuses a request that may succeed later. Its text is for clients: it says why, and
 // whether anything was counted.
@@ -33,15 +33,15 @@ const (
 	// ErrRefused reports any other error of Valkey.
 	ErrRefused Unavailable = "the event store refused the events"
 	// ErrUsageUnknown reports that no view of Postgres is fresh enough to judge a quota.
-	ErrUsageUnknown Unavailable = "whether the quota is used up cannot be told while Postgres is away; " +
-		"nothing was counted"
+	ErrUsageUnknown Unavailable = "the usage of a tenant with an enforced quota is not known " +
+		"while Postgres is down; nothing was counted"
 	// ErrKeyInUse reports that another request under the same key is neither counted nor given up.
 	ErrKeyInUse Unavailable = "another request with the same Idempotency-Key is being counted; " +
 		"nothing of this one was"
-	// ErrKeyTooNew reports a request's key while a flusher of an earlier version may run, or none
-	// has worked yet.
-	ErrKeyTooNew Unavailable = "an Idempotency-Key for a whole request is accepted once every flusher " +
-		"is of this version; nothing was counted: until then give each event an id"
+	// ErrKeyTooNew reports a request's key while a flusher of an earlier version may run, or before
+	// any flusher has worked.
+	ErrKeyTooNew Unavailable = "an Idempotency-Key for a whole request is accepted once every " +
+		"flusher is of this version; nothing was counted: until then give each event an id"
 )
 
 // IDInUse refuses a request whose event Index has the id of an event that is neither counted nor
@@ -64,7 +64,7 @@ type RateLimited struct {
 	RateStatus
 }
 
-// LargerThanBurst refuses a request that no waiting helps.
+// LargerThanBurst refuses a request that can never pass, however long the client waits.
 type LargerThanBurst struct {
 	Tenant string // as people see it; "" if the rate is an API key's
 	Rate   meter.Rate
@@ -79,8 +79,8 @@ type QuotaExceeded struct {
 	End         time.Time
 }
 
-// QuotaHeld refuses a request that fits into a tenant's quota only if a large request that is being
-// counted is given up.
+// QuotaHeld refuses a request that fits into a tenant's quota only if a large request, which is
+// being counted, is given up.
 type QuotaHeld struct{ Tenant meter.Tenant }
 
 // TooManyFeatures refuses a request whose events at Indexes have a feature that would be one more

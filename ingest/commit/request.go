@@ -16,10 +16,10 @@ import (
 type Request struct {
 	committers *Committers
 	sender     Sender
-	sent       record.Request // what every line says of the request, if it has a key
-	events     int            // that it will hold at the most
+	sent       record.Request // what every record says of the request, if it has a key
+	events     int            // upper bound of the number of events
 	now        time.Time      // when it arrived, by the clock of the API
-	arrived    time.Time      // and by the machine's, as in the ids of the ledger
+	arrived    time.Time      // by the machine's clock, as in the ids of the ledger
 	byShard    []*submission  // nil where it has no events
 	content    requestContent
 	first      map[scripts.EventID]string // the content under which an id occurred first
@@ -29,8 +29,8 @@ type Request struct {
 // requests are kept for reuse: most hold one event.
 var requests = sync.Pool{New: func() any { return &Request{} }}
 
-// NewRequest begins a request that arrived at now, of up to so many events, under an
-// Idempotency-Key; "" if it has none.
+// NewRequest begins a request that arrived at now, with up to so many events and an
+// Idempotency-Key; "" means that it has no key.
 func (c *Committers) NewRequest(from Sender, key string, events int, now time.Time) *Request {
 	r := requests.Get().(*Request)
 	*r = Request{
@@ -41,10 +41,10 @@ func (c *Committers) NewRequest(from Sender, key string, events int, now time.Ti
 	return r
 }
 
-// Add adds an event, the index-th of the request, of a tenant. The tenant's key takes the place of
-// the name that the event has. An event whose id has occurred in the request is a duplicate.
+// Add adds the index-th event of the request. The key of the tenant t replaces the name in the
+// event. An event whose id has occurred in the request is a duplicate.
 func (r *Request) Add(index int, e meter.Event, t meter.Tenant) {
-	e.Tenant = t.Name // what is stored, counted and remembered has the key
+	e.Tenant = t.Name // stored, counted and remembered under the key
 	if r.sent.Key != "" {
 		r.content.add(&e)
 	}
@@ -62,8 +62,8 @@ func (r *Request) Add(index int, e meter.Event, t meter.Tenant) {
 	s.add(index, r.committers.ids.Next(r.arrived), e, id, t, r.now)
 }
 
-// occurred reports whether an id has occurred in the request, and notes it if it has not. With other
-// content it is a conflict.
+// occurred reports whether an id has occurred in the request, and notes it if it has not. The same
+// id with other content is a conflict.
 func (r *Request) occurred(index int, id scripts.EventID) bool {
 	key := scripts.EventID{Tenant: id.Tenant, ID: id.ID}
 	before, ok := r.first[key]
@@ -80,7 +80,7 @@ func (r *Request) occurred(index int, id scripts.EventID) bool {
 	return false
 }
 
-// Err is an IDConflict if an id has occurred with different content.
+// Err returns an IDConflict if an id has occurred with different content.
 func (r *Request) Err() error {
 	if len(r.conflicts) > 0 {
 		return IDConflict{r.conflicts}
@@ -98,7 +98,7 @@ func (r *Request) Release() {
 	r.end()
 }
 
-// end gives up the request, whose submissions are released.
+// end discards the request, whose submissions are already released.
 func (r *Request) end() {
 	clear(r.byShard)
 	*r = Request{byShard: r.byShard}

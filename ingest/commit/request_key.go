@@ -10,15 +10,15 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// requestContent is the digest of what a request holds: its events in their order, as decoded, so
-// white space and the order of JSON fields do not count. Tenants have their keys: a request that is
-// repeated after a tenant got another name is the same. The zero value is ready to use.
+// requestContent is the digest of a request's events in their order, as decoded, so white space and
+// the order of JSON fields do not count. It contains the keys of tenants: a request that is
+// repeated after a tenant was renamed is the same. The zero value is ready to use.
 type requestContent struct {
 	sum    hash.Hash
 	unread []byte // not in sum yet
 }
 
-// add adds an event, whose tenant is a key and whose time is zero if none was sent. No name
+// add adds an event. Its tenant is a key, and its time is zero if the client sent none. No name
 // contains the zero byte.
 func (c *requestContent) add(e *meter.Event) {
 	if c.sum == nil {
@@ -44,8 +44,8 @@ func (c *requestContent) digest() string {
 	return string(c.sum.Sum(nil))
 }
 
-// sentUnder is what the events of a request with a key have in common. tenant is the one that the
-// sender is bound to, "" for none: API keys change, so a key of a request is not theirs.
+// sentUnder is what the events of a request with a key have in common. tenant is the tenant that
+// the sender is bound to, "" for none. API keys change, so a request's key does not belong to one.
 func sentUnder(key, tenant string) record.Request {
 	if tenant != "" {
 		return record.Request{Key: key, Scope: record.OfTenant}
@@ -53,12 +53,13 @@ func sentUnder(key, tenant string) record.Request {
 	return record.Request{Key: key, Scope: record.OfAll}
 }
 
-// giveKey has the submissions of a request remembered under its key, one id each.
+// giveKey adds a request's key to each of its submissions, as one more id.
 func giveKey(submissions []*submission, tenant, content string) {
 	for _, s := range submissions {
 		s.request = scripts.RequestKey(tenant, s.sent.Key, content)
 		s.ids++
-		if len(submissions) > 1 && s.sent.Scope == record.OfAll { // known only now, and as long
+		// The form is known only now; both forms have the same length.
+		if len(submissions) > 1 && s.sent.Scope == record.OfAll {
 			for _, it := range s.items {
 				s.lines[it.end-1] = byte(record.OfShards)
 			}
@@ -66,7 +67,7 @@ func giveKey(submissions []*submission, tenant, content string) {
 	}
 }
 
-// form is that of its lines.
+// form is the form of its records.
 func (s *submission) form() int {
 	if s.request.ID == "" || len(s.items) == 0 {
 		return record.FormPlain
@@ -74,11 +75,12 @@ func (s *submission) form() int {
 	return record.FormRequest
 }
 
-// ofRequest stands for the request's key where an item is asked for.
+// ofRequest stands for the request's key where the index of an item is expected.
 const ofRequest = -1
 
-// seenRequest deals with a submission whose request's key was seen before: with the same content,
-// all of its events are duplicates, whatever became of their own ids. Else it returns the refusal.
+// seenRequest handles a submission whose request's key was seen before. With the same content, all
+// of its events are duplicates, whatever happened to their own ids. Otherwise it returns the
+// refusal.
 func (c *committer) seenRequest(s *submission, seen scripts.Seen) error {
 	switch {
 	case seen.OnItsWay:
@@ -97,8 +99,8 @@ func (c *committer) seenRequest(s *submission, seen scripts.Seen) error {
 	return nil
 }
 
-// refuseUnread answers the submissions whose lines a flusher that works may not read, and takes
-// them out of the group.
+// refuseUnread answers the submissions whose records a running flusher may be unable to read, and
+// takes them out of the group.
 func (c *committer) refuseUnread(g *group) {
 	g.remove(func(s *submission) bool {
 		if s.form() == record.FormPlain {
@@ -110,7 +112,7 @@ func (c *committer) refuseUnread(g *group) {
 	})
 }
 
-// eventsSeen is how many events the ids that were seen are about.
+// eventsSeen is the number of events that the ids in seen stand for.
 func eventsSeen(seen []scripts.Seen, owner []owned) (n int) {
 	for _, one := range seen {
 		if o := owner[one.Index]; o.item == ofRequest {

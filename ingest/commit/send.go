@@ -17,9 +17,9 @@ const (
 	attemptLimit = 2 * time.Second
 )
 
-// send calls ingest.lua until it answers, with the same number, so that it is applied
-// at most once. A group whose events were all duplicates only asks for the usage. began is
-// when the call began that was answered.
+// send calls ingest.lua until it answers, with the same number, so that the group is applied at
+// most once. A group whose events were all duplicates only reads the usage. began is when the
+// answered call began.
 func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (
 	outcome scripts.Outcome, totals []meter.Amounts, began time.Time, err error,
 ) {
@@ -33,7 +33,7 @@ func (c *committer) send(g *group, call scripts.Group, q scripts.Query) (
 		}
 		outcome.Overflow = -1
 		if totals, err = c.valkey.Totals(ctx, c.shard, q); errors.Is(err, scripts.ErrRewound) {
-			totals, err = nil, nil // that they are counted is true; the usage will say stale
+			totals, err = nil, nil // the events are counted; the usage will say stale
 		}
 		return err
 	})
@@ -60,7 +60,7 @@ func (c *committer) retry(ctx context.Context, call func(context.Context) error)
 	}
 }
 
-// failure is the refusal of every request in a group that could not be committed.
+// failure returns the refusal of every request in a group that could not be committed.
 func (c *committer) failure(err error) error {
 	switch {
 	case errors.Is(err, valkey.ErrFull):

@@ -6,8 +6,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// Sender is the API key that a request was sent with, the tenant it is bound to and its rate; zero
-// if the request had no credential.
+// Sender is the API key that a request was sent with, the tenant that the key is bound to, and its
+// rate; zero if the request had no credential.
 type Sender struct {
 	Key    uuid.UUID
 	Tenant string

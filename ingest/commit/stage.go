@@ -6,12 +6,12 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// stagers is how many large requests of a shard are stored at a time: the next part of one is
-// prepared while Valkey stores a part of the other (pace.go).
+// stagers is how many large requests of a shard are stored at a time: while Valkey stores a part of
+// one, the next part of the other is prepared (pace.go).
 const stagers = 2
 
-// stage stores large requests part by part, by turn of their flows, and hands them on to the
-// committer, until ctx is done. Groups of others go between the parts.
+// stage stores large requests part by part, by turn of their flows, and hands them to the
+// committer, until ctx is done. Other groups run between the parts.
 func (c *committer) stage(ctx context.Context) {
 	for {
 		select {
@@ -54,7 +54,7 @@ func (c *committer) prepare(s *submission) *result {
 	}
 }
 
-// stageOne stores s and leaves out what was counted before. If all of it was, nothing is stored.
+// stageOne stores s without the events that were counted before. If all were, it stores nothing.
 func (c *committer) stageOne(ctx context.Context, s *submission) error {
 	s.staged = scripts.NewStaged()
 	duplicate, conflicts := map[int]bool{}, []int(nil)
@@ -73,7 +73,7 @@ func (c *committer) stageOne(ctx context.Context, s *submission) error {
 				c.unstage(s)
 				return c.failure(err)
 			}
-			if !ok { // Valkey has lost the parts before: begin again
+			if !ok { // Valkey has lost the earlier parts: begin again
 				c.unstage(s)
 				s.staged, to = scripts.NewStaged(), 0
 				break
@@ -85,8 +85,8 @@ func (c *committer) stageOne(ctx context.Context, s *submission) error {
 			for _, one := range seen {
 				item := owner[one.Index]
 				if item == ofRequest {
-					c.metrics.seenBefore(len(s.items) - 1) // it stands for all events
-					c.unstage(s)                           // which has no part yet
+					c.metrics.seenBefore(len(s.items) - 1) // the key stands for all events
+					c.unstage(s)                           // no part is stored yet
 					return c.seenRequest(s, one)
 				}
 				switch {
@@ -117,7 +117,8 @@ func (c *committer) stageOne(ctx context.Context, s *submission) error {
 	return nil
 }
 
-// restage stores anew what Valkey does not have whole any more, and empties the group.
+// restage stores the submission again, because Valkey no longer has all of it, and empties the
+// group.
 func (c *committer) restage(g *group) {
 	for _, s := range g.submissions {
 		c.unstage(s)
@@ -128,7 +129,7 @@ func (c *committer) restage(g *group) {
 	g.submissions = nil
 }
 
-// stagePart stores a part, again and again while it is not known whether it is stored.
+// stagePart stores a part, again and again until the outcome is known.
 func (c *committer) stagePart(ctx context.Context, s *submission,
 	part scripts.StagedPart) (seen []scripts.Seen, ok bool, err error) {
 	err = c.storePart(ctx, func(ctx context.Context) (err error) {
@@ -138,7 +139,7 @@ func (c *committer) stagePart(ctx context.Context, s *submission,
 	return seen, ok, err
 }
 
-// unstage gives up what is stored of s. If that fails, Valkey forgets it by itself.
+// unstage deletes the stored parts of s. If that fails, they expire in Valkey.
 func (c *committer) unstage(s *submission) {
 	if s.staged == nil {
 		return
@@ -154,7 +155,7 @@ func (c *committer) unstage(s *submission) {
 // judged reports whether the limits of s were judged in parts.
 func (s *submission) judged() bool { return s.staged != nil && s.staged.Judged > 0 }
 
-// partEnd is the end of the part that begins at an item.
+// partEnd returns the end of the part that begins at an item.
 func (s *submission) partEnd(from int) int {
 	cost, bytes := 0, 0
 	for i := from; i < len(s.items); i++ {
@@ -171,8 +172,9 @@ func (s *submission) partEnd(from int) int {
 	return len(s.items)
 }
 
-// part is what some items are in Valkey; owner[i] is the item with the i-th id, or ofRequest. The
-// first part has the request's key: a repetition is found before anything is stored.
+// part returns some items in the form that Valkey stores; owner[i] is the item with the i-th id, or
+// ofRequest. The first part has the request's key, so that a repetition is found before anything is
+// stored.
 func (s *submission) part(items []int) (p scripts.StagedPart, owner []int) {
 	var sums sums
 	if s.staged.Parts == 0 && s.request.ID != "" {
@@ -195,7 +197,7 @@ func (s *submission) part(items []int) (p scripts.StagedPart, owner []int) {
 	return p, owner
 }
 
-// without is places without those that are gone.
+// without returns places except those in gone.
 func without(places []int, gone map[int]bool) []int {
 	var kept []int
 	for _, i := range places {

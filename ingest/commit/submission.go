@@ -14,32 +14,32 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// lateMinutes is how many minutes an event may lie back to be counted in its minute's
-// own hash; older ones share the late hash.
+// lateMinutes is how many minutes old an event may be and still go to its minute's own hash; older
+// events share the late hash.
 const lateMinutes = 2
 
-// submission is one request's events for one shard, on their way to Valkey. Its handler
-// owns it until it is queued, the committer until it is answered, and then the handler
-// again, which releases it.
+// submission is one request's events for one shard, on their way to Valkey. Its handler owns it
+// until it is queued, then the committer until it is answered, and then the handler again, which
+// releases it.
 type submission struct {
 	shard   int
 	items   []item
 	ids     int                // of items that have one, and of request
-	request scripts.EventID    // by the Idempotency-Key of all its events; ID is "" if there is none
-	places  map[string][]int32 // of each tenant's items; nil until itemsOf is asked
-	staged  *scripts.Staged    // where Valkey has it already; nil while it has not
-	sent    record.Request     // what every line says of request, but for the place
+	request scripts.EventID    // the Idempotency-Key of all its events; ID is "" if there is none
+	places  map[string][]int32 // items by tenant; nil until itemsOf is called
+	staged  *scripts.Staged    // where Valkey has it already; nil if it is not staged
+	sent    record.Request     // what every record says of the request, except the place
 	tenants []meter.Tenant     // of the events, each once
-	named   map[string]bool    // names of tenants, nil while there is one
+	named   map[string]bool    // names of tenants, nil while there is only one
 	queued  time.Time          // monotonic
 	sender  Sender
 	limited bool // by a rate or a quota
-	// limitCost is what its limits cost; set when it is queued.
+	// limitCost is the cost of its limits; set when it is queued.
 	limitCost limitCost
-	// rates are the limits that it was held against in parts, before the call that counts it.
+	// rates are the limits that judged it in parts, before the call that counts it.
 	rates    []RateStatus
 	accepted int
-	// duplicates are events that were counted before, here or in an earlier request.
+	// duplicates counts events that were counted before, here or in an earlier request.
 	duplicates int
 
 	lines []byte // COPY text, with a line feed between two events
@@ -48,7 +48,7 @@ type submission struct {
 	done chan result // receives once
 }
 
-// item is one event of a submission: where it is in lines and sums.
+// item is one event of a submission: its place in lines and sums.
 type item struct {
 	index      int             // in the request
 	id         scripts.EventID // ID is "" if the client sent none
@@ -57,8 +57,8 @@ type item struct {
 	start, end int // its line is lines[start:end]
 }
 
-// submissions are kept for reuse: most requests are one event, and making one anew costs
-// eight allocations.
+// submissions are kept for reuse: most requests are one event, and a new submission costs eight
+// allocations.
 var submissions = sync.Pool{New: func() any { return &submission{done: make(chan result, 1)} }}
 
 // newSubmission returns an empty one that will hold up to the given number of events.
@@ -66,8 +66,7 @@ func newSubmission(shard, events int) *submission {
 	return newSubmissionUnder(record.Request{}, shard, events)
 }
 
-// newSubmissionUnder is newSubmission for events whose lines say what request they came in, if that
-// has a key.
+// newSubmissionUnder is newSubmission for events whose records name their request, if it has a key.
 func newSubmissionUnder(sent record.Request, shard, events int) *submission {
 	s := submissions.Get().(*submission)
 	s.shard, s.sent = shard, sent
@@ -80,11 +79,11 @@ func newSubmissionUnder(sent record.Request, shard, events int) *submission {
 	return s
 }
 
-// lineSize is what most lines stay below.
+// lineSize is an upper bound of the size of most records.
 const lineSize = 128
 
-// release gives up s, which must not be with a committer. Large ones are left to the
-// garbage collector.
+// release gives up s, which must not be with a committer. Large ones are left to the garbage
+// collector.
 func (s *submission) release() {
 	if cap(s.lines) > 64<<10 || len(s.sums.counters) > fewCounters {
 		return
@@ -97,8 +96,8 @@ func (s *submission) release() {
 	submissions.Put(s)
 }
 
-// add puts an event of tenant t, the index-th of the request, into the submission. It
-// arrived at now, has the given id if the client sent one, and is stored under key.
+// add puts the index-th event of the request, of tenant t, into the submission. The event arrived
+// at now, has the given id if the client sent one, and is stored under key.
 func (s *submission) add(
 	index int, key uuid.UUID, e meter.Event, id scripts.EventID, t meter.Tenant, now time.Time,
 ) {
@@ -131,7 +130,7 @@ func (s *submission) add(
 
 func (s *submission) addTenant(t meter.Tenant) {
 	switch {
-	case len(s.tenants) == 0: // most requests name one tenant: no map for those
+	case len(s.tenants) == 0: // most requests name one tenant and need no map
 		s.tenants = append(s.tenants, t)
 		return
 	case s.tenants[len(s.tenants)-1].Name == t.Name:
@@ -175,8 +174,8 @@ func (s *submission) drop(duplicate map[int]bool) {
 	}
 }
 
-// itemsOf are the items of a tenant, in their order. The first call for a request of several
-// tenants sorts all of its items.
+// itemsOf returns the items of a tenant, in order. The first call for a request of several tenants
+// groups all of its items.
 func (s *submission) itemsOf(tenant string) iter.Seq[*item] {
 	return func(yield func(*item) bool) {
 		if len(s.tenants) == 1 {
@@ -195,7 +194,7 @@ func (s *submission) itemsOf(tenant string) iter.Seq[*item] {
 	}
 }
 
-// eventsOf is how many events of a tenant s has.
+// eventsOf is the number of events of a tenant in s.
 func (s *submission) eventsOf(tenant string) int {
 	if len(s.tenants) == 1 {
 		return len(s.items)
@@ -214,7 +213,7 @@ func (s *submission) placesOf(tenant string) []int32 {
 	return s.places[tenant]
 }
 
-// eventID is the id of an event as the client sent it, with what it was sent for.
+// eventID is the id of an event as the client sent it, with the content it was sent for.
 func eventID(e meter.Event) scripts.EventID {
 	if e.ID == "" {
 		return scripts.EventID{}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/budget"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // takeLarge takes all places of large requests.

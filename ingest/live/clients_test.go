@@ -9,7 +9,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/eduardosanzb/flagmeter/internal/budget"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func TestNotMoreClientsThanTheServerTakes(t *testing.T) {
@@ -113,5 +113,7 @@ func TestClientsThatComeAndGoLeaveNothing(t *testing.T) {
 		}
 		waittest.Until(t, "all have left", func() bool { return r.size() == 0 })
 	}
-	waittest.Until(t, "their goroutines end", func() bool { return runtime.NumGoroutine() <= before+3 })
+	waittest.Until(t, "their goroutines end", func() bool {
+		return runtime.NumGoroutine() <= before+3
+	})
 }

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,16 +11,12 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/eduardosanzb/flagmeter/ingest/account"
-	"github.com/eduardosanzb/flagmeter/ingest/backend"
 	"github.com/eduardosanzb/flagmeter/ingest/param"
 	"github.com/eduardosanzb/flagmeter/ingest/problem"
 	"github.com/eduardosanzb/flagmeter/ingest/query"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/internal/tenants"
-	"github.com/eduardosanzb/flagmeter/internal/usage"
-	"github.com/eduardosanzb/flagmeter/internal/valkey"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
-	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/backendtest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // rig is feeds on real stores, with the tenant acme, behind an HTTP server.
@@ -35,21 +30,7 @@ func newRig(t *testing.T) rig {
 	t.Helper()
 	env := stacktest.New(t)
 	env.DB.MustExecContext(t.Context(), "INSERT INTO tenants (name) VALUES ('acme')")
-	rdb, err := valkey.Connect(env.ValkeyURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rdb.Close() })
-	b := backend.Backend{DB: env.AppDB, Valkey: scripts.New(rdb, 1), Now: time.Now,
-		Log: slog.New(slog.DiscardHandler)}
-	b.Tenants = tenants.New(b.DB, b.Valkey, b.Log)
-	b.Live = usage.New(b.DB, b.Valkey, b.Tenants, b.Now)
-	if err := b.Tenants.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Live.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	b := backendtest.New(t, env, time.Now)
 	guard := account.NewGuard(account.Settings{}, b.Tenants, nil)
 	f := New(b, guard, &query.Snapshotter{},
 		Settings{Connections: 2 * maxClients, Every: 20 * time.Millisecond}, nil)

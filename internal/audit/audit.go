@@ -17,20 +17,21 @@ import (
 // snapshotLimit bounds an audit. A million events take about a second.
 const snapshotLimit = time.Hour
 
-// ErrTooSlow reports that Valkey took too long to tell which rows are on their way, so
-// that nothing can be said. It passes: more waits in Valkey than can be read in time.
-var ErrTooSlow = errors.New("reading what waits in valkey took too long to compare anything: try again when the flusher has caught up")
+// ErrTooSlow reports that Valkey took too long to list the rows with events on their way, so the
+// audit has no result. It is temporary: Valkey holds more than can be read in time.
+var ErrTooSlow = errors.New("reading the queue in valkey took too long to compare anything: " +
+	"try again when the flusher has caught up")
 
-// Query is what to audit.
+// Query says what to audit.
 type Query struct {
-	// From and To are the half-open range of the events' own time. From is rounded
-	// down and To up to a whole minute.
+	// From and To are the half-open range of the events' timestamps. From is rounded down and To up
+	// to a whole minute.
 	From, To time.Time
 	// Tenant is the only tenant to audit; empty means all.
 	Tenant string
 }
 
-// rounded is q with whole minutes, in UTC.
+// rounded returns q with whole minutes, in UTC.
 func (q Query) rounded() Query {
 	q.From = q.From.UTC().Truncate(time.Minute)
 	if to := q.To.UTC().Truncate(time.Minute); to.Equal(q.To) {
@@ -41,22 +42,23 @@ func (q Query) rounded() Query {
 	return q
 }
 
-// withDays is q with all of each local day that it touches, in any calendar.
+// withDays returns q extended to every local day that it touches, in any time zone.
 func (q Query) withDays() Query {
-	const longestDay = 26 * time.Hour // two hours given back at once (Troll, in Antarctica)
+	const longestDay = 26 * time.Hour // Troll, in Antarctica, sets its clocks back by two hours
 	q.From, q.To = q.From.Add(-longestDay), q.To.Add(longestDay)
 	return q
 }
 
-// contains reports whether row belongs to what is audited.
+// contains reports whether row belongs to the audited range and tenant.
 func (q Query) contains(row scripts.MinuteKey) bool {
-	return row.Minute >= q.From.Unix()/60 && row.Minute < q.To.Unix()/60 && (q.Tenant == "" || q.Tenant == row.Tenant)
+	return row.Minute >= q.From.Unix()/60 && row.Minute < q.To.Unix()/60 &&
+		(q.Tenant == "" || q.Tenant == row.Tenant)
 }
 
-// Step is a step of the package comment.
+// Step is a step in the package comment.
 type Step int
 
-// The steps behind which others may come between.
+// The steps after which a test may act.
 const (
 	StepRaw Step = iota + 1
 	StepSnapshot
@@ -68,7 +70,7 @@ type Auditor struct {
 	db     *sqlx.DB
 	valkey *scripts.Valkey
 	now    func() time.Time
-	// after is called after each step.
+	// after is called after each step; tests set it.
 	after func(Step)
 }
 
@@ -82,7 +84,8 @@ func New(db *sqlx.DB, valkey *scripts.Valkey, now func() time.Time) *Auditor {
 func (a *Auditor) Audit(ctx context.Context, q Query) (Report, error) {
 	q = q.rounded()
 	if !q.From.Before(q.To) {
-		return Report{}, fmt.Errorf("the range ends at %s, before it begins at %s", q.To.Format(time.RFC3339), q.From.Format(time.RFC3339))
+		return Report{}, fmt.Errorf("the range ends at %s, before it begins at %s",
+			q.To.Format(time.RFC3339), q.From.Format(time.RFC3339))
 	}
 	began := a.now()
 	moving := newMoving(q.withDays())
@@ -116,11 +119,14 @@ func (a *Auditor) Audit(ctx context.Context, q Query) (Report, error) {
 	return report, nil
 }
 
-// compare reads the snapshot at leisure.
-func compare(ctx context.Context, tx *sqlx.Tx, q Query, zones tenantZones, moving *movingRows) (Report, error) {
-	// One core is enough: the other may be all that the pipeline has. Compiling these
-	// queries takes longer than running them.
-	if _, err := tx.ExecContext(ctx, "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off"); err != nil {
+// compare reads the snapshot, without a time limit from Valkey.
+func compare(
+	ctx context.Context, tx *sqlx.Tx, q Query, zones tenantZones, moving *movingRows,
+) (Report, error) {
+	// One core is enough: the pipeline may need the only other one. Compiling these queries takes
+	// longer than running them.
+	const oneCore = "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off"
+	if _, err := tx.ExecContext(ctx, oneCore); err != nil {
 		return Report{}, fmt.Errorf("keep to one core: %w", err)
 	}
 	dead, err := readDead(ctx, tx)
@@ -135,8 +141,10 @@ func compare(ctx context.Context, tx *sqlx.Tx, q Query, zones tenantZones, movin
 	if err != nil {
 		return Report{}, err
 	}
-	c := &comparison{tx: tx, query: q, zones: zones, moving: moving, dead: dead, kept: kept, span: span}
-	c.report = Report{From: q.From, To: q.To, Since: c.kept.Both(), Tenant: q.Tenant, Unreadable: moving.unreadable + dead.unreadable}
+	c := &comparison{
+		tx: tx, query: q, zones: zones, moving: moving, dead: dead, kept: kept, span: span}
+	c.report = Report{From: q.From, To: q.To, Since: c.kept.Both(), Tenant: q.Tenant,
+		Unreadable: moving.unreadable + dead.unreadable}
 	for row := range moving.rows {
 		if q.contains(row) {
 			c.report.Moving++
@@ -151,16 +159,16 @@ func compare(ctx context.Context, tx *sqlx.Tx, q Query, zones tenantZones, movin
 	return c.report, nil
 }
 
-// comparison is one audit after its snapshot was made.
+// comparison is one audit after its snapshot.
 type comparison struct {
 	tx     *sqlx.Tx
-	query  Query // whose rows are reported
+	query  Query // the rows that are reported
 	zones  tenantZones
 	moving *movingRows
 	dead   deadRows
-	// kept is from when on there are rows to compare.
+	// kept says since when the tables keep rows.
 	kept store.Kept
-	// span is where the partitions of rollups begin and end that are read.
+	// span is the range of the rollups partitions that are read.
 	span   [2]string
 	report Report
 }
@@ -170,7 +178,7 @@ func (c *comparison) whole(tenant string, day meter.Day) bool {
 	return !day.Start(c.zones.of(tenant)).Before(c.kept.Rollups)
 }
 
-// tenantZones are the time zones of tenants by name, as ingest knows them.
+// tenantZones are the time zones of tenants by name, as ingest applies them.
 type tenantZones map[string]*time.Location
 
 // readZones reads the tenants of q.
@@ -191,8 +199,8 @@ func readZones(ctx context.Context, tx *sqlx.Tx, q Query) (tenantZones, error) {
 	return zones, nil
 }
 
-// of is the tenant's zone. The tables allow no tenant without one; the events of a tenant
-// that was renamed have none.
+// of returns the tenant's zone. The tables allow no tenant without one. Events under the former
+// name of a renamed tenant have none.
 func (z tenantZones) of(tenant string) *time.Location {
 	if zone := z[tenant]; zone != nil {
 		return zone
@@ -200,7 +208,7 @@ func (z tenantZones) of(tenant string) *time.Location {
 	return time.UTC
 }
 
-// day is the day on which a minute counts.
+// day returns the day on which a minute counts.
 func (z tenantZones) day(tenant string, minute time.Time) meter.Day {
 	return meter.DayAt(minute, z.of(tenant))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// days compares rollups with usage_daily. If a day differs, the rest of its minutes is
-// audited even where it lies outside the range: it may be what is wrong.
+// days compares rollups with usage_daily. If a day differs, it also audits the day's minutes
+// outside the range, because one of them may be wrong.
 func (c *comparison) days(ctx context.Context) error {
 	v, err := c.judge(ctx, c.report.Minutes)
 	if err != nil {
@@ -19,7 +19,9 @@ func (c *comparison) days(ctx context.Context) error {
 	if len(v.totals) > 0 {
 		all := c.query.withDays()
 		minutes := slices.Clone(c.report.Minutes)
-		for _, outside := range []Query{{all.From, c.query.From, all.Tenant}, {c.query.To, all.To, all.Tenant}} {
+		before := Query{all.From, c.query.From, all.Tenant}
+		after := Query{c.query.To, all.To, all.Tenant}
+		for _, outside := range []Query{before, after} {
 			found, err := c.minutesOf(ctx, outside, &Report{})
 			if err != nil {
 				return err
@@ -36,34 +38,36 @@ func (c *comparison) days(ctx context.Context) error {
 			}
 		}
 	}
-	c.report.Days, c.report.Totals, c.report.Recut, c.report.drift = v.days, v.totals, v.recut, v.drift
+	c.report.Days, c.report.Totals = v.days, v.totals
+	c.report.Recut, c.report.drift = v.recut, v.drift
 	c.report.Explained += v.explained
 	sortDays(&c.report)
 	return nil
 }
 
-// touches reports whether a local day of a tenant is, at least in part, in the range.
+// touches reports whether a tenant's local day overlaps the range.
 func (c *comparison) touches(tenant string, day meter.Day) bool {
 	zone := c.zones.of(tenant)
 	return day >= meter.DayAt(c.query.From, zone) && day.Start(zone).Before(c.query.To)
 }
 
-// verdict is what is wrong with usage_daily.
+// verdict lists the errors of usage_daily.
 type verdict struct {
 	days      []DayDrift
 	totals    []TotalDrift
 	recut     []Series
 	explained int
-	// drift is what rollups have too much, by the day on which it counts.
+	// drift is the excess of rollups, by the day on which it counts.
 	drift map[scripts.DayKey]meter.Amounts
 }
 
-// judge compares rollups, as they are when minutes are put right, with usage_daily.
+// judge compares rollups, corrected by the drift of minutes, with usage_daily.
 func (c *comparison) judge(ctx context.Context, minutes []MinuteDrift) (verdict, error) {
 	drift := map[Series]meter.Amounts{}
 	v := verdict{drift: map[scripts.DayKey]meter.Amounts{}}
 	for _, m := range minutes {
-		key := scripts.DayKey{Tenant: m.Tenant, Day: c.zones.day(m.Tenant, m.Minute), Feature: m.Feature}
+		day := c.zones.day(m.Tenant, m.Minute)
+		key := scripts.DayKey{Tenant: m.Tenant, Day: day, Feature: m.Feature}
 		v.drift[key] = v.drift[key].Add(m.Difference())
 		drift[m.Series] = drift[m.Series].Add(m.Difference())
 	}
@@ -100,7 +104,7 @@ func (c *comparison) judge(ctx context.Context, minutes []MinuteDrift) (verdict,
 	return v, nil
 }
 
-// total judges all days of a series against all its minutes.
+// total compares all days of a series with all its minutes.
 func (c *comparison) total(t TotalDrift, drift meter.Amounts, days []DayDrift) TotalDrift {
 	t.Series = days[0].Series
 	deadDays, deadMinutes := c.dead.total(t.Series)

@@ -12,18 +12,20 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// daily and minutely are the columns of an amount's two sums in daysQuery.
+// daily and minutely name the columns of an amount's two sums in daysQuery.
 func daily(a meter.AmountSpec) string    { return "daily_" + a.Name }
 func minutely(a meter.AmountSpec) string { return "minute_" + a.Name }
 
-// daysQuery returns the features' days that differ, and all of the series given last.
+// daysQuery returns each feature's days that differ, and all days of the series in $5 and $6.
 var daysQuery = `WITH span AS (
-	SELECT * FROM unnest($1::text[], $2::date[], $3::timestamptz[], $4::timestamptz[]) AS s (tenant, day, first, after))
+	SELECT * FROM unnest($1::text[], $2::date[], $3::timestamptz[], $4::timestamptz[])
+		AS s (tenant, day, first, after))
 SELECT tenant, feature, day - date '1970-01-01' AS day,
 	` + store.ArrayOf(sumOf(daily)) + " AS daily, " + store.ArrayOf(sumOf(minutely)) + ` AS minutes
 FROM (
 	SELECT s.tenant, f.feature, s.day, ` + as(none, daily) + `, m.*
-	FROM (SELECT DISTINCT tenant AS name FROM span) t, ` + featuresOf("$7", "$8") + `, span s, LATERAL (
+	FROM (SELECT DISTINCT tenant AS name FROM span) t,
+		` + featuresOf("$7", "$8") + `, span s, LATERAL (
 		SELECT ` + as(totalOf, minutely) + ` FROM rollups
 		WHERE tenant = t.name AND feature = f.feature AND minute >= s.first AND minute < s.after) m
 	WHERE s.tenant = t.name
@@ -35,25 +37,27 @@ GROUP BY tenant, feature, day
 HAVING ` + differ(exactly(daily), exactly(minutely)) + `
 	OR (tenant, feature) IN (SELECT * FROM unnest($5::text[], $6::text[]))`
 
-// totalOf is the sum of a table's column, of any size.
+// totalOf sums a table's column, without a bound.
 func totalOf(a meter.AmountSpec) string { return "coalesce(sum(" + a.Column + "), 0)" }
 
-// exactly adds up without a bound, for comparison.
+// exactly sums without a bound, for comparison.
 func exactly(sum func(meter.AmountSpec) string) func(meter.AmountSpec) string {
 	return func(a meter.AmountSpec) string { return "sum(" + sum(a) + ")" }
 }
 
-// totalsQuery returns the sums of all days and all minutes of series, those that are no longer
-// kept too.
+// totalsQuery returns the sums of all days and all minutes of each series, including dropped
+// minutes.
 var totalsQuery = `SELECT s.tenant, s.feature, d.used, m.used
 FROM unnest($1::text[], $2::text[]) AS s (tenant, feature),
 	LATERAL (SELECT ` + store.SumAmounts() + ` AS used
 		FROM usage_daily u WHERE u.tenant = s.tenant AND u.feature = s.feature) d,
 	LATERAL (SELECT ` + store.SumAmounts() + ` AS used
-		FROM (SELECT ` + store.AmountColumns + ` FROM rollups WHERE tenant = s.tenant AND feature = s.feature
-			UNION ALL SELECT ` + store.AmountColumns + ` FROM rollups_dropped WHERE tenant = s.tenant AND feature = s.feature) r) m`
+		FROM (SELECT ` + store.AmountColumns + ` FROM rollups
+				WHERE tenant = s.tenant AND feature = s.feature
+			UNION ALL SELECT ` + store.AmountColumns + ` FROM rollups_dropped
+				WHERE tenant = s.tenant AND feature = s.feature) r) m`
 
-// tenantDaysAtOnce is how many tenants' days one query compares: some 2 MB of arguments.
+// tenantDaysAtOnce is the number of tenants' days that one query compares: some 2 MB of arguments.
 const tenantDaysAtOnce = 20_000
 
 // spans are the local days of tenants, as arguments of daysQuery.
@@ -65,9 +69,10 @@ func (s *spans) add(tenant string, day meter.Day, zone *time.Location) {
 	s.after = append(s.after, (day + 1).Start(zone).Format(time.RFC3339))
 }
 
-// readDays reads the local days that the range touches and whose minutes are all kept, those
-// that differ and those of series.
-func (c *comparison) readDays(ctx context.Context, series []Series) (map[scripts.DayKey]DayDrift, error) {
+// readDays reads the local days that the range touches and whose minutes are all kept. It returns
+// the days that differ and the days of series.
+func (c *comparison) readDays(
+	ctx context.Context, series []Series) (map[scripts.DayKey]DayDrift, error) {
 	found := map[scripts.DayKey]DayDrift{}
 	var s spans
 	for tenant, zone := range c.zones {
@@ -86,9 +91,12 @@ func (c *comparison) readDays(ctx context.Context, series []Series) (map[scripts
 	return found, c.readSpans(ctx, s, series, found)
 }
 
-func (c *comparison) readSpans(ctx context.Context, s spans, series []Series, found map[scripts.DayKey]DayDrift) error {
+func (c *comparison) readSpans(
+	ctx context.Context, s spans, series []Series, found map[scripts.DayKey]DayDrift) error {
 	tenants, features := arraysOf(series)
-	rows, err := c.tx.QueryContext(ctx, daysQuery, pq.Array(s.tenants), pq.Array(s.days), pq.Array(s.first), pq.Array(s.after), tenants, features, c.span[0], c.span[1])
+	rows, err := c.tx.QueryContext(ctx, daysQuery,
+		pq.Array(s.tenants), pq.Array(s.days), pq.Array(s.first), pq.Array(s.after),
+		tenants, features, c.span[0], c.span[1])
 	if err != nil {
 		return err
 	}
@@ -125,7 +133,7 @@ func readTotals(ctx context.Context, tx *sqlx.Tx, series []Series) (map[Series]T
 	return totals, rows.Err()
 }
 
-// arraysOf are series as arguments for unnest.
+// arraysOf returns series as arguments for unnest.
 func arraysOf(series []Series) (tenants, features any) {
 	t, f := make([]string, len(series)), make([]string, len(series))
 	for i, s := range series {

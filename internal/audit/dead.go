@@ -14,18 +14,21 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// deadRows is what Postgres has refused, by the row it was refused for. It explains
-// differences, no more: an operator may have put a refused row in by hand and left it here.
+// deadRows sums what Postgres has refused, by the target row. It only explains differences: an
+// operator may have inserted a refused row by hand and left it in dead_events.
 type deadRows struct {
 	events, rollups map[scripts.MinuteKey]meter.Amounts
 	days            map[scripts.DayKey]meter.Amounts
-	// unreadable is how many refused rows cannot be told what they were.
+	// unreadable counts the refused rows whose content cannot be parsed.
 	unreadable int
 }
 
 // readDead reads dead_events: a handful of rows, unless something is badly wrong.
 func readDead(ctx context.Context, tx *sqlx.Tx) (deadRows, error) {
-	d := deadRows{map[scripts.MinuteKey]meter.Amounts{}, map[scripts.MinuteKey]meter.Amounts{}, map[scripts.DayKey]meter.Amounts{}, 0}
+	d := deadRows{
+		map[scripts.MinuteKey]meter.Amounts{}, map[scripts.MinuteKey]meter.Amounts{},
+		map[scripts.DayKey]meter.Amounts{}, 0,
+	}
 	rows, err := tx.QueryContext(ctx, "SELECT kind, content FROM dead_events")
 	if err != nil {
 		return d, fmt.Errorf("read dead events: %w", err)
@@ -59,7 +62,7 @@ func (d *deadRows) addLine(text string) {
 	d.events[row] = d.events[row].Add(e.Amounts)
 }
 
-// addSum adds a row of rollups or usage_daily, in the form that the flusher gives it.
+// addSum adds a row of rollups or usage_daily, in the form that the flusher writes.
 func (d *deadRows) addSum(content []byte) {
 	var sum struct {
 		Table, Tenant, Feature, Day string
@@ -72,7 +75,8 @@ func (d *deadRows) addSum(content []byte) {
 	}
 	switch sum.Table {
 	case "rollups":
-		row := scripts.MinuteKey{Tenant: sum.Tenant, Feature: sum.Feature, Minute: sum.Minute.Unix() / 60}
+		minute := sum.Minute.Unix() / 60
+		row := scripts.MinuteKey{Tenant: sum.Tenant, Feature: sum.Feature, Minute: minute}
 		d.rollups[row] = d.rollups[row].Add(n)
 	case "usage_daily":
 		day, err := meter.ParseDay(sum.Day)
@@ -87,7 +91,7 @@ func (d *deadRows) addSum(content []byte) {
 	}
 }
 
-// rollupsByDay are the refused rows of rollups by the day on which they count.
+// rollupsByDay returns the refused rows of rollups by the day on which they count.
 func (d *deadRows) rollupsByDay(zones tenantZones) map[scripts.DayKey]meter.Amounts {
 	days := map[scripts.DayKey]meter.Amounts{}
 	for row, n := range d.rollups {
@@ -98,7 +102,7 @@ func (d *deadRows) rollupsByDay(zones tenantZones) map[scripts.DayKey]meter.Amou
 	return days
 }
 
-// total is what was refused of all days and of all minutes of a feature.
+// total returns the refused amounts of all days and of all minutes of a feature.
 func (d *deadRows) total(s Series) (days, minutes meter.Amounts) {
 	for row, n := range d.days {
 		if row.Tenant == s.Tenant && row.Feature == s.Feature {

@@ -13,11 +13,11 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// JobRange is how far back a job audits: each event is audited 24 times if the job runs
-// every hour, as is a late one if it is less than a day late.
+// JobRange is how far back a job audits. A job that runs every hour audits each event 24 times,
+// including one that arrives late by less than a day.
 const JobRange = 24 * time.Hour
 
-// Options are what a job works with. All are required.
+// Options are the dependencies of a job. All are required.
 type Options struct {
 	DB         *sqlx.DB
 	Valkey     *scripts.Valkey
@@ -26,7 +26,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// Job audits the last day and publishes what it finds.
+// Job audits the last day and publishes the result.
 type Job struct {
 	auditor *Auditor
 	now     func() time.Time
@@ -39,8 +39,8 @@ type Job struct {
 	driftRows   *prometheus.GaugeVec
 }
 
-// NewJob returns a job and registers its metrics. Drift is 0 before the first run, which the
-// time of the last success tells from an audit that has found none.
+// NewJob returns a job and registers its metrics. Drift is 0 before the first run; the time of the
+// last success distinguishes that from an audit that found none.
 func NewJob(o Options) *Job {
 	f := promauto.With(o.Registerer)
 	j := &Job{
@@ -49,12 +49,15 @@ func NewJob(o Options) *Job {
 			Help: "Audits by outcome (clean, drift, error)."}, []string{"outcome"}),
 		seconds: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_audit_seconds",
 			Help: "Duration of the last audit."}),
-		lastSuccess: f.NewGauge(prometheus.GaugeOpts{Name: "flagmeter_audit_last_success_timestamp_seconds",
+		lastSuccess: f.NewGauge(prometheus.GaugeOpts{
+			Name: "flagmeter_audit_last_success_timestamp_seconds",
 			Help: "Unix time of the last audit that came to a result, clean or not."}),
 		driftTokens: f.NewGaugeVec(prometheus.GaugeOpts{Name: "flagmeter_audit_drift_tokens",
-			Help: "Tokens by which a table (rollups, usage_daily) differed from the events in the last audit."}, []string{"table"}),
+			Help: "Tokens by which a table (rollups, usage_daily) differed from the events " +
+				"in the last audit."}, []string{"table"}),
 		driftRows: f.NewGaugeVec(prometheus.GaugeOpts{Name: "flagmeter_audit_drift_rows",
-			Help: "Rows of a table (rollups, usage_daily) that differed from the events in the last audit."}, []string{"table"}),
+			Help: "Rows of a table (rollups, usage_daily) that differed from the events " +
+				"in the last audit."}, []string{"table"}),
 	}
 	for _, outcome := range []string{"clean", "drift", "error"} {
 		j.runs.WithLabelValues(outcome)
@@ -66,8 +69,8 @@ func NewJob(o Options) *Job {
 	return j
 }
 
-// Run audits once and returns what it found. Drift is logged, an error only returned. The
-// error is nil if ctx ended.
+// Run audits once and returns the report. It logs drift, but only returns an error. The error is
+// nil if ctx ended.
 func (j *Job) Run(ctx context.Context) (Report, error) {
 	began, now := time.Now(), j.now()
 	report, err := j.auditor.Audit(ctx, Query{From: now.Add(-JobRange), To: now})
@@ -95,9 +98,12 @@ func (j *Job) Run(ctx context.Context) (Report, error) {
 		return report, nil
 	}
 	j.runs.WithLabelValues("drift").Inc()
-	j.log.Error("events and their sums differ: run 'flagmeter audit' with this range to see where, and again with --repair to rebuild the sums from the events",
+	j.log.Error("events and their sums differ: run 'flagmeter audit' with this range to see "+
+		"where, "+
+		"and again with --repair to rebuild the sums from the events",
 		"from", report.From.Format(time.RFC3339), "to", report.To.Format(time.RFC3339),
 		"rollups_rows", len(report.Minutes), "rollups_tokens", report.RollupsDrift()[meter.Tokens],
-		"usage_daily_rows", len(report.Days), "usage_daily_tokens", report.DailyDrift()[meter.Tokens], "unreadable", report.Unreadable)
+		"usage_daily_rows", len(report.Days),
+		"usage_daily_tokens", report.DailyDrift()[meter.Tokens], "unreadable", report.Unreadable)
 	return report, nil
 }

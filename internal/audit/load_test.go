@@ -54,9 +54,10 @@ func (r *rig) startLoad(names ...string) *load {
 			var events []event
 			var tokens int64
 			for range 1 + random.IntN(40) {
-				e := event{name, []string{"chat", "code", "embed"}[random.IntN(3)], 1 + random.Int64N(1000), time.Time{}}
+				e := event{name, []string{"chat", "code", "embed"}[random.IntN(3)], 1 + random.Int64N(1000),
+					time.Time{}}
 				if random.IntN(4) == 0 {
-					e.at = r.now().Add(-time.Duration(random.IntN(180)) * time.Minute)
+					e.at = r.Now().Add(-time.Duration(random.IntN(180)) * time.Minute)
 				}
 				events, tokens = append(events, e), tokens+e.tokens
 			}
@@ -74,7 +75,7 @@ func (r *rig) startLoad(names ...string) *load {
 		begin(50*time.Millisecond, func() error { return runOnce(f) })
 	}
 	begin(130*time.Millisecond, func() error {
-		_, err := r.valkey.Seal(context.Background(), 0, r.now().Unix()/60, 8)
+		_, err := r.Scripts.Seal(context.Background(), 0, r.Now().Unix()/60, 8)
 		return err
 	})
 	l.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
@@ -95,7 +96,7 @@ func (r *rig) patiently(do func(context.Context, audit.Query) (audit.Report, err
 		report, err := do(context.Background(), r.lately())
 		if isTooSlow(err) {
 			r.Log(err)
-			r.slowDown()
+			r.SlowDown()
 			continue
 		}
 		if err != nil {
@@ -111,7 +112,7 @@ func TestARunningSystemHasNoDrift(t *testing.T) {
 	r := newRig(t, fastClock, "acme", "globex", "initech")
 	l := r.startLoad("acme", "globex", "initech")
 	audits, moving, settled := 0, 0, int64(0)
-	for end := r.now().Add(150 * time.Second); audits < 3 || r.now().Before(end); audits++ { // 7.5 s
+	for end := r.Now().Add(150 * time.Second); audits < 3 || r.Now().Before(end); audits++ { // 7.5 s
 		report := r.patiently(r.auditor().Audit)
 		r.wantDrift(report)
 		moving += report.Moving
@@ -122,7 +123,8 @@ func TestARunningSystemHasNoDrift(t *testing.T) {
 	report := r.audit(r.lately())
 	r.wantDrift(report)
 	r.wantSums()
-	t.Logf("%d audits, on average %d rows on their way, at most about %d others, %d in the end", audits, moving/audits, settled, report.Rows)
+	t.Logf("%d audits, on average %d rows on their way, at most about %d others, %d in the end",
+		audits, moving/audits, settled, report.Rows)
 	if audits < 3 || moving == 0 || report.Moving != 0 {
 		t.Errorf("%d audits, %d rows on their way, %d in the end", audits, moving, report.Moving)
 	}

@@ -9,15 +9,17 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// movingRows are the rows of which an event may be on its way.
+// movingRows are the rows that may have an event on its way.
 type movingRows struct {
 	query Query
 	rows  map[scripts.MinuteKey]bool
-	// unreadable is how many raw events Valkey holds that no row can be told of.
+	// unreadable counts the raw events in Valkey whose row cannot be determined.
 	unreadable int
 }
 
-func newMoving(q Query) *movingRows { return &movingRows{query: q, rows: map[scripts.MinuteKey]bool{}} }
+func newMoving(q Query) *movingRows {
+	return &movingRows{query: q, rows: map[scripts.MinuteKey]bool{}}
+}
 
 func (m *movingRows) add(row scripts.MinuteKey) {
 	if m.query.contains(row) {
@@ -44,7 +46,7 @@ func (m *movingRows) readRaw(ctx context.Context, valkey *scripts.Valkey) error 
 	})
 }
 
-// rowOf is the row of rollups that an event is counted in.
+// rowOf returns the row of rollups that counts an event.
 func rowOf(e meter.Event) scripts.MinuteKey {
 	return scripts.MinuteKey{Tenant: e.Tenant, Feature: e.Feature, Minute: e.At.Unix() / 60}
 }

@@ -28,8 +28,11 @@ func TestWorkInProgressIsNeverDrift(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		for range rapid.IntRange(2, 5).Draw(t, "audits") {
 			work(t, r, f, "before")
-			auditor := r.auditor().Between(func(step audit.Step) { work(t, r, f, fmt.Sprintf("after step %d", step)) })
-			report, err := auditor.Audit(context.Background(), audit.Query{From: r.now().Add(-3 * time.Hour), To: r.now().Add(time.Hour)})
+			auditor := r.auditor().Between(func(step audit.Step) {
+				work(t, r, f, fmt.Sprintf("after step %d", step))
+			})
+			report, err := auditor.Audit(context.Background(), audit.Query{From: r.Now().Add(-3 * time.Hour),
+				To: r.Now().Add(time.Hour)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -40,7 +43,8 @@ func TestWorkInProgressIsNeverDrift(t *testing.T) {
 	})
 	r.settle()
 	if report := r.audit(r.lately()); !report.Clean() || report.Moving != 0 || report.Rows == 0 {
-		t.Errorf("at the end: drift %v, %d of %d rows on the way", drift(report), report.Moving, report.Rows)
+		t.Errorf("at the end: drift %v, %d of %d rows on the way", drift(report), report.Moving,
+			report.Rows)
 	}
 }
 
@@ -52,7 +56,8 @@ func flagSet(name string) (set bool) {
 // work is what may happen to the pipeline at any moment. It takes less than the grace: an
 // audit has four such moments.
 func work(t *rapid.T, r *rig, f *flusher.Flusher, when string) {
-	for _, action := range rapid.SliceOfN(rapid.SampledFrom([]string{"post", "post late", "seal", "flush", "wait"}), 0, 4).Draw(t, when) {
+	for _, action := range rapid.SliceOfN(rapid.SampledFrom([]string{"post", "post late", "seal",
+		"flush", "wait"}), 0, 4).Draw(t, when) {
 		tenant := rapid.SampledFrom([]string{"acme", "globex"}).Draw(t, "tenant")
 		switch action {
 		case "post":
@@ -61,11 +66,11 @@ func work(t *rapid.T, r *rig, f *flusher.Flusher, when string) {
 			}
 		case "post late":
 			late := rapid.SampledFrom([]time.Duration{4 * time.Minute, time.Hour}).Draw(t, "late")
-			if err := r.tryPost(event{tenant, "chat", 5, r.now().Add(-late)}); err != nil {
+			if err := r.tryPost(event{tenant, "chat", 5, r.Now().Add(-late)}); err != nil {
 				t.Fatal(err)
 			}
 		case "seal": // what a flusher does that crashes after its first step
-			if _, err := r.valkey.Seal(context.Background(), 0, r.now().Unix()/60, 8); err != nil {
+			if _, err := r.Scripts.Seal(context.Background(), 0, r.Now().Unix()/60, 8); err != nil {
 				t.Fatal(err)
 			}
 		case "flush":
@@ -74,9 +79,10 @@ func work(t *rapid.T, r *rig, f *flusher.Flusher, when string) {
 			}
 		case "wait":
 			if when == "before" {
-				r.advance(rapid.SampledFrom([]time.Duration{time.Second, 31 * time.Second, 65 * time.Second}).Draw(t, "time"))
+				r.Advance(rapid.SampledFrom([]time.Duration{time.Second, 31 * time.Second,
+					65 * time.Second}).Draw(t, "time"))
 			} else {
-				r.advance(2 * time.Second)
+				r.Advance(2 * time.Second)
 			}
 		}
 	}
@@ -89,7 +95,7 @@ func TestTheHalvesOfAnEventAreFoundOnTheirWay(t *testing.T) {
 	// their counters overtake them.
 	stuck := func(r *rig) {
 		r.post(event{"acme", "other", 1, time.Time{}})
-		if _, err := r.valkey.Seal(context.Background(), 0, r.now().Unix()/60, 8); err != nil {
+		if _, err := r.Scripts.Seal(context.Background(), 0, r.Now().Unix()/60, 8); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -98,15 +104,33 @@ func TestTheHalvesOfAnEventAreFoundOnTheirWay(t *testing.T) {
 		before func(*rig)
 		do     map[audit.Step]func(*rig)
 	}{
-		{"the counter is missing", func(r *rig) { r.post(event{"acme", "chat", 100, time.Time{}}); r.flush() }, nil},
+		{"the counter is missing", func(r *rig) {
+			r.post(event{"acme", "chat", 100, time.Time{}})
+			r.flush()
+		}, nil},
 		{"the counter is missing and settled before it is looked for",
 			func(r *rig) { r.post(event{"acme", "chat", 100, time.Time{}}); r.flush() },
-			map[audit.Step]func(*rig){audit.StepSnapshot: func(r *rig) { r.advance(time.Minute); r.flush(); r.advance(-time.Minute) }}},
-		{"the line is missing since before the audit", func(r *rig) { stuck(r); r.post(late); r.flush() }, nil},
-		{"the line is missing and comes after the snapshot", func(r *rig) { stuck(r); r.post(late); r.flush() },
+			map[audit.Step]func(*rig){audit.StepSnapshot: func(r *rig) {
+				r.Advance(time.Minute)
+				r.flush()
+				r.Advance(-time.Minute)
+			}}},
+		{"the line is missing since before the audit", func(r *rig) {
+			stuck(r)
+			r.post(late)
+			r.flush()
+		}, nil},
+		{"the line is missing and comes after the snapshot", func(r *rig) {
+			stuck(r)
+			r.post(late)
+			r.flush()
+		},
 			map[audit.Step]func(*rig){audit.StepSnapshot: func(r *rig) { r.flush() }}},
 		{"the line is missing of an event that came during the audit", stuck,
-			map[audit.Step]func(*rig){audit.StepRaw: func(r *rig) { r.post(late); r.flush() }, audit.StepSnapshot: func(r *rig) { r.flush() }}},
+			map[audit.Step]func(*rig){audit.StepRaw: func(r *rig) {
+				r.post(late)
+				r.flush()
+			}, audit.StepSnapshot: func(r *rig) { r.flush() }}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -133,7 +157,7 @@ func TestAnAuditThatCannotBeSureSaysSo(t *testing.T) {
 	r := newRig(t, 0, "acme")
 	auditor := r.auditor().Between(func(step audit.Step) {
 		if step == audit.StepSnapshot {
-			r.advance(30 * time.Second)
+			r.Advance(30 * time.Second)
 		}
 	})
 	if _, err := auditor.Audit(t.Context(), r.lately()); !isTooSlow(err) {

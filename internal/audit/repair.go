@@ -22,15 +22,16 @@ import (
 var (
 	// ErrRepairing reports that another repair is running.
 	ErrRepairing = errors.New("another repair is running: try again when it has ended")
-	// ErrNoEvents reports a day of which no event is left to rebuild its sums from.
+	// ErrNoEvents reports a day without any event from which to rebuild its sums.
 	ErrNoEvents = errors.New("no event is left to rebuild from")
-	// ErrNegative reports a repair that would leave less than nothing in a row.
-	ErrNegative = errors.New("a corrected row would be negative: look for its tenant in dead_events first")
+	// ErrNegative reports a repair that would make a row negative.
+	ErrNegative = errors.New(
+		"a corrected row would be negative: look for its tenant in dead_events first")
 )
 
-// Repair is Audit, and puts right what it finds, all in one transaction or nothing. The
-// report shows what was wrong; Report.Repaired what was done. After an error at commit the
-// outcome is unknown, and calling Repair again is safe.
+// Repair audits q and corrects the drift that it finds, in one transaction. The report shows the
+// drift; Report.Repaired says what was changed. After an error at commit the outcome is unknown,
+// and calling Repair again is safe.
 func (a *Auditor) Repair(ctx context.Context, q Query) (Report, error) {
 	tx, err := a.db.BeginTxx(ctx, nil)
 	if err != nil {
@@ -40,9 +41,11 @@ func (a *Auditor) Repair(ctx context.Context, q Query) (Report, error) {
 	if err := store.HoldPartitions(ctx, tx); err != nil {
 		return Report{}, err
 	}
-	// Held from before the audit to the end: what was found is then still to be added.
+	// The lock is held from before the audit to the end, so that the drift found is still
+	// uncorrected.
 	var alone bool
-	if err := tx.GetContext(ctx, &alone, "SELECT pg_try_advisory_xact_lock(hashtext('flagmeter.audit_repair'))"); err != nil {
+	const lock = "SELECT pg_try_advisory_xact_lock(hashtext('flagmeter.audit_repair'))"
+	if err := tx.GetContext(ctx, &alone, lock); err != nil {
 		return Report{}, fmt.Errorf("lock out other repairs: %w", err)
 	}
 	if !alone {
@@ -70,13 +73,13 @@ func (a *Auditor) Repair(ctx context.Context, q Query) (Report, error) {
 	return report, nil
 }
 
-// correction is what to take from a row of usage_daily.
+// correction is the excess to subtract from a row of usage_daily.
 type correction struct {
 	scripts.DayKey
 	excess meter.Amounts
 }
 
-// corrections are those that the package comment describes, in the order in which
+// corrections returns the corrections that the package comment describes, in the order in which
 // flushers write.
 func (r Report) corrections() []correction {
 	totals := map[Series]TotalDrift{}
@@ -85,22 +88,25 @@ func (r Report) corrections() []correction {
 	}
 	var days []correction
 	for key, excess := range r.drift {
-		if t, wrong := totals[Series{key.Tenant, key.Feature}]; wrong && t.moves && excess != (meter.Amounts{}) { // zero: two errors cancel out
+		t, wrong := totals[Series{key.Tenant, key.Feature}]
+		if wrong && t.moves && excess != (meter.Amounts{}) { // zero: two errors cancel out
 			days = append(days, correction{key, excess})
 		}
 	}
 	for _, d := range r.Days {
 		if t := totals[d.Series]; !t.moves && !t.Unresolved {
-			days = append(days, correction{scripts.DayKey{Tenant: d.Tenant, Day: d.Day, Feature: d.Feature}, d.Difference()})
+			day := scripts.DayKey{Tenant: d.Tenant, Day: d.Day, Feature: d.Feature}
+			days = append(days, correction{day, d.Difference()})
 		}
 	}
 	slices.SortFunc(days, func(a, b correction) int {
-		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Day, b.Day), cmp.Compare(a.Feature, b.Feature))
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Day, b.Day),
+			cmp.Compare(a.Feature, b.Feature))
 	})
 	return days
 }
 
-// checkKept refuses to take anything from a day of which no event is left at all.
+// checkKept refuses to subtract anything from a day of which no event is left.
 func checkKept(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift) error {
 	checked := map[time.Time]bool{}
 	for _, m := range minutes {
@@ -110,21 +116,25 @@ func checkKept(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift) error {
 		}
 		checked[day] = true
 		var kept bool
-		err := tx.GetContext(ctx, &kept, "SELECT EXISTS (SELECT FROM events WHERE created_at >= $1 AND created_at < $2)", day, day.Add(24*time.Hour))
+		err := tx.GetContext(ctx, &kept,
+			"SELECT EXISTS (SELECT FROM events WHERE created_at >= $1 AND created_at < $2)",
+			day, day.Add(24*time.Hour))
 		if err != nil {
 			return fmt.Errorf("look for events of %s: %w", day.Format(time.DateOnly), err)
 		}
 		if !kept {
-			return fmt.Errorf("%w: %s has rollups but no events, choose a range without it", ErrNoEvents, day.Format(time.DateOnly))
+			return fmt.Errorf("%w: %s has rollups but no events, choose a range without it",
+				ErrNoEvents, day.Format(time.DateOnly))
 		}
 	}
 	return nil
 }
 
-// write takes what is too much from rollups and usage_daily, and enters that into the ledger.
-func write(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift, days []correction) (Repaired, error) {
-	// A flusher that is stopped in the middle of a transaction must not stop the others
-	// for long, which queue up behind this lock.
+// write subtracts the excess from rollups and usage_daily, and enters the repair into the ledger.
+func write(
+	ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift, days []correction) (Repaired, error) {
+	// A flusher that is stopped in the middle of a transaction must not block the others for long:
+	// they queue up behind this lock.
 	for _, statement := range []string{
 		"SET LOCAL synchronous_commit = on",
 		"SET LOCAL lock_timeout = '5s'",
@@ -151,7 +161,8 @@ func write(ctx context.Context, tx *sqlx.Tx, minutes []MinuteDrift, days []corre
 		tenants[d.Tenant] = true
 	}
 	id := uuid.Must(uuid.NewV7()).String()
-	_, err := ledger.Enter(ctx, tx, ledger.Entry{ID: id, Kind: ledger.Sum, Rows: int64(len(minutes)),
+	_, err := ledger.Enter(ctx, tx, ledger.Entry{
+		ID: id, Kind: ledger.Sum, Rows: int64(len(minutes)),
 		Tokens: tokens, Tenants: append([]string{}, slices.Sorted(maps.Keys(tenants))...)})
 	if err != nil {
 		return Repaired{}, fmt.Errorf("note the repair: %w", err)
@@ -166,7 +177,9 @@ type columns struct {
 }
 
 func (c *columns) add(tenant, feature, at string, excess meter.Amounts) {
-	c.tenants, c.features, c.at = append(c.tenants, tenant), append(c.features, feature), append(c.at, at)
+	c.tenants = append(c.tenants, tenant)
+	c.features = append(c.features, feature)
+	c.at = append(c.at, at)
 	c.amounts.Add(meter.Amounts{}.Sub(excess))
 }
 
@@ -198,8 +211,8 @@ func writeDays(ctx context.Context, tx *sqlx.Tx, days []correction) error {
 	return nil
 }
 
-// correct adds to rows of a table, whose key has the column at of that kind beside tenant and
-// feature. It deletes the rows that then say nothing, and fails if one says less.
+// correct adds to rows of a table whose key is tenant, feature and the column at, of type kind. It
+// deletes the rows that become zero, and fails if one becomes negative.
 func correct(ctx context.Context, tx *sqlx.Tx, c columns, table, at, kind string) error {
 	if len(c.tenants) == 0 {
 		return nil
@@ -214,13 +227,14 @@ func correct(ctx context.Context, tx *sqlx.Tx, c columns, table, at, kind string
 	}
 	corrected := " AND (" + key + ") IN (SELECT * FROM unnest(" + keys + "))"
 	empty := store.EachAmount(" AND ", func(a meter.AmountSpec) string { return a.Column + " = 0" })
-	if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE "+empty+corrected, c.keys()...); err != nil {
+	remove := "DELETE FROM " + table + " WHERE " + empty + corrected
+	if _, err := tx.ExecContext(ctx, remove, c.keys()...); err != nil {
 		return err
 	}
 	less := store.EachAmount(" OR ", func(a meter.AmountSpec) string { return a.Column + " < 0" })
 	var negative int
-	if err := tx.GetContext(ctx, &negative, "SELECT count(*) FROM "+table+" WHERE ("+less+")"+corrected,
-		c.keys()...); err != nil {
+	count := "SELECT count(*) FROM " + table + " WHERE (" + less + ")" + corrected
+	if err := tx.GetContext(ctx, &negative, count, c.keys()...); err != nil {
 		return err
 	}
 	if negative > 0 {

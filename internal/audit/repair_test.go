@@ -20,13 +20,14 @@ func TestRepairBesideARunningSystem(t *testing.T) {
 	for i := range 20 {
 		for _, tenant := range []string{"acme", "quiet"} {
 			for _, ago := range []time.Duration{6 * time.Hour, 26 * time.Hour} {
-				events = append(events, event{tenant, "chat", 100, noon.Add(-ago + time.Duration(i)*time.Minute)})
+				events = append(events,
+					event{tenant, "chat", 100, noon.Add(-ago + time.Duration(i)*time.Minute)})
 			}
 		}
 	}
 	r.post(events...)
 	r.settle()
-	live := r.reader() // keeps its view of "quiet" as no new batch names it
+	live := r.Reader() // keeps its view of "quiet" as no new batch names it
 	ctx, cancel := context.WithCancel(context.Background())
 	var keeping sync.WaitGroup
 	keeping.Go(func() { live.Keep(ctx, quiet()) })
@@ -37,17 +38,22 @@ func TestRepairBesideARunningSystem(t *testing.T) {
 	for range 3 {
 		r.wantDrift(r.patiently(r.auditor().Audit))
 	}
-	r.exec("UPDATE rollups SET total_tokens = total_tokens + 1000, events = events + 1 WHERE tenant = 'acme' AND minute = '2026-03-10 06:03Z'")
-	r.exec("DELETE FROM rollups WHERE tenant = 'acme' AND minute = '2026-03-10 06:04Z'")
-	r.exec("INSERT INTO rollups VALUES ('acme', 'ghost', '2026-03-10 06:05Z', 77, 7)")
-	r.exec("UPDATE usage_daily SET total_tokens = total_tokens + 500 WHERE tenant = 'acme' AND feature = 'chat' AND day = '2026-03-10'")
-	r.exec("UPDATE usage_daily SET total_tokens = total_tokens + 9 WHERE tenant = 'quiet' AND day = '2026-03-10'")
-	r.exec("DELETE FROM usage_daily WHERE tenant = 'quiet' AND day = '2026-03-09'")
-	r.exec("INSERT INTO usage_daily VALUES ('quiet', '2026-03-10', 'ghost', 3, 1)")
+	r.Exec("UPDATE rollups SET total_tokens = total_tokens + 1000, events = events + 1 WHERE tenant " +
+		"= 'acme' AND minute = '2026-03-10 06:03Z'")
+	r.Exec("DELETE FROM rollups WHERE tenant = 'acme' AND minute = '2026-03-10 06:04Z'")
+	r.Exec("INSERT INTO rollups VALUES ('acme', 'ghost', '2026-03-10 06:05Z', 77, 7)")
+	r.Exec("UPDATE usage_daily SET total_tokens = total_tokens + 500 WHERE tenant = 'acme' AND " +
+		"feature = 'chat' AND day = '2026-03-10'")
+	r.Exec("UPDATE usage_daily SET total_tokens = total_tokens + 9 WHERE tenant = 'quiet' AND day = " +
+		"'2026-03-10'")
+	r.Exec("DELETE FROM usage_daily WHERE tenant = 'quiet' AND day = '2026-03-09'")
+	r.Exec("INSERT INTO usage_daily VALUES ('quiet', '2026-03-10', 'ghost', 3, 1)")
 	want := []string{
-		"rollups acme/chat 10T06:03 +1000/+1", "rollups acme/chat 10T06:04 -100/-1", "rollups acme/ghost 10T06:05 +77/+7",
+		"rollups acme/chat 10T06:03 +1000/+1", "rollups acme/chat 10T06:04 -100/-1",
+		"rollups acme/ghost 10T06:05 +77/+7",
 		"daily acme/chat 2026-03-10 +500/+0",
-		"daily quiet/chat 2026-03-09 -2000/-20", "daily quiet/chat 2026-03-10 +9/+0", "daily quiet/ghost 2026-03-10 +3/+1",
+		"daily quiet/chat 2026-03-09 -2000/-20", "daily quiet/chat 2026-03-10 +9/+0",
+		"daily quiet/ghost 2026-03-10 +3/+1",
 	}
 	r.wantDrift(r.patiently(r.auditor().Audit), want...)
 	report := r.patiently(r.auditor().Repair)
@@ -72,7 +78,8 @@ func TestRepairBesideARunningSystem(t *testing.T) {
 	for tenant, tokens := range l.tokens {
 		u, err := live.Tenant(t.Context(), tenant)
 		if err != nil || u.Used[meter.Tokens] != tokens || u.Stale {
-			t.Errorf("live usage of %s is %d (stale %v, %v), want %d", tenant, u.Used[meter.Tokens], u.Stale, err, tokens)
+			t.Errorf("live usage of %s is %d (stale %v, %v), want %d", tenant, u.Used[meter.Tokens], u.Stale,
+				err, tokens)
 		}
 	}
 }
@@ -81,8 +88,9 @@ func TestRepairBesideARunningSystem(t *testing.T) {
 func TestLiveUsageNoticesARepair(t *testing.T) {
 	r := newRig(t, 0, "acme", "globex")
 	history(r)
-	r.exec("UPDATE usage_daily SET total_tokens = total_tokens + 5000 WHERE tenant = 'acme' AND feature = 'chat' AND day = '2026-03-10'")
-	live := r.reader()
+	r.Exec("UPDATE usage_daily SET total_tokens = total_tokens + 5000 WHERE tenant = 'acme' AND " +
+		"feature = 'chat' AND day = '2026-03-10'")
+	live := r.Reader()
 	tokens := func() int64 {
 		t.Helper()
 		if err := live.Refresh(t.Context()); err != nil {
@@ -108,8 +116,10 @@ func TestLiveUsageNoticesARepair(t *testing.T) {
 func TestARepairEntersTheLedgerInOrder(t *testing.T) {
 	r := newRig(t, 0, "acme", "globex")
 	history(r)
-	r.exec("UPDATE usage_daily SET total_tokens = 1 WHERE tenant = 'acme' AND feature = 'chat' AND day = '2026-03-10'")
-	enter := `INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES (gen_random_uuid(), 0, 'raw', 1, 0, 0) RETURNING n`
+	r.Exec("UPDATE usage_daily SET total_tokens = 1 WHERE tenant = 'acme' AND feature = 'chat' AND " +
+		"day = '2026-03-10'")
+	enter := `INSERT INTO flushes (id, shard, kind, seq, rows, tokens)
+		VALUES (gen_random_uuid(), 0, 'raw', 1, 0, 0) RETURNING n`
 	flush, err := r.DB.Beginx()
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +139,8 @@ func TestARepairEntersTheLedgerInOrder(t *testing.T) {
 		done <- outcome{report, err}
 	}()
 	for waiting := int64(0); waiting == 0; {
-		waiting = r.count("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'flushes'::regclass")
+		waiting = r.Count("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = " +
+			"'flushes'::regclass")
 		select {
 		case o := <-done:
 			t.Fatalf("the repair did not wait: %+v, %v", o.report.Repaired, o.err)
@@ -146,7 +157,8 @@ func TestARepairEntersTheLedgerInOrder(t *testing.T) {
 	if o.err != nil {
 		t.Fatal(o.err)
 	}
-	if n := r.count("SELECT n FROM flushes WHERE id = $1 AND kind = 'sum' AND tenants = '{acme}'", o.report.Repaired.Ledger); n <= before {
+	if n := r.Count("SELECT n FROM flushes WHERE id = $1 AND kind = 'sum' AND tenants = '{acme}'",
+		o.report.Repaired.Ledger); n <= before {
 		t.Errorf("the repair is number %d, after %d", n, before)
 	}
 }
@@ -157,9 +169,13 @@ func TestARepairThatMustNotBeChangesNothing(t *testing.T) {
 		prepare string
 		want    error
 	}{
-		{"events of a day are no longer kept", "DELETE FROM events WHERE created_at < '2026-03-10'", audit.ErrNoEvents},
-		{"a row would be negative", `WITH d AS (DELETE FROM events WHERE created_at = '2026-03-10 11:00Z' AND tenant = 'acme' AND feature = 'chat'),
-			r AS (UPDATE rollups SET total_tokens = 0, events = 0 WHERE minute = '2026-03-10 11:00Z' AND tenant = 'acme' AND feature = 'chat')
+		{"events of a day are no longer kept", "DELETE FROM events WHERE created_at < '2026-03-10'",
+			audit.ErrNoEvents},
+		{"a row would be negative",
+			`WITH d AS (DELETE FROM events WHERE created_at = '2026-03-10 11:00Z' AND tenant = 'acme'
+				AND feature = 'chat'),
+			r AS (UPDATE rollups SET total_tokens = 0, events = 0 WHERE minute = '2026-03-10 11:00Z'
+			AND tenant = 'acme' AND feature = 'chat')
 			INSERT INTO dead_events (batch, kind, content, reason) VALUES (gen_random_uuid(), 'sum',
 				'{"table":"rollups","tenant":"acme","feature":"chat","minute":"2026-03-10T11:00:00Z","tokens":150,"events":1}',
 				'refused')`, nil},
@@ -168,15 +184,17 @@ func TestARepairThatMustNotBeChangesNothing(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, 0, "acme", "globex")
 			history(r)
-			r.exec(tt.prepare)
+			r.Exec(tt.prepare)
 			if tt.want == nil {
 				// The event is gone from both; what dead_events adds has nothing to be taken from.
-				r.exec("INSERT INTO events (id, tenant, feature, tokens, created_at) VALUES (gen_random_uuid(), 'acme', 'chat', 20, '2026-03-10 11:00Z')")
+				r.Exec("INSERT INTO events (id, tenant, feature, tokens, created_at) VALUES " +
+					"(gen_random_uuid(), 'acme', 'chat', 20, '2026-03-10 11:00Z')")
 				tt.want = audit.ErrNegative
 			}
-			r.exec("UPDATE rollups SET total_tokens = total_tokens + 1 WHERE tenant = 'globex'")
+			r.Exec("UPDATE rollups SET total_tokens = total_tokens + 1 WHERE tenant = 'globex'")
 			sums := func() int64 {
-				return r.count("SELECT (SELECT sum(total_tokens) FROM rollups) * 1000000 + (SELECT sum(total_tokens) FROM usage_daily) + (SELECT count(*) FROM flushes)")
+				return r.Count("SELECT (SELECT sum(total_tokens) FROM rollups) * 1000000 + (SELECT " +
+					"sum(total_tokens) FROM usage_daily) + (SELECT count(*) FROM flushes)")
 			}
 			before := sums()
 			if _, err := r.auditor().Repair(t.Context(), r.lately()); !errors.Is(err, tt.want) {

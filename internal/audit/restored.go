@@ -13,14 +13,17 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// Restored audits all events of a database without the Valkey that belongs to it, as it is in a
-// backup. Rows on their way are then told from the ledger, as a recovery does (package flusher,
-// step 12): all rows that have an event which arrived after the last hand-out that left nothing
-// behind, less ten minutes. Their sums are made again from events when the database is put to use.
+// Restored audits all events of a database without its Valkey, as in a backup. The ledger then
+// tells which rows have events on their way, as in a recovery (package flusher, step 12): all rows
+// with an event that arrived after the last hand-out that left nothing behind, less ten minutes. A
+// recovery rebuilds their sums from events when the database is put to use.
 func Restored(ctx context.Context, db *sqlx.DB) (report Report, err error) {
 	err = store.Snapshot(ctx, db, snapshotLimit, func(ctx context.Context, tx *sqlx.Tx) error {
 		var span struct{ From, To *time.Time }
-		if err := tx.GetContext(ctx, &span, `SELECT min(created_at) AS from, max(created_at) + interval '1 minute' AS to FROM events`); err != nil {
+		err := tx.GetContext(ctx, &span,
+			`SELECT min(created_at) AS from, max(created_at) + interval '1 minute' AS to
+			FROM events`)
+		if err != nil {
 			return fmt.Errorf("look for the first event and the last: %w", err)
 		}
 		if span.From == nil {
@@ -41,13 +44,14 @@ func Restored(ctx context.Context, db *sqlx.DB) (report Report, err error) {
 	return report, err
 }
 
-// readUnsettled adds the rows that events of the database itself say are on their way.
+// readUnsettled adds the rows that, by the database's events, are on their way.
 func (m *movingRows) readUnsettled(ctx context.Context, tx *sqlx.Tx) error {
 	since, err := settledInAllShards(ctx, tx)
 	if err != nil {
 		return err
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT tenant, feature, floor(extract(epoch FROM created_at) / 60)::bigint
+	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT tenant, feature,
+			floor(extract(epoch FROM created_at) / 60)::bigint
 		FROM events WHERE id >= $1`, record.FirstID(since))
 	if err != nil {
 		return fmt.Errorf("look for unsettled events: %w", err)
@@ -66,8 +70,8 @@ func (m *movingRows) readUnsettled(ctx context.Context, tx *sqlx.Tx) error {
 	return nil
 }
 
-// settledInAllShards is an instant: events that arrived before it are settled, whichever their
-// shard. It is zero if nothing is known to be.
+// settledInAllShards returns an instant: events that arrived before it are settled, in any shard.
+// It is zero if none are known to be settled.
 func settledInAllShards(ctx context.Context, tx *sqlx.Tx) (first time.Time, err error) {
 	shards, err := ledger.Shards(ctx, tx)
 	if err != nil {

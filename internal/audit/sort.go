@@ -18,6 +18,10 @@ func sortMinutes(rows []MinuteDrift) {
 
 func sortDays(r *Report) {
 	slices.SortFunc(r.Recut, compareSeries)
-	slices.SortFunc(r.Totals, func(a, b TotalDrift) int { return compareSeries(a.Series, b.Series) })
-	slices.SortFunc(r.Days, func(a, b DayDrift) int { return cmp.Or(compareSeries(a.Series, b.Series), cmp.Compare(a.Day, b.Day)) })
+	slices.SortFunc(r.Totals, func(a, b TotalDrift) int {
+		return compareSeries(a.Series, b.Series)
+	})
+	slices.SortFunc(r.Days, func(a, b DayDrift) int {
+		return cmp.Or(compareSeries(a.Series, b.Series), cmp.Compare(a.Day, b.Day))
+	})
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // BenchmarkAuthenticate is what each kind of credential adds to a request, with 10,000 keys:

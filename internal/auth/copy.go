@@ -14,7 +14,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// copied is a key in the copy that Valkey holds. There is no more of it than a check needs.
+// copied is a key in the copy that Valkey holds. It has only the fields that a check needs.
 type copied struct {
 	ID         uuid.UUID `json:"id"`
 	Hash       []byte    `json:"hash"`
@@ -43,9 +43,9 @@ func encode(all []store.APIKey) ([]byte, error) {
 	return json.Marshal(rows)
 }
 
-// decode reads what encode wrote, in whatever version. Keys that cannot be read are in odd.
+// decode reads what any version's encode has written. odd lists the keys that cannot be read.
 func decode(data []byte) (all []store.APIKey, odd []store.OddRow, err error) {
-	var rows []jsontext.Value // each is read strictly below, so that an odd one is left out alone
+	var rows []jsontext.Value // read strictly below, so that an odd row is left out alone
 	if err := strict.Unmarshal(data, &rows, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, nil, fmt.Errorf("decode copy of API keys: %w", err)
 	}

@@ -29,8 +29,8 @@ type Directory struct {
 	list  atomic.Pointer[list] // nil until Start
 
 	mu          sync.Mutex     // guards what follows, of which list is made
-	base        []store.APIKey // what the table holds
-	encoded     []byte         // the copy for Valkey of what is live of base; nil: to be made
+	base        []store.APIKey // the contents of the table
+	encoded     []byte         // the copy of the live keys of base for Valkey; nil: not made yet
 	revoked     map[uuid.UUID]revocation
 	uses        map[uuid.UUID]*use
 	refreshedAt time.Time // when the last refresh that succeeded began
@@ -53,7 +53,7 @@ type entry struct {
 	use        *use
 }
 
-// revocation is a key that was revoked, and when this process learned that.
+// revocation says when a key was revoked, and when this process learned that.
 type revocation struct{ at, learned time.Time }
 
 // NewDirectory returns a directory that knows no key; Start fills it.
@@ -63,7 +63,9 @@ func NewDirectory(
 	d := &Directory{db: db, valkey: valkey, log: log, now: now,
 		revoked: map[uuid.UUID]revocation{}, uses: map[uuid.UUID]*use{}}
 	d.table.Log = log
-	d.table.Version = func(ctx context.Context) (int64, error) { return store.APIKeysVersion(ctx, db) }
+	d.table.Version = func(ctx context.Context) (int64, error) {
+		return store.APIKeysVersion(ctx, db)
+	}
 	d.table.Load = func(ctx context.Context) ([]store.APIKey, []store.OddRow, error) {
 		return store.LiveAPIKeys(ctx, db, now())
 	}
@@ -74,7 +76,7 @@ func NewDirectory(
 // Loaded reports whether the directory has been filled. Until then it knows no key.
 func (d *Directory) Loaded() bool { return d.list.Load() != nil }
 
-// Len is how many keys there are.
+// Len is the number of keys.
 func (d *Directory) Len() int {
 	if now := d.list.Load(); now != nil {
 		return len(now.byID)
@@ -82,10 +84,10 @@ func (d *Directory) Len() int {
 	return 0
 }
 
-// Unreadable is how many keys do not work because their row cannot be read.
+// Unreadable is the number of keys that do not work because their row cannot be read.
 func (d *Directory) Unreadable() int { return d.table.Unreadable() }
 
-// nobody is compared with when there is no such hash, so that a miss does the same work.
+// nobody is compared with if no key has the hash, so that a miss does the same work as a hit.
 var nobody = &entry{}
 
 // find returns the live key that text is, or nil.
@@ -94,8 +96,8 @@ func (d *Directory) find(text string) *entry {
 	if now == nil || len(text) > maxKey {
 		return nil
 	}
-	// A copy on the stack. The checksum is not looked at: a typing error is not found, either,
-	// and all that is wrong takes the same time.
+	// A copy on the stack. The checksum is not checked, so every wrong key, including one with a
+	// typing error, takes the same time.
 	var key [maxKey]byte
 	hash := sha256.Sum256(key[:copy(key[:], text)])
 	e, ok := now.byHash[[indexed]byte(hash[:])]
@@ -117,7 +119,7 @@ func (d *Directory) byID(id uuid.UUID) *entry {
 	return d.live(now.byID[id])
 }
 
-// live is e unless it has expired.
+// live returns e, or nil if it has expired.
 func (d *Directory) live(e *entry) *entry {
 	if e == nil || !e.who.Expires.IsZero() && !d.now().Before(e.who.Expires) {
 		return nil
@@ -125,15 +127,16 @@ func (d *Directory) live(e *entry) *entry {
 	return e
 }
 
-// rebuild makes the list of what is known. A key that was made in open mode is left out:
-// anybody could make it. d.mu must be held.
+// rebuild makes the list from the known keys. It leaves out a key that was made in open mode,
+// because any caller could have made it. d.mu must be held.
 func (d *Directory) rebuild() {
 	next := &list{byHash: make(map[[indexed]byte]*entry, len(d.base)),
 		byID: make(map[uuid.UUID]*entry, len(d.base))}
 	uses := make(map[uuid.UUID]*use, len(d.base))
 	for _, k := range d.base {
 		scope := ScopeOf(k)
-		if _, gone := d.revoked[k.ID]; gone || k.OpenMode || scope == 0 || len(k.Hash) != sha256.Size ||
+		_, gone := d.revoked[k.ID]
+		if gone || k.OpenMode || scope == 0 || len(k.Hash) != sha256.Size ||
 			len(k.SessionKey) != ed25519.PublicKeySize {
 			continue
 		}

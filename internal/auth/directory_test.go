@@ -10,13 +10,13 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestAKeyWorksUntilItEnds(t *testing.T) {
 	r := newRig(t, stacktest.New(t))
-	key, id := r.create(NewKey{Scope: "ingest", Tenant: "acme", Expires: r.now().Add(time.Hour)})
+	key, id := r.create(NewKey{Scope: "ingest", Tenant: "acme", Expires: r.Now().Add(time.Hour)})
 	other, _ := r.create(NewKey{Scope: "read", Tenant: "acme"}) // several at the same time
 	e := r.dir.find(key)
 	if e == nil || e.who.Scope != Ingest || e.who.Tenant != "acme" || e.who.KeyID != id {
@@ -28,19 +28,19 @@ func TestAKeyWorksUntilItEnds(t *testing.T) {
 	if knows(r.dir, newKey("read")) {
 		t.Error("a key that nobody has made is known")
 	}
-	r.advance(time.Hour - time.Nanosecond)
+	r.Advance(time.Hour - time.Nanosecond)
 	if !knows(r.dir, key) {
 		t.Error("it has ended before its time")
 	}
-	r.advance(time.Nanosecond)
+	r.Advance(time.Nanosecond)
 	if knows(r.dir, key) || !knows(r.dir, other) {
 		t.Error("it has not ended, or the other one has")
 	}
 	if _, _, err := Create(t.Context(), r.env.AppDB, NewKey{Scope: "read", Tenant: "nobody"},
-		r.now()); !errors.Is(err, store.ErrNoTenant) {
+		r.Now()); !errors.Is(err, store.ErrNoTenant) {
 		t.Errorf("a key of a tenant that does not exist: %v", err)
 	}
-	if _, _, err := Create(t.Context(), r.env.AppDB, NewKey{Scope: "all"}, r.now()); err == nil {
+	if _, _, err := Create(t.Context(), r.env.AppDB, NewKey{Scope: "all"}, r.Now()); err == nil {
 		t.Error("a key of a scope that does not exist")
 	}
 }
@@ -121,16 +121,16 @@ func TestUseIsNotedOnceAMinute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.advance(59 * time.Second)
+	r.Advance(59 * time.Second)
 	use()
 	lastUsed(noon)
 	// Another process has noted nothing yet, and finds that somebody has.
 	second := r.another()
 	r.start(second)
-	second.find(key).use.touch(r.now())
+	second.find(key).use.touch(r.Now())
 	r.look(second)
 	lastUsed(noon)
-	r.advance(time.Second)
+	r.Advance(time.Second)
 	use()
 	lastUsed(noon.Add(time.Minute))
 	if now, err := store.APIKeysVersion(t.Context(), r.env.AppDB); err != nil || now != version {

@@ -11,30 +11,30 @@ import (
 )
 
 var (
-	// ErrUnauthorized reports that there is no credential that is good now. It does not say
-	// why: the answer must not, and so nobody can by mistake.
+	// ErrUnauthorized reports that no credential is valid now. It gives no reason, so that no
+	// answer can reveal one by mistake.
 	ErrUnauthorized = errors.New("no valid credential")
-	// ErrCrossOrigin reports a change that a page of another origin has asked for.
+	// ErrCrossOrigin reports a change requested by a page of another origin.
 	ErrCrossOrigin = errors.New("asked for by a page of another origin")
 	// ErrNotReady reports that the keys are not known yet.
 	ErrNotReady = errors.New("the API keys are not known yet")
 )
 
-// SubProtocol is what a WebSocket names, and TokenProtocol what it names beside that with a
-// credential behind it: a browser cannot send other headers.
+// SubProtocol is what a WebSocket names. With TokenProtocol it also names a credential, because a
+// browser cannot send other headers.
 const (
 	SubProtocol   = "flagmeter"
 	TokenProtocol = "bearer."
 )
 
-// maxToken bounds what is looked at, in bytes.
+// maxToken is the length up to which a token is read, in bytes.
 const maxToken = 8 << 10
 
-// Gate tells who makes a request. It is safe for concurrent use.
+// Gate identifies the caller of a request. It is safe for concurrent use.
 type Gate struct {
 	keys   *Directory
-	tokens *Tokens // nil: none are taken
-	scheme string  // by which browsers come, "": told by what they ask for
+	tokens *Tokens // nil: no tokens are accepted
+	scheme string  // by which browsers come; "": each request shows it
 	origin http.CrossOriginProtection
 }
 
@@ -44,13 +44,13 @@ func NewGate(keys *Directory, tokens *Tokens, publicURL string) *Gate {
 	g := &Gate{keys: keys, tokens: tokens}
 	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
 		g.scheme = u.Scheme
-		// A proxy may ask for another host than the browser did.
-		_ = g.origin.AddTrustedOrigin(u.Scheme + "://" + u.Host) // it is one
+		// The Host that a proxy sends may differ from the browser's.
+		_ = g.origin.AddTrustedOrigin(u.Scheme + "://" + u.Host) // it is a valid origin
 	}
 	return g
 }
 
-// Loaded reports whether the gate knows its keys. Until then everybody gets ErrNotReady.
+// Loaded reports whether the gate knows its keys. Until then every caller gets ErrNotReady.
 func (g *Gate) Loaded() bool { return g.keys.Loaded() }
 
 // KeysAge is Tokens.KeysAge of the tokens that are taken; 0 without a gate.
@@ -79,13 +79,13 @@ func (g *Gate) Authenticate(r *http.Request) (*Principal, error) {
 	if who == nil {
 		return nil, ErrUnauthorized
 	}
-	if g.origin.Check(r) != nil { // browsers send the cookie along, whoever asks
+	if g.origin.Check(r) != nil { // browsers send the cookie whatever page makes the request
 		return nil, ErrCrossOrigin
 	}
 	return who, nil
 }
 
-// credential is who has a key or a token.
+// credential returns the principal of a key or a token.
 func (g *Gate) credential(text string) (*Principal, error) {
 	switch {
 	case len(text) > maxToken:
@@ -102,8 +102,8 @@ func (g *Gate) credential(text string) (*Principal, error) {
 	return nil, ErrUnauthorized
 }
 
-// bearer is the credential in the headers of a request, and whether there is any: a wrong one
-// is not made good by a cookie.
+// bearer returns the credential in the headers of a request, and whether there is one: a cookie
+// does not make up for a wrong one.
 func bearer(r *http.Request) (text string, given bool) {
 	if headers := r.Header["Authorization"]; len(headers) > 0 {
 		scheme, text, _ := strings.Cut(headers[0], " ")
@@ -122,8 +122,8 @@ func bearer(r *http.Request) (text string, given bool) {
 	return "", false
 }
 
-// Still reports whether who Authenticate has returned may go on: what lasts longer than a
-// request asks again.
+// Still reports whether a principal that Authenticate has returned may go on: anything that
+// outlasts a request must ask again.
 func (g *Gate) Still(who *Principal) bool {
 	if !who.Expires.IsZero() && !g.keys.now().Before(who.Expires) {
 		return false
@@ -144,8 +144,8 @@ func (g *Gate) Key(id uuid.UUID) (Principal, bool) {
 	return e.who, true
 }
 
-// SignIn begins a session for the key in the Authorization header. It returns who has signed
-// in and sets the cookie, or returns an error of Authenticate. Tokens cannot sign in.
+// SignIn begins a session for the key in the Authorization header. It sets the cookie and returns
+// the principal, or returns an error of Authenticate. Tokens cannot sign in.
 func (g *Gate) SignIn(w http.ResponseWriter, r *http.Request) (*Principal, error) {
 	if !g.keys.Loaded() {
 		return nil, ErrNotReady
@@ -160,7 +160,7 @@ func (g *Gate) SignIn(w http.ResponseWriter, r *http.Request) (*Principal, error
 	}
 	e.use.touch(g.keys.now())
 	who := e.who
-	if !who.May(ToRead) { // there is nothing to see
+	if !who.May(ToRead) { // the key may not see anything
 		return &who, nil
 	}
 	who.Kind = "session"
@@ -176,7 +176,7 @@ func (g *Gate) SignIn(w http.ResponseWriter, r *http.Request) (*Principal, error
 	return &who, nil
 }
 
-// SignOut takes the cookie away. It returns ErrCrossOrigin if a page of another origin asks.
+// SignOut removes the cookie. It returns ErrCrossOrigin if a page of another origin asks.
 func (g *Gate) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if g.origin.Check(r) != nil {
 		return ErrCrossOrigin

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestWhoIsLetIn(t *testing.T) {
@@ -115,16 +115,16 @@ func TestASessionEndsByItself(t *testing.T) {
 		if err != nil || !who.Expires.Equal(noon.Add(c.want)) {
 			t.Errorf("a key of %v: until %v, %v; want %v", c.expires, who.Expires.Sub(noon), err, c.want)
 		}
-		r.advance(noon.Add(c.want).Sub(r.now()) - time.Nanosecond)
+		r.Advance(noon.Add(c.want).Sub(r.Now()) - time.Nanosecond)
 		if !r.gate.Still(who) {
 			t.Error("it has ended before its time")
 		}
-		r.advance(time.Nanosecond)
+		r.Advance(time.Nanosecond)
 		if _, err := r.gate.Authenticate(ask("GET", "", cookie)); err != ErrUnauthorized ||
 			r.gate.Still(who) {
 			t.Errorf("it has not ended: %v", err)
 		}
-		r.ahead.Store(int64(SessionLength))
+		r.Set(noon.Add(SessionLength))
 	}
 }
 

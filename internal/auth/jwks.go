@@ -22,26 +22,27 @@ import (
 )
 
 const (
-	// jwksEvery is the age at which a set is read again; a token with an unknown key id brings
-	// that forward, but to no more than once in jwksPause.
+	// jwksEvery is the age at which a set is read again. A token with an unknown key id causes an
+	// earlier read, but at most one per jwksPause.
 	jwksEvery = 5 * time.Minute
 	jwksPause = 30 * time.Second
-	// jwksLimit bounds a fetch, maxJWKS what is read of it, in bytes, and maxKeys what is kept.
+	// jwksLimit bounds a fetch, maxJWKS the bytes that are read, and maxKeys the keys that are
+	// kept.
 	jwksLimit = 10 * time.Second
 	maxJWKS   = 1 << 20
 	maxKeys   = 100
 )
 
-// keySet are the public keys of whoever signs tokens, from a file or a URL. What it has stays
-// in force while a new set cannot be had, but not for longer than maxAge. A set that is read and
-// has no key ends all tokens.
+// keySet holds the public keys of the issuer of tokens, from a file or a URL. Its keys stay in
+// force while a new set cannot be read, but not for longer than maxAge. A set that is read and has
+// no key ends all tokens.
 type keySet struct {
 	source string
 	maxAge time.Duration // 0: for ever
-	made   time.Time     // when the process began to ask for it
+	made   time.Time     // when the process first wanted the set
 	client *http.Client
 	read   atomic.Pointer[readSet]
-	asked  chan struct{} // has a value when a token named a key that is not there
+	asked  chan struct{} // has a value if a token named an unknown key
 }
 
 // readSet is a set, and when its reading began.
@@ -56,7 +57,7 @@ type publicKey struct {
 	key     any
 }
 
-// is reports whether two keys are the same, by whatever id.
+// is reports whether two keys are the same, whatever their ids.
 func (k *publicKey) is(other *publicKey) bool {
 	own, ok := k.key.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && k.alg == other.alg && own.Equal(other.key)
@@ -76,7 +77,7 @@ func (s *keySet) remote() bool {
 	return strings.HasPrefix(s.source, "https://") || strings.HasPrefix(s.source, "http://")
 }
 
-// start reads a file, for a mistake there should be known at once.
+// start reads a file, so that a mistake is reported at once.
 func (s *keySet) start() error {
 	if s.remote() {
 		return nil
@@ -90,8 +91,8 @@ func (s *keySet) stale() bool {
 	return s.maxAge > 0 && !at.IsZero() && time.Since(at) > s.maxAge
 }
 
-// sinceRead is the time since the last reading that succeeded began, or since the set was first
-// asked for.
+// sinceRead is the time since the last successful read began, or since the process first wanted the
+// set.
 func (s *keySet) sinceRead() time.Duration {
 	at := s.read.Load().at
 	if at.IsZero() {
@@ -100,7 +101,7 @@ func (s *keySet) sinceRead() time.Duration {
 	return time.Since(at)
 }
 
-// live are the keys that are in force now.
+// live returns the keys that are in force now.
 func (s *keySet) live() []*publicKey {
 	if s.stale() {
 		return nil
@@ -111,15 +112,15 @@ func (s *keySet) live() []*publicKey {
 // has reports whether a key is in force now.
 func (s *keySet) has(key *publicKey) bool { return slices.ContainsFunc(s.live(), key.is) }
 
-// find returns the key of that id for an algorithm, or nil. A token that names none is taken
-// for signed with the only key of its algorithm.
+// find returns the key of that id for an algorithm, or nil. A token without a key id must be signed
+// with the only key of its algorithm.
 func (s *keySet) find(id string, named bool, alg string) *publicKey {
 	var found *publicKey
 	for _, k := range s.live() {
 		if k.alg != alg || named && k.id != id {
 			continue
 		}
-		if found != nil { // which of them is anybody's guess
+		if found != nil { // the token does not say which of them
 			return nil
 		}
 		found = k
@@ -127,7 +128,7 @@ func (s *keySet) find(id string, named bool, alg string) *publicKey {
 	if found == nil {
 		select {
 		case s.asked <- struct{}{}:
-		default: // somebody else has asked
+		default: // another goroutine has asked
 		}
 	}
 	return found
@@ -149,13 +150,13 @@ func (s *keySet) keep(ctx context.Context, log *slog.Logger) {
 		failing := health.IsFailing()
 		if stale := failing && s.stale(); stale != ended {
 			if ended = stale; stale {
-				log.Error("the keys of tokens are too old: no token that is signed by them is taken",
+				log.Error("the keys of tokens are too old: tokens signed by them are refused",
 					"after", s.maxAge.String(), "error", err)
 			}
 		}
 		if none := !failing && len(s.live()) == 0; none != empty {
 			if empty = none; none {
-				log.Warn("the set of keys of tokens is empty: no token that is signed by one is taken")
+				log.Warn("the set of keys of tokens is empty: tokens signed by a key are refused")
 			}
 		}
 		select { // no two reads within a pause, whatever tokens say
@@ -172,7 +173,7 @@ func (s *keySet) keep(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// age is how long a set is left alone behind the pause: a file costs nothing to read.
+// age is the time between the pause and the next read; reading a file costs nothing.
 func (s *keySet) age(failing bool) time.Duration {
 	if failing || !s.remote() {
 		return 0
@@ -180,7 +181,7 @@ func (s *keySet) age(failing bool) time.Duration {
 	return jwksEvery - jwksPause
 }
 
-// renew puts the set as it is now in force.
+// renew reads the set and puts it in force.
 func (s *keySet) renew(ctx context.Context) error {
 	began := time.Now()
 	text, err := s.load(ctx)
@@ -222,9 +223,9 @@ func (s *keySet) load(ctx context.Context) ([]byte, error) {
 	return text, nil
 }
 
-// parseKeys takes those keys of a set that can check tokens, and leaves out all others: sets
-// hold keys for encryption, too, and kinds that we do not know. None may be left: so a signer
-// takes all its tokens back.
+// parseKeys returns the keys of a set that can verify tokens, and ignores all others: sets also
+// hold keys for encryption, and kinds that we do not know. The result may be empty: that is how an
+// issuer revokes all its tokens.
 func parseKeys(text []byte) ([]*publicKey, error) {
 	if len(text) > maxJWKS {
 		return nil, fmt.Errorf("a set of keys has at most %d bytes", maxJWKS)
@@ -250,7 +251,7 @@ func parseKeys(text []byte) ([]*publicKey, error) {
 		if k.USE != "" && k.USE != jwkset.UseSig {
 			continue
 		}
-		// The certificate is not what is trusted, and its address must not be looked up.
+		// The certificate is not trusted, and its address must not be fetched.
 		k.X5U, k.X5C, k.X5T, k.X5TS256 = "", nil, "", ""
 		parsed, err := jwkset.NewJWKFromMarshal(k, jwkset.JWKMarshalOptions{},
 			jwkset.JWKValidateOptions{})
@@ -264,7 +265,7 @@ func parseKeys(text []byte) ([]*publicKey, error) {
 	return keys, nil
 }
 
-// KeysAge is how old the set of public keys is that tokens are checked by, 0 without JWKS.
+// KeysAge is the age of the set of public keys that verify tokens, 0 without JWKS.
 func (t *Tokens) KeysAge() time.Duration {
 	if t == nil || t.keys == nil {
 		return 0

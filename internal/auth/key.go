@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// An API key is fm_<scope>_<43 base62 digits><6 base62 digits>: 256 random bits, and the
-// CRC-32 of all that is before, so that a typing error is found by whoever has the key, and a
-// scanner for secrets does not take other text for one.
+// An API key is fm_<scope>_<43 base62 digits><6 base62 digits>: 256 random bits, and the CRC-32 of
+// everything before it. The CRC lets the holder detect a typing error, and keeps a scanner for
+// secrets from taking other text for a key.
 const (
 	keyPrefix      = "fm_"
 	randomDigits   = 43 // 62^43 > 2^256
@@ -36,7 +36,7 @@ func checksum(key string) string {
 	return digits(big.NewInt(int64(crc32.ChecksumIEEE([]byte(key)))), checksumDigits)
 }
 
-// digits is n in base 62, with zeros in front.
+// digits writes n in base 62, with leading zeros.
 func digits(n *big.Int, length int) string {
 	out := make([]byte, length)
 	base, digit := big.NewInt(int64(len(base62))), new(big.Int)
@@ -47,7 +47,7 @@ func digits(n *big.Int, length int) string {
 	return string(out)
 }
 
-// IsKey reports whether text is an API key without a typing error, of whatever server.
+// IsKey reports whether text is an API key, of any server, without a typing error.
 func IsKey(text string) bool {
 	if len(text) > maxKey || !strings.HasPrefix(text, keyPrefix) {
 		return false
@@ -60,14 +60,15 @@ func IsKey(text string) bool {
 	return strings.Trim(rest, base62) == "" && text[end:] == checksum(text[:end])
 }
 
-// Hash is what is stored of a key: its SHA-256. A key has 256 random bits, so there is
-// nothing that a slow hash would protect.
+// Hash is the stored form of a key: its SHA-256. A key has 256 random bits, so a slow hash would
+// add no protection.
 func Hash(key string) [sha256.Size]byte { return sha256.Sum256([]byte(key)) }
 
-// sessionKey is the private half of the pair that signs and checks the browser sessions of a
-// key. It follows from the key and is stored nowhere.
+// sessionKey is the private half of the pair that signs and verifies the browser sessions of a key.
+// It is derived from the key and never stored.
 func sessionKey(key string) (ed25519.PrivateKey, error) {
-	seed, err := hkdf.Key(sha256.New, []byte(key), nil, "flagmeter browser session", ed25519.SeedSize)
+	const info = "flagmeter browser session"
+	seed, err := hkdf.Key(sha256.New, []byte(key), nil, info, ed25519.SeedSize)
 	if err != nil {
 		return nil, fmt.Errorf("derive the key of sessions: %w", err)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// LiveMade counts the live keys that were made with a key, with those, and so on: of a tenant, or
-// of all for "". Postgres must answer, which alone knows who made what.
+// LiveMade counts the live keys that were made with a key, with those keys, and so on: of a tenant,
+// or of all tenants for "". It needs Postgres, which alone records a key's maker.
 func LiveMade(
 	ctx context.Context, db *sqlx.DB, id uuid.UUID, tenant string, now time.Time,
 ) (live int, err error) {
@@ -23,10 +23,10 @@ func LiveMade(
 	return live, err
 }
 
-// RevokeMade revokes the keys that LiveMade counts, for ever, and returns how many. Revoke has
-// ended the key itself before, which does not need Postgres; this does, and fails without it. A key
-// that is being made with one of them is either revoked as well, or never made. pending is the
-// error of Valkey, if that could not be told. It can be repeated.
+// RevokeMade revokes the keys that LiveMade counts, for ever, and returns their number. Revoke must
+// have ended the key itself before, which does not need Postgres; RevokeMade fails without
+// Postgres. A key that is being made with one of them is either revoked as well, or never made.
+// pending is the error of Valkey if it did not get the revocations. The call can be repeated.
 func RevokeMade(ctx context.Context, db *sqlx.DB, valkey *scripts.Valkey,
 	id uuid.UUID, tenant string, now time.Time) (made int, pending, err error) {
 	var ids []uuid.UUID

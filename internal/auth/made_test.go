@@ -8,14 +8,14 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // liveMade fails the test unless so many live keys were made with a key.
 func (r *rig) liveMade(id uuid.UUID, tenant string, want int) {
 	r.Helper()
-	got, err := LiveMade(r.Context(), r.env.AppDB, id, tenant, r.now())
+	got, err := LiveMade(r.Context(), r.env.AppDB, id, tenant, r.Now())
 	if err != nil || got != want {
 		r.Errorf("%d live keys of tenant %q were made with it, want %d: %v", got, tenant, want, err)
 	}
@@ -24,7 +24,7 @@ func (r *rig) liveMade(id uuid.UUID, tenant string, want int) {
 // revokeMade fails the test unless so many keys are revoked that were made with a key.
 func (r *rig) revokeMade(id uuid.UUID, tenant string, want int) {
 	r.Helper()
-	got, pending, err := RevokeMade(r.Context(), r.env.AppDB, r.valkey, id, tenant, r.now())
+	got, pending, err := RevokeMade(r.Context(), r.env.AppDB, r.valkey, id, tenant, r.Now())
 	if err != nil || pending != nil || got != want {
 		r.Errorf("%d keys of tenant %q are revoked, want %d: %v, %v", got, tenant, want, pending, err)
 	}
@@ -40,7 +40,7 @@ func TestKeysThatAKeyHasMadeAreRevoked(t *testing.T) {
 	grandchild, _ := r.create(NewKey{Scope: "read", Maker: childID, Tenant: "acme"})
 	other, _ := r.create(NewKey{Scope: "read", Maker: stolenID, Tenant: "globex"})
 	r.create(NewKey{Scope: "read", Maker: stolenID, Expires: noon.Add(time.Minute)})
-	r.advance(time.Hour)
+	r.Advance(time.Hour)
 	r.revoke(childID, true) // its own key goes on, and is still one of the stolen one's
 	r.revoke(stolenID, true)
 	r.liveMade(stolenID, "", 2)
@@ -79,7 +79,7 @@ func TestNoKeyIsMadeBehindARevocation(t *testing.T) {
 			maker := stolen
 			for range 500 {
 				k := NewKey{Scope: "admin", Maker: maker}
-				_, made, err := Create(t.Context(), r.env.AppDB, k, r.now())
+				_, made, err := Create(t.Context(), r.env.AppDB, k, r.Now())
 				if errors.Is(err, store.ErrMakerRevoked) {
 					return
 				}
@@ -96,7 +96,7 @@ func TestNoKeyIsMadeBehindARevocation(t *testing.T) {
 		})
 	}
 	<-begun
-	made, _, err := RevokeMade(t.Context(), r.env.AppDB, r.valkey, stolen, "", r.now())
+	made, _, err := RevokeMade(t.Context(), r.env.AppDB, r.valkey, stolen, "", r.Now())
 	if err != nil || made == 0 {
 		t.Errorf("%d keys are revoked, %v", made, err)
 	}
@@ -113,7 +113,7 @@ func TestRevocationsDoNotWaitForEachOther(t *testing.T) {
 		var both sync.WaitGroup
 		both.Go(func() { r.revoke(made, true) })
 		both.Go(func() {
-			_, pending, err := RevokeMade(t.Context(), r.env.AppDB, r.valkey, stolen, "", r.now())
+			_, pending, err := RevokeMade(t.Context(), r.env.AppDB, r.valkey, stolen, "", r.Now())
 			if err != nil || pending != nil {
 				t.Errorf("%v, %v", pending, err)
 			}

@@ -16,7 +16,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// storeLimit bounds the attempt to tell a store of a revocation.
+// storeLimit bounds the attempt to write a revocation to a store.
 const storeLimit = 3 * time.Second
 
 // NewKey says what key to create.
@@ -24,22 +24,22 @@ type NewKey struct {
 	Scope  string // one of Scopes, or several with spaces between
 	Tenant string // "": all tenants
 	Name   string // for people, at most 128 characters
-	// Rate limits the events that come with the key; zero: nothing but its tenant's does.
+	// Rate limits the events sent with the key; zero: only its tenant's rate does.
 	Rate meter.Rate
 	// Expires is when the key ends; zero: never.
 	Expires time.Time
-	// Maker is the key with which it is made; the zero UUID: it is made without one.
+	// Maker is the key that makes it; the zero UUID: none.
 	Maker uuid.UUID
-	// OpenMode says that it is made where nobody is asked for a credential. It ends with that: see
+	// OpenMode says that it is made while no credential is required. It ends when one is: see
 	// store.APIKey.
 	OpenMode bool
-	// Limits bound how many keys there may be; zero: nothing does.
+	// Limits bound the number of keys; zero means no limit.
 	Limits store.KeyLimits
 }
 
-// Create stores a new key and returns it, which nobody can do again. It is in force within
-// two seconds. It returns store.ErrNoTenant if there is no such tenant, store.ErrMakerRevoked if
-// the key that makes it is revoked, and a *store.KeyLimitError if there are too many keys.
+// Create stores a new key and returns it; the key cannot be retrieved again. It is in force within
+// two seconds. Create returns store.ErrNoTenant if there is no such tenant, store.ErrMakerRevoked
+// if the key that makes it is revoked, and a *store.KeyLimitError if there are too many keys.
 func Create(
 	ctx context.Context, db *sqlx.DB, k NewKey, now time.Time,
 ) (key string, stored store.APIKey, err error) {
@@ -74,9 +74,9 @@ func Create(
 	return key, stored, nil
 }
 
-// Revoke ends a key within two seconds, for ever. One store is enough: what Valkey knows, a
-// process of the API tells Postgres when that is back. pending is the error of the store that
-// does not know yet; err, if neither could be told.
+// Revoke ends a key within two seconds, for ever. One store is enough: a process of the API passes
+// Valkey's revocations on to Postgres when Postgres is back. pending is the error of the store that
+// does not know yet; err is set if neither store does.
 func Revoke(
 	ctx context.Context, db *sqlx.DB, valkey *scripts.Valkey, id uuid.UUID, now time.Time,
 ) (pending, err error) {
@@ -92,8 +92,8 @@ func Revoke(
 	return errors.Join(inValkey, inPostgres), nil
 }
 
-// Find returns the id of a key, which text is or names, from Postgres or, while that is away,
-// from the copy in Valkey. It returns store.ErrNoKey if there is none.
+// Find returns the id of a key, given as id or key, from Postgres or, while that is down, from the
+// copy in Valkey. It returns store.ErrNoKey if there is none.
 func Find(
 	ctx context.Context, db *sqlx.DB, valkey *scripts.Valkey, text string,
 ) (uuid.UUID, error) {
@@ -127,11 +127,12 @@ func Find(
 			return k.ID, nil
 		}
 	}
-	return id, fmt.Errorf("%w in valkey's copy, and postgres cannot be asked: %w", store.ErrNoKey, err)
+	return id, fmt.Errorf("%w in valkey's copy, and postgres cannot be asked: %w",
+		store.ErrNoKey, err)
 }
 
-// within returns what work returns, or gives it up after storeLimit: the driver of Postgres
-// waits for a frozen server beyond its context.
+// within returns the result of work, or gives up after storeLimit: the driver of Postgres waits for
+// a frozen server beyond its context.
 func within(ctx context.Context, work func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, storeLimit)
 	done := make(chan error, 1)
@@ -144,7 +145,7 @@ func within(ctx context.Context, work func(context.Context) error) error {
 		return err
 	case <-ctx.Done():
 		select {
-		case err := <-done: // it may have ended because of that
+		case err := <-done: // work may have ended because of ctx
 			return err
 		case <-time.After(100 * time.Millisecond):
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestOneOddKeyFreezesNoOther has rows that cannot be read, as a table has that was edited before
@@ -48,7 +48,7 @@ func TestOneOddKeyFreezesNoOther(t *testing.T) {
 	if keys, unread, err := decode(copy); err != nil || len(keys) != 2 || len(unread) != 0 {
 		t.Errorf("the copy has %d keys, %v, %v", len(keys), unread, err)
 	}
-	if _, err := Revoke(t.Context(), r.env.AppDB, r.valkey, goodID, r.now()); err != nil {
+	if _, err := Revoke(t.Context(), r.env.AppDB, r.valkey, goodID, r.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r.look(r.dir)

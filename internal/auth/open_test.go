@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // Anybody can make a key where nobody is asked for one. It must be worth nothing elsewhere: not to
@@ -14,7 +14,7 @@ func TestAKeyOfOpenModeEndsWithIt(t *testing.T) {
 	r := newRig(t, stacktest.New(t))
 	kept, _ := r.create(NewKey{Scope: "read"})
 	open, stored, err := Create(t.Context(), r.env.AppDB,
-		NewKey{Scope: "admin", OpenMode: true}, r.now())
+		NewKey{Scope: "admin", OpenMode: true}, r.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

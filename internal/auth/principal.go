@@ -9,33 +9,32 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// Principal is who calls: what a credential that was accepted allows. It is immutable.
+// Principal is the caller: what an accepted credential allows. It is immutable.
 type Principal struct {
-	// Scope is what it may do, and Tenant with whose data; "" is all tenants.
+	// Scope is what the caller may do, and Tenant with whose data; "" means all tenants.
 	Scope  Scope
 	Tenant string
 	// KeyID is the API key behind it, the zero UUID for a token.
 	KeyID uuid.UUID
-	// Rate limits the events that come with the key.
+	// Rate limits the events sent with the key.
 	Rate meter.Rate
-	// Expires is when it ends by itself; zero: never.
+	// Expires is when the credential expires; zero: never.
 	Expires time.Time
-	// Kind is "key", "session" or "token", and "off" while nobody is asked for a credential.
+	// Kind is "key", "session" or "token", and "off" while no credential is required.
 	Kind string
-	// signer is the public key that has signed the token; nil: it is none, or signed by the secret.
+	// signer is the public key that signed the token; nil: no token, or signed with the secret.
 	signer *publicKey
 }
 
-// anyone is who calls while nobody is asked for a credential.
+// anyone is the caller while no credential is required.
 var anyone = &Principal{Scope: everything, Kind: "off"}
 
-// May reports whether the scope is one that a route needs.
+// May reports whether the scope satisfies a route's need.
 func (p *Principal) May(n Need) bool {
 	return p.Scope&n.scope() == n.scope() && (n != ToReadAll && n != ToAdminAll || p.Tenant == "")
 }
 
-// Sees reports whether a tenant's data are among those that p may know of. To p, all other
-// tenants do not exist.
+// Sees reports whether p may know of a tenant. To p, all other tenants do not exist.
 func (p *Principal) Sees(tenant string) bool { return p.Tenant == "" || p.Tenant == tenant }
 
 type contextKey struct{}
@@ -45,7 +44,7 @@ func With(ctx context.Context, p *Principal) context.Context {
 	return context.WithValue(ctx, contextKey{}, p)
 }
 
-// Of is who has made the request of a context: with AUTH=off somebody who may do everything.
+// Of returns the caller of a context's request: with AUTH=off, a caller who may do everything.
 func Of(ctx context.Context) *Principal {
 	if p, ok := ctx.Value(contextKey{}).(*Principal); ok {
 		return p

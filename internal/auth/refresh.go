@@ -15,16 +15,16 @@ import (
 )
 
 const (
-	// refreshEvery is the time between two readings of a store. The two seconds in which a
-	// revocation takes effect are made of it.
+	// refreshEvery is the time between two reads of a store. The two seconds in which a revocation
+	// takes effect follow from it.
 	refreshEvery = time.Second
-	// remember is how long a revocation stays in Valkey, after which no process can still be
-	// at work with keys that it read before.
+	// remember is how long a revocation stays in Valkey. After that time no process still uses keys
+	// that it read before the revocation.
 	remember = 24 * time.Hour
 )
 
-// Start fills the directory: with what was revoked according to Valkey, and with the keys
-// of Postgres or, if that is away, of their copy in Valkey.
+// Start fills the directory: with the revocations in Valkey, and with the keys of Postgres or, if
+// that is down, of their copy in Valkey.
 func (d *Directory) Start(ctx context.Context) error {
 	if err := d.sync(ctx); err != nil {
 		return err
@@ -42,8 +42,8 @@ func (d *Directory) Start(ctx context.Context) error {
 	return nil
 }
 
-// Keep reads both stores every second until ctx is done. Neither waits for the other: a
-// revocation must come in while one of them hangs.
+// Keep reads both stores every second until ctx is done. Neither read waits for the other: a
+// revocation must arrive while one of the stores hangs.
 func (d *Directory) Keep(ctx context.Context) {
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -59,8 +59,8 @@ func (d *Directory) Keep(ctx context.Context) {
 	both.Wait()
 }
 
-// refresh loads the keys from Postgres if they have changed, and tells it what it has not
-// heard: revocations, and uses.
+// refresh loads the keys from Postgres if they have changed, and writes what Postgres lacks:
+// revocations, and uses.
 func (d *Directory) refresh(ctx context.Context) error {
 	began := time.Now()
 	if err := d.table.Refresh(ctx); err != nil {
@@ -100,8 +100,8 @@ func (d *Directory) use(keys []store.APIKey) error {
 	return nil
 }
 
-// unsynced are the keys that Postgres takes for live and that are revoked, or were made in open
-// mode: the version before would accept those.
+// unsynced returns the keys that are live in Postgres but revoked here, or made in open mode: the
+// previous version would accept those.
 func (d *Directory) unsynced() (ids []uuid.UUID, at []time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -115,8 +115,8 @@ func (d *Directory) unsynced() (ids []uuid.UUID, at []time.Time) {
 	return ids, at
 }
 
-// sync learns from Valkey what was revoked, and leaves there what a process needs that starts
-// while Postgres is away.
+// sync reads revocations from Valkey, and writes there what a process needs that starts while
+// Postgres is down.
 func (d *Directory) sync(ctx context.Context) error {
 	noted, err := d.valkey.RevokedKeys(ctx)
 	if err != nil {
@@ -149,7 +149,7 @@ func (d *Directory) sync(ctx context.Context) error {
 	return nil
 }
 
-// merge adds what Valkey has noted, in force at once, and returns what it has lost.
+// merge puts Valkey's revocations in force at once, and returns those that Valkey has lost.
 func (d *Directory) merge(noted map[uuid.UUID]time.Time) (lost map[uuid.UUID]time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -172,8 +172,8 @@ func (d *Directory) merge(noted map[uuid.UUID]time.Time) (lost map[uuid.UUID]tim
 	return lost
 }
 
-// obsolete are the revocations that Valkey need not keep any more: Postgres knows of them, by a
-// refresh that began after they were learned here, and they are old.
+// obsolete returns the revocations that Valkey need not keep: they are old, and Postgres knows them
+// by a refresh that began after this process learned of them.
 func (d *Directory) obsolete() (ids []uuid.UUID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -189,8 +189,8 @@ func (d *Directory) obsolete() (ids []uuid.UUID) {
 	return ids
 }
 
-// copy is the copy for Valkey, nil until the table was loaded from Postgres. Revoked keys
-// are not in it.
+// copy returns the copy for Valkey, nil until the table was loaded from Postgres. It has no revoked
+// keys.
 func (d *Directory) copy() ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

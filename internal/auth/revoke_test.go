@@ -7,14 +7,14 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // revoke revokes a key as the command does, and fails unless the given stores were told.
 func (r *rig) revoke(id uuid.UUID, all bool) {
 	r.Helper()
-	pending, err := Revoke(r.Context(), r.env.AppDB, r.valkey, id, r.now())
+	pending, err := Revoke(r.Context(), r.env.AppDB, r.valkey, id, r.Now())
 	if err != nil || (pending == nil) != all {
 		r.Fatalf("revoke: %v, pending %v", err, pending)
 	}
@@ -36,7 +36,7 @@ func TestARevokedKeyEndsOnEveryProcess(t *testing.T) {
 	if !r.stored(id).RevokedAt.Time.Equal(noon) {
 		t.Errorf("revoked at %v", r.stored(id).RevokedAt)
 	}
-	r.advance(time.Hour)
+	r.Advance(time.Hour)
 	r.revoke(id, true) // again
 	if !r.stored(id).RevokedAt.Time.Equal(noon) {
 		t.Error("a second time has moved the first")
@@ -47,7 +47,7 @@ func TestARevokedKeyEndsOnEveryProcess(t *testing.T) {
 func TestEitherStoreTells(t *testing.T) {
 	r := newRig(t, stacktest.New(t))
 	key, id := r.create(NewKey{Scope: "read"})
-	if err := r.valkey.RevokeKeys(t.Context(), map[uuid.UUID]time.Time{id: r.now()}); err != nil {
+	if err := r.valkey.RevokeKeys(t.Context(), map[uuid.UUID]time.Time{id: r.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.dir.sync(t.Context()); err != nil || knows(r.dir, key) {
@@ -130,7 +130,7 @@ func TestWithNeitherStoreRevokingFails(t *testing.T) {
 		t.Error("Postgres alone does not tell")
 	}
 	r.env.Stack.Postgres.Kill()
-	if pending, err := Revoke(t.Context(), r.env.AppDB, r.valkey, id, r.now()); err == nil {
+	if pending, err := Revoke(t.Context(), r.env.AppDB, r.valkey, id, r.Now()); err == nil {
 		t.Errorf("revoked, pending %v", pending)
 	}
 	if !knows(r.dir, key) {
@@ -177,7 +177,7 @@ func TestARevocationIsForgottenOnceNobodyNeedsIt(t *testing.T) {
 	if noted() != 1 {
 		t.Error("forgotten at once")
 	}
-	r.advance(remember + time.Minute)
+	r.Advance(remember + time.Minute)
 	fresh := r.another() // has just learned of it, and not yet asked Postgres since
 	if err := fresh.sync(t.Context()); err != nil || noted() != 1 {
 		t.Errorf("forgotten by a process that has not asked Postgres: %v", err)
@@ -198,10 +198,10 @@ func TestWhatPostgresMayNotKnowIsNotForgotten(t *testing.T) {
 	old := r.another()
 	r.start(old)
 	key, id := r.create(NewKey{Scope: "read"})
-	if err := r.valkey.RevokeKeys(t.Context(), map[uuid.UUID]time.Time{id: r.now()}); err != nil {
+	if err := r.valkey.RevokeKeys(t.Context(), map[uuid.UUID]time.Time{id: r.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	r.advance(remember + time.Minute)
+	r.Advance(remember + time.Minute)
 	for range 2 {
 		if err := old.sync(t.Context()); err != nil {
 			t.Fatal(err)

@@ -6,16 +6,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
 	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/clock"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // noon is the time of a rig until a test moves it.
@@ -24,16 +24,16 @@ var noon = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 // rig is a directory and a gate on stores of the test's own.
 type rig struct {
 	testing.TB
-	env    *stacktest.Env
+	env *stacktest.Env
+	*clock.Clock
 	valkey *scripts.Valkey
-	ahead  atomic.Int64
 	dir    *Directory
 	gate   *Gate
 }
 
 func newRig(t testing.TB, env *stacktest.Env) *rig {
 	t.Helper()
-	r := &rig{TB: t, env: env, valkey: scripts.New(env.AppValkey, 1)}
+	r := &rig{TB: t, env: env, Clock: clock.At(noon), valkey: scripts.New(env.AppValkey, 1)}
 	if _, err := env.DB.Exec("INSERT INTO tenants (name) VALUES ('acme'), ('globex')"); err != nil {
 		t.Fatal(err)
 	}
@@ -43,12 +43,9 @@ func newRig(t testing.TB, env *stacktest.Env) *rig {
 	return r
 }
 
-func (r *rig) now() time.Time          { return noon.Add(time.Duration(r.ahead.Load())) }
-func (r *rig) advance(d time.Duration) { r.ahead.Add(int64(d)) }
-
 // another is the directory of another process.
 func (r *rig) another() *Directory {
-	return NewDirectory(r.env.AppDB, r.valkey, slog.New(slog.DiscardHandler), r.now)
+	return NewDirectory(r.env.AppDB, r.valkey, slog.New(slog.DiscardHandler), r.Now)
 }
 
 func (r *rig) start(d *Directory) {
@@ -61,7 +58,7 @@ func (r *rig) start(d *Directory) {
 // create makes a key that is in force at once.
 func (r *rig) create(k NewKey) (key string, id uuid.UUID) {
 	r.Helper()
-	key, stored, err := Create(r.Context(), r.env.AppDB, k, r.now())
+	key, stored, err := Create(r.Context(), r.env.AppDB, k, r.Now())
 	if err != nil {
 		r.Fatal(err)
 	}

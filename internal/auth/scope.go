@@ -7,25 +7,25 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// Scope is a set of what somebody may do.
+// Scope is a set of permissions.
 type Scope uint8
 
 const (
-	// Ingest is to send events.
+	// Ingest permits sending events.
 	Ingest Scope = 1 << iota
-	// Read is to see usage, alerts and raw events.
+	// Read permits seeing usage, alerts and raw events.
 	Read
-	// Admin is to manage keys. It comes with the other two.
+	// Admin permits managing keys. It includes the other two.
 	Admin
 )
 
-// everything is what a key of scope admin may do.
+// everything is the scope of a key of scope admin.
 const everything = Ingest | Read | Admin
 
-// Scopes are the names of what a key may do, the least first.
+// Scopes are the names of scopes, the least first.
 var Scopes = []string{"ingest", "read", "admin"}
 
-// ParseScope is the scope of a name; admin has all three.
+// ParseScope returns the scope of a name; admin includes all three.
 func ParseScope(name string) (Scope, error) {
 	switch name {
 	case "ingest":
@@ -38,7 +38,7 @@ func ParseScope(name string) (Scope, error) {
 	return 0, fmt.Errorf("must be one of %s", strings.Join(Scopes, ", "))
 }
 
-// ParseScopes is the scope of several names with spaces between, like "ingest read".
+// ParseScopes returns the scope of several names with spaces between, like "ingest read".
 func ParseScopes(names string) (all Scope, err error) {
 	for name := range strings.FieldsSeq(names) {
 		one, err := ParseScope(name)
@@ -53,7 +53,7 @@ func ParseScopes(names string) (all Scope, err error) {
 	return all, err
 }
 
-// ScopeOf is what a stored key may do. What this version does not know it leaves out.
+// ScopeOf returns the scope of a stored key, without scopes that this version does not know.
 func ScopeOf(k store.APIKey) Scope {
 	all, _ := ParseScope(k.Scope)
 	for _, name := range k.MoreScopes {
@@ -63,7 +63,7 @@ func ScopeOf(k store.APIKey) Scope {
 	return all
 }
 
-// Names are those of s, the least first; admin stands for all that comes with it.
+// Names returns the names of s, the least first; admin stands for everything that it includes.
 func (s Scope) Names() []string {
 	if s&Admin != 0 {
 		return []string{"admin"}
@@ -80,27 +80,27 @@ func (s Scope) Names() []string {
 // String is the names of s with a space between.
 func (s Scope) String() string { return strings.Join(s.Names(), " ") }
 
-// Need is what a route asks of whoever calls it. The zero value is no declaration, and
-// nobody meets it.
+// Need is what a route requires of its caller. The zero value declares nothing, and no caller meets
+// it.
 type Need uint8
 
 const (
 	// Nobody is the Need of a route that declares none.
 	Nobody Need = iota
-	// Public is for everybody, without a credential.
+	// Public requires no credential.
 	Public
-	// ToIngest, ToRead and ToAdmin ask for a scope. What is shown or changed is that of the
-	// tenant that the credential is bound to.
+	// ToIngest, ToRead and ToAdmin require a scope. The route shows or changes data of the tenant
+	// that the credential is bound to.
 	ToIngest
 	ToRead
 	ToAdmin
-	// ToReadAll asks for Read, of all tenants: what is shown cannot be divided.
+	// ToReadAll requires Read for all tenants: the data cannot be divided.
 	ToReadAll
-	// ToAdminAll asks for Admin, of all tenants: it changes what tenants may not change themselves.
+	// ToAdminAll requires Admin for all tenants: it changes what tenants may not change themselves.
 	ToAdminAll
 )
 
-// scope is what a need asks for; no scope contains that of Nobody.
+// scope returns the scope that a need requires; no scope contains that of Nobody.
 func (n Need) scope() Scope {
 	switch n {
 	case Public:

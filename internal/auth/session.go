@@ -17,15 +17,15 @@ import (
 // SessionLength is how long a browser stays signed in, unless its key ends before.
 const SessionLength = 12 * time.Hour
 
-// A session is a cookie: the id of a key and the second at which the session ends, signed by
-// the pair that follows from the key. Whoever has read the stores can check one, not make one.
+// A session is a cookie: the id of a key and the second at which the session ends, signed by the
+// pair derived from the key. A reader of the stores can verify a session, but not make one.
 const (
 	sessionMessage = "flagmeter browser session v1\n"
 	sessionBody    = 16 + 8
 	sessionLength  = sessionBody + ed25519.SignatureSize
 )
 
-// The cookie's name. Browsers take the first only from https, and from no other host.
+// The cookie's name. Browsers accept the first only over https, and from no other host.
 const (
 	secureCookie = "__Host-flagmeter"
 	localCookie  = "flagmeter"
@@ -43,7 +43,7 @@ func startSession(key string, id uuid.UUID, ends time.Time) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(append(body, signature...)), nil
 }
 
-// session returns who has signed in with the cookie, or nil.
+// session returns the principal of a session cookie, or nil.
 func (d *Directory) session(value string) *Principal {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(value)
 	if err != nil || len(data) != sessionLength {
@@ -62,8 +62,8 @@ func (d *Directory) session(value string) *Principal {
 	return &who
 }
 
-// newCookie is the session's cookie, which a browser keeps for so long; an empty value takes
-// it away. A secure one goes through TLS only.
+// newCookie returns the session's cookie, which a browser keeps for that long; an empty value
+// removes it. A secure one is sent over TLS only.
 func newCookie(secure bool, value string, keep time.Duration) *http.Cookie {
 	c := &http.Cookie{Name: cookieName(secure), Value: value, Path: "/", HttpOnly: true,
 		Secure: secure, SameSite: http.SameSiteStrictMode}
@@ -80,8 +80,8 @@ func cookieName(secure bool) string {
 	return localCookie
 }
 
-// secure reports whether a browser must send its cookie through TLS only. PUBLIC_URL says so: the
-// Host that arrives here may be the one by which a proxy has reached us.
+// secure reports whether a browser must send its cookie over TLS only. PUBLIC_URL decides: the Host
+// that arrives here may be the one that a proxy uses.
 func (g *Gate) secure(r *http.Request) bool {
 	switch g.scheme {
 	case "https":
@@ -92,8 +92,8 @@ func (g *Gate) secure(r *http.Request) bool {
 	return !local(r)
 }
 
-// local reports whether the browser has asked for this machine by a name of loopback, where
-// there is no https and nobody between. Whoever lies here takes the protection from himself.
+// local reports whether the browser used a loopback name of this machine, where there is no https
+// and no network in between. A client that lies about it only removes its own protection.
 func local(r *http.Request) bool {
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {

@@ -18,21 +18,21 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// Leeway is by how much the clock of whoever signs tokens may differ from ours.
+// Leeway is by how much the clock of a token's issuer may differ from ours.
 const Leeway = 30 * time.Second
 
-// TokenOptions say which tokens (JWT) are taken.
+// TokenOptions say which tokens (JWT) are accepted.
 type TokenOptions struct {
 	// Secret is for HS256; empty: no such tokens.
 	Secret []byte
 	// JWKS is the file or URL of the public keys for EdDSA, ES256 and RS256; empty: no such
 	// tokens.
 	JWKS string
-	// JWKSMaxAge is for how long its keys are in force while it cannot be read; 0: for ever.
+	// JWKSMaxAge is how long its keys stay in force while it cannot be read; 0: for ever.
 	JWKSMaxAge time.Duration
 	// MaxLifetime is how far from now, and from its claim iat, a token may end; 0: any time.
 	MaxLifetime time.Duration
-	// Issuer and Audience are what iss must be and aud contain.
+	// Issuer must equal iss, and aud must contain Audience.
 	Issuer, Audience string
 	Now              func() time.Time
 }
@@ -44,7 +44,7 @@ type Tokens struct {
 	parser *jwt.Parser
 }
 
-// claims are those that count. A token without a tenant or a scope is worth nothing.
+// claims are the claims that count. A token without a tenant or a scope is refused.
 type claims struct {
 	jwt.RegisteredClaims
 	Tenant string `json:"tenant"`
@@ -52,8 +52,8 @@ type claims struct {
 }
 
 // UnmarshalJSON reads claims by their exact names and refuses an object that has a name twice.
-// encoding/json, which jwt uses, ignores case and lets the last one win: in a token with "Tenant"
-// beside "tenant" it finds another tenant than whoever signed it did.
+// encoding/json, which jwt uses, ignores case and lets the last one win: in a token with both
+// "Tenant" and "tenant" it may find another tenant than the issuer meant.
 func (c *claims) UnmarshalJSON(text []byte) error {
 	type plain claims // without this method
 	return json.Unmarshal(text, (*plain)(c))
@@ -61,8 +61,8 @@ func (c *claims) UnmarshalJSON(text []byte) error {
 
 var errToken = errors.New("the token cannot be used")
 
-// NewTokens returns nil if no token is to be taken. It fails if JWKS is a file that cannot be
-// used; a URL is fetched by Keep.
+// NewTokens returns nil if no kind of token is accepted. It fails if JWKS is an unusable file; Keep
+// fetches a URL.
 func NewTokens(o TokenOptions) (*Tokens, error) {
 	t := &Tokens{o: o}
 	var methods []string
@@ -86,7 +86,7 @@ func NewTokens(o TokenOptions) (*Tokens, error) {
 	return t, nil
 }
 
-// verify returns who has been given a token, or nil.
+// verify returns the principal of a token, or nil.
 func (t *Tokens) verify(text string) *Principal {
 	if !plainHeader(text) {
 		return nil
@@ -103,7 +103,7 @@ func (t *Tokens) verify(text string) *Principal {
 	who := &Principal{Tenant: c.Tenant, Expires: c.ExpiresAt.Add(Leeway), Kind: "token",
 		signer: signer}
 	for name := range strings.FieldsSeq(c.Scope) {
-		// keys are not given out by tokens
+		// tokens do not grant the management of keys
 		if scope, err := ParseScope(name); err == nil && scope&Admin == 0 {
 			who.Scope |= scope
 		}
@@ -114,30 +114,30 @@ func (t *Tokens) verify(text string) *Principal {
 	return who
 }
 
-// tooLong reports whether a token lives for longer than tokens may: nobody can take it back.
+// tooLong reports whether a token lives longer than allowed: tokens cannot be revoked.
 func (t *Tokens) tooLong(c claims) bool {
 	most := t.o.MaxLifetime
 	return most > 0 && (c.ExpiresAt.After(t.o.Now().Add(most+Leeway)) ||
 		c.IssuedAt != nil && c.ExpiresAt.Sub(c.IssuedAt.Time) > most)
 }
 
-// stillValid reports whether the key that has signed a token is stillValid in force.
+// stillValid reports whether the key that signed a token is still in force.
 func (t *Tokens) stillValid(who *Principal) bool {
 	return who.signer == nil || t.keys.has(who.signer)
 }
 
-// plainHeader reports whether the header of a token is an object that every reader reads alike: in
-// UTF-8, and with each name once. jwt reads it into a map, where the last one wins.
+// plainHeader reports whether every reader reads a token's header alike: an object in UTF-8 with
+// each name once. jwt reads it into a map, where the last one wins.
 func plainHeader(text string) bool {
 	encoded, _, _ := strings.Cut(text, ".")
 	header, err := base64.RawURLEncoding.DecodeString(encoded)
 	return err == nil && jsontext.Value(header).IsValid()
 }
 
-// key is what a token must be signed with. The algorithm is one that the parser takes; which
-// kind of key goes with it is fixed here, whatever the token says. signer is nil for the secret.
+// key returns the key that must have signed a token. The parser has checked the algorithm; the kind
+// of key for it is fixed here, whatever the token says. signer is nil for the secret.
 func (t *Tokens) key(token *jwt.Token) (key any, signer *publicKey, err error) {
-	if _, ok := token.Header["crit"]; ok { // something that must be understood, and is not
+	if _, ok := token.Header["crit"]; ok { // an extension that must be understood, and is not
 		return nil, nil, errToken
 	}
 	alg := token.Method.Alg()
@@ -155,7 +155,7 @@ func (t *Tokens) key(token *jwt.Token) (key any, signer *publicKey, err error) {
 	return signer.key, signer, nil
 }
 
-// algorithm is the one that a public key is good for, "" if none.
+// algorithm returns the algorithm of a public key, "" if there is none.
 func algorithm(key any) string {
 	switch k := key.(type) {
 	case ed25519.PublicKey:
@@ -178,13 +178,16 @@ func Mint(o TokenOptions, tenant, scope string, ttl time.Duration) (string, erro
 		return "", fmt.Errorf("the secret must have at least %d bytes", config.MinJWTSecret)
 	}
 	if o.MaxLifetime > 0 && ttl > o.MaxLifetime {
-		return "", fmt.Errorf("a token lives for %v at the most, as JWT_MAX_LIFETIME says", o.MaxLifetime)
+		return "", fmt.Errorf("a token lives for %v at the most, as JWT_MAX_LIFETIME says",
+			o.MaxLifetime)
 	}
 	now := o.Now()
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		RegisteredClaims: jwt.RegisteredClaims{Issuer: o.Issuer, Audience: jwt.ClaimStrings{o.Audience},
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: o.Issuer, Audience: jwt.ClaimStrings{o.Audience},
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now),
-			ExpiresAt: jwt.NewNumericDate(now.Add(ttl))},
+			ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
+		},
 		Tenant: tenant, Scope: scope,
 	})
 	text, err := token.SignedString(o.Secret)

@@ -10,22 +10,22 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// use is when a key was last used, in unix seconds. Postgres is told by refresh, at most
-// once a minute, and never on the way of a request.
+// use is when a key was last used, in unix seconds. refresh writes it to Postgres, at most once a
+// minute, and never on the path of a request.
 type use struct {
 	last  atomic.Int64
-	noted int64 // what Postgres was told; only refresh uses it
+	noted int64 // the value in Postgres; only refresh uses it
 }
 
-// touch notes a use. It writes once a second at most, so that processors that serve the same
-// key do not fight over it.
+// touch notes a use. It writes at most once a second, so that processors that serve the same key do
+// not contend for it.
 func (u *use) touch(now time.Time) {
 	if second := now.Unix(); second > u.last.Load() {
 		u.last.Store(second)
 	}
 }
 
-// noteUses tells Postgres of the keys that were used since it last heard of them.
+// noteUses writes to Postgres which keys were used since its last call.
 func (d *Directory) noteUses(ctx context.Context) error {
 	var ids []uuid.UUID
 	var at []time.Time

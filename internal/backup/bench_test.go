@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // BenchmarkBackup makes a backup of a million events with client ids, and restores it into an

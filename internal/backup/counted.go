@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
@@ -78,12 +81,28 @@ func (c Counted) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes.
 func (c *Counted) UnmarshalJSON(text []byte) (err error) {
 	*c = Counted{}
-	if err := json.Unmarshal(text, &c.Amounts); err != nil {
+	if err := c.Amounts.read(text); err != nil {
 		return err
 	}
 	c.Rows, err = c.Amounts["rows"].Int64()
 	delete(c.Amounts, "rows")
 	return err
+}
+
+// read reads an object whose members are all numbers.
+func (n *numbersByName) read(text []byte) error {
+	var members map[string]jsontext.Value
+	if err := strict.Unmarshal(text, &members); err != nil {
+		return err
+	}
+	*n = make(numbersByName, len(members))
+	for name, value := range members {
+		if value.Kind() != '0' {
+			return fmt.Errorf("read %s: %s is no number", name, value)
+		}
+		(*n)[name] = json.Number(value)
+	}
+	return nil
 }
 
 // Scan reads a Counted from Postgres.
@@ -101,5 +120,5 @@ func (n *numbersByName) Scan(src any) error {
 	if !ok {
 		return fmt.Errorf("read sums: %T is no JSON", src)
 	}
-	return json.Unmarshal(text, (*map[string]json.Number)(n))
+	return n.read(text)
 }

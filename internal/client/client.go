@@ -31,7 +31,7 @@ type Client struct {
 	Key string
 	// HTTP makes the requests; nil means a client that gives each attempt 30 s.
 	HTTP *http.Client
-	// OnRetry, if set, is told before each pause what went wrong and how long it will be.
+	// OnRetry, if set, is called before each pause with the error and the length of the pause.
 	OnRetry func(err error, wait time.Duration)
 	// Now reads the clock, for a Retry-After that is a date; nil means time.Now.
 	Now func() time.Time
@@ -54,9 +54,8 @@ func (c *Client) Post(ctx context.Context, events []Event) (Result, error) {
 	return c.post(ctx, "", events)
 }
 
-// PostUnder is Post for a batch with a key, 1 to 128 characters, that no other batch has: events
-// need no IDs for it to be tried again. The server knows the batch by its key for as long as it
-// knows IDs.
+// PostUnder is Post for a batch with a key of 1 to 128 characters that no other batch has. Events
+// then need no IDs for a retry. The server knows the batch by its key for as long as it knows IDs.
 func (c *Client) PostUnder(ctx context.Context, key string, events []Event) (Result, error) {
 	return c.post(ctx, key, events)
 }
@@ -71,15 +70,16 @@ func (c *Client) post(ctx context.Context, key string, events []Event) (Result, 
 	if key != "" {
 		header.Set("Idempotency-Key", key)
 	}
-	err = c.call(ctx, request{http.MethodPost, "/events", header, body, key != "" || allHaveID(events)}, &result)
+	safe := key != "" || allHaveID(events)
+	err = c.call(ctx, request{http.MethodPost, "/events", header, body, safe}, &result)
 	if err != nil {
 		return Result{}, fmt.Errorf("post events: %w", err)
 	}
 	return result, nil
 }
 
-// Tenants lists every tenant with its live usage, archived ones included. It is tried again
-// like Post. More than 10,000 come in several pages, each as of its own instant.
+// Tenants lists every tenant with its live usage, archived ones included. It retries like Post.
+// More than 10,000 tenants come in several pages, each as of its own instant.
 func (c *Client) Tenants(ctx context.Context) (Tenants, error) {
 	query := url.Values{"sort": {"name"}, "archived": {"true"}, "limit": {"10000"}}
 	var all Tenants
@@ -88,7 +88,8 @@ func (c *Client) Tenants(ctx context.Context) (Tenants, error) {
 			Tenants
 			Next *string `json:"next"`
 		}
-		if err := c.call(ctx, request{http.MethodGet, "/tenants?" + query.Encode(), nil, nil, true}, &page); err != nil {
+		list := request{http.MethodGet, "/tenants?" + query.Encode(), nil, nil, true}
+		if err := c.call(ctx, list, &page); err != nil {
 			return Tenants{}, fmt.Errorf("list tenants: %w", err)
 		}
 		all.Tenants, all.AsOf = append(all.Tenants, page.Tenants.Tenants...), page.AsOf

@@ -25,7 +25,8 @@ func (e *lostError) Unwrap() error { return e.err }
 func retryable(err error) bool {
 	var p *Problem
 	if errors.As(err, &p) {
-		if p.Type == "/problems/quota-exceeded" { // until the period ends; the version before says 429
+		// Until the period ends. The previous version answers 429.
+		if p.Type == "/problems/quota-exceeded" {
 			return false
 		}
 		return p.Status == http.StatusTooManyRequests || p.Status >= 500

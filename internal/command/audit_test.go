@@ -10,7 +10,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/audit"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // audited runs 'flagmeter audit' on a test's stores.
@@ -155,9 +155,10 @@ func TestUnresolvedDriftIsNamed(t *testing.T) {
 	var out bytes.Buffer
 	series := audit.Series{Tenant: "acme", Feature: "chat"}
 	err := writeAudit(&out, audit.Report{Moving: 2, Explained: 1, Unreadable: 3,
-		Recut:  []audit.Series{{Tenant: "globex", Feature: "chat"}},
-		Days:   []audit.DayDrift{{Series: series, Daily: meter.Amounts{meter.Tokens: 5}}},
-		Totals: []audit.TotalDrift{{Series: series, Days: meter.Amounts{meter.Tokens: 1000}, Unresolved: true}}})
+		Recut: []audit.Series{{Tenant: "globex", Feature: "chat"}},
+		Days:  []audit.DayDrift{{Series: series, Daily: meter.Amounts{meter.Tokens: 5}}},
+		Totals: []audit.TotalDrift{{Series: series, Days: meter.Amounts{meter.Tokens: 1000},
+			Unresolved: true}}})
 	if err != nil {
 		t.Fatal(err)
 	}

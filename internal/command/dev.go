@@ -162,7 +162,7 @@ func (p *process) prepare(ctx context.Context, withDemo bool) error {
 	if err := p.valkey.ClaimShards(ctx); err != nil {
 		return err
 	}
-	// Whoever may not own the schema can still use one that is up to date.
+	// An account that does not own the schema can still use one that is up to date.
 	err := schema.Check(ctx, p.db)
 	if errors.Is(err, schema.ErrOutdated) {
 		_, err = schema.Migrate(ctx, p.db)
@@ -184,8 +184,8 @@ func (p *process) prepare(ctx context.Context, withDemo bool) error {
 	return p.tenants.Start(ctx)
 }
 
-// devGate says who may use the API: everybody on this machine or, if others can reach it,
-// whoever has the key that it makes and prints.
+// devGate says who may use the API: every caller on this machine or, if others can reach it,
+// holders of the key that it makes and prints.
 func (p *process) devGate(
 	ctx context.Context, log *slog.Logger, addr net.Addr, stdout io.Writer,
 ) (key string, err error) {
@@ -229,7 +229,7 @@ func (p *process) startAll(ctx context.Context, listener net.Listener, url strin
 	return roles{group, ctx}
 }
 
-// warn tells what may surprise whoever typed the command.
+// warn reports what may surprise the person who typed the command.
 func warn(stderr io.Writer, o devOptions, cfg config.Config) {
 	if o.data != "" && cfg.DatabaseURL != "" && cfg.ValkeyURL != "" {
 		fmt.Fprintln(stderr,

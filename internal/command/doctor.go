@@ -11,7 +11,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/doctor"
 )
 
-// Doctor looks at a deployment and says what to do.
+// Doctor examines a deployment and says how to correct each problem.
 func Doctor(env Env) *cobra.Command {
 	var send, asJSON bool
 	cmd := &cobra.Command{

@@ -2,11 +2,9 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -20,9 +18,10 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/stack"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	schema "github.com/eduardosanzb/flagmeter/sql"
+	"github.com/eduardosanzb/flagmeter/test/kit/api"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // drill is a deployment whose Postgres can be lost: an ingest and a flusher on real stores.
@@ -134,16 +133,11 @@ func (d *drill) flush(ahead time.Duration) flusher.Result {
 // send posts an event whose tokens follow from its id, and reports whether it was new.
 func (d *drill) send(tenant, id string) bool {
 	d.Helper()
-	res, err := http.Post(d.url+"/events", "application/json", strings.NewReader(fmt.Sprintf(
-		`{"tenant":%q,"feature":"chat","tokens":%d,"id":%q}`, tenant, tokensOf(id), id)))
-	if err != nil {
-		d.Fatal(err)
-	}
-	defer res.Body.Close()
 	var answer struct{ Accepted, Duplicates int }
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil ||
-		res.StatusCode != http.StatusOK || answer.Accepted+answer.Duplicates != 1 {
-		d.Fatalf("POST /events: %s, %+v, %v", res.Status, answer, err)
+	api.Client{URL: d.url}.Post(d, fmt.Sprintf(`{"tenant":%q,"feature":"chat","tokens":%d,"id":%q}`,
+		tenant, tokensOf(id), id)).OK(d).Read(d, &answer)
+	if answer.Accepted+answer.Duplicates != 1 {
+		d.Fatalf("POST /events: %+v", answer)
 	}
 	return answer.Accepted == 1
 }
@@ -250,7 +244,8 @@ func (d *drill) wantLive(tenant string, ids ...string) {
 		want += tokensOf(id)
 	}
 	if u.Used[meter.Tokens] != want || u.Stale {
-		d.Errorf("live usage of %s is %d (stale %v), want %d", tenant, u.Used[meter.Tokens], u.Stale, want)
+		d.Errorf("live usage of %s is %d (stale %v), want %d", tenant, u.Used[meter.Tokens], u.Stale,
+			want)
 	}
 }
 

@@ -33,7 +33,7 @@ func (e Env) openDatabase() (*sqlx.DB, error) {
 	return store.Open(string(cfg.DatabaseURL), poolSize, 0)
 }
 
-// openOwned opens the same database as whoever owns its schema.
+// openOwned opens the same database as the owner of its schema.
 func (e Env) openOwned() (*sqlx.DB, error) {
 	cfg, err := e.ownedSettings()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// Man writes the manual pages: for whoever packages the program, so it is not in the menu.
+// Man writes the manual pages. Only packagers need it, so it is not in the menu.
 func Man(env Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "man DIR",

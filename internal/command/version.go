@@ -20,8 +20,7 @@ type Build struct {
 	Time string `json:"time,omitempty"`
 }
 
-// NewBuild is the build that the linker was told, completed by what the Go toolchain has
-// recorded.
+// NewBuild returns the build that the linker set, completed by what the Go toolchain recorded.
 func NewBuild(version, commit string) Build {
 	b := Build{Version: version, Commit: commit}
 	if info, ok := debug.ReadBuildInfo(); ok {

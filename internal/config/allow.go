@@ -18,11 +18,11 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// MinJWTSecret is the least length of JWT_SECRET in bytes: that of the hash of HS256.
+// MinJWTSecret is the least length of JWT_SECRET in bytes: the length of an HS256 hash.
 const MinJWTSecret = 32
 
-// allows reports whether the value of a variable that is set is one that works. What the
-// field's type cannot hold was refused before.
+// allows reports whether the value of a variable that is set is valid. The parser has already
+// refused values that the field's type cannot hold.
 func (c Config) allows(name string) bool {
 	switch name {
 	case "DATABASE_URL":
@@ -31,7 +31,8 @@ func (c Config) allows(name string) bool {
 		one := Secret(otherHosts.ReplaceAllString(string(c.ValkeyURL), "$1"))
 		return isURL(one, "redis", "rediss", "valkey", "valkeys")
 	case "LOG_LEVEL": // slog would also take "info+2"
-		return slices.Contains([]slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}, c.LogLevel)
+		levels := []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}
+		return slices.Contains(levels, c.LogLevel)
 	case "LISTEN_ADDR":
 		return isAddress(c.ListenAddr)
 	case "DRAIN_TIME":
@@ -64,7 +65,8 @@ func (c Config) allows(name string) bool {
 	case "SHARDS":
 		return c.Shards >= 1 && c.Shards <= ledger.MaxShards
 	case "DEDUPE_WINDOW":
-		return c.DedupeWindow > 0 && (c.EventsRetention == 0 || c.DedupeWindow <= time.Duration(c.EventsRetention)-meter.MaxAge)
+		kept := time.Duration(c.EventsRetention)
+		return c.DedupeWindow > 0 && (kept == 0 || c.DedupeWindow <= kept-meter.MaxAge)
 	case "EVENTS_RETENTION":
 		return c.EventsRetention == 0 || c.EventsRetention >= Duration(meter.LeastRetention)
 	case "ROLLUPS_RETENTION":
@@ -101,9 +103,13 @@ func (c Config) allows(name string) bool {
 	case "PUBLIC_URL":
 		return isOrigin(c.PublicURL)
 	case "EMBED_ORIGINS":
-		return !slices.ContainsFunc(c.FrameAncestors(), func(s string) bool { return !isPlainOrigin.MatchString(s) })
+		return !slices.ContainsFunc(c.FrameAncestors(), func(s string) bool {
+			return !isPlainOrigin.MatchString(s)
+		})
 	case "CORS_ORIGINS":
-		return !slices.ContainsFunc(c.Origins(), func(o string) bool { return !isBrowsersOrigin(o) })
+		return !slices.ContainsFunc(c.Origins(), func(s string) bool {
+			return !isBrowsersOrigin(s)
+		})
 	case "HSTS_MAX_AGE":
 		return c.HSTSMaxAge == 0 || c.HSTSMaxAge >= time.Second
 	case "VALKEY_CERT_FILE", "VALKEY_KEY_FILE":
@@ -121,64 +127,71 @@ func (c Config) allows(name string) bool {
 		_, err := cron.ParseStandard(c.BackupSchedule)
 		return err == nil
 	case "SLACK_WEBHOOK_URL":
-		return isURL(c.SlackWebhookURL, "https") || c.WebhookAllowPrivate && isURL(c.SlackWebhookURL, "http")
+		plain := c.WebhookAllowPrivate && isURL(c.SlackWebhookURL, "http")
+		return plain || isURL(c.SlackWebhookURL, "https")
 	}
 	return true
 }
 
-// otherHosts are those behind the first of a Valkey Cluster: net/url reads one host only.
+// otherHosts matches all hosts of a Valkey Cluster except the first: net/url reads one host only.
 var otherHosts = regexp.MustCompile(`^([^/]*//(?:[^/?#]*@)?[^/?#@,]*),[^/?#]*`)
 
-// isURL reports whether s is an absolute URL of one of the schemes that names a host, if
-// only as the parameter by which Postgres takes the directory of a Unix socket.
+// isURL reports whether s is an absolute URL of one of the schemes and names a host. The host may
+// be a query parameter, as in a Postgres URL that names the directory of a Unix socket.
 func isURL(s Secret, schemes ...string) bool {
 	u, err := url.Parse(string(s))
-	return err == nil && slices.Contains(schemes, u.Scheme) && (u.Hostname() != "" || u.Query().Get("host") != "")
+	return err == nil && slices.Contains(schemes, u.Scheme) &&
+		(u.Hostname() != "" || u.Query().Get("host") != "")
 }
 
-// isOrigin reports whether s is the http or https URL of a server as a whole.
+// isOrigin reports whether s is the http or https URL of a server, without path, query or user.
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" &&
 		u.User == nil && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == ""
 }
 
-// isBrowsersOrigin reports whether s is an origin letter by letter as a browser sends it: in
-// lower case, without a path, without the port that goes without saying, and no pattern.
+// isBrowsersOrigin reports whether s is an origin exactly as a browser sends it: in lower case,
+// without a path, without a default port, and without a pattern.
 func isBrowsersOrigin(s string) bool {
 	u, err := url.Parse(s)
-	if err != nil || !isOrigin(s) || s != strings.ToLower(u.Scheme+"://"+u.Host) || strings.ContainsAny(s, "*?") {
+	if err != nil || !isOrigin(s) || s != strings.ToLower(u.Scheme+"://"+u.Host) ||
+		strings.ContainsAny(s, "*?") {
 		return false
 	}
+	defaults := map[string]string{"http": "80", "https": "443"}
 	port := u.Port()
-	return !strings.HasSuffix(s, ":") && (port == "" || port != map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	return !strings.HasSuffix(s, ":") && (port == "" || port != defaults[u.Scheme])
 }
 
-// isKey is what goes into a header: an API key, or a token.
-var isKey = regexp.MustCompile(`^(fm_[a-z]+_[0-9A-Za-z]{49}|[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+)$`)
+// isKey matches a credential that fits into a header: an API key, or a token.
+var isKey = regexp.MustCompile(
+	`^(fm_[a-z]+_[0-9A-Za-z]{49}|[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+)$`)
 
-// isPlainOrigin is an origin that can go into a Content-Security-Policy as it is.
+// isPlainOrigin matches an origin that can go into a Content-Security-Policy unchanged.
 var isPlainOrigin = regexp.MustCompile(`^https?://(\*\.)?[0-9A-Za-z.-]+(:[0-9]+)?$`)
 
-// isKeySet reports whether s is a file or a URL that nobody on the way can change.
+// isKeySet reports whether s is a file, or a URL whose content cannot be changed in transit.
 func isKeySet(s string) bool {
 	scheme, _, remote := strings.Cut(s, "://")
 	if !remote {
 		return true
 	}
 	u, err := url.Parse(s)
-	return err == nil && u.Hostname() != "" && (scheme == "https" || scheme == "http" && IsLoopback(u.Hostname()))
+	return err == nil && u.Hostname() != "" &&
+		(scheme == "https" || scheme == "http" && IsLoopback(u.Hostname()))
 }
 
-// IsLoopback reports whether a host, without a port, is this machine by a name that nobody
-// else can have.
+// IsLoopback reports whether a host, without a port, is a name or address that always means this
+// machine.
 func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") ||
+		ip != nil && ip.IsLoopback()
 }
 
-// OnlyLocal reports whether nobody but this machine can reach an API that listens on host, as
-// far as one can tell: a PUBLIC_URL tells of a proxy in front of it.
+// OnlyLocal reports whether only this machine can reach an API that listens on host, as far as the
+// settings show: a PUBLIC_URL elsewhere means that a proxy is in front of the API.
 func (c Config) OnlyLocal(host string) bool {
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || !IsLoopback(u.Hostname()) {

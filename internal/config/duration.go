@@ -9,17 +9,17 @@ import (
 )
 
 // Duration is a time.Duration of 0 or more that can also be written in days of 24 hours: 90d,
-// 1d12h, or whatever time.ParseDuration reads. It reads the durations of all settings and, as
-// a pflag.Value, of all flags.
+// 1d12h, or anything that time.ParseDuration reads. All settings and, as a pflag.Value, all flags
+// use it for durations.
 type Duration time.Duration
 
-// day is what d stands for.
+// day is the unit d.
 const day = 24 * time.Hour
 
 var errDuration = errors.New("must be a duration like 30d, 12h, 90s or 1d12h")
 
-// ParseDuration reads a Duration. The error ends a sentence that begins with the name of what
-// was to be read.
+// ParseDuration reads a Duration. Its error completes a sentence that begins with the name of the
+// setting or flag.
 func ParseDuration(s string) (time.Duration, error) {
 	rest := s
 	var d time.Duration
@@ -40,8 +40,8 @@ func ParseDuration(s string) (time.Duration, error) {
 	return d + parsed, nil
 }
 
-// ParseKeep reads of how many things the newest stay, like 7, or for how long each does, a
-// Duration above 0 like 14d or 36h. One of the two is 0.
+// ParseKeep reads a retention rule: how many of the newest items to keep, like 7, or how long to
+// keep each, a Duration above 0 like 14d or 36h. One of the two results is 0.
 func ParseKeep(s string) (count int, age time.Duration, err error) {
 	if n, err := strconv.ParseUint(s, 10, 16); err == nil && n > 0 {
 		return int(n), 0, nil
@@ -53,7 +53,7 @@ func ParseKeep(s string) (count int, age time.Duration, err error) {
 	return 0, d, nil
 }
 
-// UnmarshalText reads it.
+// UnmarshalText reads d from text.
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := ParseDuration(string(text))
 	if err == nil {
@@ -62,13 +62,13 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Set reads it as the value of a flag.
+// Set reads d as the value of a flag.
 func (d *Duration) Set(s string) error { return d.UnmarshalText([]byte(s)) }
 
-// Type is how a flag's help calls it.
+// Type is the name of the type in a flag's help.
 func (d *Duration) Type() string { return "duration" }
 
-// String writes it as it is read, in days where they are whole.
+// String returns text that ParseDuration reads, in whole days where possible.
 func (d *Duration) String() string {
 	switch n := time.Duration(*d); {
 	case n == 0:
@@ -87,7 +87,7 @@ func (d *Duration) String() string {
 // Positive is a Duration that must be above 0.
 type Positive struct{ Duration }
 
-// Set reads it as the value of a flag.
+// Set reads p as the value of a flag.
 func (p *Positive) Set(s string) error {
 	d, err := ParseDuration(s)
 	if err == nil && d == 0 {

@@ -54,9 +54,10 @@ func Load(getenv func(string) string, required ...string) (Config, error) {
 // parse fills c and returns the fields whose values are not of the field's type.
 func parse(c *Config, values map[string]string) (notParsed map[string]bool, err error) {
 	notParsed = map[string]bool{}
-	err = env.ParseWithOptions(c, env.Options{Environment: values, FuncMap: map[reflect.Type]env.ParserFunc{
+	options := env.Options{Environment: values, FuncMap: map[reflect.Type]env.ParserFunc{
 		reflect.TypeFor[time.Duration](): func(s string) (any, error) { return ParseDuration(s) },
-	}})
+	}}
+	err = env.ParseWithOptions(c, options)
 	var all env.AggregateError
 	if !errors.As(err, &all) {
 		return notParsed, err
@@ -71,7 +72,7 @@ func parse(c *Config, values map[string]string) (notParsed map[string]bool, err 
 	return notParsed, nil
 }
 
-// variable is a field of Config as its tags describe it.
+// variable describes a field of Config from its tags.
 type variable struct {
 	field, name, want string
 	secret            bool
@@ -80,12 +81,17 @@ type variable struct {
 func variables() []variable {
 	var all []variable
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
-		all = append(all, variable{f.Name, f.Tag.Get("env"), f.Tag.Get("want"), f.Type == reflect.TypeFor[Secret]()})
+		all = append(all, variable{
+			field:  f.Name,
+			name:   f.Tag.Get("env"),
+			want:   f.Tag.Get("want"),
+			secret: f.Type == reflect.TypeFor[Secret](),
+		})
 	}
 	return all
 }
 
-// read returns the variable's text, which a secret may have in a file.
+// read returns the variable's text. The text of a secret may be in a file.
 func (v variable) read(getenv func(string) string) (value, mistake string) {
 	value = getenv(v.name)
 	if !v.secret {
@@ -109,8 +115,8 @@ func (v variable) read(getenv func(string) string) (value, mistake string) {
 	return value, ""
 }
 
-// refusal says what is wrong with a value, without repeating a secret: what is no secret as a whole
-// may have one in it, like a URL with a password.
+// refusal says what is wrong with a value without repeating a secret. Even a setting that is not a
+// Secret may contain one, such as a URL with a password.
 func (v variable) refusal(value string) string {
 	if v.secret {
 		return v.name + " must be " + v.want

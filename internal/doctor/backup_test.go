@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/doctor"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestBackups(t *testing.T) {

@@ -1,11 +1,10 @@
-// Package doctor looks at a deployment from outside and says, for each thing that is wrong with
-// it, what to do.
+// Package doctor examines a deployment from outside and says how to correct each problem.
 //
-// A check is a function that returns findings; its file is named for what it looks at. It
-// changes nothing, in neither store, but a key in Valkey that shows when a write is on disk and
-// is gone within a minute. The only thing that ever leaves is a test message to each webhook, if
-// [Patient.Send] asks for it. A check whose store does not answer is skipped, so
-// that one fault is told once.
+// A check is a function that returns findings; its file is named for its subject. A check changes
+// nothing in either store, except a key in Valkey that shows when a write is on disk and expires
+// within a minute. The doctor sends nothing out, except a test message to each webhook if
+// [Patient.Send] asks for it. A check whose store does not answer is skipped, so that one fault is
+// reported once.
 //
 //	ok    as it should be
 //	warn  works, but will hurt: slow, tight, less safe than it could be

@@ -35,7 +35,7 @@ type Finding struct {
 	Advice string `json:"advice,omitempty"`
 }
 
-// Patient is the deployment that is looked at.
+// Patient is the deployment under examination.
 type Patient struct {
 	Config config.Config
 	DB     *sqlx.DB
@@ -45,12 +45,12 @@ type Patient struct {
 	Now func() time.Time
 	// Version is the program's.
 	Version string
-	// ListenUnset says that LISTEN_ADDR is the default because it is not set here: the API may listen
+	// ListenUnset says that LISTEN_ADDR is not set here and has its default: the API may listen
 	// elsewhere.
 	ListenUnset bool
 	// Send sends a test message to each webhook, instead of connecting only.
 	Send bool
-	// FarAway is the round trip to a store that is warned of; 0: 3 ms.
+	// FarAway is the round trip to a store from which the doctor warns; 0: 3 ms.
 	FarAway time.Duration
 }
 
@@ -58,14 +58,14 @@ type Patient struct {
 // their own limit.
 const checkLimit = 10 * time.Second
 
-// check looks at one thing.
+// check examines one subject.
 type check struct {
 	group string
 	needs []string // the groups that must have answered
 	look  func(*Patient, context.Context) []Finding
 }
 
-// checks are in the order in which they are told.
+// checks are in the order of the report.
 var checks = []check{
 	{"settings", nil, (*Patient).settings},
 	{"valkey", nil, (*Patient).reachValkey},
@@ -94,8 +94,8 @@ var checks = []check{
 	{"webhooks", []string{"schema"}, (*Patient).deliveries},
 }
 
-// Examine looks at everything, one thing after the other, and hands each finding to tell. It
-// ends early only with ctx.
+// Examine runs the checks one after the other and passes each finding to tell. It ends early only
+// with ctx.
 func Examine(ctx context.Context, p *Patient, tell func(Finding)) {
 	lost := map[string]bool{} // groups that did not answer
 	told := map[string]bool{} // what is skipped, and for want of what
@@ -143,7 +143,7 @@ func firstOf(names []string, set map[string]bool) string {
 	return ""
 }
 
-// clean takes what is secret out of a text, and the ends of lines.
+// clean removes secrets and line ends from a text.
 func (p *Patient) clean(text string) string {
 	for _, raw := range []config.Secret{
 		p.Config.DatabaseURL, p.Config.ValkeyURL, p.Config.MigrateDatabaseURL, p.Config.SlackWebhookURL,

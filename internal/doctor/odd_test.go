@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/doctor"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestOddRowsFail has a row of each kind that no process can read as it is.

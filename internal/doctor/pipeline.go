@@ -42,7 +42,7 @@ func (p *Patient) queue(ctx context.Context) []Finding {
 	return ok("queue", text)
 }
 
-// shards is whether something waits where nobody looks.
+// shards checks that nothing waits in shards that no flusher serves.
 func (p *Patient) shards(ctx context.Context) []Finding {
 	q, err := p.Valkey.OrphanShards(ctx)
 	if err != nil {

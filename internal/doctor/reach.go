@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// pings is how often a store is asked; the median is told.
+	// pings is how often a store is asked; the median is reported.
 	pings = 7
 	// farAway is a round trip that can be felt: POST /events needs one and an fsync, and shall
 	// be answered within 5 ms at p99.

@@ -40,7 +40,7 @@ func (p *Patient) migrations(ctx context.Context) []Finding {
 // hour, so less says that it has not run for a day.
 const reachFor = 6 * 24 * time.Hour
 
-// partitions is whether rows find a place of their own.
+// partitions checks that rows have partitions other than the default one.
 func (p *Patient) partitions(ctx context.Context) []Finding {
 	var all []Finding
 	for _, table := range []string{store.Events, store.Rollups} {

@@ -8,7 +8,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// tenants is whether there is somebody to meter and to warn, and a key to do it with.
+// tenants checks that there are tenants to meter and to alert.
 func (p *Patient) tenants(ctx context.Context) []Finding {
 	all, odd, err := store.Tenants(ctx, p.DB)
 	if err != nil {
@@ -63,7 +63,7 @@ func oddAdvice(r store.OddRow) string {
 		" --enforce off, or what it is", r.Row)
 }
 
-// firstKey is whether somebody can use the API.
+// firstKey checks that at least one credential can use the API.
 func (p *Patient) firstKey(ctx context.Context) []Finding {
 	host, _, _ := net.SplitHostPort(p.Config.ListenAddr)
 	if p.Config.Auth == "off" || p.Config.Auth == "" && p.Config.OnlyLocal(host) {

@@ -28,7 +28,7 @@ type node struct {
 	rdb    redis.Cmdable
 }
 
-// wanted are the settings of Valkey that are looked at.
+// wanted are the settings of Valkey that the doctor checks.
 var wanted = []string{"save", "hash-max-listpack-entries", "dir"}
 
 // nodes asks Valkey, or each master of a cluster.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/doctor"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestValkey(t *testing.T) {

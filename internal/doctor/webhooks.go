@@ -44,7 +44,7 @@ func (p *Patient) webhooks(ctx context.Context) []Finding {
 	return all
 }
 
-// webhookAdvice says where the address of a webhook is written, and what to look at.
+// webhookAdvice says where the address of a webhook is stored, and what to check.
 func webhookAdvice(p outbox.Probe) string {
 	where := "SLACK_WEBHOOK_URL"
 	if table, id, ok := p.Row(); ok {

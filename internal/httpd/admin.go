@@ -9,9 +9,9 @@ import (
 	"net/http/pprof"
 )
 
-// Admin is what an operator may look at while a process runs: /debug/pprof, for
-// `go tool pprof`. It has no authentication, and a profile contains memory: listen on
-// loopback only. A request that may come from elsewhere is refused (NotLocal).
+// Admin serves /debug/pprof to an operator while a process runs, for `go tool pprof`. It has no
+// authentication, and a profile contains memory: listen on loopback only. A request that may come
+// from elsewhere is refused (NotLocal).
 func Admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -22,19 +22,20 @@ func Admin() http.Handler {
 	return Guard(onlyLocal(mux), Pages())
 }
 
-// onlyLocal refuses what a page in a browser of this machine, or a proxy, asks for others.
+// onlyLocal refuses requests from a page in a browser of this machine, or through a proxy.
 func onlyLocal(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if header := NotLocal(r); header != "" {
-			http.Error(w, "only this machine is answered here, and the header "+header+" is not from it", http.StatusForbidden)
+			http.Error(w, "only this machine is answered here, and the header "+header+
+				" is not from it", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// ServeAdmin serves Admin until ctx is done and then closes every connection: there is
-// nothing in hand worth waiting for. An error is logged, and ends nothing else.
+// ServeAdmin serves Admin until ctx is done and then closes every connection without waiting for
+// requests. It logs an error, and ends nothing else.
 func ServeAdmin(ctx context.Context, log *slog.Logger, listener net.Listener) {
 	limits := Scrapes()
 	limits.Write = 0 // a profile or a trace takes as long as it was asked for

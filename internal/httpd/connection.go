@@ -47,11 +47,10 @@ func (c *connection) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// SetReadDeadline moves the deadlines of the first request, which net/http counts from when the
-// connection is accepted. Clients open connections ahead (Go's after each burst, browsers), use them
-// when they please, and cannot know that one is being closed in the moment in which they send a
-// request. So one that is silent may be so for as long as between two requests, and a request has
-// its time from its first byte on.
+// SetReadDeadline moves the deadlines of the first request, which net/http counts from the accept.
+// Clients open connections in advance (Go's after each burst, browsers), use them later, and cannot
+// know that the server closes one just as they send a request. So a new connection may be silent
+// for as long as one between two requests, and a request has its time from its first byte on.
 func (c *connection) SetReadDeadline(t time.Time) error {
 	if !t.IsZero() {
 		t = t.Add(c.later)
@@ -59,7 +58,7 @@ func (c *connection) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// CloseWrite ends the answer and leaves the client the time to read it, see package net.
+// CloseWrite ends the answer and leaves the client time to read it, see package net.
 func (c *connection) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -112,7 +111,7 @@ func (c *connection) become(next int32) {
 	}
 }
 
-// evict closes the connection if it still is in a state that it was found in.
+// evict closes the connection if it is still in the state in which it was found.
 func (c *connection) evict(was int32) bool {
 	if !c.state.CompareAndSwap(was, evicted) {
 		return false
@@ -125,5 +124,5 @@ func (c *connection) evict(was int32) bool {
 	return true
 }
 
-// age is for how long the connection has been in its state.
+// age is how long the connection has been in its state.
 func (c *connection) age(now int64) time.Duration { return time.Duration(now - c.since.Load()) }

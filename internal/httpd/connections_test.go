@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // few are the standard limits with room for 16 connections, 8 of them unheard.
@@ -117,13 +117,15 @@ func TestWhereAllAreBusyANewcomerIsSentAway(t *testing.T) {
 		busy = append(busy, s.open("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"))
 	}
 	var resp *http.Response
-	for deadline := time.Now().Add(waittest.Patience); resp == nil; { // until they are known to be busy
+	// until they are known to be busy
+	for deadline := time.Now().Add(waittest.Patience); resp == nil; {
 		conn := s.open("")
 		if err := conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
 		var err error
-		if resp, err = http.ReadResponse(bufio.NewReader(conn), nil); err != nil && time.Now().After(deadline) {
+		if resp, err = http.ReadResponse(bufio.NewReader(conn), nil); err != nil &&
+			time.Now().After(deadline) {
 			t.Fatal(err)
 		}
 		conn.Close()
@@ -136,7 +138,8 @@ func TestWhereAllAreBusyANewcomerIsSentAway(t *testing.T) {
 		if _, err := io.WriteString(conn, "cde"); err != nil {
 			t.Fatal(err)
 		}
-		if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || resp.StatusCode != 200 {
+		if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil ||
+			resp.StatusCode != 200 {
 			t.Errorf("one that was there before: %v, %v", resp, err)
 		}
 	}

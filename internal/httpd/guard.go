@@ -9,9 +9,10 @@ import (
 // Headers are sent with every answer, unless its handler sets others.
 type Headers map[string][]string
 
-// Data are the headers of answers that are data: no browser guesses their type, so none runs
-// them as a script or shows them as a page, and no cache keeps them. What else protects a page would
-// cost each answer of the API time and bytes for nothing: JSON has no scripts, frames or links.
+// Data are the headers of answers that are data. No browser guesses their type, so none runs them
+// as a script or shows them as a page, and no cache keeps them. Other headers that protect pages
+// would cost each answer of the API time and bytes for nothing: JSON has no scripts, frames or
+// links.
 func Data() Headers {
 	return Headers{
 		"Cache-Control":          {"no-store"},
@@ -19,8 +20,9 @@ func Data() Headers {
 	}
 }
 
-// Pages are the headers of answers that a browser may show as a page: nothing in it is loaded or run,
-// no other page shows it in a frame or holds on to its window, and none learns where it was.
+// Pages are the headers of answers that a browser may show as a page. The page loads and runs
+// nothing, no other page shows it in a frame or keeps a reference to its window, and none learns
+// its address.
 func Pages() Headers {
 	h := Data()
 	h["Content-Security-Policy"] = []string{"default-src 'none'; frame-ancestors 'none'"}
@@ -30,12 +32,13 @@ func Pages() Headers {
 	return h
 }
 
-// WithHSTS adds Strict-Transport-Security for maxAge, unless that is 0: browsers that have
-// seen it over TLS then refuse to come without. It is for a host that is reached through TLS
-// for as long as that, which the process cannot see: a proxy in front of it ends TLS.
+// WithHSTS adds Strict-Transport-Security for maxAge, unless that is 0. Browsers that have seen it
+// over TLS then refuse to connect without TLS. Use it for a host that serves TLS for at least that
+// long, which the process cannot check: a proxy in front of it terminates TLS.
 func (h Headers) WithHSTS(maxAge time.Duration) Headers {
 	if maxAge > 0 {
-		h["Strict-Transport-Security"] = []string{"max-age=" + strconv.FormatInt(int64(maxAge.Seconds()), 10)}
+		seconds := strconv.FormatInt(int64(maxAge.Seconds()), 10)
+		h["Strict-Transport-Security"] = []string{"max-age=" + seconds}
 	}
 	return h
 }

@@ -1,5 +1,5 @@
-// Package httpd serves HTTP the way every role does: with time limits on each
-// connection, and an end that finishes the requests in hand.
+// Package httpd serves HTTP for every role: with time limits on each connection, and a shutdown
+// that finishes the requests in progress.
 package httpd
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// drainLimit bounds how long the requests in hand may take after DrainDelay. A role must be gone
-// 25 s after that.
+// drainLimit bounds how long the requests in progress may take after DrainDelay. A role must exit
+// within 25 s after that.
 const drainLimit = 20 * time.Second
 
 // Server is how a role serves HTTP.
@@ -25,33 +25,32 @@ type Server struct {
 	Log     *slog.Logger
 	// Limits are those of each connection; zero: Standard.
 	Limits Limits
-	// DrainDelay is how long it goes on after its end has begun.
+	// DrainDelay is how long the server keeps serving after its shutdown has begun.
 	DrainDelay time.Duration
-	// Draining is called when its end begins; nil: nobody is told.
+	// Draining is called when the shutdown begins; nil means no call.
 	Draining func()
 }
 
-// Serve answers on listener until ctx is done. Then it calls Draining and Leave of a
-// listener that has it, and goes on for DrainDelay, closing each connection behind its answer.
-// After that it takes no new connections, and returns when the requests in hand are
-// answered, uploads that have begun among them, or 20 s later.
+// Serve answers on listener until ctx is done. Then it calls Draining, and Leave of a listener that
+// has it, and keeps serving for DrainDelay, closing each connection after its answer. After that it
+// accepts no new connections, and returns when the requests in progress are answered, including
+// uploads that have begun, or 20 s later.
 //
-// No request fails because of the end, for these reasons:
+// No request fails because of the shutdown, for these reasons:
 //
-//   - A request that arrives during DrainDelay, on a connection old or new, is served, and the
+//   - A request that arrives during DrainDelay, on an old or new connection, is served, and the
 //     answer says "Connection: close": the client does not use that connection again.
 //   - Connections that wait to be accepted when DrainDelay is over are reset if the kernel
 //     closes the socket with them. Package listen has the ways in which there are none.
-//   - One that is accepted is waited for until it is answered, or has sent nothing for 5 s, or no
-//     whole header within 5 s (Limits). http.Server.Shutdown alone would not do: it drops a request whose header
-//     arrives after it was called (see connections).
-//   - One that was idle for the whole of DrainDelay is closed at its end. HTTP/1.1 has no way to
-//     announce that, so a request that is sent in this very moment fails. It takes a client
-//     that neither heeds /readyz nor gives up idle connections within DrainDelay. A proxy that
-//     does one of the two never sends that request; of other clients, one that has been
-//     silent for DrainDelay can, and that is the only hole. Closing idle connections
-//     earlier would not close it but widen it, to clients that are silent for less.
-//   - Connections that were upgraded (WebSockets) are the handler's to end, by Draining.
+//   - The server waits for an accepted connection until it is answered, or has sent nothing for
+//     5 s, or no whole header within 5 s (Limits). http.Server.Shutdown alone would drop a request
+//     whose header arrives after the call (see connections).
+//   - A connection that was idle for the whole of DrainDelay is closed at its end. HTTP/1.1 cannot
+//     announce that, so a request sent at that very moment fails. Only a client that neither heeds
+//     /readyz nor gives up idle connections within DrainDelay can send one, after being silent for
+//     DrainDelay. That is the only gap: a proxy that does one of the two never sends that request.
+//     Closing idle connections earlier would widen the gap, to clients that are silent for less.
+//   - Upgraded connections (WebSockets) are the handler's to end, through Draining.
 func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	limits := s.Limits
 	if limits == (Limits{}) {
@@ -119,11 +118,12 @@ func Metrics(log *slog.Logger, registry *prometheus.Registry) http.Handler {
 	return observer.Handler(Guard(mux, Data()))
 }
 
-// Scrape is the handler of /metrics. It speaks the formats that Prometheus asks for; only in
-// protobuf are there native histograms. A metric that cannot be had does not hide the others.
+// Scrape is the handler of /metrics. It serves the formats that Prometheus asks for; only protobuf
+// has native histograms. A metric that fails does not hide the others.
 func Scrape(registry *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes})
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes})
 }
 
-// maxScrapes is how many may run at once: beyond that somebody does not scrape but attack.
+// maxScrapes is how many scrapes may run at once: more than that is an attack.
 const maxScrapes = 8

@@ -31,20 +31,21 @@ type Limits struct {
 	Unheard int
 }
 
-// Standard are the limits of every role. A body is at
-// most 4 MiB: whoever needs more than 30 s for it sends less than 140 kB/s. A header has 8 KiB,
-// half of them for the buffer.
+// Standard are the limits of every role. A body is at most 4 MiB: a client that needs more than 30
+// s for it sends less than 140 kB/s. A header has 8 KiB, half of them for the buffer.
 func Standard() Limits {
-	return Limits{Header: 5 * time.Second, Read: 30 * time.Second, Write: 45 * time.Second, Idle: 2 * time.Minute, HeaderBytes: 4 << 10}
+	return Limits{Header: 5 * time.Second, Read: 30 * time.Second, Write: 45 * time.Second,
+		Idle: 2 * time.Minute, HeaderBytes: 4 << 10}
 }
 
 // Filled sets, where that is not set, as many connections as the process's memory limit allows.
 func (l Limits) Filled() Limits { return l.within(debug.SetMemoryLimit(-1)) }
 
-// within sets, where that is not set, how many connections fit into a process of so much memory, in bytes: an idle one
-// takes 21 kB with what the garbage collector leaves, a header of 8 KiB up to 130 kB while it
-// arrives, if its lines are short. So idle ones take a sixth of the memory at the most, headers an
-// eighth. Without a limit there are as many as any machine of this size serves.
+// within sets, where unset, how many connections fit into a process with that much memory, in
+// bytes. An idle connection takes 21 kB with what the garbage collector leaves. A header of 8 KiB
+// takes up to 130 kB while it arrives, if its lines are short. So idle connections take at most a
+// sixth of the memory, and headers an eighth. Without a memory limit the number suits any machine
+// of this size.
 func (l Limits) within(memory int64) Limits {
 	if l.Connections == 0 {
 		l.Connections = int(min(max(memory/(128<<10), 256), 20_000))

@@ -10,10 +10,13 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/config"
 )
 
-// forwarding are headers that a proxy adds, beside X-Forwarded-…: the request then comes from
-// whoever the proxy serves.
-var forwarding = []string{"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Host",
-	"X-Original-Forwarded-For", "X-Envoy-External-Address", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Ray", "Fastly-Client-Ip", "Fly-Client-Ip"}
+// forwarding are headers that a proxy adds besides X-Forwarded-…: the request then comes from a
+// client of the proxy.
+var forwarding = []string{
+	"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Host",
+	"X-Original-Forwarded-For", "X-Envoy-External-Address", "True-Client-Ip", "Cf-Connecting-Ip",
+	"Cf-Ray", "Fastly-Client-Ip", "Fly-Client-Ip",
+}
 
 // NotLocal names the header by which a request may come from another machine although its
 // connection does not, "" if there is none. A page in a browser here that rebinds its name sends

@@ -27,10 +27,11 @@ func (r *recorder) names() []any {
 	return names
 }
 
-// logRequest is the line about one request. The query is left out: clients put secrets there.
+// logRequest logs one request. It omits the query: clients put secrets there.
 func (o *Observer) logRequest(rec *recorder, took time.Duration) {
 	attrs := append(rec.names(),
-		slog.String("method", rec.request.Method), slog.String("path", rec.request.URL.Path), slog.String("route", rec.route.path),
+		slog.String("method", rec.request.Method), slog.String("path", rec.request.URL.Path),
+		slog.String("route", rec.route.path),
 		slog.Int("status", rec.status), slog.Float64("ms", millis(took)))
 	o.log.Debug("request", attrs...)
 }
@@ -84,6 +85,8 @@ func (o *Observer) logSum() {
 		return
 	}
 	o.log.Info("requests", slog.Int64("count", all),
-		slog.Int64("2xx", counts[2]), slog.Int64("3xx", counts[3]), slog.Int64("4xx", counts[4]), slog.Int64("5xx", counts[5]),
-		slog.Float64("slowest_ms", millis(time.Duration(slowest))), slog.Int64("in_flight", o.inFlight.Load()))
+		slog.Int64("2xx", counts[2]), slog.Int64("3xx", counts[3]),
+		slog.Int64("4xx", counts[4]), slog.Int64("5xx", counts[5]),
+		slog.Float64("slowest_ms", millis(time.Duration(slowest))),
+		slog.Int64("in_flight", o.inFlight.Load()))
 }

@@ -32,15 +32,22 @@ func NewObserver(log *slog.Logger, reg *prometheus.Registry) *Observer {
 	if reg == nil {
 		return nil
 	}
-	o := &Observer{log: log, began: time.Now(), seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "flagmeter_http_request_seconds",
-		Help: "Duration of HTTP requests by route, method (HEAD counts as GET) and status class. WebSockets are left out.",
-		// Few edges: each costs a series for every route and class. The native histogram
-		// beside them has a resolution of 10 % everywhere.
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "flagmeter_http_request_seconds",
+		Help: "Duration of HTTP requests by route, method (HEAD counts as GET) and status class. " +
+			"WebSockets are left out.",
+		// Few edges: each costs a series for every route and class. The native histogram has a
+		// resolution of 10 % everywhere.
 		Buckets:                     []float64{.0005, .001, .0025, .005, .025, .1, .2, 1},
-		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
-	}, []string{"route", "method", "class"})}
-	reg.MustRegister(o.seconds, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "flagmeter_http_requests_in_flight",
-		Help: "HTTP requests that are being answered, without WebSockets."}, func() float64 { return float64(o.inFlight.Load()) }))
+		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
+		NativeHistogramMinResetDuration: time.Hour,
+	}, []string{"route", "method", "class"})
+	o := &Observer{log: log, began: time.Now(), seconds: seconds}
+	inFlight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "flagmeter_http_requests_in_flight",
+		Help: "HTTP requests that are being answered, without WebSockets.",
+	}, func() float64 { return float64(o.inFlight.Load()) })
+	reg.MustRegister(o.seconds, inFlight)
 	o.unmatched = o.Route("any", "unmatched")
 	return o
 }
@@ -76,7 +83,8 @@ func (rt *Route) Takes(w http.ResponseWriter) {
 func (rt *Route) observe(class int, took time.Duration) {
 	seconds := rt.classes[class].Load()
 	if seconds == nil {
-		observer := rt.observer.seconds.WithLabelValues(rt.path, rt.method, strconv.Itoa(class)+"xx")
+		status := strconv.Itoa(class) + "xx"
+		observer := rt.observer.seconds.WithLabelValues(rt.path, rt.method, status)
 		seconds = &observer
 		rt.classes[class].Store(seconds)
 	}

@@ -13,11 +13,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/eduardosanzb/flagmeter/internal/metricstest"
+	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
 )
 
 // observed is a server of one route, /thing, whose handler is next.
-func observed(t testing.TB, log *slog.Logger, next http.HandlerFunc) (*httptest.Server, *prometheus.Registry) {
+func observed(t testing.TB, log *slog.Logger, next http.HandlerFunc) (*httptest.Server,
+	*prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	o := NewObserver(log, registry)
@@ -78,7 +79,8 @@ func TestRequestsAreCountedByRouteMethodAndClass(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-	for _, request := range []string{"GET /thing", "HEAD /thing", "GET /thing?early", "POST /thing?bad", "POST /thing?away", "BREW /nowhere", "GET /other"} {
+	for _, request := range []string{"GET /thing", "HEAD /thing", "GET /thing?early",
+		"POST /thing?bad", "POST /thing?away", "BREW /nowhere", "GET /other"} {
 		method, path, _ := strings.Cut(request, " ")
 		ask(t, method, server.URL+path)
 	}
@@ -130,9 +132,11 @@ func TestRequestsInFlight(t *testing.T) {
 	}()
 	want := func(n int) {
 		t.Helper()
-		text := fmt.Sprintf("# HELP flagmeter_http_requests_in_flight HTTP requests that are being answered, without WebSockets.\n"+
+		text := fmt.Sprintf("# HELP flagmeter_http_requests_in_flight HTTP requests that are being "+
+			"answered, without WebSockets.\n"+
 			"# TYPE flagmeter_http_requests_in_flight gauge\nflagmeter_http_requests_in_flight %d\n", n)
-		if err := testutil.GatherAndCompare(registry, strings.NewReader(text), "flagmeter_http_requests_in_flight"); err != nil {
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(text),
+			"flagmeter_http_requests_in_flight"); err != nil {
 			t.Error(err)
 		}
 	}
@@ -162,13 +166,16 @@ func TestAWebSocketIsNoRequestInFlight(t *testing.T) {
 	}
 	defer conn.CloseNow()
 	<-reached
-	if n, err := testutil.GatherAndCount(registry, "flagmeter_http_request_seconds"); n != 0 || err != nil {
+	if n, err := testutil.GatherAndCount(registry, "flagmeter_http_request_seconds"); n != 0 ||
+		err != nil {
 		t.Errorf("%d series of requests, %v", n, err)
 	}
-	const none = "# HELP flagmeter_http_requests_in_flight HTTP requests that are being answered, without WebSockets.\n" +
+	const none = "# HELP flagmeter_http_requests_in_flight HTTP requests that are being answered, " +
+		"without WebSockets.\n" +
 		"# TYPE flagmeter_http_requests_in_flight gauge\nflagmeter_http_requests_in_flight 0\n"
 	for _, open := range []bool{true, false} {
-		if err := testutil.GatherAndCompare(registry, strings.NewReader(none), "flagmeter_http_requests_in_flight"); err != nil {
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(none),
+			"flagmeter_http_requests_in_flight"); err != nil {
 			t.Error(err)
 		}
 		if open {
@@ -183,7 +190,9 @@ func TestAWebSocketIsNoRequestInFlight(t *testing.T) {
 }
 
 func TestAnAnswerThatIsBrokenOffIsCounted(t *testing.T) {
-	server, registry := observed(t, quiet, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	server, registry := observed(t, quiet, func(http.ResponseWriter, *http.Request) {
+		panic(http.ErrAbortHandler)
+	})
 	if resp, err := http.Get(server.URL + "/thing"); err == nil {
 		resp.Body.Close()
 		t.Error("it was answered")
@@ -200,14 +209,17 @@ func TestWithoutARegistryNothingIsObserved(t *testing.T) {
 	if resp := ask(t, "GET", server.URL+"/metrics"); resp.StatusCode != 404 {
 		t.Errorf("GET /metrics: %s", resp.Status)
 	}
-	if resp := ask(t, "GET", server.URL+"/healthz"); resp.StatusCode != 200 || resp.Header.Get(headerRequestID) != "" {
+	if resp := ask(t, "GET", server.URL+"/healthz"); resp.StatusCode != 200 ||
+		resp.Header.Get(headerRequestID) != "" {
 		t.Errorf("GET /healthz: %s with id %q", resp.Status, resp.Header.Get(headerRequestID))
 	}
 }
 
 // BenchmarkObserver is what an observer costs a request: the difference of the two.
 func BenchmarkObserver(b *testing.B) {
-	empty := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	empty := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+	})
 	o := NewObserver(quiet, prometheus.NewRegistry())
 	route := o.Route("POST", "/events")
 	for name, handler := range map[string]http.Handler{

@@ -2,76 +2,35 @@ package importer_test
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
-	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/ingest"
-	"github.com/eduardosanzb/flagmeter/ingest/backend"
 	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/internal/importer"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/internal/tenants"
-	"github.com/eduardosanzb/flagmeter/internal/usage"
-	"github.com/eduardosanzb/flagmeter/internal/valkey"
-	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/clock"
+	"github.com/eduardosanzb/flagmeter/test/kit/pipeline"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // server is the API on real stores, which remembers ids for three hours.
-type server struct {
-	*testing.T
-	env  *stacktest.Env
-	dir  *tenants.Directory
-	live *usage.Live
-	url  string
-}
+type server struct{ *pipeline.Pipeline }
 
 func newRealServer(t *testing.T) *server {
-	env := stacktest.New(t)
-	rdb, err := valkey.Connect(env.ValkeyURL)
-	if err != nil {
+	p := pipeline.New(t, stacktest.New(t), clock.Running(time.Now(), 1),
+		commit.Settings{Dedupe: 3 * time.Hour})
+	if err := p.Tenants.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { rdb.Close() })
-	valkey, log := scripts.New(rdb, 1), slog.New(slog.DiscardHandler)
-	s := &server{T: t, env: env, dir: tenants.New(env.AppDB, valkey, log)}
-	s.live = usage.New(env.AppDB, valkey, s.dir, time.Now)
-	if err := s.dir.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	api := ingest.New(ingest.Options{Limits: commit.Settings{Dedupe: 3 * time.Hour}, Backend: backend.Backend{
-		DB: env.AppDB, Valkey: valkey, Now: time.Now, Log: log, Tenants: s.dir, Live: s.live}})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.url = "http://" + listener.Addr().String()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- api.Run(ctx, listener) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
-	return s
+	return &server{p}
 }
 
 // tenant adds one without a quota.
 func (s *server) tenant(name string) {
 	s.Helper()
-	if _, err := s.env.DB.ExecContext(s.Context(), "INSERT INTO tenants (name) VALUES ($1)",
-		name); err != nil {
-		s.Fatal(err)
-	}
-	if err := s.live.Refresh(s.Context()); err != nil {
+	s.Exec("INSERT INTO tenants (name) VALUES ($1)", name)
+	if err := s.Live.Refresh(s.Context()); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -79,15 +38,8 @@ func (s *server) tenant(name string) {
 // total is what GET /usage/:tenant says.
 func (s *server) total(tenant string) int64 {
 	s.Helper()
-	res, err := http.Get(s.url + "/usage/" + tenant)
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer res.Body.Close()
 	var u struct{ TotalTokens int64 }
-	if err := json.NewDecoder(res.Body).Decode(&u); err != nil || res.StatusCode != 200 {
-		s.Fatalf("usage of %s: %d, %v", tenant, res.StatusCode, err)
-	}
+	s.API.Get(s, "/usage/"+tenant).OK(s).Read(s, &u)
 	return u.TotalTokens
 }
 
@@ -98,7 +50,7 @@ func (s *server) file(tenant, name, text string) importer.Options {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}
-	return importer.Options{File: path, URL: s.url, Tenant: tenant, Feature: "x", Tokens: "tokens"}
+	return importer.Options{File: path, URL: s.API.URL, Tenant: tenant, Feature: "x", Tokens: "tokens"}
 }
 
 // run imports and returns the result with its report.

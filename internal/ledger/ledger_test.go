@@ -9,7 +9,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/ledger"
 	"github.com/eduardosanzb/flagmeter/internal/record"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // id is the n-th batch of these tests.
@@ -17,7 +17,8 @@ func id(n int) string { return fmt.Sprintf("0198f3c2-7a4e-7cc1-9b7e-%012d", n) }
 
 func settle(t *testing.T, env *stacktest.Env, n int, kind string, tenants ...string) {
 	t.Helper()
-	enter(t, env, ledger.Entry{ID: id(n), Kind: kind, Position: 1, Rows: 1, Tokens: 1, Tenants: tenants})
+	enter(t, env, ledger.Entry{ID: id(n), Kind: kind, Position: 1, Rows: 1, Tokens: 1,
+		Tenants: tenants})
 }
 
 func enter(t *testing.T, env *stacktest.Env, e ledger.Entry) {
@@ -49,7 +50,8 @@ func TestAnEntryIsMadeOnce(t *testing.T) {
 
 func TestPositionsTellRecoveries(t *testing.T) {
 	p := ledger.Position(41)
-	if p.RecoveredSince(40) || !p.NextEpoch().RecoveredSince(p) || !(p.NextEpoch() + 3).RecoveredSince(p) {
+	if p.RecoveredSince(40) || !p.NextEpoch().RecoveredSince(p) ||
+		!(p.NextEpoch() + 3).RecoveredSince(p) {
 		t.Error("a hand-out is taken for a recovery, or a recovery for a hand-out")
 	}
 }
@@ -63,7 +65,8 @@ func TestSettledIsTenMinutesBeforeTheLastDrainedHandOut(t *testing.T) {
 	}
 	committed := time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
 	for i, made := range []time.Time{committed.Add(-time.Minute), committed.Add(time.Minute)} {
-		e := ledger.Entry{ID: record.FirstID(made).String(), Shard: i, Kind: ledger.Sum, Position: 3, Drained: true}
+		e := ledger.Entry{ID: record.FirstID(made).String(), Shard: i, Kind: ledger.Sum, Position: 3,
+			Drained: true}
 		enter(t, env, e)
 		enter(t, env, ledger.Entry{ID: id(i), Shard: i, Kind: ledger.Raw, Position: 4})
 		if _, err := env.DB.Exec("UPDATE flushes SET committed_at = $1", committed); err != nil {

@@ -98,8 +98,11 @@ func cleanAny(v slog.Value) slog.Value {
 
 // secretNames are what the names of secrets end with, without signs between words. Tokens,
 // which this program counts, are none.
-var secretNames = []string{"password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey", "signingkey",
-	"authorization", "cookie", "credential", "credentials", "signature", "dsn", "databaseurl", "valkeyurl", "webhook", "webhookurl"}
+var secretNames = []string{
+	"password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey", "signingkey",
+	"authorization", "cookie", "credential", "credentials", "signature", "dsn", "databaseurl",
+	"valkeyurl", "webhook", "webhookurl",
+}
 
 // isSecretName reports whether an attribute of that name holds a secret.
 func isSecretName(name string) bool {

@@ -36,7 +36,8 @@ type AmountSpec struct {
 
 // specs is the one list of amounts. ARCHITECTURE.md says what a new one takes besides its entry.
 var specs = [NumAmounts]AmountSpec{
-	Tokens: {Name: "tokens", Column: "total_tokens", EventColumn: "tokens", Counter: 't', Total: 's'},
+	Tokens: {
+		Name: "tokens", Column: "total_tokens", EventColumn: "tokens", Counter: 't', Total: 's'},
 	Events: {Name: "events", Column: "events", Counter: 'e'},
 }
 

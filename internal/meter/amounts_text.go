@@ -1,10 +1,12 @@
 package meter
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MarshalJSON writes an object with a member for each amount, in their order.
@@ -22,7 +24,7 @@ func (a Amounts) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads the members that MarshalJSON writes. An absent one is 0, and others are
 // ignored.
 func (a *Amounts) UnmarshalJSON(text []byte) error {
-	var members map[string]json.RawMessage
+	var members map[string]jsontext.Value
 	if err := json.Unmarshal(text, &members); err != nil {
 		return err
 	}

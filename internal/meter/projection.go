@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// projectFrom is how much of a period must be over before its pace is told: the first event
-// of a month says nothing about the rest of it.
+// projectFrom is how much of a period must be over before its pace is reported: the first event of
+// a month says nothing about the rest of it.
 const projectFrom = time.Hour
 
 // Projection says where a tenant's usage is heading if the average of its period so far goes

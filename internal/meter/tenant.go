@@ -11,7 +11,7 @@ type Tenant struct {
 	Name string
 	// DisplayName is the name that people see instead; empty while the tenant was never renamed.
 	DisplayName string
-	// Aliases are the names beside Name that it is known by, DisplayName among them, in order.
+	// Aliases are all its names besides Name, DisplayName among them, in order.
 	Aliases []string
 	// Quota is the tokens included in one billing period; 0 means no quota.
 	Quota int64

@@ -11,8 +11,8 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/record"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 var arrival = time.Date(2026, 8, 1, 12, 0, 0, 123_456_000, time.UTC)
@@ -33,13 +33,15 @@ type stored struct {
 // request is the event's, zero if it has none.
 func (s stored) request() (r record.Request) {
 	if s.RequestKey != nil {
-		r = record.Request{Key: *s.RequestKey, Place: *s.RequestPlace, Scope: record.Scope((*s.RequestScope)[0])}
+		r = record.Request{Key: *s.RequestKey, Place: *s.RequestPlace,
+			Scope: record.Scope((*s.RequestScope)[0])}
 	}
 	return r
 }
 
 func (s stored) event() meter.Event {
-	e := meter.Event{Tenant: s.Tenant, Feature: s.Feature, Amounts: meter.OneEvent(s.Tokens), At: s.At.UTC()}
+	e := meter.Event{Tenant: s.Tenant, Feature: s.Feature, Amounts: meter.OneEvent(s.Tokens),
+		At: s.At.UTC()}
 	if s.Key != nil {
 		e.ID = *s.Key
 	}
@@ -115,7 +117,8 @@ func copied(t *testing.T, env *stacktest.Env, group string, want int) (rows []st
 		t.Fatal(err)
 	}
 	plain, long := record.Split([]string{group})
-	for statement, text := range map[string]string{record.CopyInto("events"): plain, record.CopyLongInto("events"): long} {
+	for statement, text := range map[string]string{record.CopyInto("events"): plain,
+		record.CopyLongInto("events"): long} {
 		if err := store.CopyText(ctx, conn, statement, text); err != nil {
 			t.Fatalf("copy %q: %v", text, err)
 		}
@@ -161,8 +164,10 @@ func TestSplitTellsTheFormsApart(t *testing.T) {
 		{[]string{long}, "", long},
 		{[]string{plain + "\n" + long, long + "\n" + plain}, plain + "\n" + plain, long + "\n" + long},
 		{[]string{odd + "\n" + long, plain}, odd + "\n" + plain, long},
-		{[]string{"\t\t\n" + long}, "\t\t\n" + long, ""}, // not told apart: as many tabs as two plain lines
-		{[]string{"\t\t", long}, "\t\t", long},           // as the flusher asks when Postgres refuses that
+		// not told apart: as many tabs as two plain lines
+		{[]string{"\t\t\n" + long}, "\t\t\n" + long, ""},
+		// as the flusher asks when Postgres refuses that
+		{[]string{"\t\t", long}, "\t\t", long},
 	} {
 		if gotPlain, gotLong := record.Split(c.groups); gotPlain != c.plain || gotLong != c.long {
 			t.Errorf("%q: %q and %q", c.groups, gotPlain, gotLong)
@@ -172,9 +177,11 @@ func TestSplitTellsTheFormsApart(t *testing.T) {
 
 // BenchmarkSplit is what the flusher does with a batch of a MiB before it copies it.
 func BenchmarkSplit(b *testing.B) {
-	e := meter.Event{Tenant: "acme-corp", Feature: "gpt-4-turbo", Amounts: meter.OneEvent(1500), At: arrival}
+	e := meter.Event{Tenant: "acme-corp", Feature: "gpt-4-turbo", Amounts: meter.OneEvent(1500),
+		At: arrival}
 	line := string(record.Append(nil, uuid.Must(uuid.NewV7()), e))
-	long := string(record.AppendRequest([]byte(line), record.Request{Key: "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e", Place: 1, Scope: record.OfAll}))
+	long := string(record.AppendRequest([]byte(line),
+		record.Request{Key: "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e", Place: 1, Scope: record.OfAll}))
 	for _, c := range []struct{ name, line string }{{"plain", line}, {"long", long}} {
 		group := strings.TrimSuffix(strings.Repeat(c.line+"\n", 100), "\n")
 		groups := make([]string, 1<<20/len(group))
@@ -196,9 +203,12 @@ func BenchmarkAppend(b *testing.B) {
 		name  string
 		event meter.Event
 	}{
-		{"plain", meter.Event{Tenant: "acme-corp", Feature: "gpt-4-turbo", Amounts: meter.OneEvent(1500), At: arrival}},
-		{"with id", meter.Event{ID: "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e", Tenant: "acme-corp", Feature: "gpt-4-turbo", Amounts: meter.OneEvent(1500), At: arrival}},
-		{"with backslashes", meter.Event{Tenant: `a\b\c\d`, Feature: `gpt\4\turbo`, Amounts: meter.OneEvent(1500), At: arrival}},
+		{"plain", meter.Event{Tenant: "acme-corp", Feature: "gpt-4-turbo", Amounts: meter.OneEvent(1500),
+			At: arrival}},
+		{"with id", meter.Event{ID: "0198f3c2-7a4e-7cc1-9b7e-3f1f5a6c7d8e", Tenant: "acme-corp",
+			Feature: "gpt-4-turbo", Amounts: meter.OneEvent(1500), At: arrival}},
+		{"with backslashes", meter.Event{Tenant: `a\b\c\d`, Feature: `gpt\4\turbo`,
+			Amounts: meter.OneEvent(1500), At: arrival}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()

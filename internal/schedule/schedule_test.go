@@ -13,7 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/eduardosanzb/flagmeter/internal/metricstest"
+	"github.com/eduardosanzb/flagmeter/test/kit/metricstest"
 )
 
 func TestRunsAreCountedAndTimed(t *testing.T) {
@@ -47,11 +47,14 @@ func TestRunsAreCountedAndTimed(t *testing.T) {
 		time.Sleep(6500 * time.Millisecond)
 		stop()
 		<-ended
-		want := map[string]float64{"job_runs_total/ok/work": 3, "job_runs_total/error/work": 3, "job_runs_total/skipped/work": 2, "jobs_running/work": 0, "job_seconds/work/count": 6, "job_seconds/work/sum": 2.5}
+		want := map[string]float64{"job_runs_total/ok/work": 3, "job_runs_total/error/work": 3,
+			"job_runs_total/skipped/work": 2, "jobs_running/work": 0, "job_seconds/work/count": 6,
+			"job_seconds/work/sum": 2.5}
 		if got := metricstest.Values(t, registry); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("got %v\nwant %v", got, want)
 		}
-		if strings.Count(log.String(), "the job work fails and will be tried again") != 1 || strings.Count(log.String(), "works again") != 1 ||
+		if strings.Count(log.String(), "the job work fails and will be tried again") != 1 ||
+			strings.Count(log.String(), "works again") != 1 ||
 			strings.Count(log.String(), "a mistake") != 1 {
 			t.Errorf("log:\n%s", &log)
 		}
@@ -70,7 +73,8 @@ func TestTheEndIsNoFailure(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer stop()
 		jobs.Run(ctx)
-		if got := metricstest.Values(t, registry); got["job_runs_total/ok/work"] != 1 || got["job_runs_total/error/work"] != 0 {
+		if got := metricstest.Values(t, registry); got["job_runs_total/ok/work"] != 1 ||
+			got["job_runs_total/error/work"] != 0 {
 			t.Errorf("got %v", got)
 		}
 		if log.Len() > 0 {
@@ -87,7 +91,8 @@ func TestSetsOfOneProcessShareTheirMetrics(t *testing.T) {
 	}
 	New(slog.New(slog.DiscardHandler), nil).Add("three", "@hourly", nothing)
 	got := metricstest.Values(t, registry)
-	for _, name := range []string{"jobs_running/one", "jobs_running/two", "job_runs_total/skipped/two", "job_seconds/one/count"} {
+	for _, name := range []string{"jobs_running/one", "jobs_running/two", "job_runs_total/skipped/two",
+		"job_seconds/one/count"} {
 		if value, ok := got[name]; !ok || value != 0 {
 			t.Errorf("%s is %v, %v before the first run", name, value, ok)
 		}

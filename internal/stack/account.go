@@ -41,7 +41,9 @@ func (d *dir) accountFor(name string) (*account, error) {
 	case err == nil:
 		st, ok := info.Sys().(*syscall.Stat_t)
 		if ok && owner != nil && st.Uid != owner.Uid && owner.Uid != 0 {
-			return nil, fmt.Errorf("%s belongs to account %d and %s to account %d: start flagmeter as the one that owns both, or use another data directory", room, st.Uid, d.path, owner.Uid)
+			return nil, fmt.Errorf("%s belongs to account %d and %s to account %d: start flagmeter as "+
+				"the one that owns both, or use another data directory",
+				room, st.Uid, d.path, owner.Uid)
 		}
 		if ok && st.Uid != 0 {
 			return newAccount(st.Uid, st.Gid, room), nil
@@ -63,7 +65,8 @@ func (d *dir) accountFor(name string) (*account, error) {
 			return newAccount(uint32(uid), uint32(gid), room), nil
 		}
 	}
-	return nil, errors.New("servers must not run as root, and there is neither a user postgres nor nobody to run them: start flagmeter as another user")
+	return nil, errors.New("servers must not run as root, and there is neither a user postgres " +
+		"nor nobody to run them: start flagmeter as another user")
 }
 
 func newAccount(uid, gid uint32, room string) *account {

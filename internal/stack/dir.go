@@ -95,7 +95,8 @@ func lockDir(ctx context.Context, path string) (*dir, error) {
 		case <-ctx.Done():
 			lock.Close()
 			files.Close()
-			return nil, fmt.Errorf("data directory %s is in use: another flagmeter runs in it, or its servers are still stopping", path)
+			return nil, fmt.Errorf("data directory %s is in use: "+
+				"another flagmeter runs in it, or its servers are still stopping", path)
 		case <-time.After(pollEvery):
 		}
 	}

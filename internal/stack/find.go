@@ -33,14 +33,16 @@ func findValkey(ctx context.Context, log *slog.Logger) (binary, error) {
 	}
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		return binary{}, fmt.Errorf("valkey-server was not found in PATH: run `make deps`, or type\n%s", indent(valkeyLines(osRelease())))
+		return binary{}, fmt.Errorf("valkey-server was not found in PATH: "+
+			"run `make deps`, or type\n%s", indent(valkeyLines(osRelease())))
 	}
 	major, err := majorOf(ctx, path)
 	if err != nil {
 		return binary{}, err
 	}
 	if major < minRedis {
-		return binary{}, fmt.Errorf("%s is version %d, which is too old (at least %d), and valkey-server was not found in PATH: run `make deps`, or type\n%s",
+		return binary{}, fmt.Errorf("%s is version %d, which is too old (at least %d), "+
+			"and valkey-server was not found in PATH: run `make deps`, or type\n%s",
 			path, major, minRedis, indent(valkeyLines(osRelease())))
 	}
 	log.Warn("valkey-server was not found, using redis-server", "path", path, "version", major)
@@ -74,10 +76,12 @@ func findPostgres(ctx context.Context, major int) (binary, error) {
 		}
 	}
 	if major != 0 {
-		return binary{}, fmt.Errorf("the data was made by Postgres %d, but %s: install Postgres %d, or use another data directory",
+		return binary{}, fmt.Errorf("the data was made by Postgres %d, but %s: "+
+			"install Postgres %d, or use another data directory",
 			major, strings.Join(old, ", "), major)
 	}
-	return binary{}, fmt.Errorf("no Postgres %d or newer was found (%s): run `make deps`, or type\n%s",
+	return binary{}, fmt.Errorf("no Postgres %d or newer was found (%s): "+
+		"run `make deps`, or type\n%s",
 		minPostgres, strings.Join(old, ", "), indent(postgresLines()))
 }
 

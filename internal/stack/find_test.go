@@ -16,7 +16,8 @@ func TestMissingServersAreNamedWithWhatToType(t *testing.T) {
 	if err == nil {
 		t.Fatal("Start found servers in empty directories")
 	}
-	for _, want := range []string{"valkey-server was not found in PATH", "no Postgres 15 or newer was found", "`make deps`", "install"} {
+	for _, want := range []string{"valkey-server was not found in PATH",
+		"no Postgres 15 or newer was found", "`make deps`", "install"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)
 		}
@@ -25,10 +26,12 @@ func TestMissingServersAreNamedWithWhatToType(t *testing.T) {
 
 func TestValkeyComesFromBackportsOnDebian12(t *testing.T) {
 	lines := valkeyLines("ID=debian\nVERSION_CODENAME=bookworm\n")
-	if !strings.Contains(lines, "bookworm-backports main") || !strings.Contains(lines, "-t bookworm-backports valkey-server") {
+	if !strings.Contains(lines, "bookworm-backports main") ||
+		!strings.Contains(lines, "-t bookworm-backports valkey-server") {
 		t.Errorf("no backports:\n%s", lines)
 	}
-	if lines := valkeyLines("ID=ubuntu\nVERSION_CODENAME=noble\n"); strings.Contains(lines, "backports") {
+	if lines := valkeyLines("ID=ubuntu\nVERSION_CODENAME=noble\n"); strings.Contains(lines,
+		"backports") {
 		t.Errorf("backports of Debian on Ubuntu:\n%s", lines)
 	}
 }
@@ -51,7 +54,8 @@ func TestRedisStandsInForValkey(t *testing.T) {
 		if (err == nil) != tc.ok {
 			t.Errorf("%q: %v", tc.says, err)
 		}
-		if tc.ok && (found.path != filepath.Join(dir, "redis-server") || !strings.Contains(log.String(), "level=WARN")) {
+		if tc.ok && (found.path != filepath.Join(dir, "redis-server") ||
+			!strings.Contains(log.String(), "level=WARN")) {
 			t.Errorf("%q: found %+v, warned %q", tc.says, found, &log)
 		}
 	}
@@ -76,7 +80,8 @@ func TestPostgresVersion(t *testing.T) {
 			fakeProgram(t, dir, "initdb", "")
 			t.Setenv("FLAGMETER_PG_BIN", dir)
 			_, err := findPostgres(t.Context(), tc.data)
-			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+			if tc.want == "" && err != nil || tc.want != "" &&
+				(err == nil || !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("findPostgres = %v, want %q", err, tc.want)
 			}
 		})

@@ -4,7 +4,7 @@
 #   install.sh run     Go, Valkey (or Redis 7), Postgres 15 or newer: enough for `make run`
 #   install.sh test    the same, a C compiler, which `go test -race` wants, Chromium or
 #                      Chrome, in which the dashboard is tested, Prometheus with promtool,
-#                      which ask the queries of grafana/, and HAProxy, which internal/compose runs
+#                      which ask the queries of grafana/, and HAProxy, which test/compose runs
 #
 # Says nothing when all is there. Uses apt on Debian and Ubuntu, brew on macOS; elsewhere, or
 # when that fails, it prints the lines to type and exits with 1. No service is started, now or
@@ -72,7 +72,7 @@ has_prometheus() {
 	fi
 }
 
-# As in internal/compose/dockerproxy_test.go. On Debian only root has it in PATH.
+# As in test/compose/dockerproxy_test.go. On Debian only root has it in PATH.
 has_haproxy() {
 	if [ -n "${FLAGMETER_HAPROXY-}" ]; then
 		has "$FLAGMETER_HAPROXY"

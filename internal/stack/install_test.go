@@ -21,11 +21,15 @@ func TestInstallSaysWhatToType(t *testing.T) {
 		want     []string
 	}{
 		{"no go", nil, []string{"Go"}},
-		{"brew system without brew", []string{"go", "uname=Darwin"}, []string{"valkey", "brew install valkey postgresql@17"}},
-		{"old redis", []string{"go", "uname=Linux", "redis-server=Redis server v=6.2.1"}, []string{"does not find: valkey"}},
-		{"fedora", []string{"go", "uname=Linux", "dnf"}, []string{"dnf install valkey postgresql-server"}},
+		{"brew system without brew", []string{"go", "uname=Darwin"},
+			[]string{"valkey", "brew install valkey postgresql@17"}},
+		{"old redis", []string{"go", "uname=Linux", "redis-server=Redis server v=6.2.1"},
+			[]string{"does not find: valkey"}},
+		{"fedora", []string{"go", "uname=Linux", "dnf"},
+			[]string{"dnf install valkey postgresql-server"}},
 		{"docker", []string{"go", "uname=Linux", "docker"}, []string{"compose.dev.yml"}},
-		{"something else", []string{"go", "uname=Linux"}, []string{"https://valkey.io/download", "postgres and initdb"}},
+		{"something else", []string{"go", "uname=Linux"},
+			[]string{"https://valkey.io/download", "postgres and initdb"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := t.TempDir()

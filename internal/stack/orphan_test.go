@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // parentDir makes the test binary the parent that TestParentKilled kills. It names the
@@ -48,9 +48,11 @@ func TestParentKilled(t *testing.T) {
 			}
 			pids := killParent(t, tmp, dir)
 			for _, pid := range pids {
-				eventually(t, fmt.Sprintf("end of server process %d", pid), func() bool { return !running(pid) })
+				waittest.Until(t, fmt.Sprintf("end of server process %d", pid), func() bool {
+					return !running(pid)
+				})
 			}
-			eventually(t, "removal of the temporary directory", func() bool {
+			waittest.Until(t, "removal of the temporary directory", func() bool {
 				left, err := filepath.Glob(filepath.Join(tmp, "*"))
 				return err == nil && len(left) == 0
 			})
@@ -61,7 +63,8 @@ func TestParentKilled(t *testing.T) {
 					s, err = Start(t.Context(), Options{Dir: dir, Valkey: true, Postgres: true, Fast: true})
 					return err
 				})
-				if log, err := os.ReadFile(filepath.Join(dir, "postgres", "log")); err != nil || strings.Contains(string(log), "not properly shut down") {
+				if log, err := os.ReadFile(filepath.Join(dir, "postgres", "log")); err != nil ||
+					strings.Contains(string(log), "not properly shut down") {
 					t.Errorf("Postgres had to recover (%v):\n%s", err, log)
 				}
 				if err := s.Stop(); err != nil {

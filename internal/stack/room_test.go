@@ -26,18 +26,42 @@ func TestRootIsNotLedAstray(t *testing.T) {
 	gid, _ := strconv.Atoi(who.Gid)
 	// In each, DIR is nobody's, and VICTIM is a file or a directory of root's.
 	for name, plant := range map[string]func(dir, victim, victimDir string) error{
-		"the lock is a link":          func(dir, victim, _ string) error { return os.Symlink(victim, dir+"/lock") },
-		"the lock is another's file":  func(dir, victim, _ string) error { return os.Link(victim, dir+"/lock") },
-		"the lock is a pipe":          func(dir, _, _ string) error { return syscall.Mkfifo(dir+"/lock", 0o666) },
-		"the room is a link":          func(dir, _, victimDir string) error { return os.Symlink(victimDir, dir+"/valkey") },
-		"the password is a link":      inRoom(func(room, victim, _ string) error { return os.Symlink(victim, room+"/password") }),
-		"the password is a hard link": inRoom(func(room, victim, _ string) error { return os.Link(victim, room+"/password") }),
-		"the next password is a link": inRoom(func(room, victim, _ string) error { return os.Symlink(victim, room+"/password.new") }),
-		"the configuration is a link": inRoom(func(room, victim, _ string) error { return os.Symlink(victim, room+"/valkey.conf") }),
-		"the next one is a link":      inRoom(func(room, victim, _ string) error { return os.Symlink(victim, room+"/valkey.conf.new") }),
-		"the log is a link":           inRoom(func(room, victim, _ string) error { return os.Symlink(victim, room+"/log") }),
-		"the log is a new link":       inRoom(func(room, _, victimDir string) error { return os.Symlink(victimDir+"/made", room+"/log") }),
-		"the data are a link":         inRoom(func(room, _, victimDir string) error { return os.Symlink(victimDir, room+"/data") }),
+		"the lock is a link": func(dir, victim, _ string) error {
+			return os.Symlink(victim, dir+"/lock")
+		},
+		"the lock is another's file": func(dir, victim, _ string) error {
+			return os.Link(victim, dir+"/lock")
+		},
+		"the lock is a pipe": func(dir, _, _ string) error {
+			return syscall.Mkfifo(dir+"/lock", 0o666)
+		},
+		"the room is a link": func(dir, _, victimDir string) error {
+			return os.Symlink(victimDir, dir+"/valkey")
+		},
+		"the password is a link": inRoom(func(room, victim, _ string) error {
+			return os.Symlink(victim, room+"/password")
+		}),
+		"the password is a hard link": inRoom(func(room, victim, _ string) error {
+			return os.Link(victim, room+"/password")
+		}),
+		"the next password is a link": inRoom(func(room, victim, _ string) error {
+			return os.Symlink(victim, room+"/password.new")
+		}),
+		"the configuration is a link": inRoom(func(room, victim, _ string) error {
+			return os.Symlink(victim, room+"/valkey.conf")
+		}),
+		"the next one is a link": inRoom(func(room, victim, _ string) error {
+			return os.Symlink(victim, room+"/valkey.conf.new")
+		}),
+		"the log is a link": inRoom(func(room, victim, _ string) error {
+			return os.Symlink(victim, room+"/log")
+		}),
+		"the log is a new link": inRoom(func(room, _, victimDir string) error {
+			return os.Symlink(victimDir+"/made", room+"/log")
+		}),
+		"the data are a link": inRoom(func(room, _, victimDir string) error {
+			return os.Symlink(victimDir, room+"/data")
+		}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			base := t.TempDir()
@@ -58,7 +82,8 @@ func TestRootIsNotLedAstray(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
-				if info, lerr := os.Lstat(path); lerr == nil && info.Sys().(*syscall.Stat_t).Nlink > 1 && info.Mode().IsRegular() {
+				if info, lerr := os.Lstat(path); lerr == nil && info.Sys().(*syscall.Stat_t).Nlink > 1 &&
+					info.Mode().IsRegular() {
 					return err // of root's
 				}
 				return os.Lchown(path, uid, gid)
@@ -83,7 +108,8 @@ func TestRootIsNotLedAstray(t *testing.T) {
 			for _, path := range []string{victim, victimDir} {
 				info, err := os.Lstat(path)
 				if err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 || info.Mode().Perm()&0o077 != 0 {
-					t.Errorf("%s is %v of account %d, %v", path, info.Mode(), info.Sys().(*syscall.Stat_t).Uid, err)
+					t.Errorf("%s is %v of account %d, %v", path, info.Mode(), info.Sys().(*syscall.Stat_t).Uid,
+						err)
 				}
 			}
 			if left, err := os.ReadDir(victimDir); err != nil || len(left) > 0 {
@@ -97,7 +123,8 @@ func TestRootIsNotLedAstray(t *testing.T) {
 }
 
 // inRoom plants something in the room of Valkey.
-func inRoom(plant func(room, victim, victimDir string) error) func(dir, victim, victimDir string) error {
+func inRoom(plant func(room, victim, victimDir string) error) func(dir, victim,
+	victimDir string) error {
 	return func(dir, victim, victimDir string) error {
 		if err := os.Mkdir(dir+"/valkey", 0o700); err != nil {
 			return err
@@ -106,7 +133,8 @@ func inRoom(plant func(room, victim, victimDir string) error) func(dir, victim, 
 	}
 }
 
-// TestTheOwnerOfTheDirectoryRunsTheServers gives the directory to an account, and a room to another.
+// TestTheOwnerOfTheDirectoryRunsTheServers gives the directory to an account, and a room to
+// another.
 func TestTheOwnerOfTheDirectoryRunsTheServers(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can choose")

@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
 )
 
 func TestStopLeavesNothingBehind(t *testing.T) {
@@ -43,7 +41,8 @@ func TestServersAreSetUpForMetering(t *testing.T) {
 		"synchronous_commit": "on", "listen_addresses": "127.0.0.1", "unix_socket_directories": "",
 	} {
 		var got string
-		if err := db.QueryRowContext(t.Context(), "SELECT current_setting($1)", name).Scan(&got); err != nil || got != want {
+		if err := db.QueryRowContext(t.Context(), "SELECT current_setting($1)",
+			name).Scan(&got); err != nil || got != want {
 			t.Errorf("Postgres: %s = %q, %v; want %q", name, got, err, want)
 		}
 	}
@@ -83,7 +82,8 @@ func TestStrangersAreRefused(t *testing.T) {
 		t.Errorf("Valkey without a password: %v", err)
 	}
 	_, rest, _ := strings.Cut(s.DatabaseURL, "@")
-	if err := askPostgres(t.Context(), "postgres://"+postgresUser+":wrong@"+rest, "SELECT 1"); err == nil {
+	if err := askPostgres(t.Context(), "postgres://"+postgresUser+":wrong@"+rest,
+		"SELECT 1"); err == nil {
 		t.Error("Postgres takes a wrong password")
 	}
 }
@@ -129,7 +129,8 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 	before := [2]string{s.ValkeyURL, s.DatabaseURL}
 	s.Valkey.Kill()
 	s.Postgres.Kill()
-	if pingValkey(t.Context(), s.ValkeyURL) == nil || askPostgres(t.Context(), s.DatabaseURL, "SELECT 1") == nil {
+	if pingValkey(t.Context(), s.ValkeyURL) == nil || askPostgres(t.Context(), s.DatabaseURL,
+		"SELECT 1") == nil {
 		t.Error("a killed server answers")
 	}
 	for _, server := range []*Server{s.Valkey, s.Postgres} {
@@ -207,7 +208,8 @@ func write(t *testing.T, s *Stack, text string) {
 	if err := client.Set(t.Context(), "kept", text, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.ExecContext(t.Context(), "CREATE TABLE kept AS SELECT '"+text+"'::text AS text"); err != nil {
+	if _, err := db.ExecContext(t.Context(),
+		"CREATE TABLE kept AS SELECT '"+text+"'::text AS text"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -246,6 +248,3 @@ func pidOfValkey(s *Stack) int {
 
 // running reports whether a process exists.
 func running(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH }
-
-// eventually waits for something that other processes do.
-var eventually = waittest.Until

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // testServer is a Server that runs a shell script instead of a store. It has a temporary
@@ -29,7 +31,8 @@ func testServer(t *testing.T, script string) (*Server, *dir) {
 	}
 	t.Cleanup(func() { files.Close() })
 	s := &Server{
-		name: "script", room: &room{path: place, files: files}, stopBy: stopping{"TERM KILL", patience}, hold: d.hold, log: slog.New(slog.DiscardHandler),
+		name: "script", room: &room{path: place, files: files}, stopBy: stopping{"TERM KILL", patience},
+		hold: d.hold, log: slog.New(slog.DiscardHandler),
 		argv:    func(int) ([]string, error) { return []string{"/bin/sh", "-c", script}, nil },
 		answers: func(context.Context, int) error { return errors.New("no answer") },
 	}
@@ -39,7 +42,8 @@ func testServer(t *testing.T, script string) (*Server, *dir) {
 func TestEarlyDeathQuotesTheLog(t *testing.T) {
 	s, _ := testServer(t, "echo earlier; echo disk on fire >&2; exit 3")
 	err := s.start(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "disk on fire") {
+	if err == nil || !strings.Contains(err.Error(), "exit status 3") ||
+		!strings.Contains(err.Error(), "disk on fire") {
 		t.Errorf("error does not tell why the server ended: %v", err)
 	}
 }
@@ -111,7 +115,7 @@ func TestServerRunsAsLongAsItsChildren(t *testing.T) {
 			}
 			over := make(chan bool)
 			go func() { wait(s, d); over <- exists("over") }()
-			eventually(t, "end of the server", func() bool { return !running(firstNumber(string(b))) })
+			waittest.Until(t, "end of the server", func() bool { return !running(firstNumber(string(b))) })
 			if err := os.WriteFile(filepath.Join(s.room.path, "may"), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 func TestOpenNamesTheProgramAndBoundsThePool(t *testing.T) {

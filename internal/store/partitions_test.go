@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 func TestPartitionsTellGapsAndStrays(t *testing.T) {

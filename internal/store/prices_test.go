@@ -10,7 +10,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/price"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 

@@ -13,8 +13,8 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/internal/store"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 const today = meter.Day(20_625)
@@ -62,7 +62,8 @@ func TestPeriodUsagesAddUpHalfOpenDays(t *testing.T) {
 	rows, err := store.PeriodUsages(t.Context(), env.DB, keys)
 	var got []string
 	for _, r := range rows {
-		got = append(got, fmt.Sprintf("%s %s %d %d", r.Tenant, r.Feature, r.Used[meter.Tokens], r.Used[meter.Events]))
+		got = append(got, fmt.Sprintf("%s %s %d %d", r.Tenant, r.Feature, r.Used[meter.Tokens],
+			r.Used[meter.Events]))
 	}
 	slices.Sort(got)
 	want := []string{"acme chat 6 4", "acme image 100 2", "zed chat 9223372036854775807 4",

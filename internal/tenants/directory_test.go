@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
 	"github.com/eduardosanzb/flagmeter/scripts"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // rig is a directory on stores of the test's own.
@@ -231,7 +231,8 @@ func TestTheCopyIsRenewedWhenValkeyIsBack(t *testing.T) {
 	if len(r.All()) != 2 {
 		t.Errorf("all: %+v, want acme and zed", r.All())
 	}
-	if n := strings.Count(r.out.String(), "the copy of the tenants in valkey cannot be renewed"); n != 1 {
+	if n := strings.Count(r.out.String(),
+		"the copy of the tenants in valkey cannot be renewed"); n != 1 {
 		t.Errorf("the log says so %d times, want once:\n%s", n, r.out.String())
 	}
 

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
 )
 
 // TestOneOddRowFreezesNobody has rows that cannot be read, as a database has that was edited

@@ -9,15 +9,16 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// Changes tells a follower whose usage or settings may have changed since it last asked, so
-// that it need not look at every tenant. It names a tenant
+// Changes names the tenants whose usage or settings may have changed since it was last asked, so
+// that a follower need not check every tenant. It names a tenant
 //
 //   - of whom an event was acknowledged (the call that acknowledges it marks the tenant),
-//   - whose settled usage was read anew: the ledger names it (a batch, a correction), its
-//     billing period has begun or was moved, or the view did not continue the one before,
+//   - whose settled usage was read again: the ledger names it (a batch, a correction), its billing
+//     period has begun or was moved, or the view did not continue the one before,
 //   - whose row in tenants was edited or added.
 //
-// The last two come with the view: within a second of it, and never before the change can be
+// The last two come with the view: within a second of it, and never before the change can be read.
+// It is safe for concurrent use.
 // read. It is safe for concurrent use.
 type Changes struct {
 	live *Live
@@ -30,17 +31,18 @@ type Changes struct {
 	all   bool
 }
 
-// Changes begins to collect. The first Next names all.
+// Changes begins to collect. The first Next names all tenants.
 func (l *Live) Changes() *Changes {
-	c := &Changes{live: l, all: true, looks: make([]scripts.ChangeCursor, l.valkey.Shards()), names: map[string]struct{}{}}
+	c := &Changes{live: l, all: true, names: map[string]struct{}{},
+		looks: make([]scripts.ChangeCursor, l.valkey.Shards())}
 	l.followersMu.Lock()
 	defer l.followersMu.Unlock()
 	l.followers = append(l.followers, c)
 	return c
 }
 
-// Next returns the names, in no order, or all set if it may be anybody. What is returned is
-// not named again until it changes again; after an error nothing is lost.
+// Next returns the names, in no order. all is set if any tenant may have changed. A returned tenant
+// is not named again until it changes again; after an error nothing is lost.
 func (c *Changes) Next(ctx context.Context) (names []string, all bool, err error) {
 	c.asking.Lock()
 	defer c.asking.Unlock()
@@ -72,8 +74,8 @@ func (c *Changes) add(names []string, all bool) {
 	}
 }
 
-// announce tells the followers what differs between the view that was just published and
-// the one before. The caller holds the refresh lock.
+// announce gives followers the difference between the published view and the one before. The caller
+// holds the refresh lock.
 func (l *Live) announce(next *view) {
 	names := append(l.edited(), next.renewed...)
 	if len(names) == 0 {
@@ -86,8 +88,8 @@ func (l *Live) announce(next *view) {
 	}
 }
 
-// edited are the tenants whose rows differ from those of the call before. It costs nothing
-// while the directory has not loaded the table again.
+// edited returns the tenants whose rows differ from those at the last call. It costs nothing while
+// the directory has not loaded the table again.
 func (l *Live) edited() (names []string) {
 	all := l.tenants.All()
 	if len(all) == len(l.announced) && (len(all) == 0 || &all[0] == &l.announced[0]) {
@@ -107,7 +109,8 @@ func (l *Live) edited() (names []string) {
 }
 
 func sameSettings(a, b meter.Tenant) bool {
-	return a.Quota == b.Quota && a.BillingDay == b.BillingDay && a.Zone.String() == b.Zone.String() &&
+	return a.Quota == b.Quota && a.BillingDay == b.BillingDay &&
+		a.Zone.String() == b.Zone.String() &&
 		a.Archived == b.Archived && slices.Equal(a.Thresholds, b.Thresholds) &&
 		a.DisplayName == b.DisplayName && slices.Equal(a.Aliases, b.Aliases)
 }

@@ -44,31 +44,55 @@ func TestChangesNameWhoeverMayDiffer(t *testing.T) {
 		{"nothing", func(*bench) {}, nil},
 		{"an acknowledged event", func(b *bench) {
 			g := scripts.Group{Committer: "c", Number: 1, Lines: []byte("x"), Counters: []scripts.Counter{
-				{Minute: b.time.Unix() / 60, Day: 20_522, Tenant: "acme", Feature: "chat", Amounts: meter.Amounts{5, 1}}}}
+				{Minute: b.Now().Unix() / 60, Day: 20_522, Tenant: "acme", Feature: "chat",
+					Amounts: meter.Amounts{5, 1}}}}
 			if _, _, err := b.valkey.Ingest(b.t.Context(), 0, g, time.Hour, scripts.Query{}); err != nil {
 				b.t.Fatal(err)
 			}
 		}, []string{"acme"}},
-		{"a settled batch or a correction", func(b *bench) { b.commitSum(b.env.DB, "globex", 5) }, []string{"globex"}},
-		{"a quota", func(b *bench) { b.exec(b.env.DB, "UPDATE tenants SET monthly_quota = 7 WHERE name = 'acme'") }, []string{"acme"}},
-		{"thresholds", func(b *bench) { b.exec(b.env.DB, "UPDATE tenants SET thresholds = '{50}' WHERE name = 'acme'") }, []string{"acme"}},
-		{"a billing day", func(b *bench) { b.exec(b.env.DB, "UPDATE tenants SET billing_day = 5 WHERE name = 'acme'") }, []string{"acme"}},
-		{"a time zone", func(b *bench) { b.exec(b.env.DB, "UPDATE tenants SET timezone = 'Asia/Tokyo' WHERE name = 'acme'") }, []string{"acme"}},
-		{"archived", func(b *bench) { b.exec(b.env.DB, "UPDATE tenants SET archived_at = now() WHERE name = 'acme'") }, []string{"acme"}},
-		{"a new tenant", func(b *bench) { b.exec(b.env.DB, "INSERT INTO tenants (name) VALUES ('initech')") }, []string{"initech"}},
-		{"an edit that changes nothing", func(b *bench) { b.exec(b.env.DB, "UPDATE tenants SET monthly_quota = monthly_quota") }, nil},
-		{"a new period", func(b *bench) { b.time = time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC) }, []string{"acme", "globex"}},
-		{"an outage longer than a view lasts", func(b *bench) { b.time = b.time.Add(Grace) }, []string{"acme", "globex"}},
-		{"a clock that was set back", func(b *bench) { b.time = b.time.Add(-time.Hour) }, []string{"acme", "globex"}},
+		{"a settled batch or a correction", func(b *bench) {
+			b.commitSum(b.env.DB, "globex", 5)
+		}, []string{"globex"}},
+		{"a quota", func(b *bench) {
+			b.exec(b.env.DB, "UPDATE tenants SET monthly_quota = 7 WHERE name = 'acme'")
+		}, []string{"acme"}},
+		{"thresholds", func(b *bench) {
+			b.exec(b.env.DB, "UPDATE tenants SET thresholds = '{50}' WHERE name = 'acme'")
+		}, []string{"acme"}},
+		{"a billing day", func(b *bench) {
+			b.exec(b.env.DB, "UPDATE tenants SET billing_day = 5 WHERE name = 'acme'")
+		}, []string{"acme"}},
+		{"a time zone", func(b *bench) {
+			b.exec(b.env.DB, "UPDATE tenants SET timezone = 'Asia/Tokyo' WHERE name = 'acme'")
+		}, []string{"acme"}},
+		{"archived", func(b *bench) {
+			b.exec(b.env.DB, "UPDATE tenants SET archived_at = now() WHERE name = 'acme'")
+		}, []string{"acme"}},
+		{"a new tenant", func(b *bench) {
+			b.exec(b.env.DB, "INSERT INTO tenants (name) VALUES ('initech')")
+		}, []string{"initech"}},
+		{"an edit that changes nothing", func(b *bench) {
+			b.exec(b.env.DB, "UPDATE tenants SET monthly_quota = monthly_quota")
+		}, nil},
+		{"a new period", func(b *bench) {
+			b.Set(time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC))
+		}, []string{"acme", "globex"}},
+		{"an outage longer than a view lasts", func(b *bench) {
+			b.Advance(Grace)
+		}, []string{"acme", "globex"}},
+		{"a clock that was set back", func(b *bench) {
+			b.Advance(-time.Hour)
+		}, []string{"acme", "globex"}},
 		{"a recovery from lost writes", func(b *bench) {
-			b.exec(b.env.DB, "INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES ($1, 0, 'rewind', $2, 0, 0)",
+			b.exec(b.env.DB, "INSERT INTO flushes (id, shard, kind, seq, rows, tokens) VALUES ($1, 0, "+
+				"'rewind', $2, 0, 0)",
 				uuid.NewString(), int64(ledger.Epoch))
 		}, []string{"acme", "globex"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t)
 			c := b.follow()
-			b.time = b.time.Add(time.Second)
+			b.Advance(time.Second)
 			tt.change(b)
 			b.refresh()
 			b.changed(c, tt.want...)
@@ -82,7 +106,7 @@ func TestChangesAreKeptUntilTheyAreTold(t *testing.T) {
 	b := newBench(t)
 	c := b.follow()
 	b.commitSum(b.env.DB, "acme", 5)
-	b.time = b.time.Add(time.Second)
+	b.Advance(time.Second)
 	b.refresh()
 	valkey := b.Live.valkey
 	broken := *b.env.Valkey.Options()
@@ -94,7 +118,8 @@ func TestChangesAreKeptUntilTheyAreTold(t *testing.T) {
 	b.Live.valkey = valkey
 	b.changed(c, "acme")
 	usages, err := b.Of(t.Context(), []string{"nobody", "acme"})
-	if err != nil || len(usages) != 1 || usages[0].Used[meter.Tokens] != 5 || usages[0].Tenant.Name != "acme" {
+	if err != nil || len(usages) != 1 || usages[0].Used[meter.Tokens] != 5 ||
+		usages[0].Tenant.Name != "acme" {
 		t.Errorf("got %+v, %v", usages, err)
 	}
 }

@@ -31,17 +31,19 @@ type Live struct {
 	view       atomic.Pointer[view]
 	readers    []coalescer // by shard
 	overviews  round[Overview]
-	unsettled  []unsettled // by shard; of overviews, which are made one at a time
+	unsettled  []unsettled // by shard; only for overviews, which run one at a time
 	rate       rate
 
-	announced   []meter.Tenant // the directory when changes were last announced; under refreshing
+	announced   []meter.Tenant // the directory at the last announcement; guarded by refreshing
 	followersMu sync.Mutex
 	followers   []*Changes
 }
 
 // New returns a Live without a view; until the first Refresh its answers are stale.
 func New(db *sqlx.DB, valkey *scripts.Valkey, dir *tenants.Directory, now func() time.Time) *Live {
-	l := &Live{db: db, valkey: valkey, tenants: dir, now: now, refreshing: make(chan struct{}, 1), readers: make([]coalescer, valkey.Shards()), unsettled: make([]unsettled, valkey.Shards())}
+	l := &Live{db: db, valkey: valkey, tenants: dir, now: now,
+		refreshing: make(chan struct{}, 1), readers: make([]coalescer, valkey.Shards()),
+		unsettled: make([]unsettled, valkey.Shards())}
 	for shard := range l.readers {
 		l.readers[shard].live, l.readers[shard].shard = l, shard
 	}
@@ -64,8 +66,8 @@ func (l *Live) Read(tenants []meter.Tenant) Lookup {
 // that hangs must not make readers queue up behind each other.
 const coverLimit = 2 * time.Second
 
-// readCovered is Read with a view that covers every tenant, which may need a refresh
-// right after a period's end. If that cannot be had in time the answer will be stale.
+// readCovered is Read with a view that covers every tenant, which may need a refresh right after a
+// period's end. If no such view is available in time, the answer will be stale.
 func (l *Live) readCovered(ctx context.Context, tenants []meter.Tenant) Lookup {
 	r := l.Read(tenants)
 	if r.complete() {
@@ -77,7 +79,7 @@ func (l *Live) readCovered(ctx context.Context, tenants []meter.Tenant) Lookup {
 		return r
 	}
 	defer l.unlock()
-	if r = l.Read(tenants); r.complete() { // whoever held the lock has read it
+	if r = l.Read(tenants); r.complete() { // the last holder of the lock has read it
 		return r
 	}
 	if err := l.refresh(ctx); err != nil {
@@ -87,8 +89,8 @@ func (l *Live) readCovered(ctx context.Context, tenants []meter.Tenant) Lookup {
 }
 
 // Tenant returns the usage of the tenant that a name leads to, with its features, largest first;
-// the caller must not change them. It returns store.ErrNoTenant for an unknown name, and an error if Valkey
-// cannot be read.
+// the caller must not change them. It returns store.ErrNoTenant for an unknown name, and an error
+// if Valkey cannot be read.
 func (l *Live) Tenant(ctx context.Context, name string) (meter.Usage, error) {
 	tenant, ok := l.tenants.Get(name)
 	if !ok {
@@ -129,6 +131,8 @@ func (l *Live) totals(ctx context.Context, of []meter.Tenant) ([]meter.Usage, er
 		}
 		usages = append(usages, r.Usage(unsettled, l.now())...)
 	}
-	slices.SortFunc(usages, func(a, b meter.Usage) int { return cmp.Compare(a.Tenant.Name, b.Tenant.Name) })
+	slices.SortFunc(usages, func(a, b meter.Usage) int {
+		return cmp.Compare(a.Tenant.Name, b.Tenant.Name)
+	})
 	return usages, nil
 }

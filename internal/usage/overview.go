@@ -11,13 +11,13 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// Overview is the usage of all tenants at one time. Several callers may share it: it must
-// not be changed.
+// Overview is the usage of all tenants at one time. Callers may share it, so it must not be
+// changed.
 type Overview struct {
 	// Tenants are sorted by name, archived ones included.
 	Tenants []Recent
-	// EventsPerSecond is how fast events have been acknowledged in the last 10 s, by all
-	// processes together; 0 in the first second of the process.
+	// EventsPerSecond is the rate of acknowledged events over the last 10 s, by all processes
+	// together; 0 in the first second of the process.
 	EventsPerSecond float64
 	// AsOf is the instant of the answer, UTC. Stale is true if any tenant's usage is.
 	AsOf  time.Time
@@ -28,7 +28,7 @@ type Overview struct {
 type Recent struct {
 	meter.Usage
 	settled   *minutes
-	first     int64 // the first minute to tell
+	first     int64 // the first minute to report
 	unsettled []scripts.BatchUsage
 }
 
@@ -36,12 +36,13 @@ type Recent struct {
 func (r *Recent) Same(other *Recent) bool {
 	return r.Used == other.Used && r.Stale == other.Stale && r.Period == other.Period &&
 		r.Tenant.Name == other.Tenant.Name && sameSettings(r.Tenant, other.Tenant) &&
-		r.first == other.first && r.settled == other.settled && slices.Equal(r.unsettled, other.unsettled)
+		r.first == other.first && r.settled == other.settled &&
+		slices.Equal(r.unsettled, other.unsettled)
 }
 
 // AppendMinutes appends the tenant's tokens in each of the last RecentMinutes minutes, oldest
-// first: the last one is the current minute. An event that came more than two minutes late is
-// in them when it is in Postgres, a second or two later.
+// first: the last one is the current minute. An event that arrived more than two minutes late is
+// included once it is in Postgres, a second or two later.
 func (r *Recent) AppendMinutes(to []int64) []int64 {
 	start := len(to)
 	to = append(to, make([]int64, RecentMinutes)...)
@@ -75,7 +76,9 @@ func (l *Live) overview(ctx context.Context) (Overview, error) {
 		}
 		o.Tenants = append(o.Tenants, part...)
 	}
-	slices.SortFunc(o.Tenants, func(a, b Recent) int { return cmp.Compare(a.Tenant.Name, b.Tenant.Name) })
+	slices.SortFunc(o.Tenants, func(a, b Recent) int {
+		return cmp.Compare(a.Tenant.Name, b.Tenant.Name)
+	})
 	o.AsOf = l.now().UTC()
 	for i := range o.Tenants {
 		o.Stale = o.Stale || o.Tenants[i].Stale
@@ -83,7 +86,7 @@ func (l *Live) overview(ctx context.Context) (Overview, error) {
 	return o, nil
 }
 
-// byShard is the tenants of each shard, by name.
+// byShard returns the tenants of each shard, by name.
 func (l *Live) byShard(of []meter.Tenant) [][]meter.Tenant {
 	shards := make([][]meter.Tenant, l.valkey.Shards())
 	for _, t := range of {

@@ -21,12 +21,13 @@ type sample struct {
 	n  int64
 }
 
-// add notes the number at an instant. A number that falls, or a clock that goes back, begins
-// anew.
+// add notes the number at an instant. If the number falls or the clock goes back, the measurement
+// restarts.
 func (r *rate) add(at time.Time, n int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if last := len(r.samples) - 1; last >= 0 && (n < r.samples[last].n || !at.After(r.samples[last].at)) {
+	last := len(r.samples) - 1
+	if last >= 0 && (n < r.samples[last].n || !at.After(r.samples[last].at)) {
 		r.samples = r.samples[:0]
 	}
 	r.samples = append(r.samples, sample{at, n})

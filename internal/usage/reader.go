@@ -21,18 +21,17 @@ const (
 	roundTenants = 32
 )
 
-// coalescer answers questions about single tenants of a shard, a round of them at a time:
-// all that wait while one script call is under way are answered by the next. A question
-// is answered by a call that began after it was asked, so an answer contains every event
-// acknowledged before. At 64 connections this takes a tenth of Valkey's time of a call
-// for each.
+// coalescer answers questions about single tenants of a shard, a round at a time: the next script
+// call answers all questions that wait while one is under way. A question is answered by a call
+// that began after it was asked, so an answer contains every event acknowledged before. At 64
+// connections this takes a tenth of the time of Valkey that one call per question would take.
 type coalescer struct {
 	live  *Live
 	shard int
 
 	mu      sync.Mutex
 	waiting []question
-	running bool // a goroutine is answering, and will look at waiting again
+	running bool // a goroutine is answering, and will check waiting again
 }
 
 // question asks for a tenant's usage with its features.
@@ -65,7 +64,7 @@ func (r *coalescer) ask(ctx context.Context, tenant meter.Tenant) (meter.Usage, 
 	}
 }
 
-// run answers until nobody waits.
+// run answers until no question waits.
 func (r *coalescer) run() {
 	for {
 		r.mu.Lock()
@@ -118,17 +117,19 @@ func (r *coalescer) read(tenants []meter.Tenant) []answer {
 			usage.Features = addFeatures(unsettled[i], s.features)
 		}
 		slices.SortFunc(usage.Features, func(a, b meter.FeatureUsage) int {
-			return cmp.Or(cmp.Compare(b.Used[meter.Tokens], a.Used[meter.Tokens]), cmp.Compare(a.Feature, b.Feature))
+			return cmp.Or(cmp.Compare(b.Used[meter.Tokens], a.Used[meter.Tokens]),
+				cmp.Compare(a.Feature, b.Feature))
 		})
 		answers[i].usage = usage
 	}
 	return answers
 }
 
-// features is the unsettled usage of each tenant of q, and its sum. A tenant of which too many
-// counters wait for one call has no features, but still its sum. Tenants that were asked for
-// together with such a one are asked for again alone, so that nobody's figures depend on others.
-func (r *coalescer) features(ctx context.Context, q scripts.Query) (all [][]meter.FeatureUsage, totals []meter.Amounts, err error) {
+// features returns the unsettled usage of each tenant of q by feature, and its sum. A tenant with
+// too many counters for one call has no features, but still its sum. Tenants that shared a call
+// with such a tenant are then read again alone, so that no tenant's figures depend on others.
+func (r *coalescer) features(ctx context.Context, q scripts.Query) (
+	all [][]meter.FeatureUsage, totals []meter.Amounts, err error) {
 	if all, err = r.live.valkey.Features(ctx, r.shard, q); err != nil {
 		return nil, nil, err
 	}

@@ -16,12 +16,13 @@ func TestManyCountersOfOneTenantAreItsOwnAffair(t *testing.T) {
 	b := newBench(t)
 	b.exec(b.env.DB, "INSERT INTO tenants (name) VALUES ('initech')")
 	b.refresh()
-	day := meter.DayAt(b.time, time.UTC)
+	day := meter.DayAt(b.Now(), time.UTC)
 	number := int64(0)
 	add := func(tenant string, features int) {
 		var counters []scripts.Counter
 		for f := range features {
-			counters = append(counters, scripts.Counter{Minute: b.time.Unix() / 60, Day: day, Tenant: tenant,
+			counters = append(counters, scripts.Counter{Minute: b.Now().Unix() / 60, Day: day,
+				Tenant:  tenant,
 				Feature: fmt.Sprint("feature-", f), Amounts: meter.Amounts{1, 1}})
 		}
 		for part := range slices.Chunk(counters, 1000) {
@@ -47,9 +48,11 @@ func TestManyCountersOfOneTenantAreItsOwnAffair(t *testing.T) {
 		stale    bool
 	}{{6000, 6000, false}, {6000, 6000, false}, {11_000, 0, true}} {
 		got := b.readers[0].read(all)[i]
-		if got.err != nil || got.usage.Used[meter.Tokens] != want.tokens || len(got.usage.Features) != want.features ||
+		if got.err != nil || got.usage.Used[meter.Tokens] != want.tokens ||
+			len(got.usage.Features) != want.features ||
 			got.usage.Stale != want.stale {
-			t.Errorf("%s: %d tokens in %d features, stale %t, %v; want %+v", all[i].Name, got.usage.Used[meter.Tokens],
+			t.Errorf("%s: %d tokens in %d features, stale %t, %v; want %+v", all[i].Name,
+				got.usage.Used[meter.Tokens],
 				len(got.usage.Features), got.usage.Stale, got.err, want)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// RecentMinutes is how many minutes an overview tells apart: those of the last hour.
+// RecentMinutes is the number of minutes in an overview: those of the last hour.
 const RecentMinutes = 60
 
 // minutes are a tenant's settled tokens, minute by minute. They are immutable.
@@ -31,8 +31,8 @@ func (s span) with(other span) span {
 	return span{min(s.first, other.first), max(s.last, other.last)}
 }
 
-// renewed is m from the unix minute first on, with what was read anew in place of its
-// minutes in s.
+// renewed returns m from the unix minute first on, with its minutes in s replaced by the ones read
+// again.
 func (m *minutes) renewed(first int64, s span, read map[int64]int64) *minutes {
 	next := &minutes{first: first}
 	set := func(minute, tokens int64) {
@@ -43,7 +43,8 @@ func (m *minutes) renewed(first int64, s span, read map[int64]int64) *minutes {
 	}
 	if m != nil {
 		for i, tokens := range m.tokens {
-			if minute := m.first + int64(i); minute >= first && tokens != 0 && (minute < s.first || minute > s.last) {
+			minute := m.first + int64(i)
+			if minute >= first && tokens != 0 && (minute < s.first || minute > s.last) {
 				set(minute, tokens)
 			}
 		}
@@ -58,7 +59,8 @@ func (m *minutes) renewed(first int64, s span, read map[int64]int64) *minutes {
 }
 
 // readRecent fills next.recent: from prev, and from the snapshot where a batch has changed it.
-func (l *Live) readRecent(ctx context.Context, tx *sqlx.Tx, prev, next *view, changed map[string]span) error {
+func (l *Live) readRecent(
+	ctx context.Context, tx *sqlx.Tx, prev, next *view, changed map[string]span) error {
 	first := next.taken.Unix()/60 - RecentMinutes + 1
 	next.recent = make(map[string]*minutes, len(prev.recent))
 	spans := map[string]span{}

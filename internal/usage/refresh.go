@@ -18,8 +18,8 @@ import (
 // snapshotLimit is the longest a view may take to read; it must be well below Grace.
 const snapshotLimit = 10 * time.Second
 
-// Renew is Refresh for one of many callers that have found the view they saw too old: it
-// does nothing if that is another one by now.
+// Renew is Refresh for one of many callers that found a view too old: it does nothing if the
+// current view is already another one.
 func (l *Live) Renew(ctx context.Context, seen ViewID) error {
 	if err := l.lock(ctx); err != nil {
 		return err
@@ -71,7 +71,8 @@ func (l *Live) refresh(ctx context.Context) error {
 
 // read makes the view that follows prev, which may be nil.
 func (l *Live) read(ctx context.Context, prev *view) (*view, error) {
-	return l.snapshot(ctx, prev, func(ctx context.Context, tx *sqlx.Tx, prev, next *view, batches []ledger.SettledBatch) error {
+	return l.snapshot(ctx, prev, func(ctx context.Context, tx *sqlx.Tx, prev, next *view,
+		batches []ledger.SettledBatch) error {
 		if prev.recovered(next) {
 			prev = &view{}
 		}
@@ -90,11 +91,13 @@ func (l *Live) read(ctx context.Context, prev *view) (*view, error) {
 	})
 }
 
-// snapshot takes steps (i) and (ii): use reads what it wants from Postgres, in the
-// transaction that also says which batches are settled. next is a view without tenants,
-// batches are those that may have been settled since prev, which is never nil for use.
+// snapshot takes steps (i) and (ii): use reads what it needs from Postgres, in the transaction that
+// also reads which batches are settled. next is a view without tenants. batches are those that may
+// have been settled since prev, which is never nil for use.
 func (l *Live) snapshot(ctx context.Context, prev *view,
-	use func(ctx context.Context, tx *sqlx.Tx, prev, next *view, batches []ledger.SettledBatch) error) (*view, error) {
+	use func(ctx context.Context, tx *sqlx.Tx, prev, next *view,
+		batches []ledger.SettledBatch) error,
+) (*view, error) {
 	now := l.now()
 	sums, err := l.sums(ctx) // step (i)
 	if err != nil {
@@ -111,13 +114,15 @@ func (l *Live) snapshot(ctx context.Context, prev *view,
 			return nil, err
 		}
 	}
-	next := &view{taken: now, last: prev.last, positions: make([]ledger.Position, l.valkey.Shards())}
+	next := &view{taken: now, last: prev.last,
+		positions: make([]ledger.Position, l.valkey.Shards())}
 	for shard := range next.positions { // after the ids: see the package comment
 		if next.positions[shard], err = l.valkey.Position(ctx, shard); err != nil {
 			return nil, err
 		}
 	}
-	err = store.Snapshot(ctx, l.db, snapshotLimit, func(ctx context.Context, tx *sqlx.Tx) error { // step (ii)
+	// Step (ii).
+	err = store.Snapshot(ctx, l.db, snapshotLimit, func(ctx context.Context, tx *sqlx.Tx) error {
 		ends, err := ledger.Ends(ctx, tx, len(next.positions))
 		if err != nil {
 			return err
@@ -168,8 +173,8 @@ func (h heldSums) ids() (ids []string) {
 	return ids
 }
 
-// missingFrom is, for each shard, the order of the first batch that v may not contain: the first
-// of those held that is not settled in v, or else the one after all that were sealed before.
+// missingFrom returns, for each shard, the number of the first batch that v may not contain: the
+// first held batch that is not settled in v, or else the one after all that were sealed before.
 func (h heldSums) missingFrom(v *view) []int64 {
 	lacks := make([]int64, len(h))
 	for shard, s := range h {
@@ -185,8 +190,8 @@ func (h heldSums) missingFrom(v *view) []int64 {
 	return lacks
 }
 
-// recovered reports whether a flusher has dealt with a loss of writes between the two
-// views: that changes the usage of tenants which no sum batch names.
+// recovered reports whether a flusher has recovered from a loss of writes between the two views:
+// that changes the usage of tenants that no sum batch names.
 func (v *view) recovered(next *view) bool {
 	for shard, position := range v.positions {
 		if next.positions[shard].RecoveredSince(position) {
@@ -197,7 +202,8 @@ func (v *view) recovered(next *view) bool {
 }
 
 // readTenants fills next.tenants: unchanged ones from prev, the others from the snapshot.
-func (l *Live) readTenants(ctx context.Context, tx *sqlx.Tx, prev, next *view, changed map[string]span) error {
+func (l *Live) readTenants(
+	ctx context.Context, tx *sqlx.Tx, prev, next *view, changed map[string]span) error {
 	all := l.tenants.All()
 	next.tenants = make(map[string]*periodUsage, len(all))
 	var ask []meter.TenantDays
@@ -207,7 +213,8 @@ func (l *Live) readTenants(ctx context.Context, tx *sqlx.Tx, prev, next *view, c
 			next.tenants[t.Name] = before
 			continue
 		}
-		s := &periodUsage{period: t.Period(next.taken), billingDay: t.BillingDay, zone: t.Zone.String()}
+		s := &periodUsage{
+			period: t.Period(next.taken), billingDay: t.BillingDay, zone: t.Zone.String()}
 		next.tenants[t.Name] = s
 		next.renewed = append(next.renewed, t.Name)
 		ask = append(ask, meter.TenantDays{Tenant: t.Name, From: s.period.From, To: s.period.To})

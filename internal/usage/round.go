@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// round shares an expensive answer: all who ask while one is being made get the next. So an
-// answer was begun after its question, and contains every event acknowledged before.
+// round shares an expensive answer: all callers that ask while one is being made get the next. So
+// an answer begins after its question, and contains every event acknowledged before.
 type round[T any] struct {
 	mu      sync.Mutex
 	waiting []chan<- answerOf[T]
-	running bool // a goroutine is answering, and will look at waiting again
+	running bool // a goroutine is answering, and will check waiting again
 }
 
 type answerOf[T any] struct {
@@ -18,8 +18,8 @@ type answerOf[T any] struct {
 	err   error
 }
 
-// ask waits for the answer or the end of ctx. Several callers may get the same value. work
-// is called in a goroutine of its own, without the end of any caller's ctx.
+// ask waits for the answer or the end of ctx. Callers may share the value. work runs in a separate
+// goroutine, without any caller's ctx.
 func (r *round[T]) ask(ctx context.Context, work func(context.Context) (T, error)) (T, error) {
 	answer := make(chan answerOf[T], 1)
 	r.mu.Lock()

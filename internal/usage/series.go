@@ -23,7 +23,7 @@ type SeriesQuery struct {
 	meter.Intervals
 	// Feature restricts it to one feature; nil means all.
 	Feature *string
-	// Split tells the features apart.
+	// Split reports each feature separately.
 	Split bool
 }
 
@@ -54,15 +54,18 @@ func (e NotKeptError) Error() string {
 	return "usage by minute is kept since " + e.Since.Format(time.RFC3339)
 }
 
-// Series reads a tenant's usage over time, settled and unsettled; the package comment says
-// why it is exact. It returns a NotKeptError rather than a series whose first
-// part is gone, and an error if one of the stores cannot be read.
+// Series reads a tenant's usage over time, settled and unsettled; the package comment says why it
+// is exact. It returns a NotKeptError rather than a series whose first part was dropped, and an
+// error if one of the stores cannot be read.
 func (l *Live) Series(ctx context.Context, q SeriesQuery) (Series, error) {
 	var settled []store.SeriesUsage
-	v, err := l.snapshot(ctx, l.view.Load(), func(ctx context.Context, tx *sqlx.Tx, _, _ *view, _ []ledger.SettledBatch) (err error) {
-		settled, err = store.SeriesUsages(ctx, tx, store.Series{Tenant: q.Tenant.Name, Starts: q.Starts, Days: q.Days, Feature: q.Feature, Split: q.Split})
+	read := func(
+		ctx context.Context, tx *sqlx.Tx, _, _ *view, _ []ledger.SettledBatch) (err error) {
+		settled, err = store.SeriesUsages(ctx, tx, store.Series{Tenant: q.Tenant.Name,
+			Starts: q.Starts, Days: q.Days, Feature: q.Feature, Split: q.Split})
 		return err
-	})
+	}
+	v, err := l.snapshot(ctx, l.view.Load(), read)
 	if err != nil {
 		return Series{}, err
 	}
@@ -81,7 +84,8 @@ func (l *Live) Series(ctx context.Context, q SeriesQuery) (Series, error) {
 		return Series{}, fmt.Errorf("read series: %w", err)
 	}
 	now := l.now()
-	s := Series{Points: make([]meter.Amounts, q.Len()), AsOf: now.UTC(), Stale: incomplete || now.Sub(v.taken) >= Grace}
+	s := Series{Points: make([]meter.Amounts, q.Len()), AsOf: now.UTC(),
+		Stale: incomplete || now.Sub(v.taken) >= Grace}
 	features := map[string]*FeatureSeries{}
 	add := func(i int, feature string, n meter.Amounts) {
 		s.Points[i] = s.Points[i].Add(n)
@@ -113,9 +117,11 @@ func (l *Live) Series(ctx context.Context, q SeriesQuery) (Series, error) {
 	return s, nil
 }
 
-// unsettled is what to ask Valkey for after a snapshot.
+// unsettled returns the query for Valkey after a snapshot.
 func (q SeriesQuery) unsettled(v *view) scripts.SeriesQuery {
-	s := scripts.SeriesQuery{Tenant: q.Tenant.Name, Settled: v.settled, Position: v.positions[scripts.ShardOf(q.Tenant.Name, len(v.positions))]}
+	shard := scripts.ShardOf(q.Tenant.Name, len(v.positions))
+	s := scripts.SeriesQuery{
+		Tenant: q.Tenant.Name, Settled: v.settled, Position: v.positions[shard]}
 	if last := q.Len(); q.Days != nil {
 		s.From, s.To = int64(q.Days[0]), int64(q.Days[last])
 	} else {

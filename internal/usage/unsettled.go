@@ -10,23 +10,25 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// unsettled is what a process has read of all counters that one shard holds in Valkey, so
-// that an overview reads again only those of tenants that have used something since. The
-// package comment says why it is exact. It belongs to one goroutine at a time; the slices
-// of parts are immutable.
+// unsettled is a process's copy of all counters that one shard holds in Valkey, so that an overview
+// reads again only the counters of tenants with events since then. The package comment says why it
+// is exact. It belongs to one goroutine at a time; the slices of parts are immutable.
 type unsettled struct {
 	taken    time.Time       // an instant before the last look
 	position ledger.Position // that the view of Postgres had then
 	cursor   scripts.ChangeCursor
-	// batches are those that the last look has listed. What they hold is known for good.
+	// batches are those that the last look listed. Their contents are known and final.
 	batches map[string]struct{}
 	parts   map[string][]scripts.BatchUsage
 }
 
-// renew brings u up to date: it contains every event that was acknowledged before the call.
-// tenants are all of the shard, seq is that of the caller's view of Postgres, read before.
-// After an error u is what it was, or empty after ErrRewound.
-func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int, tenants []meter.Tenant, seq ledger.Position, now func() time.Time) error {
+// renew brings u up to date: it then contains every event that was acknowledged before the call.
+// tenants are all of the shard. seq is the position in the caller's view of Postgres, which was
+// read before. After an error u is unchanged, or empty after ErrRewound.
+func (u *unsettled) renew(
+	ctx context.Context, valkey *scripts.Valkey, shard int, tenants []meter.Tenant,
+	seq ledger.Position, now func() time.Time,
+) error {
 	taken := now()
 	grown, err := valkey.ChangesAndBatches(ctx, shard, seq, u.cursor)
 	if err != nil {
@@ -53,7 +55,7 @@ func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int
 			known = append(known, b.ID)
 		}
 	}
-	// Beside the batches that are new: the current minute, two before it, and late events.
+	// Besides the new batches: the current minute, two before it, and late events.
 	read, err := valkey.Parts(ctx, shard, seq, known, names, len(grown.Batches)-len(known)+4)
 	if err != nil {
 		return u.forget(err)
@@ -66,7 +68,7 @@ func (u *unsettled) renew(ctx context.Context, valkey *scripts.Valkey, shard int
 	return nil
 }
 
-// forget returns err, and drops everything if that says that Valkey is not what it was.
+// forget returns err. If Valkey was rolled back, it also drops everything.
 func (u *unsettled) forget(err error) error {
 	if errors.Is(err, scripts.ErrRewound) {
 		*u = unsettled{}
@@ -74,10 +76,11 @@ func (u *unsettled) forget(err error) error {
 	return err
 }
 
-// follow does to the parts what Valkey has done to the hashes they are of: an open one that
-// was sealed is the first new batch of its minute, and batches were dropped.
+// follow applies to the parts what Valkey has done to their hashes: an open hash that was sealed is
+// the first new batch of its minute, and batches were dropped.
 func (u *unsettled) follow(batches []scripts.SumBatch) {
-	sealed, held, dropped := map[int64]string{}, make(map[string]struct{}, len(batches)), len(u.batches)
+	sealed, dropped := map[int64]string{}, len(u.batches)
+	held := make(map[string]struct{}, len(batches))
 	for _, b := range batches {
 		held[b.ID] = struct{}{}
 		if _, ok := u.batches[b.ID]; ok {
@@ -110,7 +113,7 @@ func (u *unsettled) follow(batches []scripts.SumBatch) {
 	}
 }
 
-// only is a copy of what a tenant has in the given batches.
+// only returns a copy of a tenant's parts of the given batches.
 func (u *unsettled) only(name string, batches []string) (kept []scripts.BatchUsage) {
 	for _, p := range u.parts[name] {
 		for _, id := range batches {
@@ -122,7 +125,7 @@ func (u *unsettled) only(name string, batches []string) (kept []scripts.BatchUsa
 	return kept
 }
 
-// of is what a tenant has in hashes that are not in settled.
+// of returns a tenant's parts of hashes that are not in settled.
 func (u *unsettled) of(name string, settled map[string]struct{}) []scripts.BatchUsage {
 	parts := u.parts[name]
 	for i, p := range parts {

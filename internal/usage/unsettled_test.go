@@ -62,16 +62,18 @@ type settledAt struct {
 
 // happen does one thing that a client, a flusher or the clock may do.
 func (w *world) happen() {
-	ctx, minute := w.t.Context(), w.time.Unix()/60
+	ctx, minute := w.t.Context(), w.Now().Unix()/60
 	switch w.random.IntN(8) {
 	case 0, 1, 2: // an event, perhaps of the minute before, perhaps late
 		name, tokens := w.names[w.random.IntN(len(w.names))], 1+w.random.Int64N(1000)
-		c := scripts.Counter{Minute: minute - w.random.Int64N(3), Day: meter.DayAt(w.time, time.UTC), Tenant: name, Feature: "chat", Amounts: meter.Amounts{tokens, 1}}
+		c := scripts.Counter{Minute: minute - w.random.Int64N(3), Day: meter.DayAt(w.Now(), time.UTC),
+			Tenant: name, Feature: "chat", Amounts: meter.Amounts{tokens, 1}}
 		if w.random.IntN(3) == 0 {
 			c.Minute, c.Late = c.Minute-10, true
 		}
 		w.groups++
-		g := scripts.Group{Committer: "c", Number: w.groups, Lines: []byte("x"), Counters: []scripts.Counter{c}}
+		g := scripts.Group{Committer: "c", Number: w.groups, Lines: []byte("x"),
+			Counters: []scripts.Counter{c}}
 		if _, _, err := w.valkey.Ingest(ctx, 0, g, time.Hour, scripts.Query{}); err != nil {
 			w.t.Fatal(err)
 		}
@@ -98,13 +100,13 @@ func (w *world) happen() {
 		w.waiting = w.waiting[1:]
 		w.commit(id)
 		w.ack(nil, []string{id})
-		w.settled = append(w.settled, settledAt{id, w.time})
+		w.settled = append(w.settled, settledAt{id, w.Now()})
 	case 6:
 		w.refresh()
 	case 7: // time passes, and batches whose grace is over are dropped
-		w.time = w.time.Add(Grace / 3)
+		w.Advance(Grace / 3)
 		var over []string
-		for len(w.settled) > 0 && w.time.Sub(w.settled[0].at) > Grace {
+		for len(w.settled) > 0 && w.Now().Sub(w.settled[0].at) > Grace {
 			over, w.settled = append(over, w.settled[0].id), w.settled[1:]
 		}
 		if err := w.valkey.Drop(ctx, 0, over); err != nil {
@@ -131,10 +133,12 @@ func (w *world) commit(id string) {
 	}
 	tx := w.env.DB.MustBegin()
 	defer tx.Rollback()
-	w.exec(tx, "INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants) VALUES ($1, 0, 'sum', 0, 1, 1, $2)", id, "{}")
+	w.exec(tx, "INSERT INTO flushes (id, shard, kind, seq, rows, tokens, tenants) VALUES ($1, 0, "+
+		"'sum', 0, 1, 1, $2)", id, "{}")
 	for key, n := range sum.Days {
 		w.exec(tx, "UPDATE flushes SET tenants = tenants || $2::text WHERE id = $1", id, key.Tenant)
-		w.exec(tx, `INSERT INTO usage_daily AS u (tenant, day, feature, total_tokens, events) VALUES ($1, $2::date, 'chat', $3, $4)
+		w.exec(tx, `INSERT INTO usage_daily AS u (tenant, day, feature, total_tokens, events)
+			VALUES ($1, $2::date, 'chat', $3, $4)
 			ON CONFLICT (tenant, day, feature) DO UPDATE SET total_tokens = u.total_tokens + excluded.total_tokens, events = u.events + excluded.events`,
 			key.Tenant, key.Day.String(), n[meter.Tokens], n[meter.Events])
 	}
@@ -183,8 +187,10 @@ func TestOverviewWhileUsageMoves(t *testing.T) {
 		}
 		certain++
 		for _, r := range o.Tenants {
-			if name := r.Tenant.Name; r.Used[meter.Tokens] < before[name] || r.Used[meter.Tokens] > w.acked[name] {
-				t.Fatalf("seed %d: %s has %d tokens; acknowledged were %d before and %d after", seed, name, r.Used[meter.Tokens], before[name], w.acked[name])
+			if name := r.Tenant.Name; r.Used[meter.Tokens] < before[name] ||
+				r.Used[meter.Tokens] > w.acked[name] {
+				t.Fatalf("seed %d: %s has %d tokens; acknowledged were %d before and %d after", seed, name,
+					r.Used[meter.Tokens], before[name], w.acked[name])
 			}
 		}
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-// Grace is how long Valkey keeps a sum batch after its commit is known, and so the
-// age from which a view may miss one.
+// Grace is how long Valkey keeps a sum batch after its commit is known. A view of that age may lack
+// one.
 const Grace = 30 * time.Second
 
-// view is what a process knows from Postgres. It is immutable.
+// view is a process's immutable knowledge of Postgres.
 type view struct {
 	// taken is an instant before the snapshot was made.
 	taken time.Time
@@ -21,13 +21,13 @@ type view struct {
 	// settled are the ids of batches in the snapshot that Valkey may still hold.
 	settled []string
 	tenants map[string]*periodUsage
-	// recent are the last minutes of those tenants that have used anything lately.
+	// recent are the last minutes of the tenants that have used anything lately.
 	recent map[string]*minutes
-	// renewed are those of them that were not taken over from the view before.
+	// renewed are the tenants whose usage was not copied from the view before.
 	renewed []string
-	// positions is what each shard had reached, by the ledger or by Valkey.
+	// positions is the position that each shard had reached, by the ledger or by Valkey.
 	positions []ledger.Position
-	// missingFrom is, for each shard, the order of the first sum batch that the snapshot may not
+	// missingFrom is, for each shard, the number of the first sum batch that the snapshot may not
 	// contain.
 	missingFrom []int64
 }
@@ -41,14 +41,14 @@ type periodUsage struct {
 	features   []meter.FeatureUsage
 }
 
-// covers reports whether s is about the period in which t is at now.
+// covers reports whether s is about the period that contains now for t.
 func (s *periodUsage) covers(t meter.Tenant, now time.Time) bool {
 	return s != nil && s.billingDay == t.BillingDay && s.zone == t.Zone.String() &&
 		!now.Before(s.period.Start) && now.Before(s.period.End)
 }
 
 func (v *view) knows(id string) bool {
-	for _, known := range v.settled { // about 30 at most: the batches of one grace
+	for _, known := range v.settled { // about 30 at most: the batches of one grace period
 		if known == id {
 			return true
 		}
@@ -56,7 +56,7 @@ func (v *view) knows(id string) bool {
 	return false
 }
 
-// Lookup is one answer in the making: the tenants asked for, all of one shard, what the view knows of
+// Lookup is one answer in progress: the requested tenants, all of one shard, what the view knows of
 // them, and the query for the rest. It belongs to one goroutine.
 type Lookup struct {
 	view    *view
@@ -81,14 +81,14 @@ func newReading(v *view, tenants []meter.Tenant, now time.Time) Lookup {
 	return r
 }
 
-// ViewID tells whether two readings are from the same view.
+// ViewID identifies a view: equal ids are the same view.
 type ViewID struct{ view *view }
 
-// ViewID is that of the view r is from.
+// ViewID returns the id of r's view.
 func (r Lookup) ViewID() ViewID { return ViewID{r.view} }
 
-// Settled is what the view knows of the i-th tenant in its current period; ok is false if it
-// does not cover that.
+// Settled is the settled usage of the i-th tenant in its current period; ok is false if the view
+// does not cover that period.
 func (r Lookup) Settled(i int) (days meter.TenantDays, tokens int64, ok bool) {
 	days = meter.TenantDays{Tenant: r.tenants[i].Name, From: r.periods[i].From, To: r.periods[i].To}
 	if r.settled[i] == nil {
@@ -129,24 +129,26 @@ func (r Lookup) settledBatches() map[string]struct{} {
 	return ids
 }
 
-// Query is what to ask Valkey for.
+// Query returns the query for Valkey.
 func (r Lookup) Query() scripts.Query {
 	q := scripts.Query{Tenants: make([]meter.TenantDays, len(r.tenants))}
 	if r.view != nil {
 		q.Settled, q.Position = r.view.settled, r.position()
 		if len(r.tenants) > 0 {
-			q.MissingFrom = r.view.missingFrom[scripts.ShardOf(r.tenants[0].Name, len(r.view.missingFrom))]
+			shard := scripts.ShardOf(r.tenants[0].Name, len(r.view.missingFrom))
+			q.MissingFrom = r.view.missingFrom[shard]
 		}
 	}
 	for i, t := range r.tenants {
-		q.Tenants[i] = meter.TenantDays{Tenant: t.Name, From: r.periods[i].From, To: r.periods[i].To}
+		days := r.periods[i]
+		q.Tenants[i] = meter.TenantDays{Tenant: t.Name, From: days.From, To: days.To}
 	}
 	return q
 }
 
-// Usage adds the answer to Query, the unsettled totals of each tenant, to what the
-// view knows. at is the instant after Valkey has answered. unsettled is nil if the answer
-// was scripts.ErrRewound: what is left is stale, and never too much.
+// Usage adds the answer to Query, the unsettled totals of each tenant, to the settled usage in the
+// view. at is the instant after Valkey has answered. unsettled is nil if the answer was
+// scripts.ErrRewound: the result is then stale, and never too much.
 func (r Lookup) Usage(unsettled []meter.Amounts, at time.Time) []meter.Usage {
 	usages := make([]meter.Usage, len(r.tenants))
 	for i, t := range r.tenants {

@@ -53,7 +53,8 @@ func TestBackfills(t *testing.T) {
 	ended.Wait()
 	honest.leave()
 	grown := d.memoryOfValkey() - before
-	t.Logf("%d batches were counted while the honest client had %d events counted; valkey has grown by %d MiB in all %d",
+	t.Logf("%d batches were counted while the honest client had %d events counted; valkey has grown "+
+		"by %d MiB in all %d",
 		batches, served, grown>>20, answered.Load())
 	// An event waits for what Valkey is at, and not for what is queued behind that.
 	if batches > 2*served {
@@ -76,7 +77,8 @@ func backfill(id string, features, days int) string {
 	for f := range features {
 		for day := range days {
 			at := now.AddDate(0, 0, -day).Add(-10 * time.Minute).Format(time.RFC3339)
-			fmt.Fprintf(&b, `{"tenant":"attacker","feature":"feature-%d","tokens":1,"id":"%s-%d-%d","timestamp":%q}`+"\n",
+			fmt.Fprintf(&b,
+				`{"tenant":"attacker","feature":"feature-%d","tokens":1,"id":"%s-%d-%d","timestamp":%q}`+"\n",
 				f, id, f, day, at)
 		}
 	}

@@ -15,7 +15,8 @@ func TestStalledBodies(t *testing.T) {
 	c := d.crowd(d.ingest.Addr, 100)
 	body := "[" + strings.Repeat(" ", 4<<20-2)
 	for range 100 {
-		conn := c.dial(fmt.Sprintf("POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
+		conn := c.dial(fmt.Sprintf("POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+			"Content-Type: application/json\r\n"+
 			"Content-Length: %d\r\n\r\n", attacker, len(body)+1))
 		go func() { _, _ = conn.Write([]byte(body)) }() // some are refused in the middle
 	}
@@ -34,7 +35,8 @@ func TestStalledGzip(t *testing.T) {
 	body := packed(strings.Repeat(" ", 4<<20-1) + "[")
 	body = body[:len(body)-8] // without the trailer
 	for range 300 {
-		c.dial(fmt.Sprintf("POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
+		c.dial(fmt.Sprintf("POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+			"Content-Type: application/json\r\n"+
 			"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", attacker, len(body)+8, body))
 	}
 	honest.served(20)

@@ -22,7 +22,8 @@ func (d *deployment) crowd(addr string, most int) *crowd {
 		d.Fatal(err)
 	}
 	if limit.Cur < uint64(most)+500 {
-		d.Skipf("only %d files may be open, which is not enough for %d connections: raise it with ulimit -n", limit.Cur, most)
+		d.Skipf("only %d files may be open, which is not enough for %d connections: raise it with "+
+			"ulimit -n", limit.Cur, most)
 	}
 	c := &crowd{d: d, addr: addr}
 	d.Cleanup(func() {

@@ -12,8 +12,8 @@
 // Neither is a limit in time: a busy machine makes these tests slow and not wrong.
 //
 // The rig is in rig_test.go (stores and processes), peak_test.go (memory), neighbour_test.go (the
-// honest client) and crowd_test.go (many raw connections). A new attack is a new file that calls start.
-// The tests log what they have measured:
+// honest client) and crowd_test.go (many raw connections). A new attack is a new file that calls
+// start. The tests log what they have measured:
 //
 //	go test ./test/abuse -v
 package abuse

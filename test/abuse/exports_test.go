@@ -12,13 +12,15 @@ import (
 func TestExports(t *testing.T) {
 	d := start(t)
 	d.exec(`INSERT INTO events (id, tenant, feature, tokens, created_at)
-		SELECT gen_random_uuid(), 'attacker', 'chat', 1, date_trunc('day', now()) - n * interval '1 second' FROM generate_series(1, 100000) AS n`)
+		SELECT gen_random_uuid(), 'attacker', 'chat', 1, date_trunc('day', now()) - n * interval '1 second'
+			FROM generate_series(1, 100000) AS n`)
 	attacker := d.key("read", "attacker")
 	honest := d.neighbour()
 	honest.served(5)
 	c := d.crowd(d.ingest.Addr, 40)
 	for range 40 {
-		c.dial(fmt.Sprintf("GET /usage/attacker/events.csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", attacker))
+		c.dial(fmt.Sprintf("GET /usage/attacker/events.csv HTTP/1.1\r\nHost: x\r\n"+
+			"Authorization: Bearer %s\r\n\r\n", attacker))
 	}
 	answers := map[int]int{}
 	for _, conn := range c.conns {
@@ -42,7 +44,8 @@ func TestExports(t *testing.T) {
 	honest.served(10)
 	honest.leave()
 	t.Logf("40 exports at once: %v", answers)
-	if answers[http.StatusOK] == 0 || answers[http.StatusOK] > 4 || answers[http.StatusOK]+answers[http.StatusTooManyRequests] != 40 {
+	if answers[http.StatusOK] == 0 || answers[http.StatusOK] > 4 ||
+		answers[http.StatusOK]+answers[http.StatusTooManyRequests] != 40 {
 		t.Errorf("40 exports at once are answered %v, want 1 to 4 times 200 and else 429", answers)
 	}
 	d.ingest.survives("40 exports at once")

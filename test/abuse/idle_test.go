@@ -9,7 +9,8 @@ import (
 // answered and stays. Three more requests for the whole list of tenants come upon that.
 func TestIdleConnections(t *testing.T) {
 	d := start(t)
-	d.exec("INSERT INTO tenants (name, monthly_quota) SELECT 'tenant-' || n, 1000 FROM generate_series(1, 10000) AS n")
+	d.exec("INSERT INTO tenants (name, monthly_quota) SELECT 'tenant-' || n, 1000 FROM " +
+		"generate_series(1, 10000) AS n")
 	honest := d.neighbour()
 	honest.served(5)
 	c := d.crowd(d.ingest.Addr, 9000)

@@ -1,6 +1,7 @@
 package abuse
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,7 +13,8 @@ import (
 
 // TestKeyFlood makes API keys without a pause, over 16 connections, with an admin key of one tenant
 // and with the keys that it has made; it revokes some to make others. Every process holds all
-// keys in memory, so their number is bounded: by the limits of the tenant, and without those by MAX_KEYS.
+// keys in memory, so their number is bounded: by the limits of the tenant, and without those by
+// MAX_KEYS.
 func TestKeyFlood(t *testing.T) {
 	for name, c := range map[string]struct {
 		most     int // keys that were ever made
@@ -20,7 +22,8 @@ func TestKeyFlood(t *testing.T) {
 		others   int // what a request of another tenant for a key is answered then
 	}{
 		"limits of a tenant": {100, nil, http.StatusCreated},
-		"MAX_KEYS alone":     {600, []string{"MAX_KEYS=600", "MAX_TENANT_KEYS=0", "TENANT_KEYS_PER_HOUR=0"}, http.StatusTooManyRequests},
+		"MAX_KEYS alone": {600, []string{"MAX_KEYS=600", "MAX_TENANT_KEYS=0",
+			"TENANT_KEYS_PER_HOUR=0"}, http.StatusTooManyRequests},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := start(t, c.settings...)
@@ -47,7 +50,8 @@ func TestKeyFlood(t *testing.T) {
 			d.ingest.Stop()
 			d.ingest = d.run("ingest", c.settings...)
 			d.await("an ingest that starts afterwards is ready", func() bool {
-				return d.get(d.operate, "/readyz") == http.StatusOK && d.get(f.first, "/session") == http.StatusOK
+				return d.get(d.operate, "/readyz") == http.StatusOK &&
+					d.get(f.first, "/session") == http.StatusOK
 			})
 			d.ingest.survives("the start with all those keys")
 		})
@@ -102,11 +106,13 @@ func (f *keyFlood) begin(connections int) {
 func (f *keyFlood) bounded(most int) {
 	f.d.Helper()
 	var all, live int
-	row := f.d.env.DB.QueryRowContext(f.d.Context(), `SELECT count(*), count(*) FILTER (WHERE revoked_at IS NULL) FROM api_keys`)
+	row := f.d.env.DB.QueryRowContext(f.d.Context(),
+		`SELECT count(*), count(*) FILTER (WHERE revoked_at IS NULL) FROM api_keys`)
 	if err := row.Scan(&all, &live); err != nil {
 		f.d.Fatal(err)
 	}
-	f.d.Logf("%d keys were made and %d requests refused; there are %d, of them %d live", f.made.Load(), f.refused.Load(), all, live)
+	f.d.Logf("%d keys were made and %d requests refused; there are %d, of them %d live", f.made.Load(),
+		f.refused.Load(), all, live)
 	if honest := 4; all > most+honest { // the operator, the attacker's first, the neighbour's two
 		f.d.Errorf("there are %d keys, want at most %d", all, most+honest)
 	}
@@ -120,22 +126,12 @@ func (d *deployment) makeKey(with, tenant string) (status int, made madeKey) {
 	return status, made
 }
 
-// call sends a request of JSON and returns the status, 0 if there is no answer. It reads the answer into
-// into unless that is nil.
+// call sends a request of JSON and returns the status, 0 if there is no answer. It reads the answer
+// into into unless that is nil.
 func (d *deployment) call(key, method, path, body string, into any) int {
-	req, err := http.NewRequest(method, "http://"+d.ingest.Addr+path, strings.NewReader(body))
-	if err != nil {
+	a, err := d.client(key).Do(context.Background(), method, path, strings.NewReader(body))
+	if err != nil || into != nil && json.Unmarshal([]byte(a.Body), into) != nil {
 		return 0
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+key)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0
-	}
-	defer resp.Body.Close()
-	if into != nil && json.NewDecoder(resp.Body).Decode(into) != nil {
-		return 0
-	}
-	return resp.StatusCode
+	return a.Status
 }

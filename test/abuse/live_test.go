@@ -16,7 +16,8 @@ func TestPlacesOfLive(t *testing.T) {
 	honest.served(5)
 	c := d.crowd(d.ingest.Addr, 1010)
 	open := func(key string) int {
-		conn := c.dial(fmt.Sprintf("GET /live HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		conn := c.dial(fmt.Sprintf("GET /live HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+			"Connection: Upgrade\r\nUpgrade: websocket\r\n"+
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", key))
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {

@@ -2,13 +2,15 @@ package abuse
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/eduardosanzb/flagmeter/test/kit/api"
 )
 
 // neighbour is an honest client of another tenant: it sends an event and asks for its usage,
@@ -64,14 +66,16 @@ func (n *neighbour) ask(client *http.Client) bool {
 
 // insist sends a request until its answer is 200, as long as it is told to come again or the
 // connection ends under it.
-func (n *neighbour) insist(client *http.Client, method, path string, body []byte, count *atomic.Int64) bool {
+func (n *neighbour) insist(client *http.Client, method, path string, body []byte,
+	count *atomic.Int64) bool {
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		status, answer := n.do(client, method, path, body)
 		switch {
 		case status == http.StatusOK:
 			count.Add(1)
 			return true
-		case status != 0 && status != http.StatusServiceUnavailable && status != http.StatusTooManyRequests, time.Now().After(deadline):
+		case status != 0 && status != http.StatusServiceUnavailable &&
+			status != http.StatusTooManyRequests, time.Now().After(deadline):
 			n.mu.Lock()
 			n.failures = append(n.failures, fmt.Sprintf("%s %s: %d %s", method, path, status, answer))
 			n.mu.Unlock()
@@ -81,23 +85,14 @@ func (n *neighbour) insist(client *http.Client, method, path string, body []byte
 	}
 }
 
-func (n *neighbour) do(client *http.Client, method, path string, body []byte) (status int, answer string) {
-	req, err := http.NewRequest(method, "http://"+n.d.ingest.Addr+path, bytes.NewReader(body))
+func (n *neighbour) do(client *http.Client, method, path string, body []byte) (status int,
+	answer string) {
+	c := api.Client{URL: "http://" + n.d.ingest.Addr, Key: n.key, HTTP: client}
+	a, err := c.Do(context.Background(), method, path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err.Error()
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+n.key)
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return resp.StatusCode, string(text)
+	return a.Status, a.Body
 }
 
 // served waits until the neighbour has had more answers of both kinds.
@@ -121,9 +116,12 @@ func (n *neighbour) leave() {
 	}
 	var usage struct{ TotalTokens int64 }
 	status, answer := n.do(http.DefaultClient, "GET", "/usage/victim", nil)
-	if err := json.Unmarshal([]byte(answer), &usage); status != http.StatusOK || err != nil || usage.TotalTokens != n.accepted.Load() {
-		n.d.Errorf("%d events of the honest client were acknowledged, GET /usage says %d %s", n.accepted.Load(), status, answer)
+	if err := json.Unmarshal([]byte(answer), &usage); status != http.StatusOK || err != nil ||
+		usage.TotalTokens != n.accepted.Load() {
+		n.d.Errorf("%d events of the honest client were acknowledged, GET /usage says %d %s",
+			n.accepted.Load(), status, answer)
 	}
-	n.d.Logf("the honest client had %d events and %d questions answered; it was told to come again %d times",
+	n.d.Logf("the honest client had %d events and %d questions answered; it was told to come again "+
+		"%d times",
 		n.accepted.Load(), n.answered.Load(), n.refused.Load())
 }

@@ -61,6 +61,7 @@ func (p *process) survives(attack string) {
 	peak := p.peak()
 	p.t.Logf("%s: %s peaked at %d MiB of %d", attack, p.Role, peak/mebibyte, p.limit/mebibyte)
 	if peak > p.limit {
-		p.t.Errorf("%s: %s took %d MiB, its container has %d: it would have been killed", attack, p.Role, peak/mebibyte, p.limit/mebibyte)
+		p.t.Errorf("%s: %s took %d MiB, its container has %d: it would have been killed", attack, p.Role,
+			peak/mebibyte, p.limit/mebibyte)
 	}
 }

@@ -2,14 +2,13 @@ package abuse
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"testing"
-	"time"
 
-	"github.com/eduardosanzb/flagmeter/internal/roletest"
-	"github.com/eduardosanzb/flagmeter/internal/stack/stacktest"
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/api"
+	"github.com/eduardosanzb/flagmeter/test/kit/roletest"
+	"github.com/eduardosanzb/flagmeter/test/kit/stacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // patience is for conditions that come true in milliseconds on a quiet machine.
@@ -54,7 +53,8 @@ func (d *deployment) run(role string, settings ...string) *process {
 
 // settings are those of all roles.
 func (d *deployment) settings() []string {
-	return []string{"DATABASE_URL=" + d.env.DatabaseURL, "VALKEY_URL=" + d.env.ValkeyURL, "LISTEN_ADDR=127.0.0.1:0", "AUTH=required"}
+	return []string{"DATABASE_URL=" + d.env.DatabaseURL, "VALKEY_URL=" + d.env.ValkeyURL,
+		"LISTEN_ADDR=127.0.0.1:0", "AUTH=required"}
 }
 
 // key makes an API key, bound to a tenant unless that is empty.
@@ -77,40 +77,32 @@ func (d *deployment) key(scope, tenant string) string {
 // get asks the API for a path and drops the answer but for its status, 0 if there is none.
 func (d *deployment) get(key, path string) (status int) {
 	d.Helper()
-	req, err := http.NewRequestWithContext(d.Context(), "GET", "http://"+d.ingest.Addr+path, nil)
-	if err != nil {
-		d.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+key)
-	resp, err := http.DefaultClient.Do(req)
+	a, err := d.client(key).Do(d.Context(), "GET", path, nil)
 	if err != nil {
 		return 0
 	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return 0
-	}
-	return resp.StatusCode
+	return a.Status
+}
+
+// client asks the API with a key.
+func (d *deployment) client(key string) api.Client {
+	return api.Client{URL: "http://" + d.ingest.Addr, Key: key}
 }
 
 // exec runs a statement as the administrator.
 func (d *deployment) exec(statement string) {
 	d.Helper()
-	if _, err := d.env.DB.ExecContext(d.Context(), statement); err != nil {
-		d.Fatal(err)
-	}
+	d.env.Exec(d, statement)
 }
 
-// await waits for a condition.
+// await waits for a condition. A failure shows the end of the API's log.
 func (d *deployment) await(what string, holds func() bool) {
 	d.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			tail := ""
-			if d.ingest != nil {
-				tail = d.ingest.Tail()
-			}
-			d.Fatalf("never: %s\n%s", what, tail)
+	if err := waittest.Wait(d.Context(), waittest.Patience, what, holds); err != nil {
+		tail := ""
+		if d.ingest != nil {
+			tail = d.ingest.Tail()
 		}
+		d.Fatalf("%v\n%s", err, tail)
 	}
 }

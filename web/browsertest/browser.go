@@ -9,7 +9,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/eduardosanzb/flagmeter/internal/waittest"
+	"github.com/eduardosanzb/flagmeter/test/kit/waittest"
 )
 
 // programs are where a browser may be, the first that runs is taken. FLAGMETER_CHROMIUM goes

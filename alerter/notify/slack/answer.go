@@ -10,12 +10,12 @@ import (
 	"github.com/eduardosanzb/flagmeter/alerter/notify"
 )
 
-// teamsError is in the text that Microsoft Teams answers with when it could not post a message.
+// teamsError matches the text that Microsoft Teams answers with when it could not post a message.
 var teamsError = regexp.MustCompile(`HTTP error ([1-5]\d\d)`)
 
-// Judge recognizes three answers with status 2xx to a message that nobody will see: a page, as from
-// a server that asks people to sign in; JSON that says so; the text of Teams. A reason is made of
-// fixed words and a status.
+// Judge recognizes three answers with status 2xx to a message that will not be shown: an HTML page,
+// for example of a server that asks for a login; JSON that reports a failure; the text of Teams. A
+// reason consists of fixed words and a status.
 func (Notifier) Judge(r *notify.Reply, contentType string) {
 	text := bytes.TrimSpace(bytes.TrimPrefix(r.Answer, []byte("\ufeff")))
 	switch {
@@ -45,12 +45,12 @@ func isPage(text []byte, contentType string) bool {
 		strings.HasPrefix(strings.ToLower(contentType), "text/html")
 }
 
-// denied returns the field, ok or success, by which a JSON object says that it did not work; empty
-// if it does not say so.
+// denied returns the field, ok or success, with which a JSON object reports a failure; empty if it
+// reports none.
 func denied(object []byte) string {
 	var said map[string]json.RawMessage
 	if json.Unmarshal(object, &said) != nil {
-		return "" // it is longer than what is read, or not JSON
+		return "" // longer than what is read, or not JSON
 	}
 	for _, field := range []string{"ok", "success"} {
 		if value := string(said[field]); value == "false" || value == `"false"` {

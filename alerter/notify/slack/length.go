@@ -1,7 +1,7 @@
 package slack
 
-// length is the most that Slack may count s as: a rune beyond the basic plane as two
-// characters, and one that is escaped on its way as its entity.
+// length is the most that Slack may count for s: a rune beyond the basic plane counts as two
+// characters, and an escaped one as its entity.
 func length(s string) (n int) {
 	for _, r := range s {
 		n += runeLength(r)
@@ -21,7 +21,7 @@ func runeLength(r rune) int {
 	return 1
 }
 
-// clip shortens s to at most limit, as length counts.
+// clip shortens s to at most limit, measured by length.
 func clip(s string, limit int) string {
 	if length(s) <= limit {
 		return s

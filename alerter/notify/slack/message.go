@@ -13,8 +13,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// Slack's limits for what a message here is made of, in characters. See
-// https://docs.slack.dev/reference/block-kit/blocks/header-block and its neighbours.
+// Slack's limits for the parts of a message, in characters. See
+// https://docs.slack.dev/reference/block-kit/blocks/header-block and the pages of the other blocks.
 const (
 	maxHeader    = 150
 	maxButtonURL = 3000
@@ -22,8 +22,8 @@ const (
 	maxName = 200
 )
 
-// escaper replaces the three characters that are markup in Slack's mrkdwn.
-// See https://docs.slack.dev/messaging/formatting-message-text/.
+// escaper replaces the three characters that are markup in Slack's mrkdwn. See
+// https://docs.slack.dev/messaging/formatting-message-text/.
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // Body returns the body of the POST to a Slack incoming webhook: blocks for the channel, and text
@@ -44,7 +44,8 @@ func (Notifier) Body(e notify.Event) ([]byte, error) {
 func text(e notify.Event) string {
 	return fmt.Sprintf("%s%s%s: %s / %s tokens. Threshold %d%%, billing period %s, alert %s",
 		testMark(e), escaper.Replace(meter.Quote(e.Tenant)),
-		headline(e), humanize.Comma(e.Used), humanize.Comma(e.Quota), e.Threshold, period(e), e.Alert)
+		headline(e), humanize.Comma(e.Used), humanize.Comma(e.Quota), e.Threshold, period(e),
+		e.Alert)
 }
 
 func blocks(e notify.Event) []blockkit.Block {
@@ -58,7 +59,8 @@ func blocks(e notify.Event) []blockkit.Block {
 		lines := []string{"Top features"}
 		for _, f := range e.Features {
 			lines = append(lines, fmt.Sprintf("%s: %s tokens (%s%%)",
-				clip(meter.Quote(f.Name), maxName), humanize.Comma(f.Tokens), percent(f.Tokens, e.Used)))
+				clip(meter.Quote(f.Name), maxName),
+				humanize.Comma(f.Tokens), percent(f.Tokens, e.Used)))
 		}
 		all = append(all, blockkit.NewSectionBlock(plain(strings.Join(lines, "\n")), nil, nil))
 	}
@@ -70,10 +72,11 @@ func blocks(e notify.Event) []blockkit.Block {
 	return append(all, blockkit.NewContextBlock("", plain("alert "+e.Alert.String())))
 }
 
-// fields are figures only: nothing in them comes from a name.
+// fields contains only figures: nothing in it comes from a name.
 func fields(e notify.Event) []*blockkit.TextBlockObject {
 	field := func(label, value string) *blockkit.TextBlockObject {
-		return blockkit.NewTextBlockObject(blockkit.MarkdownType, "*"+label+"*\n"+value, false, true)
+		return blockkit.NewTextBlockObject(
+			blockkit.MarkdownType, "*"+label+"*\n"+value, false, true)
 	}
 	threshold := strconv.Itoa(e.Threshold) + "%"
 	if len(e.Thresholds) > 1 {
@@ -81,7 +84,8 @@ func fields(e notify.Event) []*blockkit.TextBlockObject {
 		for _, t := range e.Thresholds {
 			all = append(all, strconv.Itoa(t)+"%")
 		}
-		threshold += fmt.Sprintf(" (%d at once: %s)", len(all), clip(strings.Join(all, ", "), maxName))
+		threshold += fmt.Sprintf(" (%d at once: %s)",
+			len(all), clip(strings.Join(all, ", "), maxName))
 	}
 	pace, outlook := "not known yet", "not known yet"
 	if e.PerDay != nil && e.Projected != nil {
@@ -119,7 +123,7 @@ func icon(e notify.Event) string {
 	return "⚠️"
 }
 
-// testMark says that nothing has happened.
+// testMark marks a message about an event that did not happen.
 func testMark(e notify.Event) string {
 	if e.Type == notify.Test {
 		return "[TEST] "

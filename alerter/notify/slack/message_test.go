@@ -13,7 +13,7 @@ import (
 
 	"github.com/eduardosanzb/flagmeter/alerter/notify"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
-	"github.com/eduardosanzb/flagmeter/internal/slacktest"
+	"github.com/eduardosanzb/flagmeter/test/kit/slacktest"
 )
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)

@@ -11,7 +11,7 @@ import (
 // Notifier implements [notify.Notifier].
 type Notifier struct{}
 
-// Table is the table of tenants' Slack webhooks.
+// Table names the table of tenants' Slack webhooks.
 func (Notifier) Table() string { return "slack_webhooks" }
 
 // Paced is true: Slack limits incoming webhooks to one message a second.

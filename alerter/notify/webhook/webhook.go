@@ -15,17 +15,17 @@ import (
 // Notifier implements [notify.Notifier].
 type Notifier struct{}
 
-// Table is the table of webhooks of one tenant or of all.
+// Table names the table of webhooks of one tenant or of all.
 func (Notifier) Table() string { return "webhooks" }
 
-// Paced is false: a receiver may get messages at any rate.
+// Paced is false: a receiver accepts messages at any rate.
 func (Notifier) Paced() bool { return false }
 
-// Judge changes nothing: the status of an answer says whether the receiver took the message.
+// Judge changes nothing: the status of an answer says whether the receiver accepted the message.
 func (Notifier) Judge(*notify.Reply, string) {}
 
-// Keys returns the keys of secrets in the form whsec_<base64>. During a rotation there are two, and
-// a receiver that knows either accepts the message.
+// Keys returns the keys of secrets in the form whsec_<base64>. During a rotation there are two. A
+// receiver that knows either accepts the message.
 func (Notifier) Keys(to notify.Target) ([]*webhooks.Webhook, error) {
 	var all []*webhooks.Webhook
 	for _, secret := range []string{to.Secret, to.Previous} {

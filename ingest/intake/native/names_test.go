@@ -5,11 +5,6 @@ import (
 	"testing"
 )
 
-const (
-	composed   = "caf\u00e9"  // é in one character
-	decomposed = "cafe\u0301" // and in two
-)
-
 // BenchmarkName is what a name costs on its way in: one that was seen before, and a new one,
 // checked and copied. The cache is emptied when it is full.
 func BenchmarkName(b *testing.B) {
