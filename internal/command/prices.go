@@ -129,9 +129,16 @@ func loadShipped(ctx context.Context, db *sqlx.DB, currency string, now time.Tim
 		return 0, err
 	}
 	wanted.Missing = true
-	plan, err := prices.Apply(ctx, db, wanted, prices.Change{Currency: currency})
+	// Mostly there is nothing to add: look before others have to wait.
+	plan, err := prices.Apply(ctx, db, wanted, prices.Change{Currency: currency, DryRun: true})
+	if err == nil && len(plan.Rows) > 0 {
+		plan, err = prices.Apply(ctx, db, wanted, prices.Change{Currency: currency})
+	}
 	if _, other := errors.AsType[*store.CurrencyError](err); other {
 		return 0, nil // the roles will say so
+	}
+	if ctx.Err() != nil {
+		return 0, ctx.Err() // which Postgres reports as an error of the statement
 	}
 	return len(plan.Rows), err
 }
