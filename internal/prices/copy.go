@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
+
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/price"
 )
@@ -63,7 +65,7 @@ func encode(r rows, currency string) ([]byte, error) {
 
 func decode(text []byte, currency string) (r rows, err error) {
 	var c copied
-	if err := json.Unmarshal(text, &c); err != nil {
+	if err := strict.Unmarshal(text, &c); err != nil {
 		return r, fmt.Errorf("decode copy of prices: %w", err)
 	}
 	if c.Currency != currency {

@@ -1,10 +1,12 @@
 package source
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/price"
@@ -17,22 +19,22 @@ type genAIProvider struct {
 }
 
 type genAIModel struct {
-	ID       string          `json:"id"`
-	Match    clause          `json:"match"`
-	Prices   json.RawMessage `json:"prices"` // prices by field, or a list of genAIDated
-	Variants []genAIVariant  `json:"price_variants"`
+	ID       string         `json:"id"`
+	Match    clause         `json:"match"`
+	Prices   jsontext.Value `json:"prices"` // prices by field, or a list of genAIDated
+	Variants []genAIVariant `json:"price_variants"`
 }
 
 // genAIPrices are prices by field; each is a number or a genAITiers.
-type genAIPrices map[string]json.RawMessage
+type genAIPrices map[string]jsontext.Value
 
 // genAITiers is a price by the size of the input: the last tier whose start the input exceeds holds
 // for all tokens.
 type genAITiers struct {
-	Base  json.RawMessage `json:"base"`
+	Base  jsontext.Value `json:"base"`
 	Tiers []struct {
-		Start int64           `json:"start"`
-		Price json.RawMessage `json:"price"`
+		Start int64          `json:"start"`
+		Price jsontext.Value `json:"price"`
 	} `json:"tiers"`
 }
 
@@ -214,7 +216,7 @@ func (e *entry) withdraw() {
 }
 
 // unquote is the text of a number, or of a text that holds one.
-func unquote(raw json.RawMessage) string {
+func unquote(raw jsontext.Value) string {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
 		return text

@@ -1,12 +1,14 @@
 package source
 
 import (
-	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/price"
@@ -35,7 +37,7 @@ var liteLLMField = regexp.MustCompile(
 	`^(.+?)(?:_above_([0-9]{1,6})k_tokens)?(_batches|_flex|_priority)?$`)
 
 func readLiteLLM(text []byte) (list List, err error) {
-	var models map[string]json.RawMessage
+	var models map[string]jsontext.Value
 	if err := json.Unmarshal(text, &models); err != nil {
 		return list, err
 	}
@@ -43,7 +45,7 @@ func readLiteLLM(text []byte) (list List, err error) {
 		if name == "sample_spec" {
 			continue
 		}
-		var fields map[string]json.RawMessage
+		var fields map[string]jsontext.Value
 		if err := json.Unmarshal(models[name], &fields); err != nil {
 			list.Faults = append(list.Faults, Fault{name, err.Error()})
 			continue
@@ -53,7 +55,7 @@ func readLiteLLM(text []byte) (list List, err error) {
 	return list, nil
 }
 
-func readLiteLLMModel(list *List, name string, fields map[string]json.RawMessage) {
+func readLiteLLMModel(list *List, name string, fields map[string]jsontext.Value) {
 	provider := unquote(fields["litellm_provider"])
 	if provider == "" {
 		return // settings of a wildcard, without prices

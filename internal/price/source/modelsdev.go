@@ -1,11 +1,13 @@
 package source
 
 import (
-	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/price"
@@ -25,7 +27,7 @@ var modelsDevPools = map[string]meter.Pool{
 // modelsDevOver is a member with the costs of a context tier, in 1,000 tokens.
 var modelsDevOver = regexp.MustCompile(`^context_over_([0-9]{1,6})k$`)
 
-type modelsDevCost map[string]json.RawMessage
+type modelsDevCost map[string]jsontext.Value
 
 func readModelsDev(text []byte) (list List, err error) {
 	var providers map[string]struct {

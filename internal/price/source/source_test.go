@@ -156,10 +156,10 @@ func TestAFileThatIsNoListIsRefused(t *testing.T) {
 		{"csv", "model,input,input\nm,3,4\n", `column "input" is unknown or there twice`},
 		{"csv", "input\n3\n", "it has no column model"},
 		{"csv", "model,input\n\"m,3\n", "parse error on line 2"},
-		{"genai-prices", `{"a":1}`, "cannot unmarshal object"},
-		{"genai-prices", `[{"id":"openai"`, "unexpected end of JSON input"},
-		{"litellm", `[]`, "cannot unmarshal array"},
-		{"models.dev", `{"openai":3}`, "cannot unmarshal number"},
+		{"genai-prices", `{"a":1}`, "cannot unmarshal JSON object"},
+		{"genai-prices", `[{"id":"openai"`, "unexpected EOF"},
+		{"litellm", `[]`, "cannot unmarshal JSON array"},
+		{"models.dev", `{"openai":3}`, "cannot unmarshal JSON number"},
 		{"models.dev", `{}`, "it has no prices"},
 	} {
 		if list, err := Read(c.format, []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
