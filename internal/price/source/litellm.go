@@ -47,7 +47,7 @@ func readLiteLLM(text []byte) (list List, err error) {
 		}
 		var fields map[string]jsontext.Value
 		if err := json.Unmarshal(models[name], &fields); err != nil {
-			list.Faults = append(list.Faults, Fault{name, err.Error()})
+			list.Faults = append(list.Faults, Fault{name, "it must be an object of JSON"})
 			continue
 		}
 		readLiteLLMModel(&list, name, fields)

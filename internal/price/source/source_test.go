@@ -100,7 +100,7 @@ gcp.gemini/gem standard input above 200000 false 2.5
 gcp.gemini/gem standard output 10
 gcp.gemini/gem standard reasoning 20
 gcp.vertex_ai/claude standard input 3
-fault list: json: cannot unmarshal array into Go value of type map[string]json.RawMessage
+fault list: it must be an object of JSON
 fault openai/odd: input_cost_per_token 2.857142857142857e-07 has 16 decimals for 1,000,000 tokens, of which there may be 9
 fault openai/text: input_cost_per_token must be a number, not "cheap"`},
 		{"models.dev", "models.dev", `{"mistral":{"models":{"small":{"cost":{"input":0.1,"output":0.3,"cache_read":0,
