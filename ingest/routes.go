@@ -43,6 +43,8 @@ func (s *Server) table() []route {
 		{auth.ToRead, ready, "GET", "/tenants", s.query.Tenants},
 		{auth.ToRead, ready, "GET", "/tenants.csv", s.query.TenantsCSV},
 		{auth.ToAdminAll, ready, "PATCH", "/tenants/:tenant", s.admin.RenameTenant},
+		{auth.ToAdminAll, ready, "GET", "/prices", s.admin.ListPrices},
+		{auth.ToAdminAll, ready, "POST", "/prices", s.admin.AddPrices},
 		{auth.ToRead, ready, "GET", "/alerts", s.query.Alerts},
 		{auth.ToRead, ready, "GET", pathLive, s.live.Open},
 		{auth.ToAdmin, ready, "GET", "/keys", s.admin.ListKeys},

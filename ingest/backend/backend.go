@@ -21,4 +21,6 @@ type Backend struct {
 	Live    *usage.Live
 	Now     func() time.Time
 	Log     *slog.Logger
+	// Currency is what all money is in.
+	Currency string
 }

@@ -108,7 +108,7 @@ func (p *process) keepLive(ctx context.Context, log *slog.Logger) {
 func (p *process) serveAPI(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	server := ingest.New(ingest.Options{
 		Backend: backend.Backend{DB: p.db, Valkey: p.valkey, Tenants: p.tenants, Live: p.live,
-			Now: failpoint.Now, Log: log},
+			Now: failpoint.Now, Log: log, Currency: p.cfg.Currency},
 		Registry: p.registry, TopTenants: p.cfg.TopTenants,
 		FrameAncestors: p.cfg.FrameAncestors(),
 		DrainDelay:     p.cfg.DrainTime, HSTS: p.cfg.HSTSMaxAge,

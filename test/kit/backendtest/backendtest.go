@@ -19,7 +19,8 @@ import (
 
 // Of returns a backend on these stores that logs nothing and has read nothing yet.
 func Of(db *sqlx.DB, v *scripts.Valkey, now func() time.Time) backend.Backend {
-	b := backend.Backend{DB: db, Valkey: v, Now: now, Log: slog.New(slog.DiscardHandler)}
+	b := backend.Backend{DB: db, Valkey: v, Now: now, Log: slog.New(slog.DiscardHandler),
+		Currency: "USD"}
 	b.Tenants = tenants.New(db, v, b.Log)
 	b.Live = usage.New(db, v, b.Tenants, now)
 	return b
