@@ -20,5 +20,6 @@ go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}' . | s
 done
 cat <<'TAIL'
 | Go's standard library and runtime | BSD-3-Clause |
+| `internal/price/shipped/prices.csv`, from genai-prices | MIT |
 | `web/static/vendor/uplot` | MIT |
 TAIL

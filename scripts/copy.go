@@ -27,6 +27,9 @@ func (v *Valkey) TenantNamesCopy() Copy {
 	return Copy{v.rdb, tenantsKey, "names of tenants", "names"}
 }
 
+// PricesCopy returns the copy of the prices and of the names of models.
+func (v *Valkey) PricesCopy() Copy { return Copy{v.rdb, tenantsKey, "prices", "prices"} }
+
 // KeysCopy returns the copy of the live API keys.
 func (v *Valkey) KeysCopy() Copy { return Copy{v.rdb, keysKey, "API keys", "copy"} }
 

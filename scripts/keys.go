@@ -132,7 +132,8 @@ func durableKey(shard int) string { return prefix(shard) + "durable" }
 
 // tenantsKey (hash) is a copy of the tenants table as JSON (field "copy") with its SHA-256
 // ("digest"), so that ingest can start and work while Postgres is down. The fields "names" and
-// "namesdigest" are the same for the tenants' other names. It belongs to no shard.
+// "namesdigest" are the same for the tenants' other names, "prices" and "pricesdigest" for prices.
+// It belongs to no shard.
 const tenantsKey = "fm:tenants"
 
 // keysKey (hash) is the same for the API keys: their hashes, and what each key permits. It belongs

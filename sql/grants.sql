@@ -25,6 +25,10 @@ GRANT SELECT, UPDATE (enabled) ON slack_webhooks, webhooks TO flagmeter_app;
 GRANT SELECT, INSERT, UPDATE (revoked_at, last_used_at) ON api_keys TO flagmeter_ingest;
 GRANT SELECT, UPDATE (version) ON api_keys_version TO flagmeter_ingest; -- by the trigger on api_keys
 
+-- Prices are only added.
+GRANT SELECT, INSERT ON prices, price_names, currency TO flagmeter_app;
+GRANT SELECT, UPDATE (version) ON prices_version TO flagmeter_app; -- by the triggers on both tables
+
 REVOKE EXECUTE ON FUNCTION create_event_partitions(date, date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION create_event_partitions(date, date) TO flagmeter_app;
 

@@ -56,13 +56,15 @@ BEGIN
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND c.relowner <> 'flagmeter_owner'::regrole
             AND (c.relname = ANY (ARRAY['schema_migrations', 'tenants', 'tenants_version', 'events', 'rollups', 'rollups_before', 'rollups_dropped', 'usage_daily',
                 'flushes', 'dead_events', 'slack_webhooks', 'alerts', 'alert_deliveries', 'deliveries', 'webhooks', 'delivery_attempts', 'slack_pace',
-                'api_keys', 'api_keys_version', 'retention', 'retention_policy', 'last_backup', 'tenant_names', 'kept_features'])
+                'api_keys', 'api_keys_version', 'retention', 'retention_policy', 'last_backup', 'tenant_names', 'kept_features',
+                'prices', 'price_names', 'prices_version', 'currency'])
                 OR EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid AND i.inhparent IN (to_regclass('public.events'), to_regclass('public.rollups'))))
     LOOP
         EXECUTE format('ALTER %s %s OWNER TO flagmeter_owner', CASE it.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, it.name);
     END LOOP;
     FOREACH name IN ARRAY ARRAY['bump_tenants_version()', 'bump_api_keys_version()', 'create_event_partitions(date, date)', 'all_differ(int[])',
         'name_fault(text)', 'keep_longer_lines()', 'note_tenant_names()', 'keep_tenants()', 'keep_tenant_names()', 'refuse_reserved_name()',
+        'bump_prices_version()', 'keep_prices()',
         'partitions_of(text)', 'create_partitions(text, timestamptz, timestamptz)', 'drop_old_partition(text, timestamptz)',
         'partition_state(text, timestamptz)', 'forget_flushes(timestamptz, uuid[], int)'] LOOP
         IF to_regprocedure('public.' || name) IS NOT NULL THEN

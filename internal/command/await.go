@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/eduardosanzb/flagmeter/internal/store"
 	"github.com/eduardosanzb/flagmeter/internal/valkey"
 	"github.com/eduardosanzb/flagmeter/scripts"
 	schema "github.com/eduardosanzb/flagmeter/sql"
@@ -22,7 +23,7 @@ const (
 )
 
 // await tries until it succeeds. It logs that it waits, and why, and ends early with the
-// error of ctx, or with what no waiting mends: an outdated schema, another number of shards.
+// error of ctx, or with a hopeless one.
 func await(
 	ctx context.Context, log *slog.Logger, what string, try func(context.Context) error,
 ) error {
@@ -33,7 +34,7 @@ func await(
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, schema.ErrOutdated), errors.Is(err, scripts.ErrShards):
+		case hopeless(err):
 			return err
 		case err == nil:
 			if attempt > 0 {
@@ -61,7 +62,23 @@ func (p *process) awaitStores(ctx context.Context) error {
 		return err
 	}
 	return await(ctx, p.log, "postgres",
-		func(ctx context.Context) error { return schema.Check(ctx, p.db) })
+		func(ctx context.Context) error { return p.checkDatabase(ctx) })
+}
+
+// checkDatabase returns an error if the schema is outdated, or if the database has money of another
+// currency than the settings.
+func (p *process) checkDatabase(ctx context.Context) error {
+	if err := schema.Check(ctx, p.db); err != nil {
+		return err
+	}
+	return store.CheckCurrency(ctx, p.db, p.cfg.Currency)
+}
+
+// hopeless reports whether an error is one that no waiting mends: an outdated schema, another number
+// of shards, another currency.
+func hopeless(err error) bool {
+	_, currency := errors.AsType[*store.CurrencyError](err)
+	return currency || errors.Is(err, schema.ErrOutdated) || errors.Is(err, scripts.ErrShards)
 }
 
 // awaitTenants waits until Valkey answers and the tenants are known, with the API keys if
@@ -76,7 +93,7 @@ func (p *process) awaitTenants(ctx context.Context) error {
 	}
 	return await(ctx, p.log, "postgres or a copy of the tenants", func(ctx context.Context) error {
 		// Any other error is Start's to judge: Postgres may be away.
-		if err := schema.Check(ctx, p.db); errors.Is(err, schema.ErrOutdated) {
+		if err := p.checkDatabase(ctx); hopeless(err) {
 			return err
 		}
 		if err := p.tenants.Start(ctx); err != nil {
@@ -89,8 +106,7 @@ func (p *process) awaitTenants(ctx context.Context) error {
 // lookLimit is how long a start waits for the stores before it goes on without them.
 const lookLimit = 3 * time.Second
 
-// refuse returns what no waiting mends, an outdated schema or another number of shards, before
-// the role says that it has started or takes a connection. A store that does not answer now is
+// refuse returns a hopeless error before the role says that it has started or takes a connection. A store that does not answer now is
 // waited for later.
 func (p *process) refuse(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
@@ -102,12 +118,12 @@ func (p *process) refuse(ctx context.Context) error {
 			found <- nil
 			return
 		}
-		found <- schema.Check(ctx, p.db)
+		found <- p.checkDatabase(ctx)
 	}()
 	for range 2 {
 		select {
 		case err := <-found:
-			if errors.Is(err, schema.ErrOutdated) || errors.Is(err, scripts.ErrShards) {
+			if hopeless(err) {
 				return err
 			}
 		case <-ctx.Done():

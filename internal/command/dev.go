@@ -16,6 +16,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/client"
 	"github.com/eduardosanzb/flagmeter/internal/config"
 	"github.com/eduardosanzb/flagmeter/internal/demo"
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/listen"
 	"github.com/eduardosanzb/flagmeter/internal/logging"
 	"github.com/eduardosanzb/flagmeter/internal/stack"
@@ -167,6 +168,9 @@ func (p *process) prepare(ctx context.Context, withDemo bool) error {
 		_, err = schema.Migrate(ctx, p.db)
 	}
 	if err != nil {
+		return err
+	}
+	if _, err := loadShipped(ctx, p.db, p.cfg.Currency, failpoint.Now()); err != nil {
 		return err
 	}
 	all := append(demo.Tenants(), acme)

@@ -17,6 +17,7 @@ func Execute(ctx context.Context, env Env, args []string, stdout, stderr io.Writ
 		Migrate(env),
 		Seed(env),
 		Tenants(env),
+		Prices(env),
 		Keys(env),
 		Tokens(env),
 		Alerts(env),

@@ -3,8 +3,10 @@ package command
 import (
 	"fmt"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/spf13/cobra"
 
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	schema "github.com/eduardosanzb/flagmeter/sql"
 )
 
@@ -27,7 +29,9 @@ granted what they need, and nothing else.
 
 EVENTS_RETENTION and ROLLUPS_RETENTION, if they are set here, are entered as what the
 database keeps: no flusher can drop anything younger, whatever its own settings say. If
-they are not set, what was entered before stays, at first their defaults.`,
+they are not set, what was entered before stays, at first their defaults.
+
+If CURRENCY is USD, models that have no price get those that came with this version.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			db, err := env.openOwned()
@@ -49,8 +53,24 @@ they are not set, what was entered before stays, at first their defaults.`,
 			case 1:
 				text = "applied 1 migration"
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
-			return err
+			if _, err := fmt.Fprintln(cmd.OutOrStdout(), text); err != nil {
+				return err
+			}
+			return env.addShipped(cmd, db)
 		},
 	}
+}
+
+// addShipped gives models without a price those that came with the program.
+func (e Env) addShipped(cmd *cobra.Command, db *sqlx.DB) error {
+	cfg, err := e.ownedSettings()
+	if err != nil {
+		return err
+	}
+	added, err := loadShipped(cmd.Context(), db, cfg.Currency, failpoint.Now())
+	if err != nil || added == 0 {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "added %s that came with this version\n", count(added, "price"))
+	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"github.com/eduardosanzb/flagmeter/internal/failpoint"
 	"github.com/eduardosanzb/flagmeter/internal/listen"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 	schema "github.com/eduardosanzb/flagmeter/sql"
@@ -73,6 +74,9 @@ func (p *process) migrate(ctx context.Context) error {
 		return err
 	}
 	p.log.Info("the schema is up to date", "applied", applied)
+	if _, err := loadShipped(ctx, db, p.cfg.Currency, failpoint.Now()); err != nil {
+		return err
+	}
 	if p.retains { // of several roles that migrate, one has these settings
 		return enterRetention(ctx, db, p.cfg, func(string) bool { return true })
 	}

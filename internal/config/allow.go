@@ -76,6 +76,8 @@ func (c Config) allows(name string) bool {
 	case "DEFAULT_THRESHOLDS":
 		_, err := meter.ParseThresholds(c.DefaultThresholds)
 		return err == nil
+	case "CURRENCY":
+		return meter.CheckCurrency(c.Currency) == ""
 	case "RATE_LIMIT":
 		return c.RateLimit >= 0 && c.RateLimit <= meter.MaxRate
 	case "RATE_BURST":

@@ -115,6 +115,10 @@ type Config struct {
 	// without other thresholds. See [Config.Thresholds].
 	DefaultThresholds string `env:"DEFAULT_THRESHOLDS" envDefault:"80" want:"percentages from 1 to 1000 like 80 or 50,80,100"`
 
+	// Currency is what prices, costs and limits of money are in: a code of ISO 4217. The database
+	// notes it with its first money, and refuses another one.
+	Currency string `env:"CURRENCY" envDefault:"USD" want:"three capital letters like USD or EUR"`
+
 	// RateLimit is how many events a second a tenant without a rate_limit may send; 0 means any
 	// number.
 	RateLimit int64 `env:"RATE_LIMIT" envDefault:"0" want:"an integer from 0 to 1000000"`

@@ -19,7 +19,7 @@ func environment(values map[string]string) func(string) string {
 func TestDefaults(t *testing.T) {
 	got, err := Load(environment(nil))
 	want := Config{LogLevel: slog.LevelInfo, Observe: true, ListenAddr: ":3000", DrainTime: 10 * time.Second, Shards: 1, GroupLinger: 2 * time.Millisecond, DedupeWindow: 3 * time.Hour,
-		EventsRetention: Duration(90 * day), RollupsRetention: Duration(400 * day), DefaultThresholds: "80",
+		EventsRetention: Duration(90 * day), RollupsRetention: Duration(400 * day), DefaultThresholds: "80", Currency: "USD",
 		RateGuard: 50_000, MaxKeys: 20_000, MaxTenantKeys: 100, TenantKeysPerHour: 100, JWKSMaxAge: Duration(6 * time.Hour), JWTMaxLifetime: Duration(day), MaxInFlight: 512, MaxFeatures: 1000, BackupKeep: "14d", JWTIssuer: "flagmeter", JWTAudience: "flagmeter"}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
@@ -31,7 +31,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"DATABASE_URL": "postgres://u:p@db/x", "VALKEY_URL": "redis://:p,w@[::1]:1,[::1]:2,b:3/3", "LOG_LEVEL": "debug", "OBSERVE": "false", "METRICS_TOP_TENANTS": "50",
 		"LISTEN_ADDR": "127.0.0.1:0", "DRAIN_TIME": "0", "REUSE_PORT": "true", "MIGRATE_ON_START": "true", "METRICS_ADDR": ":1", "ADMIN_ADDR": "[::1]:0", "SHARDS": "1024", "DEDUPE_WINDOW": "90s", "EVENTS_RETENTION": "40d", "ROLLUPS_RETENTION": "0",
 		"AUTO_CREATE_TENANTS": "true", "DEFAULT_QUOTA": "9223372036854775807",
-		"DEFAULT_THRESHOLDS": "100,80", "RATE_LIMIT": "1000000", "RATE_BURST": "1000000000", "RATE_GUARD": "0", "MAX_IN_FLIGHT": "8192", "GROUP_LINGER": "100ms", "MAX_FEATURES": "0", "MAX_KEYS": "3", "MAX_TENANT_KEYS": "2", "TENANT_KEYS_PER_HOUR": "1", "PUBLIC_URL": "https://meter.example.com",
+		"DEFAULT_THRESHOLDS": "100,80", "CURRENCY": "EUR", "RATE_LIMIT": "1000000", "RATE_BURST": "1000000000", "RATE_GUARD": "0", "MAX_IN_FLIGHT": "8192", "GROUP_LINGER": "100ms", "MAX_FEATURES": "0", "MAX_KEYS": "3", "MAX_TENANT_KEYS": "2", "TENANT_KEYS_PER_HOUR": "1", "PUBLIC_URL": "https://meter.example.com",
 		"CORS_ORIGINS": "https://app.example.com,http://[::1]:8080", "HSTS_MAX_AGE": "8760h",
 		"VALKEY_CA_FILE": "/ca.pem", "VALKEY_CERT_FILE": "/cert.pem", "VALKEY_KEY_FILE": "/key.pem", "MIGRATE_DATABASE_URL": "postgres://o:p@db/x",
 		"SLACK_WEBHOOK_URL": "http://127.0.0.1/hook", "WEBHOOK_ALLOW_PRIVATE": "true",
@@ -43,7 +43,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 	want := Config{
 		DatabaseURL: "postgres://u:p@db/x", ValkeyURL: "redis://:p,w@[::1]:1,[::1]:2,b:3/3", LogLevel: slog.LevelDebug, TopTenants: 50,
 		ListenAddr: "127.0.0.1:0", ReusePort: true, MigrateOnStart: true, MetricsAddr: ":1", AdminAddr: "[::1]:0", Shards: 1024, DedupeWindow: 90 * time.Second, EventsRetention: Duration(40 * day),
-		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", RateLimit: 1_000_000, RateBurst: 1_000_000_000, MaxInFlight: 8192, GroupLinger: 100 * time.Millisecond,
+		AutoCreateTenants: true, DefaultQuota: 1<<63 - 1, DefaultThresholds: "100,80", Currency: "EUR", RateLimit: 1_000_000, RateBurst: 1_000_000_000, MaxInFlight: 8192, GroupLinger: 100 * time.Millisecond,
 		MaxKeys: 3, MaxTenantKeys: 2, TenantKeysPerHour: 1,
 		PublicURL: "https://meter.example.com", CORSOrigins: "https://app.example.com,http://[::1]:8080", HSTSMaxAge: 8760 * time.Hour,
 		ValkeyCAFile: "/ca.pem", ValkeyCertFile: "/cert.pem", ValkeyKeyFile: "/key.pem", MigrateDatabaseURL: "postgres://o:p@db/x",
@@ -98,6 +98,7 @@ func TestMistakes(t *testing.T) {
 		{"AUTO_CREATE_TENANTS", "yes", `AUTO_CREATE_TENANTS must be true or false, not "yes"`},
 		{"DEFAULT_QUOTA", "-1", `DEFAULT_QUOTA must be an integer from 0 to 9223372036854775807, not "-1"`},
 		{"DEFAULT_QUOTA", "9223372036854775808", `DEFAULT_QUOTA must be an integer from 0 to 9223372036854775807, not "9223372036854775808"`},
+		{"CURRENCY", "usd", `CURRENCY must be three capital letters like USD or EUR, not "usd"`},
 		{"DEFAULT_THRESHOLDS", "80,1001", `DEFAULT_THRESHOLDS must be percentages from 1 to 1000 like 80 or 50,80,100, not "80,1001"`},
 		{"PUBLIC_URL", "meter.example.com", `PUBLIC_URL must be a URL like https://meter.example.com, not "meter.example.com"`},
 		{"PUBLIC_URL", "https://meter.example.com/usage", `PUBLIC_URL must be a URL like https://meter.example.com, not "https://meter.example.com/usage"`},

@@ -1,11 +1,13 @@
-// Package meter is the domain of FlagMeter: events, tenants, billing periods and
-// shares of a quota. It is pure: no I/O, no clock, no state. Every function is a
-// function of its arguments and may be called from any number of goroutines, so
-// a crash costs nothing here.
+// Package meter is the domain of FlagMeter: events, tenants, billing periods, shares
+// of a quota, pools of tokens and money. It is pure: no I/O, no clock, no state. Every
+// function is a function of its arguments and may be called from any number of
+// goroutines, so a crash costs nothing here.
 //
 // # Units
 //
 // Tokens are int64 counts. A quota is tokens per billing period; 0 means none.
+// Money is int64 nano-units of the deployment's currency, and a price nano-units for
+// 1,000,000 tokens of a [Pool]; texts are decimals, never floating point.
 // Instants are time.Time in UTC, to the microsecond where Postgres keeps them.
 // Dates are [Day] values: local dates of the tenant, without a clock or a zone.
 //
