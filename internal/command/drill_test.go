@@ -9,6 +9,7 @@ import (
 // Postgres is lost before anything was flushed after the backup: all comes back, the part that
 // had not been flushed from Valkey.
 func TestDrillNothingIsLost(t *testing.T) {
+	t.Parallel() // on stores of its own, and it waits most of the time
 	d := newDrill(t)
 	d.run(0, "tenants", "add", "globex")
 	d.refresh()
@@ -43,6 +44,7 @@ func TestDrillNothingIsLost(t *testing.T) {
 
 // Postgres is lost after more was flushed: exactly that is lost, is told, and can be sent again.
 func TestDrillWhatWasFlushedAfterTheBackupIsLost(t *testing.T) {
+	t.Parallel() // on stores of its own, and it waits most of the time
 	d := newDrill(t)
 	d.sendAll(true, "acme", "a1", "a2")
 	d.flush(0)

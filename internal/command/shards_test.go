@@ -30,6 +30,7 @@ func (d *drill) shards(n int) {
 
 // The number of shards goes from 1 to 4 and back: no id counts twice, and nothing is hidden.
 func TestDrillShardsAreChanged(t *testing.T) {
+	t.Parallel() // on stores of its own, and it waits most of the time
 	d := newDrill(t)
 	used := map[int]bool{}
 	for _, name := range tenantsOfFour {
@@ -107,6 +108,7 @@ func TestDrillShardsAreChanged(t *testing.T) {
 
 // A process whose number is not the one that is noted ends, and does not start.
 func TestARoleEndsWhenShardsAreChanged(t *testing.T) {
+	t.Parallel() // on stores of its own, and it waits most of the time
 	d := newDrill(t)
 	other := d.process(map[string]string{"SHARDS": "2"})
 	if err := other.valkey.ClaimShards(t.Context()); !errors.Is(err, scripts.ErrShards) {

@@ -7,6 +7,7 @@ import (
 
 // A backup of which nothing could be compared proves nothing, and says so.
 func TestDrillNothingWasCompared(t *testing.T) {
+	t.Parallel() // on stores of its own, and it waits most of the time
 	d := newDrill(t)
 	d.run(0, "backup")
 	wantParts(t, d.run(1, "restore", "--verify"), "nothing was compared: the backup has no event")

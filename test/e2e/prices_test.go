@@ -26,7 +26,8 @@ func TestAPriceListThatMayBeWrongChangesNothingUntilItIsAccepted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "prices.csv")
 	write := func(text string) {
 		t.Helper()
-		if err := os.WriteFile(file, []byte("provider,model,input,output,aliases\n"+text), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte("provider,model,input,output,aliases\n"+text),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,7 +56,8 @@ func TestAPriceListThatMayBeWrongChangesNothingUntilItIsAccepted(t *testing.T) {
 		write(c.text)
 		before := rowsOf(t, env)
 		status, out, stderr := execute(t, s, "prices", "import", file, "--format", "csv")
-		if status != 1 || !strings.Contains(out+stderr, c.want) || !strings.Contains(stderr, "--accept") ||
+		if status != 1 || !strings.Contains(out+stderr, c.want) ||
+			!strings.Contains(stderr, "--accept") ||
 			!strings.Contains(stderr, "nothing was changed") {
 			t.Errorf("%s: exit %d\n%s%s", c.name, status, out, stderr)
 		}
@@ -70,7 +72,8 @@ func TestAPriceListThatMayBeWrongChangesNothingUntilItIsAccepted(t *testing.T) {
 		}
 	}
 	write("\"openai,m,3\n")
-	if status, _, stderr := execute(t, s, "prices", "import", file, "--format", "csv", "--accept"); status != 1 ||
+	if status, _, stderr := execute(t, s, "prices", "import", file, "--format", "csv",
+		"--accept"); status != 1 ||
 		!strings.Contains(stderr, "parse error") {
 		t.Errorf("a file that is no CSV, accepted: exit %d: %s", status, stderr)
 	}
@@ -83,12 +86,15 @@ func TestPricesAreSetAndListed(t *testing.T) {
 	succeed(t, s, "tenants", "add", "acme")
 	succeed(t, s, "tenants", "rename", "acme", "acme-corp")
 	succeed(t, s, "prices", "set", "gpt-4o", "input=2.50", "output=10", "--provider", "google")
-	succeed(t, s, "prices", "set", "gpt-4o", "input=2", "--tenant", "acme-corp", "--provider", "gcp.gemini", "--from", "2100-01-01")
-	succeed(t, s, "prices", "set", "gpt-4o", "input=5", "--provider", "google", "--above", "200_000", "--tier", "batch")
+	succeed(t, s, "prices", "set", "gpt-4o", "input=2", "--tenant", "acme-corp", "--provider",
+		"gcp.gemini", "--from", "2100-01-01")
+	succeed(t, s, "prices", "set", "gpt-4o", "input=5", "--provider", "google", "--above", "200_000",
+		"--tier", "batch")
 	for want, args := range map[string][]string{
-		"changes by more than 3 times":    {"gpt-4o", "input=25", "--provider", "google"},
-		"it is withdrawn":                 {"gpt-4o", "input=none", "--provider", "google"},
-		"choose another instant":          {"gpt-4o", "input=3", "--tenant", "acme-corp", "--provider", "google", "--from", "2100-01-01"},
+		"changes by more than 3 times": {"gpt-4o", "input=25", "--provider", "google"},
+		"it is withdrawn":              {"gpt-4o", "input=none", "--provider", "google"},
+		"choose another instant": {"gpt-4o", "input=3", "--tenant", "acme-corp", "--provider",
+			"google", "--from", "2100-01-01"},
 		"no such tenant":                  {"gpt-4o", "input=3", "--tenant", "zed"},
 		"input has 10 decimals":           {"gpt-4o", "input=0.0000000001"},
 		"pool must be one of input":       {"gpt-4o", "inputs=3"},
@@ -117,7 +123,8 @@ func TestPricesAreSetAndListed(t *testing.T) {
 		t.Fatalf("%d prices, %v: %s", len(list), err, out)
 	}
 	if out := succeed(t, s, "prices", "list"); !strings.Contains(out, "EUR FOR 1,000,000 TOKENS") ||
-		!strings.Contains(out, "input=2.5 output=10") || !strings.Contains(out, "acme-corp") || !strings.Contains(out, "> 200000") {
+		!strings.Contains(out, "input=2.5 output=10") || !strings.Contains(out, "acme-corp") ||
+		!strings.Contains(out, "> 200000") {
 		t.Errorf("list:\n%s", out)
 	}
 	status, out, stderr := execute(t, s, "prices", "check")
@@ -127,8 +134,10 @@ func TestPricesAreSetAndListed(t *testing.T) {
 
 	// The currency is noted: nothing works in another one.
 	delete(s, "CURRENCY")
-	for _, args := range [][]string{{"prices", "list"}, {"prices", "import", "--shipped"}, {"flusher"}} {
-		if status, _, stderr := execute(t, s, args...); status != 1 || !strings.Contains(stderr, "set CURRENCY=EUR") {
+	for _, args := range [][]string{{"prices", "list"}, {"prices", "import", "--shipped"},
+		{"flusher"}} {
+		if status, _, stderr := execute(t, s, args...); status != 1 ||
+			!strings.Contains(stderr, "set CURRENCY=EUR") {
 			t.Errorf("%q in USD: exit %d, %s", args, status, stderr)
 		}
 	}
@@ -165,10 +174,12 @@ func TestMigrateAddsTheShippedPrices(t *testing.T) {
 	if !strings.Contains(out, "openai/gpt-4o") {
 		t.Errorf("import --shipped:\n%s", out)
 	}
-	if out := succeed(t, s, "prices", "list", "--model", "gpt-4o", "--provider", "openai"); !strings.Contains(out, "shipped") {
+	if out := succeed(t, s, "prices", "list", "--model", "gpt-4o", "--provider",
+		"openai"); !strings.Contains(out, "shipped") {
 		t.Errorf("list after it:\n%s", out)
 	}
-	if out := succeed(t, s, "prices", "import", "--shipped"); !strings.Contains(out, "nothing to change") {
+	if out := succeed(t, s, "prices", "import", "--shipped"); !strings.Contains(out,
+		"nothing to change") {
 		t.Errorf("import --shipped again:\n%s", out)
 	}
 }
