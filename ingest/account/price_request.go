@@ -50,16 +50,18 @@ func (a *Admin) parsePrices(
 	if err != nil || kind != answer.ContentType[0] {
 		return wanted, false, problem.NotJSON()
 	}
-	refuse := func(detail string) error { return problem.InvalidPrice(problem.FieldError{Detail: detail}) }
+	refuse := func(detail string) error {
+		return problem.InvalidPrice(problem.FieldError{Detail: detail})
+	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPriceRequest))
 	if err != nil {
 		return wanted, false, refuse("the body did not arrive whole, or is larger than 256 KiB")
 	}
 	var ask pricesRequest
 	if err := strict.Unmarshal(text, &ask, strict.RejectUnknownMembers(true)); err != nil {
-		return wanted, false, refuse("the body must be an object of prices and accept; a price has model, " +
-			"pool and price, a decimal string, and may have provider, serviceTier, aboveInputTokens, " +
-			"inclusive, tenant and effectiveFrom")
+		return wanted, false, refuse("the body must be an object of prices and accept; a price has" +
+			" model, pool and price, a decimal string, and may have provider, serviceTier," +
+			" aboveInputTokens, inclusive, tenant and effectiveFrom")
 	}
 	if len(ask.Prices) == 0 || len(ask.Prices) > maxNewPrices {
 		return wanted, false, refuse(fmt.Sprintf("prices must be an array of 1 to %d", maxNewPrices))
@@ -70,7 +72,8 @@ func (a *Admin) parsePrices(
 	for i, one := range ask.Prices {
 		row, field, detail := a.priceRow(r, one, now)
 		if detail != "" {
-			wrong = append(wrong, problem.FieldError{Field: fmt.Sprintf("prices[%d].%s", i, field), Detail: detail})
+			field = fmt.Sprintf("prices[%d].%s", i, field)
+			wrong = append(wrong, problem.FieldError{Field: field, Detail: detail})
 		}
 		wanted.Rows = append(wanted.Rows, row)
 	}

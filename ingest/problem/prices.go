@@ -18,7 +18,8 @@ func DoubtfulPrices(lines []change.Line) *Problem {
 	p := New(http.StatusConflict, "doubtful-prices", "Prices may be mistaken",
 		`nothing was changed; repeat the request with "accept": true if all are right`)
 	for _, l := range lines {
-		p.Errors = append(p.Errors, FieldError{Field: l.What, Detail: l.Reason + ": from " + l.Old + " to " + l.New})
+		change := l.Reason + ": from " + l.Old + " to " + l.New
+		p.Errors = append(p.Errors, FieldError{Field: l.What, Detail: change})
 	}
 	return p
 }

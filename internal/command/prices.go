@@ -120,7 +120,9 @@ func count(n int, what string) string {
 
 // loadShipped gives models that have no price those that come with the program. They are in USD: in
 // another currency it does nothing.
-func loadShipped(ctx context.Context, db *sqlx.DB, currency string, now time.Time) (added int, err error) {
+func loadShipped(
+	ctx context.Context, db *sqlx.DB, currency string, now time.Time,
+) (added int, err error) {
 	if currency != store.ShippedCurrency {
 		return 0, nil
 	}

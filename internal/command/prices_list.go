@@ -84,7 +84,8 @@ func writePricesJSON(w io.Writer, rows []price.Row, shown map[string]string) err
 // writePrices prints a line for the pools that have all else in common.
 func writePrices(w io.Writer, rows []price.Row, shown map[string]string, currency string) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "MODEL\tPROVIDER\tTENANT\tTIER\tINPUT\tFROM\tORIGIN\t%s FOR 1,000,000 TOKENS\n", currency)
+	fmt.Fprintf(table, "MODEL\tPROVIDER\tTENANT\tTIER\tINPUT\tFROM\tORIGIN\t"+
+		"%s FOR 1,000,000 TOKENS\n", currency)
 	for i := 0; i < len(rows); {
 		first := rows[i]
 		var pools []string
@@ -123,7 +124,8 @@ func writePrices(w io.Writer, rows []price.Row, shown map[string]string, currenc
 // sameLine reports whether two prices differ in no more than pool and price.
 func sameLine(a, b price.Row) bool {
 	a.Pool = b.Pool
-	return a.Key == b.Key && a.From.Equal(b.From) && a.Inclusive == b.Inclusive && a.Shipped == b.Shipped
+	return a.Key == b.Key && a.From.Equal(b.From) && a.Inclusive == b.Inclusive &&
+		a.Shipped == b.Shipped
 }
 
 func pricesCheck(env Env) *cobra.Command {
@@ -162,7 +164,8 @@ Exit status: 0 if there are none, 1 if there are some.`,
 				return err
 			}
 			if len(findings) > 0 {
-				return fmt.Errorf("%s of %s to look at", count(len(findings), "finding"), count(len(rows), "price"))
+				return fmt.Errorf("%s about %s", count(len(findings), "finding"),
+					count(len(rows), "price"))
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s, nothing found\n", count(len(rows), "price"))
 			return err

@@ -72,7 +72,8 @@ than 3 times, drops to 0, is withdrawn, or takes a name away from another model.
 	f.Func("above", "input `tokens` above which it holds for the whole event (default any input)",
 		setter(parseQuota, &key.Above))
 	f.StringVar(&key.Tenant, "tenant", "", "`tenant` that negotiated it (default all)")
-	f.Func("from", "`time` or date (UTC) from which it holds (default now)", setter(parsePriceTime, &from))
+	f.Func("from", "`time` or date (UTC) from which it holds (default now)",
+		setter(parsePriceTime, &from))
 	f.BoolVar(&dryRun, "dry-run", false, "show what changes, and change nothing")
 	f.BoolVar(&accept, "accept", false, acceptUsage)
 	return cmd

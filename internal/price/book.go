@@ -75,7 +75,8 @@ func NewBook(rows []Row, names []Name) *Book {
 	for model, providers := range models {
 		slices.Sort(providers)
 		for _, provider := range providers {
-			offers[model] = append(offers[model], offer{provider, model, inOrder(sheets, provider, model)})
+			listed := offer{provider, model, inOrder(sheets, provider, model)}
+			offers[model] = append(offers[model], listed)
 		}
 		b.listing(model).exact = lastAny(offers[model])
 	}
@@ -104,7 +105,8 @@ func (b *Book) addOwn(p place, s *sheet) {
 	of := append(own.sheets[p.model], ownSheet{p.provider, s})
 	slices.SortFunc(of, func(x, y ownSheet) int { return cmp.Compare(y.provider, x.provider) })
 	own.sheets[p.model] = of // "" is last
-	own.offers[p.model] = lastAny(append(own.offers[p.model], offer{provider: p.provider, model: p.model}))
+	offers := append(own.offers[p.model], offer{provider: p.provider, model: p.model})
+	own.offers[p.model] = lastAny(offers)
 }
 
 func (b *Book) listing(name string) *listing {

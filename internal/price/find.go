@@ -31,8 +31,8 @@ func (b *Book) find(provider, name string) []offer {
 	return nil
 }
 
-// at picks the offer of a provider, or else that of every provider. Without a provider it picks all,
-// and that of every provider only if there is no other: the others include its prices.
+// at picks the offer of a provider, or else that of every provider. Without a provider it picks
+// all, and that of every provider only if there is no other: the others include its prices.
 func at(offers []offer, provider string) []offer {
 	if provider == "" {
 		if n := len(offers); n > 1 && offers[n-1].provider == "" {

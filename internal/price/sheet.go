@@ -16,8 +16,8 @@ type step struct {
 	withdrawn bool
 }
 
-// sheet is the prices of one model from one origin, by service tier and pool. Steps are in the order
-// in which they are tried: the highest context tier first, and in it the latest.
+// sheet is the prices of one model from one origin, by service tier and pool. Steps are in the
+// order in which they are tried: the highest context tier first, and in it the latest.
 type sheet [meter.NumServiceTiers]*[meter.NumPools][]step
 
 // add adds a row. sort comes after the last one.

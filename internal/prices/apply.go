@@ -33,9 +33,9 @@ type Change struct {
 	DryRun   bool
 }
 
-// Apply brings what is wanted into force, as a whole or not at all, and returns what that changes. Its
-// errors are *DoubtfulError, unless the changes are accepted, *ConflictError, *store.CurrencyError and
-// store.ErrNoTenant. The plan is returned with them, too.
+// Apply brings what is wanted into force, as a whole or not at all, and returns what that changes.
+// Its errors are *DoubtfulError, unless the changes are accepted, *ConflictError,
+// *store.CurrencyError and store.ErrNoTenant. The plan is returned with them, too.
 func Apply(ctx context.Context, db *sqlx.DB, w change.Wanted, c Change) (p change.Plan, err error) {
 	tx, err := db.BeginTxx(ctx, nil)
 	if err != nil {

@@ -18,8 +18,8 @@ type copied struct {
 	Names    []copiedName  `json:"names"`
 }
 
-// copiedPrice is what of a price a book needs. Names, not numbers, stand for pools and tiers: another
-// version may number them otherwise.
+// copiedPrice is what of a price a book needs. Names, not numbers, stand for pools and tiers:
+// another version may number them otherwise.
 type copiedPrice struct {
 	Tenant    string            `json:"t,omitempty"`
 	Provider  string            `json:"p,omitempty"`

@@ -80,8 +80,8 @@ func (d *Directory) Start(ctx context.Context) error {
 	return nil
 }
 
-// Refresh makes a new book if prices have changed, and renews the copy in Valkey if that is an older
-// one or lost. It succeeds without the copy and tries that again with the next call.
+// Refresh makes a new book if prices have changed, and renews the copy in Valkey if that is an
+// older one or lost. It succeeds without the copy and tries that again with the next call.
 func (d *Directory) Refresh(ctx context.Context) error {
 	d.refreshing.Lock()
 	defer d.refreshing.Unlock()

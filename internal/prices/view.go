@@ -113,7 +113,8 @@ func Check(rows []price.Row, names []price.Name, now time.Time) (findings []Find
 			continue
 		}
 		seen[o] = true
-		findings = append(findings, checkOffer(b, price.Key{Provider: o.provider, Model: o.model, Tier: o.tier}, now)...)
+		key := price.Key{Provider: o.provider, Model: o.model, Tier: o.tier}
+		findings = append(findings, checkOffer(b, key, now)...)
 	}
 	if now.Sub(oldest) > staleAfter {
 		findings = append(findings, Finding{"all", "the oldest price was compared with its source on " +

@@ -13,12 +13,13 @@ import (
 type CurrencyError struct{ Noted, Setting string }
 
 func (e *CurrencyError) Error() string {
-	return fmt.Sprintf("CURRENCY is %s, but prices and costs in this database are in %s: set CURRENCY=%s",
+	return fmt.Sprintf("CURRENCY is %s, but prices and costs in this database are in %s:"+
+		" set CURRENCY=%s",
 		e.Setting, e.Noted, e.Noted)
 }
 
-// CheckCurrency returns a *CurrencyError if the database has money of another currency. One that has
-// none yet may be of any.
+// CheckCurrency returns a *CurrencyError if the database has money of another currency. One that
+// has none yet may be of any.
 func CheckCurrency(ctx context.Context, q sqlx.QueryerContext, setting string) error {
 	var noted string
 	err := sqlx.GetContext(ctx, q, &noted, "SELECT code FROM currency")
@@ -33,10 +34,11 @@ func CheckCurrency(ctx context.Context, q sqlx.QueryerContext, setting string) e
 	return nil
 }
 
-// NoteCurrency notes the currency of the first price or cost. It returns a *CurrencyError if another
-// one is noted.
+// NoteCurrency notes the currency of the first price or cost. It returns a *CurrencyError if
+// another one is noted.
 func NoteCurrency(ctx context.Context, q sqlx.ExtContext, setting string) error {
-	_, err := q.ExecContext(ctx, "INSERT INTO currency (code) VALUES ($1) ON CONFLICT DO NOTHING", setting)
+	_, err := q.ExecContext(ctx,
+		"INSERT INTO currency (code) VALUES ($1) ON CONFLICT DO NOTHING", setting)
 	if err != nil {
 		return fmt.Errorf("note currency: %w", err)
 	}

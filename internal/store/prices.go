@@ -46,13 +46,14 @@ func PricesVersion(ctx context.Context, q sqlx.QueryerContext) (int64, error) {
 	return version, nil
 }
 
-// Prices returns all prices that can hold in a deployment of that currency, oldest first. A row that
-// a newer version has added and this one cannot read is named in odd.
+// Prices returns all prices that can hold in a deployment of that currency, oldest first. A row
+// that a newer version has added and this one cannot read is named in odd.
 func Prices(
 	ctx context.Context, q sqlx.QueryerContext, currency string,
 ) (rows []price.Row, odd []OddRow, err error) {
 	found := func(row, reason string) {
-		odd = append(odd, OddRow{Table: "prices", Row: row, Reason: reason, Instead: "the row is skipped"})
+		odd = append(odd, OddRow{Table: "prices", Row: row, Reason: reason,
+			Instead: "the row is skipped"})
 	}
 	err = eachRow(ctx, q, func(r priceRow) {
 		tier, err := meter.ParseServiceTier(r.Tier)

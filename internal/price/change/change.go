@@ -2,8 +2,8 @@
 // prices in force. It is pure: what it returns is then stored as a whole or not at all.
 //
 // What may be a mistake needs to be accepted: a price that changes by more than 3 times, one that
-// drops to 0 or is withdrawn, two prices for the same, a name that would lead to another model, and a
-// model that seems to have a new name.
+// drops to 0 or is withdrawn, two prices for the same, a name that would lead to another model,
+// and a model that seems to have a new name.
 package change
 
 import (
@@ -126,8 +126,8 @@ func (p *planner) has(provider, name string) bool {
 		p.all.Model(provider, name) != ""
 }
 
-// pool is one pool of a model in a service tier: its context tiers belong together, for the first of
-// them that wins hides those of the program.
+// pool is one pool of a model in a service tier: its context tiers belong together, for the first
+// of them that wins hides those of the program.
 type pool struct {
 	model
 	tier meter.ServiceTier

@@ -34,7 +34,9 @@ func (p *planner) group(rows []price.Row) {
 }
 
 // steps are the rows to have, one for each key and instant, oldest first.
-func (p *planner) steps(rows []price.Row, known bool) (steps []price.Row, contradictions map[price.Key]bool) {
+func (p *planner) steps(
+	rows []price.Row, known bool,
+) (steps []price.Row, contradictions map[price.Key]bool) {
 	contradictions = map[price.Key]bool{}
 	start := p.want.From
 	if start.IsZero() && known {
@@ -70,11 +72,12 @@ func (p *planner) steps(rows []price.Row, known bool) (steps []price.Row, contra
 	return steps, contradictions
 }
 
-// level adds what the list does not have any more: a context tier in force then costs what a smaller
-// input does.
+// level adds what the list does not have any more: a context tier in force then costs what a
+// smaller input does.
 func (p *planner) level(steps []price.Row) []price.Row {
 	for _, above := range p.book.Limits(steps[0].Key, steps[0].From) {
-		if above == 0 || slices.ContainsFunc(steps, func(r price.Row) bool { return r.Above == above }) {
+		has := func(r price.Row) bool { return r.Above == above }
+		if above == 0 || slices.ContainsFunc(steps, has) {
 			continue
 		}
 		for _, r := range steps {

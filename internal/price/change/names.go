@@ -40,8 +40,9 @@ func (p *planner) declare(names []price.Name) {
 		}
 		seen[m] = true
 		if leads := p.all.Model(m.provider, m.name); leads != "" && leads != m.name {
-			p.plan.Lines = append(p.plan.Lines, Line{What: label(m.provider, m.name), Old: "has the prices of " + leads,
-				New: "has its own", Reason: "it has none but these any more"})
+			p.plan.Lines = append(p.plan.Lines, Line{What: label(m.provider, m.name),
+				Old: "has the prices of " + leads, New: "has its own",
+				Reason: "it has none but these any more"})
 		}
 	}
 }
@@ -56,7 +57,8 @@ func inForce(names []price.Name, like price.Name, shipped bool) (now price.Name,
 	return now, found
 }
 
-// renames finds new models that have exactly the prices of one that the list does not name any more.
+// renames finds new models that have exactly the prices of one that the list does not name any
+// more.
 func (p *planner) renames(rows []price.Row) {
 	if p.want.Set || p.want.Missing {
 		return
@@ -67,10 +69,12 @@ func (p *planner) renames(rows []price.Row) {
 			continue
 		}
 		for old, before := range gone {
-			if old.tenant != m.tenant || old.provider != m.provider || listed[old] != "" || before != now {
+			if old.tenant != m.tenant || old.provider != m.provider || listed[old] != "" ||
+				before != now {
 				continue
 			}
-			p.plan.Lines = append(p.plan.Lines, Line{What: label(m.provider, m.name), Old: label(old.provider, old.name),
+			p.plan.Lines = append(p.plan.Lines, Line{What: label(m.provider, m.name),
+				Old:    label(old.provider, old.name),
 				New:    "new, at the same prices",
 				Reason: fmt.Sprintf("the list has it in place of %s, which keeps its prices", old.name)})
 			break

@@ -77,7 +77,8 @@ func readCSV(text []byte) (list List, err error) {
 func (t *table) read(list *List, line int) {
 	provider, model := t.cell("provider"), t.cell("model")
 	e := &entry{list: list, name: fmt.Sprintf("line %d", line)}
-	key := price.Key{Tenant: t.cell("tenant"), Provider: price.CanonicalProvider(provider), Model: model}
+	key := price.Key{Tenant: t.cell("tenant"), Provider: price.CanonicalProvider(provider),
+		Model: model}
 	if wrong := meter.CheckName(model); wrong != "" {
 		e.fault("model %s", wrong)
 	}
@@ -155,7 +156,8 @@ func ParseFrom(s string) (time.Time, error) {
 		at, err = time.Parse(time.DateOnly, s)
 	}
 	if err != nil || at.Before(Always) || at.Year() > 9999 {
-		return Always, fmt.Errorf("must be a date like 2026-01-31 or a time like 2026-01-31T12:00:00Z, not %q", s)
+		return Always, fmt.Errorf("must be a date like 2026-01-31 or a time like"+
+			" 2026-01-31T12:00:00Z, not %q", s)
 	}
 	return at.UTC().Truncate(time.Microsecond), nil
 }

@@ -24,9 +24,9 @@ type clause struct {
 // dates are how providers end the names of snapshots, in patterns.
 var dates = []string{"-####-##-##", "-########", "@########"}
 
-// names declares aliases and patterns. A data set matches by beginnings of names, which a price book
-// does not: it gets the names that the set writes out, and the dated snapshots of its models. Each
-// must lead to the same model by the rules of the set.
+// names declares aliases and patterns. A data set matches by beginnings of names, which a price
+// book does not: it gets the names that the set writes out, and the dated snapshots of its models.
+// Each must lead to the same model by the rules of the set.
 func (p *genAIProvider) names() (names []price.Name) {
 	provider, declared := price.CanonicalProvider(p.ID), map[string]bool{}
 	models := map[string]bool{}

@@ -73,8 +73,10 @@ func (l List) Only(providers []string) List {
 	for _, p := range providers {
 		keep[price.CanonicalProvider(p)] = true
 	}
-	l.Rows = slices.DeleteFunc(slices.Clone(l.Rows), func(r price.Row) bool { return !keep[r.Provider] })
-	l.Names = slices.DeleteFunc(slices.Clone(l.Names), func(n price.Name) bool { return !keep[n.Provider] })
+	l.Rows = slices.DeleteFunc(slices.Clone(l.Rows),
+		func(r price.Row) bool { return !keep[r.Provider] })
+	l.Names = slices.DeleteFunc(slices.Clone(l.Names),
+		func(n price.Name) bool { return !keep[n.Provider] })
 	other := func(f Fault) bool {
 		provider, _, _ := strings.Cut(f.Entry, "/")
 		return !keep[price.CanonicalProvider(provider)]
