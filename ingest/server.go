@@ -14,6 +14,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/ingest/commit"
 	"github.com/eduardosanzb/flagmeter/ingest/intake"
 	"github.com/eduardosanzb/flagmeter/ingest/live"
+	"github.com/eduardosanzb/flagmeter/ingest/manage"
 	"github.com/eduardosanzb/flagmeter/ingest/query"
 	"github.com/eduardosanzb/flagmeter/internal/budget"
 	"github.com/eduardosanzb/flagmeter/internal/httpd"
@@ -59,6 +60,7 @@ type Server struct {
 
 	guard  *account.Guard
 	admin  *account.Admin
+	manage *manage.Handlers
 	intake *intake.Handlers
 	commit *commit.Committers
 	query  *query.Handlers
@@ -95,6 +97,7 @@ func New(o Options) *Server {
 	showMemory(s.budget, reg)
 	snapshots := &query.Snapshotter{}
 	s.admin = account.NewAdmin(o.Backend, s.guard, o.Callers.KeyLimits)
+	s.manage = manage.New(o.Backend, s.guard)
 	s.intake = intake.New(o.Backend, o.Intake, s.commit, s.budget)
 	s.query = query.New(o.Backend, s.guard, s.budget, snapshots)
 	s.live = live.New(o.Backend, s.guard, snapshots, o.LiveClients, reg)

@@ -5,7 +5,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
-// Admin changes and lists API keys and tenants for callers with the scope admin.
+// Admin changes and lists API keys for callers with the scope admin.
 type Admin struct {
 	backend backend.Backend
 	guard   *Guard

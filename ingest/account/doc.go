@@ -8,7 +8,6 @@
 //	         local.go     refuses other machines where no caller is asked for a credential
 //	         session.go   /session: browsers sign in and out
 //	Admin    keys.go      /keys: lists, makes (key_request.go) and revokes (key_revoke.go) API keys
-//	         rename.go    PATCH /tenants/:tenant: gives a tenant another name
 //
-// Callers are identified from memory. A store is read only to change or list keys and tenants.
+// Callers are identified from memory. A store is read only to change or list keys.
 package account

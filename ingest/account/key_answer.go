@@ -47,7 +47,7 @@ func (g *Guard) newKeyAnswer(k store.APIKey) keyAnswer {
 		LastUsedAt: instant(k.LastUsedAt.Time, k.LastUsedAt.Valid),
 	}
 	if k.Tenant.Valid {
-		tenant := g.shown(k.Tenant.String)
+		tenant := g.Shown(k.Tenant.String)
 		a.Tenant = &tenant
 	}
 	if k.CreatedBy.Valid {

@@ -1,14 +1,9 @@
 package account
 
 import (
-	"io"
-	"mime"
 	"net/http"
 	"time"
 
-	strict "github.com/go-json-experiment/json"
-
-	"github.com/eduardosanzb/flagmeter/ingest/answer"
 	"github.com/eduardosanzb/flagmeter/ingest/param"
 	"github.com/eduardosanzb/flagmeter/ingest/problem"
 	"github.com/eduardosanzb/flagmeter/internal/auth"
@@ -52,18 +47,12 @@ func keyQuery(r *http.Request) (store.APIKeyQuery, error) {
 
 // parseKey reads which key to create.
 func (a *Admin) parseKey(w http.ResponseWriter, r *http.Request) (auth.NewKey, error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != answer.ContentType[0] {
-		return auth.NewKey{}, problem.NotJSON()
-	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxKeyRequest))
-	if err != nil {
-		return auth.NewKey{}, problem.InvalidKey("", "the body did not arrive whole, or is larger than 4 KiB")
-	}
 	var ask keyRequest
-	if err := strict.Unmarshal(text, &ask, strict.RejectUnknownMembers(true)); err != nil {
-		return auth.NewKey{}, problem.InvalidKey("", "the body must be an object of scope, tenant, name, "+
-			"expiresAt, rateLimit and rateBurst, each once")
+	err := param.Body(w, r, maxKeyRequest, &ask,
+		"scope, tenant, name, expiresAt, rateLimit and rateBurst, each once",
+		func(detail string) error { return problem.InvalidKey("", detail) })
+	if err != nil {
+		return auth.NewKey{}, err
 	}
 	k, err := ask.key(a.backend.Now())
 	if err != nil {

@@ -46,11 +46,11 @@ func (a *Admin) CreateKey(w http.ResponseWriter, r *http.Request, _ httprouter.P
 	var tooMany *store.KeyLimitError
 	switch {
 	case errors.Is(err, store.ErrNoTenant): // since it was looked up
-		return problem.UnknownTenant(a.guard.shown(k.Tenant))
+		return problem.UnknownTenant(a.guard.Shown(k.Tenant))
 	case errors.Is(err, store.ErrMakerRevoked): // which this process has not learned yet
 		return a.guard.refuse(auth.ErrUnauthorized)
 	case errors.As(err, &tooMany):
-		return problem.TooManyKeys(tooMany, a.guard.shown(tooMany.Tenant))
+		return problem.TooManyKeys(tooMany, a.guard.Shown(tooMany.Tenant))
 	case err != nil:
 		return problem.Unavailable("the API key cannot be stored now").Because(err)
 	}

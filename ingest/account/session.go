@@ -48,7 +48,7 @@ func (g *Guard) writeSession(w http.ResponseWriter, who *auth.Principal) error {
 	if who.Tenant == "" {
 		b = append(b, "null"...)
 	} else {
-		b = answer.AppendString(b, g.shown(who.Tenant))
+		b = answer.AppendString(b, g.Shown(who.Tenant))
 	}
 	b = append(b, `,"expiresAt":`...)
 	if who.Expires.IsZero() {

@@ -48,8 +48,8 @@ func (g *Guard) byKey(who *auth.Principal) (*auth.Principal, error) {
 	return &bound, nil
 }
 
-// shown is the name that people see of the tenant with the given key.
-func (g *Guard) shown(key string) string {
+// Shown is the name that people see of the tenant with the given key.
+func (g *Guard) Shown(key string) string {
 	if tenant, ok := g.tenants.Get(key); ok {
 		return tenant.Shown()
 	}

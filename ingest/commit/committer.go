@@ -15,11 +15,9 @@ import (
 	"github.com/eduardosanzb/flagmeter/scripts"
 )
 
-const (
-	// lingerFrom is the number of requests in a group from which the next group lingers. A client
-	// that sends one request after the other never waits.
-	lingerFrom = 2
-)
+// lingerFrom is the size of a group from which on the next group lingers. A client that sends one
+// request after the other never waits.
+const lingerFrom = 2
 
 // committer commits the submissions of one shard, a group at a time.
 type committer struct {

@@ -1,4 +1,5 @@
-// Package param reads the parameters of a request: those of its query, and the cursors of pages.
+// Package param reads what a request asks for: the parameters of its query, the cursors of pages,
+// and JSON bodies that change settings.
 package param
 
 import (

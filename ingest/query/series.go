@@ -12,6 +12,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/ingest/answer"
 	"github.com/eduardosanzb/flagmeter/ingest/param"
 	"github.com/eduardosanzb/flagmeter/ingest/problem"
+	"github.com/eduardosanzb/flagmeter/internal/budget"
+	"github.com/eduardosanzb/flagmeter/internal/fair"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/usage"
 )
@@ -24,20 +26,12 @@ const (
 
 // Series is GET /usage/:tenant/series.
 func (h *Handlers) Series(w http.ResponseWriter, r *http.Request, params httprouter.Params) error {
-	end, err := takeTurn(h.charts, r)
+	asked, end, err := h.series(r, params, h.charts)
 	if err != nil {
 		return err
 	}
 	defer end()
-	q, step, series, err := h.series(r, params)
-	if err != nil {
-		return err
-	}
-	give, err := h.room(r, seriesTakes(series))
-	if err != nil {
-		return err
-	}
-	defer give()
+	q, step, series := asked.query, asked.step, asked.series
 	b := answer.AppendString([]byte(`{"tenant":`), q.Tenant.Shown())
 	b = answer.AppendString(append(b, `,"step":`...), string(step))
 	b = answer.AppendString(append(b, `,"timezone":`...), q.Tenant.Zone.String())
@@ -110,20 +104,12 @@ func foldFeatures(all []usage.FeatureSeries) (named []usage.FeatureSeries, rest 
 // SeriesCSV is GET /usage/:tenant/series.csv: a line a point, and with split=feature a
 // column a feature.
 func (h *Handlers) SeriesCSV(w http.ResponseWriter, r *http.Request, params httprouter.Params) error {
-	end, err := takeTurn(h.exports, r)
+	asked, end, err := h.series(r, params, h.exports)
 	if err != nil {
 		return err
 	}
 	defer end()
-	q, step, series, err := h.series(r, params)
-	if err != nil {
-		return err
-	}
-	give, err := h.room(r, seriesTakes(series))
-	if err != nil {
-		return err
-	}
-	defer give()
+	q, step, series := asked.query, asked.step, asked.series
 	headings := []string{"start"}
 	for a := range meter.NumAmounts {
 		headings = append(headings, a.Spec().Name)
@@ -154,32 +140,59 @@ func (h *Handlers) SeriesCSV(w http.ResponseWriter, r *http.Request, params http
 	return nil
 }
 
-// series reads the series that was asked for.
-func (h *Handlers) series(r *http.Request, params httprouter.Params) (
-	q usage.SeriesQuery, step meter.Step, series usage.Series, err error,
+// askedSeries is a series with the question that it answers.
+type askedSeries struct {
+	query  usage.SeriesQuery
+	step   meter.Step
+	series usage.Series
+}
+
+// series reads the series that was asked for, by turn, and takes memory for the answer. The caller
+// calls end once that is sent.
+func (h *Handlers) series(
+	r *http.Request, params httprouter.Params, turns *fair.Limit[budget.Holder],
+) (asked askedSeries, end func(), err error) {
+	endTurn, err := takeTurn(turns, r)
+	if err != nil {
+		return asked, nil, err
+	}
+	if asked, err = h.readSeries(r, params); err != nil {
+		endTurn()
+		return asked, nil, err
+	}
+	give, err := h.room(r, seriesTakes(asked.series))
+	if err != nil {
+		endTurn()
+		return asked, nil, err
+	}
+	return asked, func() { give(); endTurn() }, nil
+}
+
+func (h *Handlers) readSeries(r *http.Request, params httprouter.Params) (
+	asked askedSeries, err error,
 ) {
 	tenant, err := h.guard.TenantIn(r, params)
 	if err != nil {
-		return q, step, series, err
+		return asked, err
 	}
-	if q, step, err = h.parseSeries(r, tenant); err != nil {
-		return q, step, series, err
+	if asked.query, asked.step, err = h.parseSeries(r, tenant); err != nil {
+		return asked, err
 	}
 	err = h.heavy(r.Context(), func() (err error) {
-		series, err = h.backend.Live.Series(r.Context(), q)
+		asked.series, err = h.backend.Live.Series(r.Context(), asked.query)
 		return err
 	})
 	if gone, ok := errors.AsType[usage.NotKeptError](err); ok {
-		return q, step, series, notKept(gone.Since,
+		return asked, notKept(gone.Since,
 			"usage by hour and minute is kept from %s on: choose a later from, or step=day")
 	}
 	if err != nil {
-		return q, step, series, problem.Unavailable("the series cannot be read now").Because(err)
+		return asked, problem.Unavailable("the series cannot be read now").Because(err)
 	}
-	if !q.Split {
-		series.Features = nil
+	if !asked.query.Split {
+		asked.series.Features = nil
 	}
-	return q, step, series, nil
+	return asked, nil
 }
 
 // notKept refuses a range that begins before since. The detail has a verb for it.

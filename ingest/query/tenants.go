@@ -60,7 +60,8 @@ func (h *Handlers) TenantsCSV(w http.ResponseWriter, r *http.Request, _ httprout
 	defer give()
 	var body bytes.Buffer
 	out := newTable(w, &body, "tenants.csv", p.AsOf, "tenant", "totalTokens", "quota", "quotaPercent",
-		"remaining", "perDay", "projectedTokens", "exhaustedAt", "periodStart", "periodEnd", "timezone", "archived", "stale")
+		"remaining", "perDay", "projectedTokens", "exhaustedAt", "periodStart", "periodEnd",
+		"timezone", "archived", "stale")
 	for _, r := range p.rows {
 		quota, percent, remaining := "", "", ""
 		if q := r.Tenant.Quota; q > 0 {

@@ -1,15 +1,11 @@
-package account
+package manage
 
 import (
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"time"
 
-	strict "github.com/go-json-experiment/json"
-
-	"github.com/eduardosanzb/flagmeter/ingest/answer"
+	"github.com/eduardosanzb/flagmeter/ingest/param"
 	"github.com/eduardosanzb/flagmeter/ingest/problem"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/price"
@@ -43,34 +39,26 @@ type priceRequest struct {
 }
 
 // parsePrices reads which prices to add.
-func (a *Admin) parsePrices(
+func (h *Handlers) parsePrices(
 	w http.ResponseWriter, r *http.Request,
 ) (wanted change.Wanted, accept bool, err error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != answer.ContentType[0] {
-		return wanted, false, problem.NotJSON()
-	}
 	refuse := func(detail string) error {
 		return problem.InvalidPrice(problem.FieldError{Detail: detail})
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPriceRequest))
-	if err != nil {
-		return wanted, false, refuse("the body did not arrive whole, or is larger than 256 KiB")
-	}
 	var ask pricesRequest
-	if err := strict.Unmarshal(text, &ask, strict.RejectUnknownMembers(true)); err != nil {
-		return wanted, false, refuse("the body must be an object of prices and accept; a price has" +
-			" model, pool and price, a decimal string, and may have provider, serviceTier," +
-			" aboveInputTokens, inclusive, tenant and effectiveFrom")
+	if err := param.Body(w, r, maxPriceRequest, &ask, "prices and accept; a price has model, pool"+
+		" and price, a decimal string, and may have provider, serviceTier, aboveInputTokens,"+
+		" inclusive, tenant and effectiveFrom", refuse); err != nil {
+		return wanted, false, err
 	}
 	if len(ask.Prices) == 0 || len(ask.Prices) > maxNewPrices {
 		return wanted, false, refuse(fmt.Sprintf("prices must be an array of 1 to %d", maxNewPrices))
 	}
-	now := a.backend.Now()
+	now := h.backend.Now()
 	wanted = change.Wanted{Now: now, Source: "API", CheckedAt: now, Set: true}
 	var wrong []problem.FieldError
 	for i, one := range ask.Prices {
-		row, field, detail := a.priceRow(r, one, now)
+		row, field, detail := h.priceRow(r, one, now)
 		if detail != "" {
 			field = fmt.Sprintf("prices[%d].%s", i, field)
 			wrong = append(wrong, problem.FieldError{Field: field, Detail: detail})
@@ -84,7 +72,7 @@ func (a *Admin) parsePrices(
 }
 
 // priceRow reads one price. A detail that is not "" says what is wrong with a field.
-func (a *Admin) priceRow(
+func (h *Handlers) priceRow(
 	r *http.Request, ask priceRequest, now time.Time,
 ) (row price.Row, field, detail string) {
 	row = price.Row{Inclusive: ask.Inclusive, Withdrawn: ask.Price == nil, From: now}
@@ -99,7 +87,7 @@ func (a *Admin) priceRow(
 		row.Provider = price.CanonicalProvider(*ask.Provider)
 	}
 	if ask.Tenant != nil {
-		known, err := a.guard.Tenant(r.Context(), *ask.Tenant)
+		known, err := h.guard.Tenant(r.Context(), *ask.Tenant)
 		if err != nil {
 			return row, "tenant", "is not known"
 		}

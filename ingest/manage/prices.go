@@ -1,4 +1,4 @@
-package account
+package manage
 
 import (
 	"errors"
@@ -31,7 +31,7 @@ type pricesAnswer struct {
 }
 
 // ListPrices is GET /prices: those that hold now or will, by model.
-func (a *Admin) ListPrices(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
+func (h *Handlers) ListPrices(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
 	q := param.Parse(r, "model", "provider", "tenant", "all", "limit")
 	var f prices.Filter
 	f.Model, _ = q.Text("model", meter.MaxName)
@@ -49,32 +49,32 @@ func (a *Admin) ListPrices(w http.ResponseWriter, r *http.Request, _ httprouter.
 		return err
 	}
 	if ofTenant {
-		known, err := a.guard.Tenant(r.Context(), tenant)
+		known, err := h.guard.Tenant(r.Context(), tenant)
 		if err != nil {
 			return err
 		}
 		f.Tenant = known.Name
 	}
-	rows, odd, err := store.Prices(r.Context(), a.backend.DB, a.backend.Currency)
+	rows, odd, err := store.Prices(r.Context(), h.backend.DB, h.backend.Currency)
 	if err != nil {
 		return problem.Unavailable("prices cannot be read now").Because(err)
 	}
-	store.LogOdd(a.backend.Log, odd)
-	rows = prices.Select(rows, f, a.backend.Now())
-	return a.writePrices(w, http.StatusOK, rows, min(limit, len(rows)))
+	store.LogOdd(h.backend.Log, odd)
+	rows = prices.Select(rows, f, h.backend.Now())
+	return h.writePrices(w, http.StatusOK, rows, min(limit, len(rows)))
 }
 
 // AddPrices is POST /prices: it adds all of the prices or none.
-func (a *Admin) AddPrices(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
+func (h *Handlers) AddPrices(w http.ResponseWriter, r *http.Request, _ httprouter.Params) error {
 	if err := param.Parse(r).Err(); err != nil {
 		return err
 	}
-	wanted, accept, err := a.parsePrices(w, r)
+	wanted, accept, err := h.parsePrices(w, r)
 	if err != nil {
 		return err
 	}
-	plan, err := prices.Apply(r.Context(), a.backend.DB, wanted,
-		prices.Change{Currency: a.backend.Currency, Accept: accept})
+	plan, err := prices.Apply(r.Context(), h.backend.DB, wanted,
+		prices.Change{Currency: h.backend.Currency, Accept: accept})
 	if doubtful, ok := errors.AsType[*prices.DoubtfulError](err); ok {
 		return problem.DoubtfulPrices(doubtful.Lines)
 	}
@@ -85,15 +85,15 @@ func (a *Admin) AddPrices(w http.ResponseWriter, r *http.Request, _ httprouter.P
 		return problem.Unavailable("prices cannot be changed now").Because(err)
 	}
 	by := auth.Of(r.Context()).KeyID
-	a.backend.Log.Info("prices added", "prices", len(plan.Rows), "by", by)
-	return a.writePrices(w, http.StatusCreated, plan.Rows, len(plan.Rows))
+	h.backend.Log.Info("prices added", "prices", len(plan.Rows), "by", by)
+	return h.writePrices(w, http.StatusCreated, plan.Rows, len(plan.Rows))
 }
 
 // writePrices answers with the first prices of rows.
-func (a *Admin) writePrices(w http.ResponseWriter, status int, rows []price.Row, first int) error {
-	body := pricesAnswer{a.backend.Currency, len(rows), make([]prices.View, first)}
+func (h *Handlers) writePrices(w http.ResponseWriter, status int, rows []price.Row, first int) error {
+	body := pricesAnswer{h.backend.Currency, len(rows), make([]prices.View, first)}
 	for i, row := range rows[:first] {
-		body.Prices[i] = prices.ViewOf(row, a.guard.shown(row.Tenant))
+		body.Prices[i] = prices.ViewOf(row, h.guard.Shown(row.Tenant))
 	}
 	text, err := strict.Marshal(body)
 	if err != nil {

@@ -1,13 +1,10 @@
-package account
+package manage
 
 import (
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"slices"
 
-	strict "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/julienschmidt/httprouter"
 
@@ -23,20 +20,20 @@ import (
 const maxTenantRequest = 4 << 10
 
 // RenameTenant is PATCH /tenants/:tenant: it gives a tenant another name, under which people
-// see it from then on, on every process within 2 a.
-func (a *Admin) RenameTenant(w http.ResponseWriter, r *http.Request, params httprouter.Params) error {
-	tenant, err := a.guard.TenantIn(r, params)
+// see it from then on, on every process within 2 s.
+func (h *Handlers) RenameTenant(w http.ResponseWriter, r *http.Request, params httprouter.Params) error {
+	tenant, err := h.guard.TenantIn(r, params)
 	if err != nil {
 		return err
 	}
 	if err := param.Parse(r).Err(); err != nil {
 		return err
 	}
-	name, err := a.parseRename(w, r, tenant)
+	name, err := h.parseRename(w, r, tenant)
 	if err != nil {
 		return err
 	}
-	switch err := a.backend.Tenants.Rename(r.Context(), tenant.Name, name); {
+	switch err := h.backend.Tenants.Rename(r.Context(), tenant.Name, name); {
 	case errors.Is(err, store.ErrNameTaken):
 		return problem.NameTaken(name)
 	case errors.Is(err, store.ErrNoTenant):
@@ -45,8 +42,8 @@ func (a *Admin) RenameTenant(w http.ResponseWriter, r *http.Request, params http
 		return problem.Unavailable("the tenant cannot be renamed now").Because(err)
 	}
 	by := auth.Of(r.Context()).KeyID
-	a.backend.Log.Info("tenant renamed", "tenant", tenant.Name, "displayName", name, "by", by)
-	if renamed, ok := a.backend.Tenants.Get(tenant.Name); ok {
+	h.backend.Log.Info("tenant renamed", "tenant", tenant.Name, "displayName", name, "by", by)
+	if renamed, ok := h.backend.Tenants.Get(tenant.Name); ok {
 		tenant = renamed
 	}
 	b := answer.AppendString([]byte(`{"tenant":`), tenant.Shown())
@@ -56,22 +53,16 @@ func (a *Admin) RenameTenant(w http.ResponseWriter, r *http.Request, params http
 }
 
 // parseRename reads the name that a tenant is to be seen under; "" is its key.
-func (a *Admin) parseRename(
+func (h *Handlers) parseRename(
 	w http.ResponseWriter, r *http.Request, tenant meter.Tenant,
 ) (string, error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != answer.ContentType[0] {
-		return "", problem.NotJSON()
-	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTenantRequest))
-	if err != nil {
-		return "", problem.InvalidTenant("", "the body did not arrive whole, or is larger than 4 KiB")
-	}
 	var ask struct {
 		DisplayName jsontext.Value `json:"displayName"`
 	}
-	if err := strict.Unmarshal(text, &ask, strict.RejectUnknownMembers(true)); err != nil {
-		return "", problem.InvalidTenant("", "the body must be an object of displayName, once")
+	err := param.Body(w, r, maxTenantRequest, &ask, "displayName, once",
+		func(detail string) error { return problem.InvalidTenant("", detail) })
+	if err != nil {
+		return "", err
 	}
 	var name string
 	switch ask.DisplayName.Kind() {
