@@ -62,7 +62,7 @@ func NewDirectory(
 ) *Directory {
 	d := &Directory{db: db, valkey: valkey, log: log, now: now,
 		revoked: map[uuid.UUID]revocation{}, uses: map[uuid.UUID]*use{}}
-	d.table.Log = log
+	d.table.Log, d.table.What = log, "API keys"
 	d.table.Version = func(ctx context.Context) (int64, error) {
 		return store.APIKeysVersion(ctx, db)
 	}

@@ -33,13 +33,7 @@ func (d *Directory) Start(ctx context.Context) error {
 	if d.Loaded() {
 		return nil
 	}
-	keys, err := d.table.StartFromCopy(ctx, fromPostgres)
-	if err != nil {
-		return err
-	}
-	d.log.Warn("postgres is away: started with the copy of the API keys in valkey",
-		"keys", len(keys), "error", fromPostgres)
-	return nil
+	return d.table.StartFromCopy(ctx, fromPostgres)
 }
 
 // Keep reads both stores every second until ctx is done. Neither read waits for the other: a

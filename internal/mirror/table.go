@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/eduardosanzb/flagmeter/internal/store"
 )
 
@@ -14,6 +15,8 @@ import (
 // concurrent use.
 type Table[R any] struct {
 	Log *slog.Logger
+	// What says in log lines what the rows are, in the plural.
+	What string
 	// Version reads the number that changes with the table.
 	Version func(context.Context) (int64, error)
 	// Load reads the table. What it cannot read as it is written, it names in odd.
@@ -22,17 +25,41 @@ type Table[R any] struct {
 	LoadCopy func(context.Context) (rows R, odd []store.OddRow, err error)
 	// Use puts rows into use. After an error the next refresh loads them again.
 	Use func(R) error
+	// Renew replaces the copy in Valkey if it is not of the rows in use; nil: others do that. It
+	// never runs at the same time as Use.
+	Renew func(context.Context) error
 
 	refreshing   sync.Mutex
 	version      int64
+	copyHealth   loop.Health
 	fromPostgres atomic.Bool
 	unreadable   atomic.Int64
 }
 
-// Refresh loads the table if its version has changed.
+// Start fills the table from Postgres or, if that is down, from the copy in Valkey. It fails only
+// if both fail.
+func (t *Table[R]) Start(ctx context.Context) error {
+	if fromPostgres := t.Refresh(ctx); fromPostgres != nil {
+		return t.StartFromCopy(ctx, fromPostgres)
+	}
+	return nil
+}
+
+// Refresh loads the table if its version has changed, and renews the copy in Valkey. It succeeds
+// without the copy and tries that again with the next call.
 func (t *Table[R]) Refresh(ctx context.Context) error {
 	t.refreshing.Lock()
 	defer t.refreshing.Unlock()
+	if err := t.refresh(ctx); err != nil {
+		return err
+	}
+	if t.Renew != nil {
+		t.noteCopy(ctx, t.Renew(ctx))
+	}
+	return nil
+}
+
+func (t *Table[R]) refresh(ctx context.Context) error {
 	version, err := t.Version(ctx)
 	if err != nil || t.fromPostgres.Load() && version == t.version {
 		return err
@@ -54,13 +81,20 @@ func (t *Table[R]) Refresh(ctx context.Context) error {
 
 // StartFromCopy uses the copy in Valkey, because of cause: Postgres did not answer. The first
 // Refresh that reaches Postgres loads the table. Its error includes cause.
-func (t *Table[R]) StartFromCopy(ctx context.Context, cause error) (rows R, err error) {
+func (t *Table[R]) StartFromCopy(ctx context.Context, cause error) error {
+	t.refreshing.Lock()
+	defer t.refreshing.Unlock()
 	rows, odd, err := t.LoadCopy(ctx)
 	if err != nil {
-		return rows, errors.Join(cause, err)
+		return errors.Join(cause, err)
 	}
 	t.note(odd)
-	return rows, t.Use(rows)
+	if err := t.Use(rows); err != nil {
+		return err
+	}
+	t.Log.Warn("postgres is down: started with the copy of the "+t.What+" in valkey",
+		"error", cause)
+	return nil
 }
 
 // FromPostgres reports whether the rows in use are from Postgres, not from the copy.
@@ -73,4 +107,12 @@ func (t *Table[R]) Unreadable() int { return int(t.unreadable.Load()) }
 func (t *Table[R]) note(odd []store.OddRow) {
 	store.LogOdd(t.Log, odd)
 	t.unreadable.Store(int64(len(odd)))
+}
+
+// noteCopy logs when the copy cannot be renewed, and when it can be again.
+func (t *Table[R]) noteCopy(ctx context.Context, err error) {
+	t.copyHealth.Log, t.copyHealth.Level = t.Log, slog.LevelWarn
+	t.copyHealth.Failing = "the copy of the " + t.What + " in valkey cannot be renewed"
+	t.copyHealth.Working = "the copy of the " + t.What + " in valkey is renewed again"
+	t.copyHealth.Note(ctx, err)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -100,14 +101,13 @@ func TestATableStartsFromItsCopy(t *testing.T) {
 	if err := s.Refresh(t.Context()); !errors.Is(err, errDown) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := s.StartFromCopy(t.Context(), errDown); !errors.Is(err, errDown) {
+	if err := s.Start(t.Context()); !errors.Is(err, errDown) {
 		t.Errorf("without a copy: %v", err)
 	}
 	s.copied = []string{"old"}
-	rows, err := s.StartFromCopy(t.Context(), errDown)
-	if err != nil || !slices.Equal(rows, s.copied) || !slices.Equal(s.used, s.copied) ||
+	if err := s.Start(t.Context()); err != nil || !slices.Equal(s.used, s.copied) ||
 		s.FromPostgres() {
-		t.Errorf("got %q, %v; %q in use, from Postgres: %v", rows, err, s.used, s.FromPostgres())
+		t.Errorf("%v; %q in use, from Postgres: %v", err, s.used, s.FromPostgres())
 	}
 	s.down, s.rows = nil, []string{"new"} // still at version 0
 	s.want(t, "Postgres is back", 1, "new")
@@ -129,5 +129,28 @@ func TestOddRowsAreLoggedAndCounted(t *testing.T) {
 	s.want(t, "corrected", 2)
 	if s.Unreadable() != 0 {
 		t.Errorf("%d are unreadable after they were corrected", s.Unreadable())
+	}
+}
+
+// The copy is renewed at each refresh that succeeds. Without it the table works, and says so once.
+func TestTheCopyIsRenewed(t *testing.T) {
+	var out bytes.Buffer
+	s := newSource(slog.New(slog.NewTextHandler(&out, nil)))
+	renewed, cannot := 0, errDown
+	s.What = "things"
+	s.Renew = func(context.Context) error { renewed++; return cannot }
+	s.rows = []string{"a"}
+	s.want(t, "without the copy", 1, "a")
+	s.want(t, "still without it", 1, "a")
+	cannot = nil
+	s.want(t, "with it", 1, "a")
+	logged := out.String()
+	if renewed != 3 || strings.Count(logged, "the copy of the things in valkey cannot be renewed") != 1 ||
+		strings.Count(logged, "the copy of the things in valkey is renewed again") != 1 {
+		t.Errorf("renewed %d times, logged %s", renewed, logged)
+	}
+	s.down = errDown
+	if err := s.Refresh(t.Context()); !errors.Is(err, errDown) || renewed != 3 {
+		t.Errorf("%v; renewed %d times from rows that may be old", err, renewed)
 	}
 }

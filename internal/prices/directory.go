@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/eduardosanzb/flagmeter/internal/mirror"
 	"github.com/eduardosanzb/flagmeter/internal/price"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -20,14 +18,10 @@ import (
 type Directory struct {
 	db       *sqlx.DB
 	valkey   *scripts.Valkey
-	log      *slog.Logger
 	currency string
 	table    mirror.Table[rows]
 	book     atomic.Pointer[price.Book] // nil until the directory is filled
-
-	refreshing sync.Mutex // guards what follows
-	copy       []byte     // what Valkey should hold, of the rows in use
-	copyHealth loop.Health
+	copy     []byte                     // what Valkey should hold, of the rows in use; the table guards it
 }
 
 // rows are what the tables of prices hold.
@@ -38,13 +32,11 @@ type rows struct {
 
 // New returns an empty directory for a deployment of that currency. Start or Refresh fills it.
 func New(db *sqlx.DB, valkey *scripts.Valkey, currency string, log *slog.Logger) *Directory {
-	d := &Directory{db: db, valkey: valkey, log: log, currency: currency, copyHealth: loop.Health{
-		Log: log, Level: slog.LevelWarn,
-		Failing: "the copy of the prices in valkey cannot be renewed",
-		Working: "the copy of the prices in valkey is renewed again"}}
-	d.table.Log = log
+	d := &Directory{db: db, valkey: valkey, currency: currency}
+	d.table.Log, d.table.What = log, "prices"
 	d.table.Version = func(ctx context.Context) (int64, error) { return store.PricesVersion(ctx, db) }
 	d.table.Load, d.table.LoadCopy, d.table.Use = d.load, d.loadCopy, d.use
+	d.table.Renew = func(ctx context.Context) error { return valkey.PricesCopy().Renew(ctx, d.copy) }
 	return d
 }
 
@@ -64,33 +56,11 @@ func (d *Directory) Unreadable() int { return d.table.Unreadable() }
 
 // Start fills the directory from Postgres or, if that is down, from the copy in Valkey. It fails
 // only if both fail.
-func (d *Directory) Start(ctx context.Context) error {
-	fromPostgres := d.Refresh(ctx)
-	if fromPostgres == nil {
-		return nil
-	}
-	d.refreshing.Lock()
-	defer d.refreshing.Unlock()
-	r, err := d.table.StartFromCopy(ctx, fromPostgres)
-	if err != nil {
-		return err
-	}
-	d.log.Warn("postgres is down: started with the copy of the prices in valkey",
-		"prices", len(r.prices), "error", fromPostgres)
-	return nil
-}
+func (d *Directory) Start(ctx context.Context) error { return d.table.Start(ctx) }
 
 // Refresh makes a new book if prices have changed, and renews the copy in Valkey if that is an
 // older one or lost. It succeeds without the copy and tries that again with the next call.
-func (d *Directory) Refresh(ctx context.Context) error {
-	d.refreshing.Lock()
-	defer d.refreshing.Unlock()
-	if err := d.table.Refresh(ctx); err != nil {
-		return err
-	}
-	d.copyHealth.Note(ctx, d.valkey.PricesCopy().Renew(ctx, d.copy))
-	return nil
-}
+func (d *Directory) Refresh(ctx context.Context) error { return d.table.Refresh(ctx) }
 
 func (d *Directory) load(ctx context.Context) (r rows, odd []store.OddRow, err error) {
 	if r.prices, odd, err = store.Prices(ctx, d.db, d.currency); err != nil {
@@ -111,7 +81,7 @@ func (d *Directory) loadCopy(ctx context.Context) (r rows, odd []store.OddRow, e
 	return r, nil, err
 }
 
-// use puts rows into use. d.refreshing is held.
+// use puts rows into use.
 func (d *Directory) use(r rows) (err error) {
 	if d.copy, err = encode(r, d.currency); err != nil {
 		return err

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/eduardosanzb/flagmeter/internal/loop"
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 	"github.com/eduardosanzb/flagmeter/internal/mirror"
 	"github.com/eduardosanzb/flagmeter/internal/store"
@@ -21,13 +19,9 @@ import (
 type Directory struct {
 	db     *sqlx.DB
 	valkey *scripts.Valkey
-	log    *slog.Logger
 	table  mirror.Table[rows]
 	list   atomic.Pointer[list] // nil until the directory is filled
-
-	refreshing sync.Mutex // guards what follows
-	copies     copies     // what Valkey should hold, of the rows in use
-	copyHealth loop.Health
+	copies copies               // what Valkey should hold, of the rows in use; the table guards it
 }
 
 // rows are what the tables of tenants hold.
@@ -38,13 +32,11 @@ type rows struct {
 
 // New returns an empty directory; Start or Refresh fills it.
 func New(db *sqlx.DB, valkey *scripts.Valkey, log *slog.Logger) *Directory {
-	d := &Directory{db: db, valkey: valkey, log: log, copyHealth: loop.Health{
-		Log: log, Level: slog.LevelWarn,
-		Failing: "the copy of the tenants in valkey cannot be renewed",
-		Working: "the copy of the tenants in valkey is renewed again"}}
-	d.table.Log = log
+	d := &Directory{db: db, valkey: valkey}
+	d.table.Log, d.table.What = log, "tenants"
 	d.table.Version = func(ctx context.Context) (int64, error) { return store.TenantsVersion(ctx, db) }
-	d.table.Load, d.table.LoadCopy, d.table.Use = d.load, d.loadCopy, d.use
+	d.table.Load, d.table.LoadCopy = d.load, d.loadCopy
+	d.table.Use, d.table.Renew = d.use, d.renew
 	return d
 }
 
@@ -60,34 +52,12 @@ func (d *Directory) All() []meter.Tenant { return d.current().all }
 
 // Start fills the directory from Postgres or, if that is down, from the copy in
 // Valkey. It fails only if both fail.
-func (d *Directory) Start(ctx context.Context) error {
-	fromPostgres := d.Refresh(ctx)
-	if fromPostgres == nil {
-		return nil
-	}
-	d.refreshing.Lock()
-	defer d.refreshing.Unlock()
-	rows, err := d.table.StartFromCopy(ctx, fromPostgres)
-	if err != nil {
-		return err
-	}
-	d.log.Warn("postgres is away: started with the copy of the tenants in valkey",
-		"tenants", len(rows.tenants), "error", fromPostgres)
-	return nil
-}
+func (d *Directory) Start(ctx context.Context) error { return d.table.Start(ctx) }
 
 // Refresh loads the tenants if they have changed, and renews the copy in Valkey if that
 // is an older one or lost. It succeeds without the copy and tries that again with the
 // next call.
-func (d *Directory) Refresh(ctx context.Context) error {
-	d.refreshing.Lock()
-	defer d.refreshing.Unlock()
-	if err := d.table.Refresh(ctx); err != nil {
-		return err
-	}
-	d.copyHealth.Note(ctx, d.renew(ctx))
-	return nil
-}
+func (d *Directory) Refresh(ctx context.Context) error { return d.table.Refresh(ctx) }
 
 // renew renews the copies in Valkey, the names first: a copy of tenants without them would not know
 // what events may name.
@@ -127,7 +97,7 @@ func (d *Directory) readCopies(ctx context.Context) (c copies, err error) {
 	return c, err
 }
 
-// use puts rows into use. d.refreshing is held.
+// use puts rows into use.
 func (d *Directory) use(r rows) (err error) {
 	if d.copies, err = encode(r); err != nil {
 		return err

@@ -24,7 +24,7 @@ func (d *Directory) AddMissing(ctx context.Context) (added []string, err error) 
 	if err != nil {
 		return nil, err
 	}
-	store.LogOdd(d.log, odd)
+	store.LogOdd(d.table.Log, odd)
 	for _, t := range rows.tenants {
 		isNew, err := d.addMissing(ctx, t)
 		if err != nil {
