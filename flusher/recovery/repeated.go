@@ -30,18 +30,29 @@ func (t *recoveryTx) dropForgotten(ctx context.Context) error {
 	return nil
 }
 
+// firstWith returns the id of the oldest recovered event that has a value in a column, and whether
+// any event has one.
+func (t *recoveryTx) firstWith(ctx context.Context, column string) (
+	id uuid.UUID, any bool, err error,
+) {
+	err = t.tx.GetContext(ctx, &id,
+		"SELECT id FROM recovered WHERE "+column+" IS NOT NULL ORDER BY id LIMIT 1")
+	if errors.Is(err, sql.ErrNoRows) {
+		return id, false, nil
+	}
+	if err != nil {
+		return id, false, fmt.Errorf("look for %s: %w", column, err)
+	}
+	return id, true, nil
+}
+
 // dropRepeated drops recovered events whose client id Postgres already had within the dedupe window
 // before. Ingest accepted them again because Valkey had forgotten the id. An event whose content
 // differs should have been refused; it goes to dead_events.
 func (t *recoveryTx) dropRepeated(ctx context.Context) error {
-	var first uuid.UUID
-	err := t.tx.GetContext(ctx, &first,
-		"SELECT id FROM recovered WHERE idempotency_key IS NOT NULL ORDER BY id LIMIT 1")
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("look for client ids: %w", err)
+	first, any, err := t.firstWith(ctx, "idempotency_key")
+	if err != nil || !any {
+		return err
 	}
 	window := t.dedupe
 	_, err = t.tx.ExecContext(ctx, `WITH again AS (

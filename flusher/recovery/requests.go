@@ -2,8 +2,6 @@ package recovery
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -22,14 +20,9 @@ import (
 // dead_events. An event that was flushed before the loss and came back is in Postgres under its own
 // id, and is a repeat of itself.
 func (t *recoveryTx) dropRepeatedRequests(ctx context.Context) error {
-	var first uuid.UUID
-	err := t.tx.GetContext(ctx, &first,
-		"SELECT id FROM recovered WHERE request_key IS NOT NULL ORDER BY id LIMIT 1")
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("look for keys of requests: %w", err)
+	first, any, err := t.firstWith(ctx, "request_key")
+	if err != nil || !any {
+		return err
 	}
 	window := t.dedupe
 	age := record.Millis("r.id") + " - " + record.Millis("b.id")
