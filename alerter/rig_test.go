@@ -8,7 +8,7 @@ import (
 	"github.com/eduardosanzb/flagmeter/alerter/outbox"
 )
 
-// options are what a test may change of an alerter.
+// options change an alerter for a test.
 type options struct {
 	outbox.Options
 	Usage UsageReader

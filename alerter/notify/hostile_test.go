@@ -27,7 +27,7 @@ func TestANameThatChangesItsAddress(t *testing.T) {
 	var answers atomic.Int32
 	resolver := nameServer(t, func() [4]byte {
 		if answers.Add(1) == 1 {
-			return [4]byte{198, 51, 100, 7} // documentation: refused too, and nobody is there
+			return [4]byte{198, 51, 100, 7} // for documentation only: refused, and unreachable
 		}
 		return [4]byte{127, 0, 0, 1}
 	})

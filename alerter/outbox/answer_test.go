@@ -67,7 +67,7 @@ func TestAReceiverThatIsReplacedGetsItsMessage(t *testing.T) {
 		w.AddSlack("acme", "/a")
 		a := w.alerter()
 		w.Slack.Answers(alertertest.Status(503))
-		for range 10 { // an outage of its own, with waits of up to an hour
+		for range 10 { // a second outage, with waits of up to an hour
 			w.run(a)
 			w.Advance(time.Hour)
 		}

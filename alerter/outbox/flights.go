@@ -20,7 +20,7 @@ type flights struct {
 	hosts map[string]int
 }
 
-// busy is what a claim must skip.
+// busy lists what a claim must skip.
 type busy struct {
 	lanes pq.ByteaArray  // URLs that are being posted to
 	full  pq.StringArray // hosts with maxPerHost requests

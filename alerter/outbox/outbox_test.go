@@ -113,7 +113,7 @@ func TestALateSenderDoesNotOverwriteTheNextOnesResult(t *testing.T) {
 		{"dead", func(a role, late *outbox.Delivery, w *world) error {
 			return a.outbox.Record(w.T.Context(), late, notify.Reply{Reason: "late"}, outbox.OutcomeDead)
 		}, "status = 'pending' AND last_error IS NULL"},
-		{"delivered counts whoever says it", func(a role, late *outbox.Delivery, w *world) error {
+		{"delivered counts, also from an old claim", func(a role, late *outbox.Delivery, w *world) error {
 			return a.outbox.Record(w.T.Context(), late, notify.Reply{Status: 200}, outbox.OutcomeDelivered)
 		}, "status = 'delivered'"},
 	}

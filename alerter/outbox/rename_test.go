@@ -9,8 +9,8 @@ import (
 	"github.com/eduardosanzb/flagmeter/internal/meter"
 )
 
-// What happens after a tenant was renamed is told under its new name; a message that is
-// repeated stays the same to the letter.
+// Messages about what happens after a rename have the new name. A message that is sent again keeps
+// its text to the letter.
 func TestMessagesHaveTheNameOfTheirMoment(t *testing.T) {
 	w := newWorld(t)
 	w.AddTenant("acme", 900, 1000, 80, 95)

@@ -25,8 +25,7 @@ type Batch struct {
 	groups []string
 	// Sum is the content of a sum batch.
 	Sum scripts.Sum
-	// Rows and Tokens are what the ledger records: how many events or rollup rows the batch holds,
-	// and their tokens.
+	// The ledger records Rows, the number of events or rollup rows in the batch, and their Tokens.
 	Rows, Tokens int64
 	// tenants are the tenants to whose usage a sum batch adds, in order. The unix minutes of its
 	// rollups lie between first and last.

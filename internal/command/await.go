@@ -106,8 +106,8 @@ func (p *process) awaitTenants(ctx context.Context) error {
 // lookLimit is how long a start waits for the stores before it goes on without them.
 const lookLimit = 3 * time.Second
 
-// refuse returns a hopeless error before the role says that it has started or takes a connection. A store that does not answer now is
-// waited for later.
+// refuse returns an error that waiting cannot cure, before the role says that it has started and
+// before it takes a connection. The role waits later for a store that does not answer now.
 func (p *process) refuse(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()

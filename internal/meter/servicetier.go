@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// ServiceTier is what class of service a request was made in. Each has prices of its own.
+// ServiceTier is the class of service of a request. Each class has separate prices.
 type ServiceTier uint8
 
 const (
